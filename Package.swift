@@ -1,0 +1,120 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What each module may import is told in Sources/README.md and held by ArchitectureTests.
+let package = Package(
+    name: "wstunnel",
+    products: [
+        .executable(name: "wstunnel", targets: ["wstunnel"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Rules: no clock, file, socket, task or log.
+        .systemLibrary(
+            name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
+        .target(name: "HTTPMessage", dependencies: [.nioCore]),
+        .target(name: "TunnelProtocol", dependencies: [.nioCore]),
+        .target(name: "TunnelConfiguration", dependencies: ["TunnelProtocol", "YAMLDocument"]),
+
+        // Edges: each talks to one outside thing.
+        .target(name: "Observability", dependencies: [.logging]),
+        .target(
+            name: "TunnelTransport",
+            dependencies: [
+                "HTTPMessage", "Observability", "TunnelProtocol",
+                .logging, .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL,
+            ]),
+        .target(
+            name: "OriginHTTP",
+            dependencies: ["HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL]),
+
+        // Roles: they never import each other.
+        .target(
+            name: "TunnelServer",
+            dependencies: [
+                "HTTPMessage", "Observability", "TunnelProtocol", "TunnelTransport",
+                .logging, .nioCore, .nioPosix,
+            ]),
+        .target(
+            name: "TunnelClient",
+            dependencies: [
+                "HTTPMessage", "Observability", "OriginHTTP", "TunnelProtocol", "TunnelTransport",
+                .logging, .nioCore, .nioPosix,
+            ]),
+
+        // Composition.
+        .target(
+            name: "Supervision",
+            dependencies: [
+                "Observability", "OriginHTTP", "TunnelClient", "TunnelConfiguration",
+                "TunnelProtocol", "TunnelServer", "TunnelTransport",
+                .logging, .nioCore, .nioPosix, .unixSignals,
+            ]),
+        .executableTarget(
+            name: "wstunnel",
+            dependencies: [
+                "Observability", "Supervision", "TunnelConfiguration", .argumentParser, .logging,
+            ]),
+
+        // Tests.
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
+        .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
+        .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
+        .testTarget(
+            name: "TunnelProtocolTests", dependencies: ["TunnelProtocol", "TestSupport", .nioCore]),
+        .testTarget(
+            name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
+        .testTarget(
+            name: "TunnelTransportTests",
+            dependencies: ["TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+        .testTarget(
+            name: "OriginHTTPTests",
+            dependencies: [
+                "HTTPMessage", "OriginHTTP", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+            ]),
+        .testTarget(
+            name: "TunnelServerTests",
+            dependencies: ["TunnelServer", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+        .testTarget(
+            name: "TunnelClientTests",
+            dependencies: ["TunnelClient", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+        .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+extension Target.Dependency {
+    static var argumentParser: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
+    static var logging: Self { .product(name: "Logging", package: "swift-log") }
+    static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+    static var nioWebSocket: Self { .product(name: "NIOWebSocket", package: "swift-nio") }
+    static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
+}
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        .enableUpcomingFeature("ImmutableWeakCaptures"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+}

@@ -1,0 +1,38 @@
+/// The secret that names a tunnel: whoever knows it can send requests through it.
+///
+/// A token is parsed once, where it enters the program, so that the rules below hold wherever one is
+/// passed on. It prints as its first 8 characters and `...`; the whole text is reached only by `secret`.
+package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+    /// Shortest token that a tunnel server takes, in characters (the Go program's rule).
+    package static let minimumLength = 16
+    /// Longest token that a tunnel server takes, in bytes; bounds what a hostile peer can make us keep.
+    package static let maximumLength = 1024
+
+    /// The token itself. Never log it.
+    package let secret: String
+
+    /// - Throws: `RendezvousTokenError` when the text is too short, too long, or holds a character that
+    ///   cannot stand in an HTTP field value (it is sent as the `Origin` field) or in a log line.
+    package init(_ text: String) throws(RendezvousTokenError) {
+        guard text.count >= Self.minimumLength else { throw .tooShort }
+        guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else { throw .forbiddenCharacter }
+        self.secret = text
+    }
+
+    /// The first 8 characters and `...`: enough to tell tunnels apart, too little to use one.
+    package var hint: String { Self.hint(of: secret) }
+
+    /// The same shortening for text that may not be a valid token.
+    package static func hint(of text: String) -> String { "\(text.prefix(8))..." }
+
+    package var description: String { hint }
+    package var customMirror: Mirror { Mirror(self, children: ["hint": hint]) }
+}
+
+/// Why a text is no rendezvous token.
+package enum RendezvousTokenError: Error, Hashable {
+    case tooShort
+    case tooLong
+    case forbiddenCharacter
+}

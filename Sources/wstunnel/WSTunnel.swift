@@ -1,0 +1,1 @@
+@main struct WSTunnel { static func main() {} }
