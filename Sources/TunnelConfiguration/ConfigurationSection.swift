@@ -48,7 +48,15 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
 /// Every key, once: its name, what it takes, and its default.
 enum Keys {
     // The whole file.
-    static let version = ScalarKey<Int>.integer("version", 1...1, default: 1)
+    static let version = ScalarKey<Int>(
+        declaration: KeyDeclaration("version", .integer(1...1), default: "1"), defaultValue: 1,
+        parse: { value throws(ValueFault) in
+            let version = try ValueRule.integer(value, Int.min...Int.max)
+            guard version == 1 else {
+                throw ValueFault("\(version) is no known version", advice: "this wstunnel reads version 1")
+            }
+            return version
+        })
     static let log = KeyDeclaration("log", .mapping(.log))
     static let pidfile = ScalarKey<String?>.optional("pidfile", .path, TextRule.path)
     static let shutdownGrace = ScalarKey<Duration>.duration(

@@ -16,14 +16,16 @@ struct ExcerptSource {
     /// Characters of a line that are shown at most.
     private static let longest = 100
 
-    /// - Parameter root: nil when the document has problems of its own.
-    init(text: YAMLText, root: YAMLNode?) {
+    /// - Parameters:
+    ///   - root: nil when the document has problems of its own.
+    ///   - wanted: the lines that will be asked for.
+    init(text: YAMLText, root: YAMLNode?, wanted: Set<Int>) {
         lines = text.lines
         guard let root else {
             hidden = nil
             return
         }
-        var scan = SecretScan()
+        var scan = SecretScan(wanted: wanted)
         scan.visit(root, isShown: true)
         hidden = scan.hidden
         ends = scan.ends
@@ -90,6 +92,7 @@ struct ExcerptSource {
 struct SecretScan {
     private(set) var hidden: [Int: [Range<Int>]] = [:]
     private(set) var ends: [Int: Int] = [:]
+    private let wanted: Set<Int>
     /// What was looked at already: aliases lead to the same node again and again.
     private var visited: Set<Visit> = []
 
@@ -106,8 +109,9 @@ struct SecretScan {
         return Set(keys.map(\.name)).subtracting(secret)
     }()
 
-    private static let keysWithSecrets: Set<String> = Set(
-        ConfigurationSection.passwordEntry.keys.map(\.name))
+    private static let allKeys = ConfigurationSection.allCases.flatMap(\.keys).map(\.name)
+
+    init(wanted: Set<Int>) { self.wanted = wanted }
 
     mutating func visit(_ node: YAMLNode, isShown: Bool) {
         let here = Visit(mark: node.mark, end: node.end, isShown: isShown)
@@ -116,17 +120,21 @@ struct SecretScan {
         case .scalar(let scalar):
             note(
                 node.mark, node.end,
-                isShown: isShown && !holdsUserinfo(scalar.text) || isVariable(scalar.text))
+                isShown: isShown && !scalar.text.contains("@") || isVariable(scalar.text))
         case .sequence(let items):
             for item in items { visit(item, isShown: isShown) }
         case .mapping(let entries):
             for entry in entries {
-                let isKnown =
-                    Self.harmlessKeys.contains(entry.key) || Self.keysWithSecrets.contains(entry.key)
-                note(entry.keyMark, entry.keyEnd, isShown: isKnown || entry.key.count <= 12)
-                visit(entry.value, isShown: showsValue(entry))
+                note(entry.keyMark, entry.keyEnd, isShown: showsKey(entry))
+                visit(entry.value, isShown: isShown && showsValue(entry))
             }
         }
+    }
+
+    /// Long keys that resemble none of ours may be secrets in the wrong place.
+    private func showsKey(_ entry: YAMLEntry) -> Bool {
+        guard entry.key.count > 12, wanted.contains(entry.keyMark.line) else { return true }
+        return NearMiss.nearest(to: entry.key, among: Self.allKeys) != nil
     }
 
     /// `passwords` of a server is a list of mappings, whose own keys decide; a password entry's is secret.
@@ -137,15 +145,13 @@ struct SecretScan {
     }
 
     private mutating func note(_ start: YAMLMark, _ end: YAMLMark, isShown: Bool) {
-        for line in start.line...max(start.line, end.line) {
+        for line in start.line...max(start.line, end.line) where wanted.contains(line) {
             let from = line == start.line ? start.column : 1
             let to = line == end.line ? end.column : Int.max / 2
             if end.line == line { ends[line] = max(ends[line] ?? 1, end.column) }
             if !isShown, from < to { hidden[line, default: []].append(from..<to) }
         }
     }
-
-    private func holdsUserinfo(_ text: String) -> Bool { text.contains("@") }
 
     /// A scalar that is one variable and nothing else: its name is no secret.
     private func isVariable(_ text: String) -> Bool {

@@ -52,7 +52,9 @@ package func loadConfiguration(
                 at: YAMLMark(line: 1, column: 1), "", "the file is empty",
                 advice: "add \"servers\" or \"tunnels\"")
         }
-        excerpts = ExcerptSource(text: text, root: parsed.problems.isEmpty ? parsed.root : nil)
+        excerpts = ExcerptSource(
+            text: text, root: parsed.problems.isEmpty ? parsed.root : nil,
+            wanted: Set(pass.problems.compactMap { $0.place?.line }))
     }
     let problems = pass.problems.map { problem in
         guard problem.file == path, let place = problem.place else { return problem }

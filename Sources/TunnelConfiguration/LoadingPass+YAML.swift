@@ -1,13 +1,8 @@
 import YAMLDocument
 
 extension LoadingPass {
-    /// Records a problem of the YAML layer in this module's words.
-    func report(_ problem: YAMLProblem) {
-        let (message, advice) = explanation(of: problem.kind)
-        error(at: problem.mark, "", message, advice: advice)
-    }
-
-    private func explanation(of kind: YAMLProblem.Kind) -> (message: String, advice: String?) {
+    /// Message and advice.
+    static func explanation(of kind: YAMLProblem.Kind) -> (message: String, advice: String?) {
         switch kind {
         case .tooLarge(let limit):
             ("the file is longer than \(limit / 1_048_576) MiB", "split it, or correct the path")
@@ -24,7 +19,7 @@ extension LoadingPass {
         case .severalDocuments: ("a second document starts here", "keep one document in the file")
         case .tagDirective: ("%TAG is not supported", "remove the line")
         case .unknownTag(let tag):
-            ("the tag \(Quotation.of(tag)) is unknown or does not fit here", "remove it")
+            ("the tag \(Quotation.of(shortened(tag))) is unknown or does not fit here", "remove it")
         case .duplicateKey(let key, let first):
             (
                 "the key \(shown(key)) is already set at line \(first.line)",
@@ -43,18 +38,24 @@ extension LoadingPass {
         }
     }
 
-    private func syntax(_ problem: String, _ context: String?, _ line: Int?) -> String {
+    private static func syntax(_ problem: String, _ context: String?, _ line: Int?) -> String {
         guard let context else { return problem }
         guard let line else { return "\(problem) (\(context))" }
         return "\(problem) (\(context) that starts at line \(line))"
     }
 
-    private func shown(_ key: String) -> String {
+    private static func shown(_ key: String) -> String {
         let isKnown = ConfigurationSection.allCases.contains { $0.keys.contains { $0.name == key } }
         return MappingReader.shown(key, isKnown: isKnown)
     }
 
-    private func hexadecimal(_ code: UInt32) -> String {
+    /// One of YAML's own tags as one writes it.
+    private static func shortened(_ tag: String) -> String {
+        let prefix = "tag:yaml.org,2002:"
+        return tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : tag
+    }
+
+    private static func hexadecimal(_ code: UInt32) -> String {
         let digits = String(code, radix: 16, uppercase: true)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }

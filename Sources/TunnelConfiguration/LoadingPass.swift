@@ -15,6 +15,8 @@ final class LoadingPass {
     private(set) var errorCount = 0
     private(set) var warningCount = 0
     private var reported: Set<ConfigurationProblem> = []
+    /// Places with a problem of the YAML layer: what follows from it is not reported again.
+    private var brokenPlaces: Set<ConfigurationProblem.Place> = []
     private var files: [String: Result<ConfigurationFile, ConfigurationSourceError>] = [:]
     private var outputs: [[String]: Result<[UInt8], ConfigurationSourceError>] = [:]
 
@@ -35,6 +37,11 @@ final class LoadingPass {
 
     /// Records a problem. One that `defaults` hands to many entries is recorded once.
     func report(_ problem: ConfigurationProblem) {
+        if let place = problem.place, problem.file == file, !problem.path.isEmpty,
+            brokenPlaces.contains(place)
+        {
+            return
+        }
         guard reported.count < 100 * Self.keptProblems else {
             count(problem.severity)
             return
@@ -47,6 +54,13 @@ final class LoadingPass {
 
     private func count(_ severity: ConfigurationProblem.Severity) {
         if severity == .error { errorCount += 1 } else { warningCount += 1 }
+    }
+
+    /// Records a problem of the YAML layer in this module's words.
+    func report(_ problem: YAMLProblem) {
+        let (message, advice) = Self.explanation(of: problem.kind)
+        error(at: problem.mark, "", message, advice: advice)
+        brokenPlaces.insert(ConfigurationProblem.Place(problem.mark))
     }
 
     func error(at mark: YAMLMark?, _ path: String, _ message: String, advice: String? = nil) {

@@ -16,6 +16,8 @@ struct MappingReader {
     let path: String
     let mark: YAMLMark
     private var fields: [String: Field] = [:]
+    /// Keys that an unknown one was probably meant for: they are not missing, they are misspelt.
+    private var misspelt: Set<String> = []
 
     /// - Returns: nil when the node is no mapping; a problem is recorded.
     init?(_ node: YAMLNode, _ section: ConfigurationSection, path: String, defaults: Self?, pass: LoadingPass)
@@ -34,7 +36,7 @@ struct MappingReader {
         var groups: Set<String> = []
         for entry in entries {
             guard let declaration = declarations[entry.key] else {
-                reportUnknown(entry)
+                if let name = reportUnknown(entry) { misspelt.insert(name) }
                 continue
             }
             if let group = declaration.group { groups.insert(group) }
@@ -67,7 +69,9 @@ struct MappingReader {
     /// The same for a node without a key of its own.
     static func text(of node: YAMLNode, _ path: String, _ pass: LoadingPass) -> ValueText? {
         guard let scalar = node.scalar else {
-            pass.error(at: node.mark, path, "expected one value, got \(node.kindName)")
+            pass.error(
+                at: node.mark, path, "expected one value, got \(node.kindName)",
+                advice: "write the value alone")
             return nil
         }
         guard !scalar.isNull else {
@@ -91,15 +95,23 @@ struct MappingReader {
 
     /// Whether a key without which the entry means nothing is there.
     func require(_ key: KeyDeclaration, advice: String) {
-        guard fields[key.name] == nil else { return }
+        guard fields[key.name] == nil, !misses(key) else { return }
         pass.error(at: mark, path, "\"\(key.name)\" is missing", advice: advice)
     }
 
-    private func reportUnknown(_ entry: YAMLEntry) {
+    /// Whether a key is absent because it is misspelt, which is reported already.
+    func misses(_ key: KeyDeclaration) -> Bool {
+        section.keys.contains { other in
+            misspelt.contains(other.name) && (other == key || (key.group != nil && other.group == key.group))
+        }
+    }
+
+    /// - Returns: the key that was probably meant.
+    private func reportUnknown(_ entry: YAMLEntry) -> String? {
         // Looking for near misses takes time: none for a report that nobody will see.
         guard pass.errorCount < LoadingPass.keptProblems else {
             pass.error(at: entry.keyMark, path, "unknown key")
-            return
+            return nil
         }
         let names = section.keys.map(\.name)
         let near = NearMiss.nearest(to: entry.key, among: names)
@@ -118,6 +130,7 @@ struct MappingReader {
             at: entry.keyMark, path,
             "unknown key \(Self.shown(entry.key, isKnown: near != nil || !others.isEmpty))",
             advice: advice)
+        return near
     }
 
     /// A key that looks like none of ours may be a secret in the wrong place: only its start is shown.

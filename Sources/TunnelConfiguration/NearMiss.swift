@@ -6,6 +6,9 @@ enum NearMiss {
         guard name.utf8.count <= 40 else { return nil }
         let plain = folded(name)
         if let same = candidates.first(where: { folded($0) == plain }) { return same }
+        // The start of exactly one name, such as "warn".
+        let longer = candidates.filter { plain.count >= 3 && folded($0).starts(with: plain) }
+        if longer.count == 1 { return longer[0] }
         let limit = max(1, plain.count / 3)
         return
             candidates

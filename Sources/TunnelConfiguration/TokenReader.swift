@@ -17,7 +17,7 @@ extension MappingReader {
     func tokenAndPasswords(needsPassword: Bool, isDefaults: Bool) -> TokenAndPasswords {
         let hasToken = !keysPresent(inGroup: "token").isEmpty
         let passwordFields = keysPresent(inGroup: "password")
-        if !hasToken && !isDefaults {
+        if !hasToken && !isDefaults && !misses(Keys.token.literal) {
             pass.error(
                 at: mark, path, "\"token\" is missing",
                 advice:
@@ -31,7 +31,9 @@ extension MappingReader {
             text = String(found.text[..<colon])
             passwords.insert(Secret(String(found.text[found.text.index(after: colon)...])))
             reportSplit(found, hasPassword: !passwordFields.isEmpty)
-        } else if needsPassword, passwordFields.isEmpty, !isDefaults, found != nil || !hasToken {
+        } else if needsPassword, passwordFields.isEmpty, !isDefaults, found != nil || !hasToken,
+            !misses(Keys.password.literal)
+        {
             pass.error(
                 at: mark, path, "\"password\" is missing",
                 advice: "add password, passwords, password-file or password-command")

@@ -34,7 +34,9 @@ extension MappingReader {
     }
 
     private func requireTarget() {
-        guard field(Keys.server.declaration) == nil, field(Keys.regexp.declaration) == nil else { return }
+        guard field(Keys.server.declaration) == nil, field(Keys.regexp.declaration) == nil,
+            !misses(Keys.server.declaration), !misses(Keys.regexp.declaration)
+        else { return }
         pass.error(
             at: mark, path, "neither \"server\" nor \"regexp\" is set, so no request could go anywhere",
             advice: "add server: http://localhost:8080, or a regexp of the X-Host values to allow")

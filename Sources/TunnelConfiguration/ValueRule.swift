@@ -145,7 +145,8 @@ extension ScalarKey {
 /// Scalars to values, with a fault that says what to write instead.
 enum ValueRule {
     static func integer(_ value: ValueText, _ range: ClosedRange<Int>) throws(ValueFault) -> Int {
-        let advice = "write a whole number from \(range.lowerBound) to \(range.upperBound)"
+        let bounds = range == Int.min...Int.max ? "" : " from \(range.lowerBound) to \(range.upperBound)"
+        let advice = "write a whole number\(bounds)"
         guard let number = YAMLScalar.integer(from: value.text) else {
             throw ValueFault("\(Quotation.of(value.text)) is no whole number", advice: advice)
         }

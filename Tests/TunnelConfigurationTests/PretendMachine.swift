@@ -1,0 +1,83 @@
+import TunnelConfiguration
+
+/// A machine for tests: its files, environment and commands are dictionaries, and it notes what was asked.
+final class PretendMachine: ConfigurationSource {
+    enum Entry {
+        case file([UInt8], isWorldReadable: Bool)
+        case folder
+        case locked
+    }
+
+    var entries: [String: Entry] = [:]
+    var environment: [String: String] = [:]
+    var commands: [[String]: Result<String, ConfigurationSourceError>] = [:]
+    /// Everything that was asked, such as `file /etc/x`.
+    private(set) var questions: [String] = []
+
+    func write(_ text: String, to path: String, isWorldReadable: Bool = false) {
+        entries[path] = .file(Array(text.utf8), isWorldReadable: isWorldReadable)
+    }
+
+    func readFile(at path: String, sizeLimit: Int) throws(ConfigurationSourceError) -> ConfigurationFile {
+        questions.append("file \(path)")
+        switch entries[path] {
+        case .file(let bytes, let isWorldReadable):
+            guard bytes.count <= sizeLimit else { throw .tooLarge(limit: sizeLimit) }
+            return ConfigurationFile(bytes: bytes, isWorldReadable: isWorldReadable)
+        case .folder: throw .isNoRegularFile
+        case .locked: throw .notPermitted
+        case nil: throw .notFound
+        }
+    }
+
+    func kind(ofPath path: String) -> PathKind {
+        questions.append("kind \(path)")
+        switch entries[path] {
+        case .file, .locked: return .file
+        case .folder: return .folder
+        case nil: return .missing
+        }
+    }
+
+    func environmentVariable(_ name: String) -> String? {
+        questions.append("variable \(name)")
+        return environment[name]
+    }
+
+    func firstLine(
+        ofCommand command: [String], timeLimit: Duration, sizeLimit: Int
+    ) throws(ConfigurationSourceError) -> [UInt8] {
+        questions.append("command \(command.joined(separator: " "))")
+        guard let result = commands[command] else { throw .notFound }
+        return Array(try result.get().utf8)
+    }
+}
+
+extension PretendMachine {
+    /// The world that the fixtures are written for; the configuration lies in `conf/`.
+    static func forFixtures() -> PretendMachine {
+        let machine = PretendMachine()
+        machine.environment = [
+            "WEB_TOKEN": "web-token-from-the-environment", "NEW": "new-password", "WORD": "word",
+        ]
+        machine.write("web-token-from-a-file\n", to: "conf/web.token")
+        machine.write("web-password\r\nsecond line\n", to: "conf/web.password")
+        machine.write("token-that-all-can-read", to: "conf/world-readable.token", isWorldReadable: true)
+        machine.write("\nsecond line\n", to: "conf/empty")
+        machine.entries["conf/binary"] = .file([0xff, 0xfe, 0x0a], isWorldReadable: false)
+        machine.entries["conf/secrets/locked"] = .locked
+        machine.write(
+            "# comment\n\nfirst-token-of-file:one\nfirst-token-of-file:two\nother-token-of-file:a:b\n",
+            to: "conf/passwords.txt")
+        machine.write(
+            "short:hunter2\nno colon hunter2\ntoken-of-a-bad-line:\n:x\n", to: "conf/bad-passwords.txt")
+        machine.write("-----BEGIN CERTIFICATE-----\n", to: "conf/ca.pem")
+        machine.write("hello\n", to: "/etc/motd")
+        machine.entries["/etc"] = .folder
+        machine.commands[["prints", "token"]] = .success("token-from-a-command")
+        machine.commands[["conf/bin/prints-password"]] = .success("password-from-a-command")
+        machine.commands[["conf/bin/fails", "my-secret-argument"]] = .failure(.failed(status: 3))
+        machine.commands[["hangs"]] = .failure(.timedOut(limit: .seconds(10)))
+        return machine
+    }
+}
