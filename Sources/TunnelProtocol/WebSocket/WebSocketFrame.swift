@@ -50,18 +50,6 @@ enum WebSocketOpcode: UInt8 {
 }
 
 extension ByteBuffer {
-    /// Writes one whole binary message as one frame.
-    ///
-    /// - Parameter mask: a fresh random one from a client, nil from a server (RFC 6455 §5.1).
-    package mutating func writeWebSocketMessage(_ payload: ByteBuffer, mask: WebSocketMask?) {
-        writeFrame(.binary, payload, mask: mask)
-    }
-
-    /// Writes a ping (RFC 6455 §5.5.2). At most 125 bytes of payload.
-    package mutating func writeWebSocketPing(_ payload: ByteBuffer, mask: WebSocketMask?) {
-        writeFrame(.ping, payload, mask: mask)
-    }
-
     /// Writes the answer to a ping (RFC 6455 §5.5.3).
     package mutating func writeWebSocketPong(_ payload: ByteBuffer, mask: WebSocketMask?) {
         writeFrame(.pong, payload, mask: mask)
@@ -73,9 +61,17 @@ extension ByteBuffer {
     }
 
     private mutating func writeFrame(_ opcode: WebSocketOpcode, _ payload: ByteBuffer, mask: WebSocketMask?) {
-        let length = payload.readableBytes
+        writeFrameHeader(opcode, length: payload.readableBytes, mask: mask)
+        if let mask {
+            mask.copy(payload, to: &self)
+        } else {
+            writeImmutableBuffer(payload)
+        }
+    }
+
+    /// Writes the header of an unfragmented frame, the mask's key included (RFC 6455 §5.2).
+    mutating func writeFrameHeader(_ opcode: WebSocketOpcode, length: Int, mask: WebSocketMask?) {
         let maskBit: UInt8 = mask == nil ? 0 : 0x80
-        reserveCapacity(minimumWritableBytes: length + 14)
         writeInteger(0x80 | opcode.rawValue)
         switch length {
         case ..<126:
@@ -87,11 +83,6 @@ extension ByteBuffer {
             writeInteger(maskBit | 127)
             writeInteger(UInt64(length))
         }
-        guard let mask else {
-            writeImmutableBuffer(payload)
-            return
-        }
-        writeInteger(mask.wire)
-        mask.copy(payload, to: &self)
+        if let mask { writeInteger(mask.wire) }
     }
 }
