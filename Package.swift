@@ -39,13 +39,14 @@ let package = Package(
         .target(
             name: "TunnelServer",
             dependencies: [
-                "HTTPMessage", "Observability", "TunnelProtocol", "TunnelTransport",
+                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
-                "HTTPMessage", "Observability", "OriginHTTP", "TunnelProtocol", "TunnelTransport",
+                "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
 
