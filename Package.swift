@@ -90,6 +90,8 @@ let package = Package(
         .testTarget(
             name: "TunnelClientTests",
             dependencies: ["TunnelClient", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+        .testTarget(
+            name: "SupervisionTests", dependencies: ["Supervision", "TestSupport", "TunnelConfiguration"]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
     ],

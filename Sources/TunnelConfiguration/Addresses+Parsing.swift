@@ -1,0 +1,119 @@
+extension TunnelURL {
+    /// Reads a ws:// or wss:// URL with optional userinfo.
+    static func parse(_ text: String) throws(ValueFault) -> TunnelURL {
+        let shown = shownURL(text)
+        let scheme = URLText.scheme(of: text)?.lowercased()
+        guard scheme != "http", scheme != "https" else {
+            throw ValueFault(
+                "\(shown) is a web address; \"tunnel\" is the tunnel server (ws:// or wss://)",
+                advice:
+                    "write \(scheme == "http" ? "ws" : "wss")://, or did you swap \"server\" and \"tunnel\"?")
+        }
+        guard scheme == "ws" || scheme == "wss" else {
+            throw ValueFault(
+                "\(shown) is no tunnel address", advice: "write ws://host or wss://host")
+        }
+        let url = try urlText(text, example: "wss://tunnel.example.com")
+        guard !url.hasQueryOrFragment else {
+            throw ValueFault("\(shown) has a query or fragment", advice: "remove what follows the path")
+        }
+        return TunnelURL(
+            isSecure: url.scheme == "wss", host: url.host,
+            port: url.port ?? (url.scheme == "wss" ? 443 : 80),
+            basePath: try pathPrefix(url.path, shown), credentials: try credentials(url.userinfo))
+    }
+
+    private static func credentials(_ userinfo: String?) throws(ValueFault) -> BasicCredentials? {
+        guard let userinfo else { return nil }
+        let parts = userinfo.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let user = URLText.percentDecoded(parts[0]),
+            let password = URLText.percentDecoded(parts.count > 1 ? parts[1] : "")
+        else {
+            throw ValueFault(
+                "the user or password holds a broken % escape", advice: "write a literal % as %25")
+        }
+        guard !user.isEmpty else {
+            throw ValueFault("there is no user before the \"@\"", advice: "write user:password@ or nothing")
+        }
+        guard !user.contains(":") else {
+            throw ValueFault(
+                "the user holds a colon, which HTTP cannot carry", advice: "choose a user without one")
+        }
+        return BasicCredentials(user: user, password: Secret(password))
+    }
+}
+
+extension OriginTarget {
+    /// Reads `http://…`, `https://…`, `builtin:echo` or `file:///folder`.
+    static func parse(_ text: String) throws(ValueFault) -> OriginTarget {
+        switch URLText.scheme(of: text)?.lowercased() {
+        case "builtin":
+            guard text.dropFirst("builtin:".count) == "echo" else {
+                throw ValueFault(
+                    "\(Quotation.of(text)) is no embedded origin", advice: "the only one is builtin:echo")
+            }
+            return .echo
+        case "file": return .folder(path: try folder(text))
+        case "http", "https": return .web(try web(text))
+        case "ws", "wss":
+            throw ValueFault(
+                "\(shownURL(text)) is a tunnel address; \"server\" is the local web server (http:// or "
+                    + "https://). Did you swap \"server\" and \"tunnel\"?")
+        default:
+            throw ValueFault(
+                "\(shownURL(text)) is no origin",
+                advice: "write http://host:port, https://host:port, builtin:echo or file:///folder")
+        }
+    }
+
+    private static func web(_ text: String) throws(ValueFault) -> OriginURL {
+        let url = try urlText(text, example: "http://localhost:8080")
+        guard url.userinfo == nil else {
+            throw ValueFault(
+                "\(shownURL(text)) holds a user, which an origin's address cannot",
+                advice: "remove what stands before the \"@\"")
+        }
+        guard !url.hasQueryOrFragment else {
+            throw ValueFault(
+                "\(shownURL(text)) has a query or fragment", advice: "remove what follows the path")
+        }
+        return OriginURL(
+            isSecure: url.scheme == "https", host: url.host,
+            port: url.port ?? (url.scheme == "https" ? 443 : 80),
+            basePath: try pathPrefix(url.path, shownURL(text)))
+    }
+
+    private static func folder(_ text: String) throws(ValueFault) -> String {
+        let rest = text.dropFirst("file:".count)
+        guard rest.hasPrefix("///"), let path = URLText.percentDecoded(rest.dropFirst(2)),
+            !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f })
+        else {
+            throw ValueFault(
+                "\(shownURL(text)) is no folder", advice: "write file:/// and an absolute path")
+        }
+        return path
+    }
+}
+
+/// A URL for a message, with what could be userinfo replaced by `***`.
+func shownURL(_ text: String) -> String {
+    guard let at = text.lastIndex(of: "@") else { return Quotation.of(text) }
+    let scheme = URLText.scheme(of: text).map { "\($0)://" } ?? ""
+    return Quotation.of("\(scheme)***\(text[at...])")
+}
+
+private func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {
+    do {
+        return try URLText(text)
+    } catch {
+        throw ValueFault("\(shownURL(text)) \(error.rawValue)", advice: "write one like \(example)")
+    }
+}
+
+private func pathPrefix(_ path: String, _ shown: String) throws(ValueFault) -> String {
+    do {
+        return try TextRule.basePath(path)
+    } catch {
+        throw ValueFault("the path of \(shown) is no plain path", advice: "write one like /wstunnel")
+    }
+}

@@ -1,0 +1,71 @@
+/// The address of a tunnel server, from a ws:// or wss:// URL.
+package struct TunnelURL: Hashable, Sendable {
+    /// Whether the session runs over TLS (wss).
+    package var isSecure: Bool
+    /// Host name or address, IPv6 without brackets.
+    package var host: String
+    /// 1…65535; 80 or 443 when the URL names none.
+    package var port: Int
+    /// The server's base path: "" or a path that starts with `/` and does not end with one. `/_tunnel`
+    /// is appended to dial.
+    package var basePath: String
+    /// The URL's userinfo, or nil.
+    package var credentials: BasicCredentials?
+
+    package init(
+        isSecure: Bool, host: String, port: Int, basePath: String = "", credentials: BasicCredentials? = nil
+    ) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+        self.credentials = credentials
+    }
+}
+
+/// Where a tunnel client sends the requests that come out of the tunnel.
+package enum OriginTarget: Hashable, Sendable {
+    /// `http://…` or `https://…`.
+    case web(OriginURL)
+    /// `builtin:echo`: the embedded demo origin.
+    case echo
+    /// `file:///folder`: a static folder, as an absolute path.
+    case folder(path: String)
+}
+
+/// The address of an HTTP origin.
+package struct OriginURL: Hashable, Sendable {
+    /// Whether the origin is reached over TLS (https).
+    package var isSecure: Bool
+    /// Host name or address, IPv6 without brackets.
+    package var host: String
+    /// 1…65535; 80 or 443 when the URL names none.
+    package var port: Int
+    /// "" or a path that starts with `/` and does not end with one: goes before the path of every request.
+    package var basePath: String
+
+    package init(isSecure: Bool, host: String, port: Int, basePath: String = "") {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+    }
+}
+
+/// The `regexp` of a tunnel: which `X-Host` values a caller may ask for.
+///
+/// The *whole* value must match, from scheme to port, as if the pattern stood between `^` and `$`. The text
+/// was compiled once when the configuration was read, so `compiled()` fails only on a pattern made elsewhere.
+package struct HostPattern: Hashable, Sendable {
+    /// The pattern as written.
+    package var source: String
+
+    package init(source: String) { self.source = source }
+
+    /// The compiled pattern; compile once per tunnel and keep it, compiling is slow. Match with
+    /// `wholeMatch(in:)`, never with `contains` or `firstMatch(in:)`.
+    /// - Throws: the standard library's parse error.
+    package func compiled() throws -> Regex<AnyRegexOutput> {
+        try Regex<AnyRegexOutput>(source).matchingSemantics(.unicodeScalar)
+    }
+}

@@ -1,0 +1,142 @@
+package import TunnelProtocol
+
+/// Everything that a configuration file says, checked and complete: defaults are filled in, variables
+/// expanded, secrets read, relative files resolved against the file's folder.
+///
+/// Equal values ask for the same agent: a reload compares them.
+package struct AgentConfiguration: Hashable, Sendable {
+    package var log: LogConfiguration
+    /// Where the process writes its id, or nil.
+    package var pidfile: String?
+    /// How long requests in flight may go on after a stop was asked for.
+    package var shutdownGrace: Duration
+    /// In the order of the file; names are unique.
+    package var servers: [ServerConfiguration]
+    /// In the order of the file; names are unique.
+    package var tunnels: [TunnelClientConfiguration]
+
+    package init(
+        log: LogConfiguration = LogConfiguration(), pidfile: String? = nil,
+        shutdownGrace: Duration = .seconds(30), servers: [ServerConfiguration] = [],
+        tunnels: [TunnelClientConfiguration] = []
+    ) {
+        self.log = log
+        self.pidfile = pidfile
+        self.shutdownGrace = shutdownGrace
+        self.servers = servers
+        self.tunnels = tunnels
+    }
+}
+
+/// What is logged, how, and where to.
+package struct LogConfiguration: Hashable, Sendable {
+    /// The least severe level that is written.
+    package enum Level: String, CaseIterable, Hashable, Sendable {
+        case trace, debug, info, notice, warning, error
+    }
+
+    /// How a line is written. `auto` is `text` on a terminal, else `logfmt`.
+    package enum Format: String, CaseIterable, Hashable, Sendable {
+        case auto, text, logfmt, json
+    }
+
+    /// Where lines go.
+    package enum Destination: Hashable, Sendable {
+        case standardError
+        /// A file, appended to.
+        case file(path: String)
+    }
+
+    package var level: Level
+    package var format: Format
+    package var destination: Destination
+
+    package init(level: Level = .info, format: Format = .auto, destination: Destination = .standardError) {
+        self.level = level
+        self.format = format
+        self.destination = destination
+    }
+}
+
+/// A tunnel server: one listener for callers and tunnel clients.
+package struct ServerConfiguration: Hashable, Sendable {
+    /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    package var name: String
+    /// Address or host name to bind, IPv6 without brackets.
+    package var host: String
+    /// 0…65535; 0 lets the kernel choose.
+    package var port: Int
+    /// "" or a path that starts with `/` and does not end with one.
+    package var basePath: String
+    /// A tunnel client that was silent for so long is gone; 3 s…600 s.
+    package var wsTimeout: Duration
+    /// How long a caller waits for the whole answer.
+    package var httpTimeout: Duration
+    /// How long a request waits for a tunnel that is down.
+    package var queueTimeout: Duration
+    /// Most requests of one token that wait for a session; at least 1.
+    package var maxRequestsPerTunnel: Int
+    /// Most sessions of one token, or nil for any number.
+    package var maxClientsPerToken: Int?
+    /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
+    /// listed connect without.
+    package var passwords: [RendezvousToken: Set<Secret>]
+
+    package init(
+        name: String, host: String = "0.0.0.0", port: Int = 80, basePath: String = "",
+        wsTimeout: Duration = .seconds(30), httpTimeout: Duration = .seconds(1200),
+        queueTimeout: Duration = .seconds(30), maxRequestsPerTunnel: Int = 20,
+        maxClientsPerToken: Int? = nil, passwords: [RendezvousToken: Set<Secret>] = [:]
+    ) {
+        self.name = name
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+        self.wsTimeout = wsTimeout
+        self.httpTimeout = httpTimeout
+        self.queueTimeout = queueTimeout
+        self.maxRequestsPerTunnel = maxRequestsPerTunnel
+        self.maxClientsPerToken = maxClientsPerToken
+        self.passwords = passwords
+    }
+}
+
+/// A tunnel: the client side of one reverse path, from a tunnel server to an origin.
+package struct TunnelClientConfiguration: Hashable, Sendable {
+    /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    package var name: String
+    /// The tunnel server to dial.
+    package var tunnel: TunnelURL
+    /// Where requests without `X-Host` go, or nil. At least one of `origin` and `hostPattern` is there.
+    package var origin: OriginTarget?
+    /// Which `X-Host` values are allowed, or nil for none.
+    package var hostPattern: HostPattern?
+    package var token: RendezvousToken
+    /// The token's password, when the server asks for one.
+    package var password: Secret?
+    /// Sessions to keep open, 1…64, or nil: the client takes min(cores, 4).
+    package var connections: Int?
+    /// A server that was silent for so long is gone; 3 s…600 s.
+    package var timeout: Duration
+    /// Whether certificates go unverified.
+    package var isInsecure: Bool
+    /// A PEM file of further trusted roots, or nil.
+    package var certFile: String?
+
+    package init(
+        name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
+        token: RendezvousToken, password: Secret? = nil, connections: Int? = nil,
+        timeout: Duration = .seconds(30), isInsecure: Bool = false, certFile: String? = nil
+    ) {
+        self.name = name
+        self.tunnel = tunnel
+        self.origin = origin
+        self.hostPattern = hostPattern
+        self.token = token
+        self.password = password
+        self.connections = connections
+        self.timeout = timeout
+        self.isInsecure = isInsecure
+        self.certFile = certFile
+    }
+}

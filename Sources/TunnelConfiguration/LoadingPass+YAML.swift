@@ -1,0 +1,61 @@
+import YAMLDocument
+
+extension LoadingPass {
+    /// Records a problem of the YAML layer in this module's words.
+    func report(_ problem: YAMLProblem) {
+        let (message, advice) = explanation(of: problem.kind)
+        error(at: problem.mark, "", message, advice: advice)
+    }
+
+    private func explanation(of kind: YAMLProblem.Kind) -> (message: String, advice: String?) {
+        switch kind {
+        case .tooLarge(let limit):
+            ("the file is longer than \(limit / 1_048_576) MiB", "split it, or correct the path")
+        case .notUTF8: ("the file is no UTF-8", "save it as UTF-8")
+        case .nul: ("there is a NUL character", "remove it")
+        case .forbiddenCharacter(let code):
+            (
+                "there is a control character (U+\(hexadecimal(code)))",
+                "remove it, or write it as an escape in double quotes"
+            )
+        case .tab: ("a tab cannot indent here", "use spaces")
+        case .syntax(let problem, let context, let line):
+            (syntax(problem, context, line), "correct the YAML here or just above")
+        case .severalDocuments: ("a second document starts here", "keep one document in the file")
+        case .tagDirective: ("%TAG is not supported", "remove the line")
+        case .unknownTag(let tag):
+            ("the tag \(Quotation.of(tag)) is unknown or does not fit here", "remove it")
+        case .duplicateKey(let key, let first):
+            (
+                "the key \(shown(key)) is already set at line \(first.line)",
+                "keep one of the two"
+            )
+        case .keyIsNoScalar: ("a list or mapping cannot be a key", "write key: value")
+        case .unknownAlias(let name):
+            ("there is no anchor \(Quotation.of("&" + name)) before this alias", "define it above")
+        case .recursiveAlias(let name):
+            ("the alias \(Quotation.of("*" + name)) stands within its own anchor", "remove it")
+        case .mergeOfNoMapping:
+            ("\"<<\" can merge mappings only", "give it an alias of a mapping, or a list of them")
+        case .tooDeep(let limit): ("nested deeper than \(limit) levels", "flatten it")
+        case .tooManyNodes(let limit):
+            ("more than \(limit) values once aliases stand for what they name", "use fewer aliases")
+        }
+    }
+
+    private func syntax(_ problem: String, _ context: String?, _ line: Int?) -> String {
+        guard let context else { return problem }
+        guard let line else { return "\(problem) (\(context))" }
+        return "\(problem) (\(context) that starts at line \(line))"
+    }
+
+    private func shown(_ key: String) -> String {
+        let isKnown = ConfigurationSection.allCases.contains { $0.keys.contains { $0.name == key } }
+        return MappingReader.shown(key, isKnown: isKnown)
+    }
+
+    private func hexadecimal(_ code: UInt32) -> String {
+        let digits = String(code, radix: 16, uppercase: true)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+}

@@ -1,0 +1,144 @@
+import YAMLDocument
+
+/// One reading of one configuration file: collects problems and is the single way to the outside.
+///
+/// Lives within one call of `loadConfiguration`; nothing of it is kept.
+final class LoadingPass {
+    let source: any ConfigurationSource
+    let options: LoadingOptions
+    /// The configuration file as it was named.
+    let file: String
+    /// Whether everybody may read the configuration file.
+    var isWorldReadable = false
+
+    private(set) var problems: [ConfigurationProblem] = []
+    private(set) var errorCount = 0
+    private(set) var warningCount = 0
+    private var reported: Set<ConfigurationProblem> = []
+    private var files: [String: Result<ConfigurationFile, ConfigurationSourceError>] = [:]
+    private var outputs: [[String]: Result<[UInt8], ConfigurationSourceError>] = [:]
+
+    /// Problems kept of each severity: enough to work on, too few to fill the memory.
+    static let keptProblems = 100
+    /// A password or token; bounds what a wrong path (a disk, a log) can make us read.
+    static let secretSizeLimit = 64 * 1024
+    /// A `passwords-file`: room for tens of thousands of lines.
+    static let passwordsSizeLimit = 4 * 1024 * 1024
+    /// A `*-command` that takes longer is killed.
+    static let commandTimeLimit: Duration = .seconds(10)
+
+    init(file: String, source: any ConfigurationSource, options: LoadingOptions) {
+        self.file = file
+        self.source = source
+        self.options = options
+    }
+
+    /// Records a problem. One that `defaults` hands to many entries is recorded once.
+    func report(_ problem: ConfigurationProblem) {
+        guard reported.count < 100 * Self.keptProblems else {
+            count(problem.severity)
+            return
+        }
+        guard reported.insert(problem).inserted else { return }
+        count(problem.severity)
+        let kept = problem.severity == .error ? errorCount : warningCount
+        if kept <= Self.keptProblems { problems.append(problem) }
+    }
+
+    private func count(_ severity: ConfigurationProblem.Severity) {
+        if severity == .error { errorCount += 1 } else { warningCount += 1 }
+    }
+
+    func error(at mark: YAMLMark?, _ path: String, _ message: String, advice: String? = nil) {
+        report(
+            ConfigurationProblem(
+                severity: .error, file: file, place: mark.map(ConfigurationProblem.Place.init), path: path,
+                message: message, advice: advice))
+    }
+
+    func warning(at mark: YAMLMark, _ path: String, _ message: String, advice: String? = nil) {
+        report(
+            ConfigurationProblem(
+                severity: .warning, file: file, place: ConfigurationProblem.Place(mark), path: path,
+                message: message, advice: advice))
+    }
+
+    /// A path of the configuration, relative to the configuration file's folder.
+    func resolve(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
+        return file[...slash] + path
+    }
+
+    /// Reads each file once, however many entries name it.
+    func readFile(_ path: String, sizeLimit: Int) -> Result<ConfigurationFile, ConfigurationSourceError> {
+        if let known = files[path] { return known }
+        let result = Result { () throws(ConfigurationSourceError) in
+            try source.readFile(at: path, sizeLimit: sizeLimit)
+        }
+        files[path] = result
+        return result
+    }
+
+    /// Runs each command once, however many entries name it.
+    func runCommand(_ command: [String]) -> Result<[UInt8], ConfigurationSourceError> {
+        if let known = outputs[command] { return known }
+        let result = Result { () throws(ConfigurationSourceError) in
+            try source.firstLine(
+                ofCommand: command, timeLimit: Self.commandTimeLimit, sizeLimit: Self.secretSizeLimit)
+        }
+        outputs[command] = result
+        return result
+    }
+
+    /// Expands the variables of a scalar. Nil when that is impossible (a problem is recorded) or, offline, when
+    /// the text depends on a variable.
+    func expand(_ scalar: YAMLScalar, at mark: YAMLMark, _ path: String) -> ValueText? {
+        let pieces: [Interpolation.Piece]
+        do {
+            pieces = try Interpolation.pieces(of: scalar.text)
+        } catch {
+            reportSyntax(error, at: mark, path)
+            return nil
+        }
+        var text = ""
+        var hasVariable = false
+        var isWhole = true
+        for piece in pieces {
+            switch piece {
+            case .literal(let literal): text += literal
+            case .variable(let name, let defaultText):
+                hasVariable = true
+                let value = options.isOffline ? nil : source.environmentVariable(name)
+                if let defaultText {
+                    text += value.flatMap { $0.isEmpty ? nil : $0 } ?? defaultText
+                } else if let value {
+                    text += value
+                } else {
+                    isWhole = false
+                    if !options.isOffline {
+                        error(at: mark, path, "${\(name)} is not set in the environment")
+                    }
+                }
+            }
+        }
+        guard isWhole else { return nil }
+        return ValueText(text: text, isAlwaysText: scalar.isAlwaysText && !hasVariable)
+    }
+
+    private func reportSyntax(_ fault: Interpolation.SyntaxFault, at mark: YAMLMark, _ path: String) {
+        switch fault {
+        case .unclosed:
+            error(
+                at: mark, path, "\"${\" has no closing \"}\"",
+                advice: "close it, or write $${ for a literal ${")
+        case .badName:
+            error(
+                at: mark, path, "\"${…}\" holds no variable name",
+                advice: "write ${NAME} or ${NAME:-default}, or $${ for a literal ${")
+        }
+    }
+}
+
+extension ConfigurationProblem.Place {
+    init(_ mark: YAMLMark) { self.init(line: mark.line, column: mark.column) }
+}

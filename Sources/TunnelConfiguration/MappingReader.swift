@@ -1,0 +1,156 @@
+import YAMLDocument
+
+/// Reads the mapping of one section: refuses keys that the section does not take, fills in `defaults`, and
+/// turns scalars into values.
+struct MappingReader {
+    /// A value in the file with the name that problems call it by.
+    struct Field {
+        let node: YAMLNode
+        let keyMark: YAMLMark
+        let path: String
+    }
+
+    let pass: LoadingPass
+    let section: ConfigurationSection
+    /// Such as `tunnels[web]`; empty for the whole file.
+    let path: String
+    let mark: YAMLMark
+    private var fields: [String: Field] = [:]
+
+    /// - Returns: nil when the node is no mapping; a problem is recorded.
+    init?(_ node: YAMLNode, _ section: ConfigurationSection, path: String, defaults: Self?, pass: LoadingPass)
+    {
+        guard let entries = node.mapping else {
+            pass.error(
+                at: node.mark, path, "expected a mapping, got \(node.kindName)",
+                advice: "write key: value lines")
+            return nil
+        }
+        self.pass = pass
+        self.section = section
+        self.path = path
+        self.mark = node.mark
+        let declarations = Dictionary(uniqueKeysWithValues: section.keys.map { ($0.name, $0) })
+        var groups: Set<String> = []
+        for entry in entries {
+            guard let declaration = declarations[entry.key] else {
+                reportUnknown(entry)
+                continue
+            }
+            if let group = declaration.group { groups.insert(group) }
+            fields[entry.key] = Field(
+                node: entry.value, keyMark: entry.keyMark, path: Self.join(path, entry.key))
+        }
+        for (name, field) in defaults?.fields ?? [:] where fields[name] == nil {
+            if let group = declarations[name]?.group, groups.contains(group) { continue }
+            fields[name] = field
+        }
+    }
+
+    func field(_ key: KeyDeclaration) -> Field? { fields[key.name] }
+
+    /// The value of a scalar key, or its default when the key is absent or its value cannot be taken (then a
+    /// problem is recorded).
+    func value<Value>(_ key: ScalarKey<Value>) -> Value {
+        guard let field = field(key.declaration), let text = text(of: field) else { return key.defaultValue }
+        do {
+            return try key.parse(text)
+        } catch {
+            pass.error(at: field.node.mark, field.path, error.message, advice: error.advice)
+            return key.defaultValue
+        }
+    }
+
+    /// The expanded scalar of a field, or nil: no scalar or null (a problem is recorded), or unknown offline.
+    func text(of field: Field) -> ValueText? { Self.text(of: field.node, field.path, pass) }
+
+    /// The same for a node without a key of its own.
+    static func text(of node: YAMLNode, _ path: String, _ pass: LoadingPass) -> ValueText? {
+        guard let scalar = node.scalar else {
+            pass.error(at: node.mark, path, "expected one value, got \(node.kindName)")
+            return nil
+        }
+        guard !scalar.isNull else {
+            pass.error(at: node.mark, path, "there is no value", advice: "give one, or remove the key")
+            return nil
+        }
+        return pass.expand(scalar, at: node.mark, path)
+    }
+
+    /// The items of a list key; empty when it is absent or no list (a problem is recorded).
+    func items(_ key: KeyDeclaration) -> [YAMLNode] {
+        guard let field = field(key) else { return [] }
+        guard let items = field.node.sequence else {
+            pass.error(
+                at: field.node.mark, field.path, "expected a list, got \(field.node.kindName)",
+                advice: "start each entry with \"- \"")
+            return []
+        }
+        return items
+    }
+
+    /// Whether a key without which the entry means nothing is there.
+    func require(_ key: KeyDeclaration, advice: String) {
+        guard fields[key.name] == nil else { return }
+        pass.error(at: mark, path, "\"\(key.name)\" is missing", advice: advice)
+    }
+
+    private func reportUnknown(_ entry: YAMLEntry) {
+        // Looking for near misses takes time: none for a report that nobody will see.
+        guard pass.errorCount < LoadingPass.keptProblems else {
+            pass.error(at: entry.keyMark, path, "unknown key")
+            return
+        }
+        let names = section.keys.map(\.name)
+        let near = NearMiss.nearest(to: entry.key, among: names)
+        let others = ConfigurationSection.allCases.filter { other in
+            other != section && other.keys.contains { $0.name == entry.key }
+        }
+        let advice: String
+        if let near {
+            advice = "did you mean \"\(near)\"?"
+        } else if let other = others.first {
+            advice = "\"\(entry.key)\" is a key of \(other.title)"
+        } else {
+            advice = "the keys here are \(names.joined(separator: ", "))"
+        }
+        pass.error(
+            at: entry.keyMark, path,
+            "unknown key \(Self.shown(entry.key, isKnown: near != nil || !others.isEmpty))",
+            advice: advice)
+    }
+
+    /// A key that looks like none of ours may be a secret in the wrong place: only its start is shown.
+    static func shown(_ key: String, isKnown: Bool) -> String {
+        isKnown || key.count <= 12 ? Quotation.of(key) : Quotation.of("\(key.prefix(8))...")
+    }
+
+    private static func join(_ path: String, _ key: String) -> String {
+        path.isEmpty ? key : "\(path).\(key)"
+    }
+}
+
+extension YAMLNode {
+    /// How a message names what stands there.
+    var kindName: String {
+        switch content {
+        case .scalar(let scalar): scalar.isNull ? "nothing" : "a single value"
+        case .sequence: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}
+
+extension ConfigurationSection {
+    /// How a message names the section.
+    var title: String {
+        switch self {
+        case .root: "the whole file"
+        case .log: "\"log\""
+        case .defaults: "\"defaults\""
+        case .server: "an entry of \"servers\""
+        case .passwordEntry: "an entry of a server's \"passwords\""
+        case .tunnel: "an entry of \"tunnels\""
+        }
+    }
+}

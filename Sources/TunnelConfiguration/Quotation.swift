@@ -1,0 +1,16 @@
+/// Text out of a file in a message: quoted, on one line, of bounded length.
+enum Quotation {
+    private static let longest = 60
+
+    static func of(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars.prefix(longest) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
+                quoted += "\\u{\(String(scalar.value, radix: 16))}"
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + (text.unicodeScalars.count > longest ? "…\"" : "\"")
+    }
+}

@@ -1,0 +1,133 @@
+import YAMLDocument
+
+/// A secret with the place that problems about it point to.
+struct FoundSecret {
+    let text: String
+    let mark: YAMLMark
+    let path: String
+}
+
+extension MappingReader {
+    /// The secret of a group of twins: the text itself, the first line of a file, or of a command's output.
+    ///
+    /// Nil when there is none, when it cannot be read (a problem is recorded), or when it is unknown offline.
+    func secret(_ keys: SecretKeys) -> FoundSecret? {
+        if let field = field(keys.literal) { return literalSecret(field) }
+        if let field = field(keys.file.declaration) {
+            let path = value(keys.file)
+            guard let path, !pass.options.isOffline else { return nil }
+            return fileSecret(field, path)
+        }
+        guard let field = field(keys.command) else { return nil }
+        return commandSecret(field)
+    }
+
+    /// Which keys of a group the entry has, in the order of the table; more than one is recorded as a problem.
+    func keysPresent(inGroup group: String) -> [Field] {
+        let present = section.keys.filter { $0.group == group && field($0) != nil }
+        let fields = present.compactMap(field)
+        if present.count > 1, let second = fields.max(by: { $0.keyMark < $1.keyMark }) {
+            let names = present.map { "\"\($0.name)\"" }.joined(separator: " and ")
+            pass.error(at: second.keyMark, path, "\(names) exclude each other", advice: "keep one of them")
+        }
+        return fields
+    }
+
+    /// A literal secret; also for the items of a list of secrets.
+    func literalSecret(_ field: Field) -> FoundSecret? {
+        guard let text = text(of: field) else { return nil }
+        if pass.isWorldReadable, let written = field.node.scalar?.text, !written.contains("${") {
+            pass.warning(
+                at: field.node.mark, field.path,
+                "a secret stands in a file that every user of this machine can read",
+                advice: "chmod o-r the file, or use the -file or -command form of the key")
+        }
+        return found(text.text, field)
+    }
+
+    private func fileSecret(_ field: Field, _ path: String) -> FoundSecret? {
+        let resolved = pass.resolve(path)
+        switch pass.readFile(resolved, sizeLimit: LoadingPass.secretSizeLimit) {
+        case .failure(let error):
+            pass.error(
+                at: field.node.mark, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
+                advice: error.fileAdvice)
+            return nil
+        case .success(let file):
+            if file.isWorldReadable {
+                pass.warning(
+                    at: field.node.mark, field.path,
+                    "every user of this machine can read \(Quotation.of(resolved))",
+                    advice: "chmod o-r the file")
+            }
+            let line = file.bytes.prefix { $0 != 0x0a }
+            return found(bytes: line.last == 0x0d ? line.dropLast() : line, field, Quotation.of(resolved))
+        }
+    }
+
+    private func commandSecret(_ field: Field) -> FoundSecret? {
+        guard let items = field.node.sequence else {
+            pass.error(
+                at: field.node.mark, field.path,
+                "expected a list of program and arguments, got \(field.node.kindName)",
+                advice: "write [program, argument, …]; no shell is involved")
+            return nil
+        }
+        let texts = items.map { Self.text(of: $0, field.path, pass)?.text }
+        guard let program = texts.first else {
+            pass.error(at: field.node.mark, field.path, "the list is empty", advice: "name a program")
+            return nil
+        }
+        var command = texts.compactMap { $0 }
+        guard command.count == texts.count, let program, !pass.options.isOffline else { return nil }
+        guard !program.isEmpty, !command.contains(where: { $0.utf8.contains(0) }) else {
+            pass.error(at: field.node.mark, field.path, "the program has no name", advice: "name a program")
+            return nil
+        }
+        if program.contains("/") { command[0] = pass.resolve(program) }
+        switch pass.runCommand(command) {
+        case .failure(let error):
+            pass.error(
+                at: field.node.mark, field.path, "\(Quotation.of(command[0])): \(error)",
+                advice: "run the command by hand to see why")
+            return nil
+        case .success(let line):
+            return found(bytes: line[...], field, "the output of \(Quotation.of(command[0]))")
+        }
+    }
+
+    private func found(bytes: ArraySlice<UInt8>, _ field: Field, _ origin: String) -> FoundSecret? {
+        guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else {
+            pass.error(
+                at: field.node.mark, field.path, "\(origin) is no UTF-8 text", advice: "write it as UTF-8")
+            return nil
+        }
+        guard !text.isEmpty else {
+            pass.error(
+                at: field.node.mark, field.path, "the first line of \(origin) is empty",
+                advice: "put the secret there")
+            return nil
+        }
+        return FoundSecret(text: text, mark: field.node.mark, path: field.path)
+    }
+
+    private func found(_ text: String, _ field: Field) -> FoundSecret? {
+        guard !text.isEmpty else {
+            pass.error(at: field.node.mark, field.path, "the secret is empty", advice: "give one")
+            return nil
+        }
+        return FoundSecret(text: text, mark: field.node.mark, path: field.path)
+    }
+}
+
+extension ConfigurationSourceError {
+    /// What to do about a file that cannot be read.
+    var fileAdvice: String? {
+        switch self {
+        case .notFound:
+            "create it or correct the path; relative paths start at the configuration file's folder"
+        case .notPermitted: "let the user that runs wstunnel read it"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,66 @@
+/// Texts with a form of their own.
+enum TextRule {
+    /// `[A-Za-z0-9][A-Za-z0-9_.-]*`: goes into logs, metrics and command lines as it is.
+    static func name(_ text: String) throws(ValueFault) -> String {
+        guard isName(text) else {
+            throw ValueFault(
+                "\(Quotation.of(text)) is no name",
+                advice: "use letters, digits, \"_\", \".\" and \"-\", and start with a letter or digit")
+        }
+        return text
+    }
+
+    static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, isLetterOrDigit(first) else { return false }
+        return text.utf8.allSatisfy { isLetterOrDigit($0) || "_.-".utf8.contains($0) }
+    }
+
+    static func path(_ text: String) throws(ValueFault) -> String {
+        guard !text.isEmpty else { throw ValueFault("the path is empty", advice: "name a file") }
+        guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
+            throw ValueFault("the path holds a control character", advice: "name a file")
+        }
+        return text
+    }
+
+    /// An address to bind, IPv6 with or without brackets.
+    static func bindAddress(_ text: String) throws(ValueFault) -> String {
+        var host = text[...]
+        if host.hasPrefix("[") && host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        if URLText.isHost(host) { return String(host) }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2, URLText.isHost(parts[0]), Int(parts[1]) != nil {
+            throw ValueFault(
+                "\(Quotation.of(text)) holds a port", advice: "write it as port: \(parts[1])")
+        }
+        throw ValueFault(
+            "\(Quotation.of(text)) is no address",
+            advice: "write an IP address or a host name, 0.0.0.0 for all")
+    }
+
+    /// "" or a path without its last slash.
+    static func basePath(_ text: String) throws(ValueFault) -> String {
+        if text.isEmpty || text == "/" { return "" }
+        guard text.hasPrefix("/") else {
+            throw ValueFault(
+                "\(Quotation.of(text)) does not start with \"/\"", advice: "write \(Quotation.of("/" + text))"
+            )
+        }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !"?#%\\\"<>".utf8.contains($0) }),
+            !text.split(separator: "/", omittingEmptySubsequences: false).dropFirst().dropLast()
+                .contains(where: { ["", ".", ".."].contains($0) }),
+            !text.hasSuffix("//"), !text.hasSuffix("/.."), !text.hasSuffix("/.")
+        else {
+            throw ValueFault(
+                "\(Quotation.of(text)) is no plain path", advice: "write one like /wstunnel")
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+        default: false
+        }
+    }
+}

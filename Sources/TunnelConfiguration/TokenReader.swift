@@ -1,0 +1,103 @@
+import TunnelProtocol
+import YAMLDocument
+
+/// A token with its password, as far as both could be read.
+struct TokenAndPasswords {
+    var token: RendezvousToken?
+    var passwords: Set<Secret>
+    /// Where the token stands.
+    var tokenSource: FoundSecret?
+}
+
+extension MappingReader {
+    /// The token of an entry and the passwords that go with it, with every rule about the two: exactly one
+    /// way to write each, `token:password` split at the first colon, the length of tokens.
+    ///
+    /// - Parameter needsPassword: whether an entry without a password is a problem.
+    func tokenAndPasswords(needsPassword: Bool, isDefaults: Bool) -> TokenAndPasswords {
+        let hasToken = !keysPresent(inGroup: "token").isEmpty
+        let passwordFields = keysPresent(inGroup: "password")
+        if !hasToken && !isDefaults {
+            pass.error(
+                at: mark, path, "\"token\" is missing",
+                advice:
+                    "add token, token-file or token-command; a token has \(RendezvousToken.minimumLength) "
+                    + "characters or more")
+        }
+        var passwords = readPasswords()
+        let found = secret(Keys.token)
+        var text = found?.text
+        if let found, let colon = found.text.firstIndex(of: ":") {
+            text = String(found.text[..<colon])
+            passwords.insert(Secret(String(found.text[found.text.index(after: colon)...])))
+            reportSplit(found, hasPassword: !passwordFields.isEmpty)
+        } else if needsPassword, passwordFields.isEmpty, !isDefaults, found != nil || !hasToken {
+            pass.error(
+                at: mark, path, "\"password\" is missing",
+                advice: "add password, passwords, password-file or password-command")
+        }
+        let token = found.flatMap { found in text.flatMap { parseToken($0, found) } }
+        return TokenAndPasswords(token: token, passwords: passwords, tokenSource: found)
+    }
+
+    private func reportSplit(_ found: FoundSecret, hasPassword: Bool) {
+        if hasPassword {
+            pass.error(
+                at: found.mark, found.path, "the token holds a colon, so it brings a password of its own",
+                advice: "remove the colon and what follows it")
+        } else if found.text.hasSuffix(":"), found.text.firstIndex(of: ":") == found.text.indices.last {
+            pass.error(
+                at: found.mark, found.path, "nothing follows the colon that ends the token",
+                advice: "remove the colon")
+        } else {
+            pass.warning(
+                at: found.mark, found.path, "the token is split at its first colon into token and password",
+                advice: "use the key \"password\" for what follows the colon")
+        }
+    }
+
+    private func parseToken(_ text: String, _ found: FoundSecret) -> RendezvousToken? {
+        do {
+            return try RendezvousToken(text)
+        } catch {
+            let (message, advice) = error.explanation(for: text)
+            pass.error(at: found.mark, found.path, message, advice: advice)
+            return nil
+        }
+    }
+
+    private func readPasswords() -> Set<Secret> {
+        var passwords: Set<Secret> = []
+        if let password = secret(Keys.password) { passwords.insert(Secret(password.text)) }
+        guard section == .passwordEntry, let list = field(Keys.passwordList) else { return passwords }
+        let items = items(Keys.passwordList)
+        if items.isEmpty, list.node.sequence != nil {
+            pass.error(at: list.node.mark, list.path, "the list is empty", advice: "give a password")
+        }
+        for (index, item) in items.enumerated() {
+            let field = Field(node: item, keyMark: item.mark, path: "\(list.path)[#\(index + 1)]")
+            if let password = literalSecret(field) { passwords.insert(Secret(password.text)) }
+        }
+        return passwords
+    }
+}
+
+extension RendezvousTokenError {
+    /// Message and advice, without the token.
+    func explanation(for text: String) -> (message: String, advice: String) {
+        switch self {
+        case .tooShort:
+            (
+                "the token has \(text.count) character\(text.count == 1 ? "" : "s")",
+                "choose one of \(RendezvousToken.minimumLength) or more"
+            )
+        case .tooLong:
+            (
+                "the token has \(text.utf8.count) bytes",
+                "choose one of \(RendezvousToken.maximumLength) or fewer"
+            )
+        case .forbiddenCharacter:
+            ("the token holds a space or control character", "choose one without")
+        }
+    }
+}

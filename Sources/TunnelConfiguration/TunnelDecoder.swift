@@ -1,0 +1,98 @@
+import YAMLDocument
+
+extension MappingReader {
+    /// Decodes an entry of `tunnels`, or checks the values of `defaults.tunnel`.
+    /// - Returns: nil when name, address or token is not usable; other problems are recorded and defaults
+    ///   stand in.
+    func tunnel(isDefaults: Bool = false) -> TunnelClientConfiguration? {
+        if !isDefaults {
+            require(
+                Keys.name.declaration, advice: "name it; the name is its identity in logs and across reloads")
+            require(
+                Keys.tunnel.declaration,
+                advice: "add the tunnel server's address, such as wss://tunnel.example.com")
+            requireTarget()
+        }
+        let name = value(Keys.name)
+        let url = value(Keys.tunnel)
+        let origin = value(Keys.server)
+        let hostPattern = value(Keys.regexp)
+        let isInsecure = value(Keys.insecure)
+        let certFile = value(Keys.certFile).map(pass.resolve)
+        warnAboutURLSecret(url)
+        lint(hostPattern)
+        checkFolder(origin)
+        checkCertificates(certFile, isInsecure: isInsecure)
+        let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
+        let connections = value(Keys.connections)
+        let timeout = value(Keys.timeout)
+        guard let name, let url, let token = read.token else { return nil }
+        return TunnelClientConfiguration(
+            name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
+            password: read.passwords.first, connections: connections, timeout: timeout,
+            isInsecure: isInsecure, certFile: certFile)
+    }
+
+    private func requireTarget() {
+        guard field(Keys.server.declaration) == nil, field(Keys.regexp.declaration) == nil else { return }
+        pass.error(
+            at: mark, path, "neither \"server\" nor \"regexp\" is set, so no request could go anywhere",
+            advice: "add server: http://localhost:8080, or a regexp of the X-Host values to allow")
+    }
+
+    private func warnAboutURLSecret(_ url: TunnelURL?) {
+        guard pass.isWorldReadable, url?.credentials != nil, let field = field(Keys.tunnel.declaration),
+            let written = field.node.scalar?.text, !written.contains("${")
+        else { return }
+        pass.warning(
+            at: field.node.mark, field.path,
+            "a secret stands in a file that every user of this machine can read",
+            advice: "chmod o-r the file, or write the password as ${VARIABLE}")
+    }
+
+    private func lint(_ pattern: HostPattern?) {
+        guard let pattern, let field = field(Keys.regexp.declaration) else { return }
+        for fault in pattern.lint() {
+            pass.warning(at: field.node.mark, field.path, fault.message, advice: fault.advice)
+        }
+    }
+
+    private func checkFolder(_ origin: OriginTarget?) {
+        guard case .folder(let path) = origin, !pass.options.isOffline,
+            let field = field(Keys.server.declaration)
+        else { return }
+        switch pass.source.kind(ofPath: path) {
+        case .folder: return
+        case .missing:
+            pass.error(
+                at: field.node.mark, field.path, "the folder \(Quotation.of(path)) does not exist",
+                advice: "create it or correct the path")
+        case .file, .other:
+            pass.error(
+                at: field.node.mark, field.path, "\(Quotation.of(path)) is no folder", advice: "name a folder"
+            )
+        }
+    }
+
+    private func checkCertificates(_ path: String?, isInsecure: Bool) {
+        guard let path, let field = field(Keys.certFile.declaration) else { return }
+        if isInsecure {
+            pass.warning(
+                at: field.node.mark, field.path,
+                "\"certfile\" has no effect beside \"insecure\": no certificate is verified",
+                advice: "remove one of the two")
+        }
+        guard !pass.options.isOffline else { return }
+        switch pass.readFile(path, sizeLimit: LoadingPass.passwordsSizeLimit) {
+        case .failure(let error):
+            pass.error(
+                at: field.node.mark, field.path, "cannot read \(Quotation.of(path)): \(error)",
+                advice: error.fileAdvice)
+        case .success(let file):
+            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else { return }
+            pass.error(
+                at: field.node.mark, field.path, "\(Quotation.of(path)) holds no PEM certificate",
+                advice: "name a file with a BEGIN CERTIFICATE line")
+        }
+    }
+}

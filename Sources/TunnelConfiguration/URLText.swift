@@ -1,0 +1,119 @@
+/// A URL taken apart (RFC 3986 §3), as much of it as the configuration needs.
+struct URLText {
+    /// Why a text is no URL; ends a sentence that starts with the quoted text.
+    enum Fault: String, Error {
+        case noScheme = "has no scheme"
+        case space = "holds a space or control character"
+        case noHost = "has no host"
+        case badHost = "has an invalid host"
+        case badPort = "has an invalid port"
+    }
+
+    /// In lower case.
+    var scheme: String
+    /// What stands before the last `@` of the authority, percent-encoded.
+    var userinfo: String?
+    /// Without the brackets of an IPv6 address.
+    var host: String
+    /// 1…65535.
+    var port: Int?
+    var path: String
+    var hasQueryOrFragment: Bool
+
+    /// - Parameter requiresHost: false where an empty authority is good, as in `file:///folder`.
+    init(_ text: String, requiresHost: Bool = true) throws(Fault) {
+        guard !text.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7f }) else {
+            throw .space
+        }
+        guard let scheme = Self.scheme(of: text), text.dropFirst(scheme.count).hasPrefix("://") else {
+            throw .noScheme
+        }
+        let rest = text.dropFirst(scheme.count + 3)
+        var authority = rest.prefix { !"/?#".contains($0) }
+        let target = rest.dropFirst(authority.count)
+        self.scheme = scheme.lowercased()
+        path = String(target.prefix { !"?#".contains($0) })
+        hasQueryOrFragment = path.count < target.count
+        if let at = authority.lastIndex(of: "@") {
+            userinfo = String(authority[..<at])
+            authority = authority[authority.index(after: at)...]
+        }
+        let (host, port) = Self.split(authority)
+        self.port = try port.map { text throws(Fault) in
+            guard text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let number = Int(text), (1...65_535).contains(number)
+            else { throw .badPort }
+            return number
+        }
+        guard !host.isEmpty || !requiresHost else { throw .noHost }
+        guard host.isEmpty || Self.isHost(host) else { throw .badHost }
+        self.host = String(host)
+    }
+
+    /// What stands before the first `:`, if it can be a scheme.
+    static func scheme(of text: String) -> String? {
+        guard let colon = text.firstIndex(of: ":"), let first = text.utf8.first,
+            (0x41...0x5a).contains(first & 0xdf)
+        else { return nil }
+        let scheme = text[..<colon]
+        let isScheme = scheme.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2b, 0x2d, 0x2e: true
+            default: false
+            }
+        }
+        return isScheme ? String(scheme) : nil
+    }
+
+    /// Whether a text can be a host name, an IPv4 address, or an IPv6 address without brackets.
+    static func isHost(_ text: Substring) -> Bool {
+        guard !text.isEmpty, text.utf8.count <= 253 else { return false }
+        if text.contains(":") {
+            return text.filter { $0 == ":" }.count >= 2
+                && text.utf8.allSatisfy { byte in
+                    switch byte {
+                    case 0x30...0x3a, 0x41...0x46, 0x61...0x66, 0x2e: true
+                    default: false
+                    }
+                }
+        }
+        return text.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f: true
+            default: false
+            }
+        }
+    }
+
+    /// `%41` to `A`; nil when an escape is broken or the result is no UTF-8.
+    static func percentDecoded(_ text: some StringProtocol) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16),
+                rest.first != UInt8(ascii: "+"), rest.first != UInt8(ascii: "-")
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {
+        if authority.hasPrefix("["), let close = authority.firstIndex(of: "]") {
+            let host = authority[authority.index(after: authority.startIndex)..<close]
+            let suffix = authority[authority.index(after: close)...]
+            if suffix.isEmpty { return (host, nil) }
+            return suffix.hasPrefix(":") ? (host, suffix.dropFirst()) : ("[", nil)
+        }
+        guard let colon = authority.lastIndex(of: ":") else { return (authority, nil) }
+        // An IPv6 address needs its brackets here: with a colon left in it, the host is invalid.
+        let host = authority[..<colon]
+        return (host.contains(":") ? "[" : host, authority[authority.index(after: colon)...])
+    }
+}

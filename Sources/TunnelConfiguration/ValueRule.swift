@@ -1,0 +1,192 @@
+import YAMLDocument
+
+/// A scalar that is about to be read as a value: variables are expanded.
+struct ValueText {
+    let text: String
+    /// Whether quotes (or a tag) say that it is a text. A quoted scalar with a variable in it is not: `${…}`
+    /// needs the quotes within `{ }`, whatever the value is.
+    let isAlwaysText: Bool
+}
+
+/// Why a value cannot be taken.
+struct ValueFault: Error, Hashable {
+    let message: String
+    let advice: String?
+
+    init(_ message: String, advice: String? = nil) {
+        self.message = message
+        self.advice = advice
+    }
+}
+
+/// What a key takes, for people, schema and tests.
+package enum ValueShape: Hashable, Sendable {
+    case text
+    case integer(ClosedRange<Int>)
+    case duration(ClosedRange<Duration>)
+    case boolean
+    case choice([String])
+    /// A text that is never shown.
+    case secret
+    /// A list of them.
+    case secrets
+    /// The path of a file, relative to the configuration file.
+    case path
+    /// Program and arguments.
+    case command
+    /// A URL with one of these schemes.
+    case url([String])
+    case regexp
+    case mapping(ConfigurationSection)
+    case list(ConfigurationSection)
+
+    /// Whether what stands there must not be shown.
+    package var isSecret: Bool {
+        switch self {
+        case .secret, .secrets, .command: true
+        default: false
+        }
+    }
+}
+
+/// What the file says about one key, value type left out.
+package struct KeyDeclaration: Hashable, Sendable {
+    package let name: String
+    package let shape: ValueShape
+    /// The default as one would write it, or nil when there is none.
+    package let defaultText: String?
+    /// Keys of one group exclude each other; an entry that sets one of them drops the group's defaults.
+    package let group: String?
+
+    init(_ name: String, _ shape: ValueShape, default defaultText: String? = nil, group: String? = nil) {
+        self.name = name
+        self.shape = shape
+        self.defaultText = defaultText
+        self.group = group
+    }
+}
+
+/// A key with a scalar value: how the scalar becomes a value, and which value stands in when it is absent.
+struct ScalarKey<Value: Sendable>: Sendable {
+    let declaration: KeyDeclaration
+    let defaultValue: Value
+    let parse: @Sendable (ValueText) throws(ValueFault) -> Value
+}
+
+extension ScalarKey where Value == Int {
+    static func integer(_ name: String, _ range: ClosedRange<Int>, default value: Int) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, .integer(range), default: "\(value)"), defaultValue: value,
+            parse: { value throws(ValueFault) in try ValueRule.integer(value, range) })
+    }
+}
+
+extension ScalarKey where Value == Int? {
+    static func integer(_ name: String, _ range: ClosedRange<Int>) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, .integer(range)), defaultValue: nil,
+            parse: { value throws(ValueFault) in try ValueRule.integer(value, range) })
+    }
+}
+
+extension ScalarKey where Value == Duration {
+    static func duration(_ name: String, _ range: ClosedRange<Duration>, default value: Duration) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, .duration(range), default: DurationText.format(value)),
+            defaultValue: value,
+            parse: { value throws(ValueFault) in try ValueRule.duration(value, range) })
+    }
+}
+
+extension ScalarKey where Value == Bool {
+    static func boolean(_ name: String, default value: Bool) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, .boolean, default: "\(value)"), defaultValue: value,
+            parse: { value throws(ValueFault) in try ValueRule.boolean(value) })
+    }
+}
+
+extension ScalarKey where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
+    static func choice(_ name: String, default value: Value) -> Self {
+        let choices = Value.allCases.map(\.rawValue)
+        return Self(
+            declaration: KeyDeclaration(name, .choice(choices), default: value.rawValue),
+            defaultValue: value,
+            parse: { value throws(ValueFault) in
+                if let choice = Value(rawValue: value.text) { return choice }
+                throw ValueRule.noChoice(value.text, among: choices)
+            })
+    }
+}
+
+extension ScalarKey where Value == String {
+    static func text(
+        _ name: String, _ shape: ValueShape = .text, default value: String,
+        _ parse: @escaping @Sendable (String) throws(ValueFault) -> String
+    ) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, shape, default: value), defaultValue: value,
+            parse: { value throws(ValueFault) in try parse(value.text) })
+    }
+}
+
+extension ScalarKey {
+    /// A key without a default: absent is nil.
+    static func optional<Wrapped>(
+        _ name: String, _ shape: ValueShape = .text,
+        _ parse: @escaping @Sendable (String) throws(ValueFault) -> Wrapped
+    ) -> Self where Value == Wrapped? {
+        Self(
+            declaration: KeyDeclaration(name, shape), defaultValue: nil,
+            parse: { value throws(ValueFault) in try parse(value.text) })
+    }
+}
+
+/// Scalars to values, with a fault that says what to write instead.
+enum ValueRule {
+    static func integer(_ value: ValueText, _ range: ClosedRange<Int>) throws(ValueFault) -> Int {
+        let advice = "write a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let number = YAMLScalar.integer(from: value.text) else {
+            throw ValueFault("\(Quotation.of(value.text)) is no whole number", advice: advice)
+        }
+        guard !value.isAlwaysText else {
+            throw ValueFault(
+                "\(Quotation.of(value.text)) is a text, not a number", advice: "remove the quotes")
+        }
+        guard range.contains(number) else { throw ValueFault("\(number) is out of range", advice: advice) }
+        return number
+    }
+
+    static func duration(_ value: ValueText, _ range: ClosedRange<Duration>) throws(ValueFault) -> Duration {
+        guard let duration = DurationText.parse(value.text) else {
+            throw ValueFault(
+                "\(Quotation.of(value.text)) is no duration",
+                advice: "write one like 250ms, 30s, 20m or 1h; a bare number is in seconds")
+        }
+        guard range.contains(duration) else {
+            let bounds = [range.lowerBound, range.upperBound].map(DurationText.format)
+            throw ValueFault(
+                "\(Quotation.of(value.text)) is out of range",
+                advice: "write a duration from \(bounds[0]) to \(bounds[1])")
+        }
+        return duration
+    }
+
+    static func boolean(_ value: ValueText) throws(ValueFault) -> Bool {
+        guard let boolean = YAMLScalar.boolean(from: value.text) else {
+            throw ValueFault("\(Quotation.of(value.text)) is no boolean", advice: "write true or false")
+        }
+        guard !value.isAlwaysText else {
+            throw ValueFault(
+                "\(Quotation.of(value.text)) is a text, not a boolean", advice: "remove the quotes")
+        }
+        return boolean
+    }
+
+    static func noChoice(_ text: String, among choices: [String]) -> ValueFault {
+        let advice = NearMiss.nearest(to: text, among: choices).map { "did you mean \"\($0)\"?" }
+        return ValueFault(
+            "\(Quotation.of(text)) is unknown",
+            advice: advice ?? "write one of \(choices.joined(separator: ", "))")
+    }
+}
