@@ -139,3 +139,17 @@ extension ByteBuffer {
         return try result.get()
     }
 }
+
+extension HeaderFields {
+    /// Reads field lines that stand alone, each ended by CRLF, without an empty line behind them: trailers as they
+    /// cross the tunnel.
+    package init(trailerLines lines: ByteBuffer, limits: HTTPLimits = HTTPLimits()) throws(HTTPMessageError) {
+        var block = lines
+        block.writeStaticString("\r\n")
+        var reader = FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: false)
+        guard let bytes = try reader.takeWhole(from: &block), block.readableBytes == 0 else {
+            throw HTTPMessageError(.malformed, "malformed trailers")
+        }
+        self.init(bytes: bytes, entries: reader.entries)
+    }
+}

@@ -83,7 +83,8 @@ package final class SessionHandler: ChannelInboundHandler {
     private var input = ByteBuffer()
     private var masks: MaskSource?
     private var receivers: [StreamID: any StreamReceiver] = [:]
-    private weak var owner: (any SessionOwner)?
+    /// Let go when the session is over.
+    private var owner: (any SessionOwner)?
     private var context: ChannelHandlerContext?
     private var keepalive: Scheduled<Void>?
     private var isReading = false
@@ -92,7 +93,7 @@ package final class SessionHandler: ChannelInboundHandler {
 
     /// - Parameters:
     ///   - role: the opener is the tunnel server; the acceptor, the client, masks what it sends.
-    ///   - owner: kept alive by whoever made it for as long as the session lives.
+    ///   - owner: kept until the session is over.
     package init(
         role: SessionMachine.Role, limits: SessionLimits, settings: SessionSettings,
         budget: any ReceiveBudget, owner: any SessionOwner
@@ -174,6 +175,17 @@ package final class SessionHandler: ChannelInboundHandler {
     package func drain(reason: String) {
         machine.drain(reason: reason, now: .now)
         scheduleFlush()
+    }
+
+    /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
+    package func probe(within patience: TimeAmount) {
+        guard !isOver, let context else { return }
+        let asked = MonotonicInstant.now
+        machine.ping(now: asked)
+        flush()
+        context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            if !self.machine.wasHeard(since: asked) { self.end(.peerSilent, closing: .goingAway) }
+        }
     }
 
     /// Closes at once; streams in flight are lost.
@@ -360,6 +372,6 @@ package final class SessionHandler: ChannelInboundHandler {
         let lost = receivers.values
         receivers = [:]
         for receiver in lost { receiver.streamWasReset(.sessionLost, reason: end.message) }
-        owner?.sessionEnded(self, end)
+        owner.take()?.sessionEnded(self, end)
     }
 }

@@ -189,6 +189,14 @@ package struct SessionMachine: ~Copyable {
         return min(nextPing, deadline)
     }
 
+    /// Sends a ping out of turn.
+    package mutating func ping(now: MonotonicInstant) {
+        control.writeMuxFrame(.ping(now.nanoseconds))
+    }
+
+    /// Whether anything came from the peer after an instant.
+    package func wasHeard(since instant: MonotonicInstant) -> Bool { lastHeard > instant }
+
     // MARK: Events
 
     /// Takes part of a message from the carrier.
