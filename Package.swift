@@ -33,7 +33,9 @@ let package = Package(
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL]),
+            dependencies: [
+                "HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL, .nioTLS,
+            ]),
 
         // Roles: they never import each other.
         .target(
@@ -83,6 +85,7 @@ let package = Package(
             name: "OriginHTTPTests",
             dependencies: [
                 "HTTPMessage", "OriginHTTP", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                .nioSSL,
             ]),
         .testTarget(
             name: "TunnelServerTests",
@@ -106,6 +109,7 @@ extension Target.Dependency {
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+    static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }
     static var nioWebSocket: Self { .product(name: "NIOWebSocket", package: "swift-nio") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
 }

@@ -38,7 +38,8 @@ struct FieldBlockReader {
         }
         scanned = memory.count
         guard scanned <= limits.headBytes else { throw tooLarge() }
-        if hasStartLine, startLine == nil, scanned - lineStart > limits.startLineBytes {
+        // One byte more than the limit may be the CR of a line that is just short enough.
+        if hasStartLine, startLine == nil, scanned - lineStart > limits.startLineBytes + 1 {
             throw HTTPMessageError(.targetTooLong, "start line too long")
         }
         return nil
