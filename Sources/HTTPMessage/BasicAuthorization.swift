@@ -1,6 +1,7 @@
 /// The Basic authentication scheme (RFC 7617).
 package enum BasicAuthorization {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    private static let alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// The field value for a user and a password.
     package static func encode(user: String, password: String) -> String {
@@ -31,7 +32,8 @@ package enum BasicAuthorization {
         let digits = text.utf8.drop { $0 == UInt8(ascii: " ") }
         let significant = digits.prefix { $0 != UInt8(ascii: "=") }
         let padding = digits[significant.endIndex...]
-        guard digits.count % 4 == 0, padding.count <= 2, padding.allSatisfy({ $0 == UInt8(ascii: "=") }) else {
+        guard digits.count % 4 == 0, padding.count <= 2, padding.allSatisfy({ $0 == UInt8(ascii: "=") })
+        else {
             return nil
         }
         var bytes: [UInt8] = []

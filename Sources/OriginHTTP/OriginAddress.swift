@@ -25,6 +25,13 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
 
     private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
 
+    /// An address whose parts were checked elsewhere.
+    package init(isSecure: Bool, host: String, port: Int) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+
     /// Reads `http://host[:port]` or `https://host[:port]`.
     ///
     /// A path, query or fragment behind it is passed over: requests keep the caller's own target. Credentials

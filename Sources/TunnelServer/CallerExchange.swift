@@ -350,7 +350,8 @@ extension CallerExchange: StreamReceiver {
 
     func streamReceived(trailers bytes: ByteBuffer) {
         guard case .attached = phase else { return }
-        guard response.accepts(0, isLast: true), !response.isRaw, let trailers = try? HeaderFields(trailerLines: bytes)
+        guard response.accepts(0, isLast: true), !response.isRaw,
+            let trailers = try? HeaderFields(trailerLines: bytes)
         else {
             brokenAnswer()
             return

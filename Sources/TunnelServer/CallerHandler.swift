@@ -99,7 +99,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            if case .raw(let exchange) = phase { exchange.callerEndedOutput() } else { context.close(promise: nil) }
+            if case .raw(let exchange) = phase {
+                exchange.callerEndedOutput()
+            } else {
+                context.close(promise: nil)
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -364,7 +368,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         let core = core
         let client = ClientIdentity(
-            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())")
+            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
+        )
         guard core.registry.admits(token, client), core.census.hasRoomForSession else {
             rejectTunnel(.tooManyClients, head)
             return

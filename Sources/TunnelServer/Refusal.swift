@@ -29,7 +29,8 @@ package struct Refusal: Error, Sendable, Hashable {
         504, "too many requests in-flight, tunnel broken?", "queue-full", retryAfter: 5)
     static let tunnelTimeout = Refusal(504, "Tunnel timeout", "timeout", retryAfter: 5)
     static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", "tunnel-lost")
-    static let tunnelBusy = Refusal(503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
+    static let tunnelBusy = Refusal(
+        503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
     static let badAnswer = Refusal(502, "The tunnel's answer is no valid HTTP response", "bad-answer")
     static let tooManyCallers = Refusal(503, "Too many connections", "too-many-callers", retryAfter: 1)
     static let stopping = Refusal(503, "The tunnel server is stopping", "stopping", retryAfter: 5)

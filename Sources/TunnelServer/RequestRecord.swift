@@ -43,7 +43,8 @@ struct RequestRecord {
         isFinished = true
         log.write(
             AccessRecord(
-                serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method, path: path,
+                serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method,
+                path: path,
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
                 duration: Self.duration(from: started, to: .now()), callerAddress: callerAddress,

@@ -1,4 +1,5 @@
 import HTTPMessage
+
 import struct NIOCore.ByteBuffer
 
 /// Writes the answer to one request in the framing that its caller understands, and holds the origin to the

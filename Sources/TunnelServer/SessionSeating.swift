@@ -24,11 +24,13 @@ enum SessionSeating {
     ///   - leftover: bytes that came already and belong to the session.
     /// - Returns: false when the channel's socket cannot be had; then nothing has happened.
     static func move(
-        _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer, leftover: ByteBuffer,
+        _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer,
+        leftover: ByteBuffer,
         makeHandler: @escaping @Sendable (any EventLoop) -> SessionHandler
     ) -> Bool {
         let duplicate = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+            of: NIOBSDSocket.Handle.self
+        ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
         guard let descriptor = duplicate, descriptor >= 0 else { return false }
         context.close(promise: nil)
         ClientBootstrap(group: eventLoop)

@@ -174,7 +174,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     private func choose(among members: [Member], loop: Int) -> Int? {
         func best(_ candidates: some Sequence<Int>) -> Int? {
             candidates.min {
-                (members[$0].openStreams, members[$0].lastTurn) < (members[$1].openStreams, members[$1].lastTurn)
+                (members[$0].openStreams, members[$0].lastTurn) < (
+                    members[$1].openStreams, members[$1].lastTurn
+                )
             }
         }
         let free = members.indices.lazy.filter { members[$0].isFree }

@@ -70,31 +70,30 @@ package struct TunnelDialler: Sendable {
     ) async throws -> any Channel {
         let target = self.target
         let isOpen = eventLoop.makePromise(of: Void.self)
-        let channel: any Channel
-        do {
-            channel = try await ClientBootstrap(group: eventLoop)
-                .connectTimeout(Self.patience)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        if let tls = target.tls {
-                            try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, target.host))
-                        }
-                        try channel.pipeline.syncOperations.addHandler(
-                            DialHandler(
-                                target: target, patience: Self.patience, isOpen: isOpen,
-                                makeHandler: makeHandler))
+        let connecting = ClientBootstrap(group: eventLoop)
+            .connectTimeout(Self.patience)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls = target.tls {
+                        try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, target.host))
                     }
+                    try channel.pipeline.syncOperations.addHandler(
+                        DialHandler(
+                            target: target, patience: Self.patience, isOpen: isOpen, makeHandler: makeHandler)
+                    )
                 }
-                .connect(host: target.host, port: target.port).get()
-        } catch {
-            let failure = DialError(.unreachable, ConnectionFailure.describe(error))
-            isOpen.fail(failure)
-            throw failure
+            }
+            .connect(host: target.host, port: target.port)
+        connecting.whenFailure { isOpen.fail(DialError(.unreachable, ConnectionFailure.describe($0))) }
+        return try await withTaskCancellationHandler {
+            try await isOpen.futureResult.get()
+            return try await connecting.get()
+        } onCancel: {
+            isOpen.fail(CancellationError())
+            connecting.whenSuccess { $0.close(promise: nil) }
         }
-        try await isOpen.futureResult.get()
-        return channel
     }
 
     /// An address has no name to ask for (RFC 6066 §3).
