@@ -1,20 +1,17 @@
 import Foundation
 import Observability
 import Synchronization
+import TestSupport
 
 /// A log file in a folder of its own, removed at the end.
 final class LogFile: Sendable {
     let path: String
-    private let folder: URL
+    private let folder: TemporaryFolder
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("wstunnel-log-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        path = folder.appendingPathComponent("agent.log").path
+        folder = try TemporaryFolder()
+        path = folder.path(of: "agent.log")
     }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
 
     func text(of name: String? = nil) throws -> String {
         try String(contentsOfFile: name ?? path, encoding: .utf8)

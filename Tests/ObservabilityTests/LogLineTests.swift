@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import TestSupport
 import Testing
 
 @testable import Observability
@@ -124,7 +125,7 @@ import Testing
                     "message": text, text: text, "last": "end",
                 ])
         case .logfmt:
-            let pairs = try LogfmtReader.pairs(in: line)
+            let pairs = try LogfmtLine(line).fields
             #expect(pairs.map(\.key).prefix(4) == ["time", "level", "logger", "message"])
             #expect(pairs.count == 6)
             #expect(pairs[3].value == text)
