@@ -134,7 +134,9 @@ extension ChildProcess {
         var processID: Int32 = 0
         let result = withCStrings(arguments) { arguments in
             withCStrings(variables) { variables in
-                guard let program = arguments[0] else { return EINVAL }
+                guard let program = arguments.first ?? nil, let variables = variables.baseAddress else {
+                    return EINVAL
+                }
                 return posix_spawnp(&processID, program, &actions, &attributes, arguments, variables)
             }
         }
@@ -143,15 +145,12 @@ extension ChildProcess {
     }
 
     private static func withCStrings<Value>(
-        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Value
+        _ strings: [String], _ body: (UnsafeBufferPointer<UnsafeMutablePointer<CChar>?>) -> Value
     ) -> Value {
         let copies = strings.map { strdup($0) }
         defer { for copy in copies { free(copy) } }
-        var terminated = copies + [nil]
-        return terminated.withUnsafeMutableBufferPointer { pointers in
-            // Never nil: the buffer holds the terminator at least.
-            body(pointers.baseAddress!)
-        }
+        let terminated = copies + [nil]
+        return terminated.withUnsafeBufferPointer { body($0) }
     }
 }
 
