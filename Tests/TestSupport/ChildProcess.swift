@@ -134,10 +134,9 @@ extension ChildProcess {
         var processID: Int32 = 0
         let result = withCStrings(arguments) { arguments in
             withCStrings(variables) { variables in
-                guard let program = arguments.first ?? nil, let variables = variables.baseAddress else {
-                    return EINVAL
-                }
-                return posix_spawnp(&processID, program, &actions, &attributes, arguments, variables)
+                guard let values = arguments.baseAddress, let program = values[0] else { return EINVAL }
+                return posix_spawnp(
+                    &processID, program, &actions, &attributes, values, variables.baseAddress)
             }
         }
         guard result == 0 else { throw TestFailure("cannot start \(arguments): errno \(result)") }
