@@ -245,7 +245,9 @@ run_tests() {
     return "$result"
 }
 
-count_tests() { grep -cE '^(✔|✘) Test .* (passed|failed) after' "$work/test.log" || true; }
+count_tests() {
+    grep -E '^(✔|✘) Test .* (passed|failed) after' "$work/test.log" | grep -vcF 'Test run with' || true
+}
 
 # ------------------------------------------------------------------------------------------------------
 
