@@ -232,17 +232,26 @@ run_tests() {
         fi
     done
     wait "$command" || result=$?
-    # What failed, with the lines that say why, then the runner's own last word.
-    if ((result != 0)); then
-        grep -vE '^(◇|✔|\[|↳)' "$work/test.log" | head -n 300 || true
+    if ((result == 0)); then
+        grep -F 'Test run with' "$work/test.log" || true
+    else
+        show_failures | head -n 300
     fi
-    grep -E 'Test run with' "$work/test.log" || true
     # A filter that matches nothing, or a runner that ran nothing, is no success.
     if ((result == 0)) && (($(count_tests) == 0)); then
         echo "no test ran${filter:+: nothing matches $filter}" >&2
         return 1
     fi
     return "$result"
+}
+
+# Each failure with the lines below it; where the runner has no last word, it crashed: then its end.
+show_failures() {
+    awk '/^✘/ { shows = 1 } /^(◇|✔|\[)/ { shows = 0 } shows' "$work/test.log"
+    if ! grep -qF 'Test run with' "$work/test.log"; then
+        echo "--- the test program ended early; its last lines"
+        tail -n 60 "$work/test.log"
+    fi
 }
 
 count_tests() {

@@ -80,7 +80,7 @@ package final class AgentProcess: Sendable {
 package func wstunnel(
     _ arguments: [String], environment: [String: String] = [:]
 ) throws -> ChildProcess {
-    var variables = ProcessInfo.processInfo.environment
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let beside = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("wstunnel")
         .path
@@ -88,6 +88,5 @@ package func wstunnel(
     guard FileManager.default.isExecutableFile(atPath: binary) else {
         throw TestFailure("no program at \(binary); run swift build first")
     }
-    variables.merge(environment) { $1 }
     return try ChildProcess([binary] + arguments, environment: variables)
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A new, empty folder, removed with all it holds when the value goes.
 package final class TemporaryFolder: Sendable {
@@ -27,10 +28,13 @@ package final class TemporaryFolder: Sendable {
         let target = path(of: name)
         let parent = URL(fileURLWithPath: target).deletingLastPathComponent().path
         try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-        guard
+        // A child that starts meanwhile would hold the file open for a moment, and a file that is open for
+        // writing cannot be run.
+        let isWritten = descriptorLock.withLock { _ in
             FileManager.default.createFile(
                 atPath: target, contents: Data(bytes), attributes: [.posixPermissions: mode])
-        else { throw TestFailure("cannot write \(target)") }
+        }
+        guard isWritten else { throw TestFailure("cannot write \(target)") }
         return target
     }
 
