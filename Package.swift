@@ -33,19 +33,22 @@ let package = Package(
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL]),
+            dependencies: [
+                "HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL, .nioTLS,
+            ]),
 
         // Roles: they never import each other.
         .target(
             name: "TunnelServer",
             dependencies: [
-                "HTTPMessage", "Observability", "TunnelProtocol", "TunnelTransport",
+                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
-                "HTTPMessage", "Observability", "OriginHTTP", "TunnelProtocol", "TunnelTransport",
+                "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
 
@@ -65,6 +68,7 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
         .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
@@ -82,6 +86,7 @@ let package = Package(
             name: "OriginHTTPTests",
             dependencies: [
                 "HTTPMessage", "OriginHTTP", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                .nioSSL,
             ]),
         .testTarget(
             name: "TunnelServerTests",
@@ -105,6 +110,7 @@ extension Target.Dependency {
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+    static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }
     static var nioWebSocket: Self { .product(name: "NIOWebSocket", package: "swift-nio") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
 }

@@ -1,0 +1,152 @@
+package import struct NIOCore.ByteBuffer
+
+/// Takes a message body off a stream of bytes, piece by piece as they come (RFC 9112 §6, §7).
+package struct BodyDecoder: Sendable {
+    /// One piece of a body.
+    package enum Part: Sendable, Equatable {
+        /// Some bytes of the content, never empty.
+        case bytes(ByteBuffer)
+        /// The body is whole; trailers only after a chunked one that had some.
+        case end(trailers: HeaderFields?)
+    }
+
+    private enum State {
+        case length(Int)
+        case chunkSize
+        case chunk(Int)
+        case chunkEnd
+        case trailers(FieldBlockReader)
+        case untilClose
+        case ended
+    }
+
+    /// Longest chunk-size line, extensions included; a peer has no use for more.
+    private static let longestChunkLine = 4096
+
+    private var state: State
+    private let limits: HTTPLimits
+
+    package init(_ framing: BodyFraming, limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        switch framing {
+        case .none: self.state = .length(0)
+        case .length(let length): self.state = .length(length)
+        case .chunked: self.state = .chunkSize
+        case .untilClose: self.state = .untilClose
+        }
+    }
+
+    /// - Parameter buffer: bytes that came and were not yet taken.
+    /// - Returns: the next piece, its bytes taken off the buffer; nil while more bytes are needed, and after the end.
+    package mutating func next(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Part? {
+        while true {
+            switch state {
+            case .length(0):
+                state = .ended
+                return .end(trailers: nil)
+            case .length(let remaining):
+                guard let piece = buffer.readSome(atMost: remaining) else { return nil }
+                state = .length(remaining - piece.readableBytes)
+                return .bytes(piece)
+            case .chunkSize:
+                guard let size = try readChunkSize(&buffer) else { return nil }
+                state =
+                    size > 0
+                    ? .chunk(size)
+                    : .trailers(FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: false))
+            case .chunk(let remaining):
+                guard let piece = buffer.readSome(atMost: remaining) else { return nil }
+                let left = remaining - piece.readableBytes
+                state = left > 0 ? .chunk(left) : .chunkEnd
+                return .bytes(piece)
+            case .chunkEnd:
+                guard let end = buffer.readInteger(as: UInt16.self) else { return nil }
+                guard end == 0x0d0a else {
+                    throw HTTPMessageError(.malformed, "chunk without CRLF behind it")
+                }
+                state = .chunkSize
+            case .trailers(var reader):
+                let block = try reader.takeWhole(from: &buffer)
+                state = .trailers(reader)
+                guard let block else { return nil }
+                state = .ended
+                return .end(
+                    trailers: reader.entries.isEmpty
+                        ? nil : HeaderFields(bytes: block, entries: reader.entries))
+            case .untilClose:
+                return buffer.readSome(atMost: .max).map { .bytes($0) }
+            case .ended:
+                return nil
+            }
+        }
+    }
+
+    /// The connection ended: the end of a body that runs until then.
+    ///
+    /// - Throws: `truncated` when the body was not whole.
+    package mutating func endOfInput() throws(HTTPMessageError) -> Part? {
+        switch state {
+        case .untilClose, .length(0):
+            state = .ended
+            return .end(trailers: nil)
+        case .ended:
+            return nil
+        default:
+            throw HTTPMessageError(.truncated, "the connection ended in the middle of a body")
+        }
+    }
+
+    /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1).
+    private func readChunkSize(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Int? {
+        let view = buffer.readableBytesView
+        guard let newline = view.prefix(Self.longestChunkLine).firstIndex(of: UInt8(ascii: "\n")) else {
+            guard view.count < Self.longestChunkLine else {
+                throw HTTPMessageError(.malformed, "chunk-size line too long")
+            }
+            return nil
+        }
+        guard newline > view.startIndex, view[newline - 1] == UInt8(ascii: "\r") else {
+            throw HTTPMessageError(.malformed, "chunk-size line ended by LF without CR")
+        }
+        let line = view[view.startIndex..<newline - 1]
+        let digits = line.prefix { $0.hexadecimalValue != nil }
+        let rest = line[digits.endIndex...].drop { $0.isOptionalWhitespace }
+        guard (1...15).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),
+            rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
+        else { throw HTTPMessageError(.malformed, "malformed chunk size") }
+        let size = digits.reduce(0) { $0 << 4 | Int($1.hexadecimalValue ?? 0) }
+        buffer.moveReaderIndex(forwardBy: newline + 1 - view.startIndex)
+        return size
+    }
+}
+
+extension ByteBuffer {
+    /// Takes what is there, at most so many bytes; nil when nothing is.
+    fileprivate mutating func readSome(atMost limit: Int) -> ByteBuffer? {
+        readableBytes > 0 ? readSlice(length: min(readableBytes, limit)) : nil
+    }
+
+    /// Writes the line before a chunk of so many bytes (RFC 9112 §7.1); CRLF follows the chunk itself.
+    package mutating func writeChunkSize(_ size: Int) {
+        writeString(String(size, radix: 16))
+        writeStaticString("\r\n")
+    }
+
+    /// Writes the last chunk, trailers if any, and the empty line that ends a chunked body.
+    package mutating func writeLastChunk(trailers: HeaderFields?) {
+        writeStaticString("0\r\n")
+        trailers?.write(to: &self)
+        writeStaticString("\r\n")
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexadecimalValue: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/// How the end of a message body is known (RFC 9112 §6.3).
+package enum BodyFraming: Sendable, Hashable {
+    /// There is no body.
+    case none
+    /// Exactly so many bytes; 0 is `none`.
+    case length(Int)
+    /// `Transfer-Encoding: chunked`.
+    case chunked
+    /// Up to the end of the connection; responses only.
+    case untilClose
+}
+
+extension RequestHead {
+    /// The framing of this request's body (RFC 9112 §6.3). What two servers could read differently is refused:
+    /// it is how requests are smuggled (RFC 9112 §11.2).
+    package func bodyFraming() throws(HTTPMessageError) -> BodyFraming {
+        if fields.contains(.transferEncoding) {
+            guard version == .http11 else {
+                throw HTTPMessageError(.malformed, "Transfer-Encoding in an HTTP/1.0 request")
+            }
+            guard !fields.contains(.contentLength) else {
+                throw HTTPMessageError(.malformed, "both Transfer-Encoding and Content-Length")
+            }
+            try fields.requireChunkedAlone()
+            return .chunked
+        }
+        return try fields.contentLength().map { $0 == 0 ? .none : .length($0) } ?? .none
+    }
+}
+
+extension ResponseHead {
+    /// The framing of this response's body (RFC 9112 §6.3).
+    ///
+    /// - Parameter requestMethod: the method that was asked; an answer to `HEAD` has no body.
+    package func bodyFraming(requestMethod: String) throws(HTTPMessageError) -> BodyFraming {
+        if requestMethod == "HEAD" || status < 200 || status == 204 || status == 304 { return .none }
+        if fields.contains(.transferEncoding) {
+            guard !fields.contains(.contentLength) else {
+                throw HTTPMessageError(.malformed, "both Transfer-Encoding and Content-Length")
+            }
+            try fields.requireChunkedAlone()
+            return .chunked
+        }
+        return try fields.contentLength().map { $0 == 0 ? .none : .length($0) } ?? .untilClose
+    }
+}
+
+extension HeaderFields {
+    /// `Content-Length`, or nil without one; a repeated or malformed one is an error (RFC 9112 §6.3).
+    package func contentLength() throws(HTTPMessageError) -> Int? {
+        guard let text = self[.contentLength] else { return nil }
+        guard count(of: .contentLength) == 1, !text.isEmpty, text.utf8.count <= 18,
+            text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let length = Int(text)
+        else { throw HTTPMessageError(.malformed, "malformed or repeated Content-Length") }
+        return length
+    }
+
+    fileprivate func requireChunkedAlone() throws(HTTPMessageError) {
+        guard count(of: .transferEncoding) == 1, let coding = self[.transferEncoding],
+            coding.utf8.count == 7, list(.transferEncoding, contains: "chunked")
+        else { throw HTTPMessageError(.unsupportedCoding, "a transfer coding other than chunked") }
+    }
+}

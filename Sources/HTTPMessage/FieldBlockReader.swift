@@ -1,0 +1,112 @@
+import struct NIOCore.ByteBuffer
+
+/// Reads lines up to and including an empty one: a head (start line and fields) or trailers (fields alone).
+///
+/// Feed it the same growing bytes until it is done; it goes on where it stopped, so each byte is looked at
+/// once however the peer slices them. All offsets count from the first byte fed.
+struct FieldBlockReader {
+    private let limits: HTTPLimits
+    private let hasStartLine: Bool
+    /// Responses may end lines with LF alone (RFC 9112 §2.2 lets us); requests may not: what another server
+    /// reads otherwise is a way to smuggle requests.
+    private let acceptsBareLF: Bool
+
+    private var lineStart = 0
+    private var scanned = 0
+    private(set) var startLine: Range<Int>?
+    private(set) var entries: [HeaderFields.Entry] = []
+
+    init(limits: HTTPLimits, hasStartLine: Bool, acceptsBareLF: Bool) {
+        self.limits = limits
+        self.hasStartLine = hasStartLine
+        self.acceptsBareLF = acceptsBareLF
+    }
+
+    /// - Returns: how many bytes the block takes, or nil while its end has not come.
+    mutating func read(_ memory: UnsafeRawBufferPointer) throws(HTTPMessageError) -> Int? {
+        while let newline = memory[scanned...].firstIndex(of: UInt8(ascii: "\n")) {
+            scanned = newline + 1
+            let line = try lineRange(memory, newline: newline)
+            lineStart = scanned
+            guard scanned <= limits.headBytes else { throw tooLarge() }
+            if line.isEmpty {
+                // An empty line before the start line is skipped (RFC 9112 §2.2).
+                if hasStartLine, startLine == nil { continue }
+                return scanned
+            }
+            try take(line, of: memory)
+        }
+        scanned = memory.count
+        guard scanned <= limits.headBytes else { throw tooLarge() }
+        // One byte more than the limit may be the CR of a line that is just short enough.
+        if hasStartLine, startLine == nil, scanned - lineStart > limits.startLineBytes + 1 {
+            throw HTTPMessageError(.targetTooLong, "start line too long")
+        }
+        return nil
+    }
+
+    private func tooLarge() -> HTTPMessageError {
+        if hasStartLine, startLine == nil { return HTTPMessageError(.targetTooLong, "start line too long") }
+        return HTTPMessageError(.headTooLarge, "header fields too large")
+    }
+
+    private func lineRange(
+        _ memory: UnsafeRawBufferPointer, newline: Int
+    ) throws(HTTPMessageError) -> Range<Int> {
+        if newline > lineStart, memory[newline - 1] == UInt8(ascii: "\r") { return lineStart..<newline - 1 }
+        guard acceptsBareLF else { throw HTTPMessageError(.malformed, "line ended by LF without CR") }
+        return lineStart..<newline
+    }
+
+    private mutating func take(_ line: Range<Int>, of memory: UnsafeRawBufferPointer) throws(HTTPMessageError)
+    {
+        if hasStartLine, startLine == nil {
+            guard line.count <= limits.startLineBytes else {
+                throw HTTPMessageError(.targetTooLong, "start line too long")
+            }
+            startLine = line
+            return
+        }
+        guard entries.count < limits.fieldCount else {
+            throw HTTPMessageError(.headTooLarge, "too many header fields")
+        }
+        entries.append(try Self.field(line, of: memory))
+    }
+
+    /// `name ":" OWS value OWS` (RFC 9112 §5.1). White space before the colon and folded lines are refused.
+    private static func field(
+        _ line: Range<Int>, of memory: UnsafeRawBufferPointer
+    ) throws(HTTPMessageError) -> HeaderFields.Entry {
+        var colon = line.lowerBound
+        while colon < line.upperBound, memory[colon].isTokenByte { colon += 1 }
+        guard colon < line.upperBound, memory[colon] == UInt8(ascii: ":"), colon > line.lowerBound else {
+            throw HTTPMessageError(.malformed, "malformed header field name")
+        }
+        let name = line.lowerBound..<colon
+        let value = memory.trimmed(colon + 1..<line.upperBound)
+        for byte in memory[value] where byte < 0x20 && byte != 0x09 || byte == 0x7f {
+            throw HTTPMessageError(.malformed, "control character in a header field value")
+        }
+        return HeaderFields.Entry(
+            name: FieldName(UnsafeRawBufferPointer(rebasing: memory[name])),
+            nameStart: UInt32(name.lowerBound), nameLength: UInt32(name.count),
+            valueStart: UInt32(value.lowerBound), valueLength: UInt32(value.count))
+    }
+}
+
+extension UInt8 {
+    /// A byte of a token (RFC 9110 §5.6.2).
+    var isTokenByte: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
+            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+            true
+        default:
+            false
+        }
+    }
+}

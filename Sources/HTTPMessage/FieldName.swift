@@ -1,0 +1,137 @@
+/// The field names this program acts on; every other name is `.other` and passes through untouched.
+///
+/// A name is recognised once, while a head is parsed, so that later look-ups compare one byte.
+package enum FieldName: UInt8, Sendable, CaseIterable {
+    case other
+    case authorization
+    case connection
+    case contentLength
+    case contentType
+    case date
+    case expect
+    case host
+    case keepAlive
+    case origin
+    case proxyAuthenticate
+    case proxyAuthorization
+    case proxyConnection
+    case retryAfter
+    case secWebSocketAccept
+    case secWebSocketKey
+    case secWebSocketProtocol
+    case secWebSocketVersion
+    case te
+    case trailer
+    case transferEncoding
+    case upgrade
+    case wwwAuthenticate
+    case xClientVersion
+    case xForwardedFor
+    case xHost
+    case xToken
+    case xTunnelAuthorization
+
+    /// The name as we write it.
+    package var text: StaticString {
+        switch self {
+        case .other: ""
+        case .authorization: "Authorization"
+        case .connection: "Connection"
+        case .contentLength: "Content-Length"
+        case .contentType: "Content-Type"
+        case .date: "Date"
+        case .expect: "Expect"
+        case .host: "Host"
+        case .keepAlive: "Keep-Alive"
+        case .origin: "Origin"
+        case .proxyAuthenticate: "Proxy-Authenticate"
+        case .proxyAuthorization: "Proxy-Authorization"
+        case .proxyConnection: "Proxy-Connection"
+        case .retryAfter: "Retry-After"
+        case .secWebSocketAccept: "Sec-WebSocket-Accept"
+        case .secWebSocketKey: "Sec-WebSocket-Key"
+        case .secWebSocketProtocol: "Sec-WebSocket-Protocol"
+        case .secWebSocketVersion: "Sec-WebSocket-Version"
+        case .te: "TE"
+        case .trailer: "Trailer"
+        case .transferEncoding: "Transfer-Encoding"
+        case .upgrade: "Upgrade"
+        case .wwwAuthenticate: "WWW-Authenticate"
+        case .xClientVersion: "X-Client-Version"
+        case .xForwardedFor: "X-Forwarded-For"
+        case .xHost: "X-Host"
+        case .xToken: "X-Token"
+        case .xTunnelAuthorization: "X-Tunnel-Authorization"
+        }
+    }
+
+    /// Whether the field belongs to one hop alone and never crosses the tunnel (RFC 9110 §7.6.1).
+    package var isHopByHop: Bool {
+        switch self {
+        case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te,
+            .trailer, .transferEncoding, .upgrade:
+            true
+        default:
+            false
+        }
+    }
+
+    /// Recognises a name in any letter case.
+    package init(_ name: UnsafeRawBufferPointer) {
+        guard let first = name.first else {
+            self = .other
+            return
+        }
+        let candidate = Self.candidate(length: name.count, first: first | 0x20)
+        self = candidate.text.equalsIgnoringCase(name) ? candidate : .other
+    }
+
+    /// Length and first letter tell the known names apart; `FieldNameTests` holds that.
+    private static func candidate(length: Int, first: UInt8) -> FieldName {
+        switch (length, first) {
+        case (2, UInt8(ascii: "t")): .te
+        case (4, UInt8(ascii: "d")): .date
+        case (4, UInt8(ascii: "h")): .host
+        case (6, UInt8(ascii: "e")): .expect
+        case (6, UInt8(ascii: "o")): .origin
+        case (6, UInt8(ascii: "x")): .xHost
+        case (7, UInt8(ascii: "t")): .trailer
+        case (7, UInt8(ascii: "u")): .upgrade
+        case (7, UInt8(ascii: "x")): .xToken
+        case (10, UInt8(ascii: "c")): .connection
+        case (10, UInt8(ascii: "k")): .keepAlive
+        case (11, UInt8(ascii: "r")): .retryAfter
+        case (12, UInt8(ascii: "c")): .contentType
+        case (13, UInt8(ascii: "a")): .authorization
+        case (14, UInt8(ascii: "c")): .contentLength
+        case (15, UInt8(ascii: "x")): .xForwardedFor
+        case (16, UInt8(ascii: "p")): .proxyConnection
+        case (16, UInt8(ascii: "w")): .wwwAuthenticate
+        case (16, UInt8(ascii: "x")): .xClientVersion
+        case (17, UInt8(ascii: "s")): .secWebSocketKey
+        case (17, UInt8(ascii: "t")): .transferEncoding
+        case (18, UInt8(ascii: "p")): .proxyAuthenticate
+        case (19, UInt8(ascii: "p")): .proxyAuthorization
+        case (20, UInt8(ascii: "s")): .secWebSocketAccept
+        case (21, UInt8(ascii: "s")): .secWebSocketVersion
+        case (22, UInt8(ascii: "s")): .secWebSocketProtocol
+        case (22, UInt8(ascii: "x")): .xTunnelAuthorization
+        default: .other
+        }
+    }
+}
+
+extension StaticString {
+    /// Compares with ASCII bytes in any letter case.
+    func equalsIgnoringCase(_ bytes: some Collection<UInt8>) -> Bool {
+        guard bytes.count == utf8CodeUnitCount else { return false }
+        return withUTF8Buffer { text in
+            zip(text, bytes).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
+        }
+    }
+}
+
+extension UInt8 {
+    /// The byte with `A`…`Z` mapped to `a`…`z`.
+    var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+}

@@ -1,0 +1,155 @@
+package import struct NIOCore.ByteBuffer
+
+/// Takes request heads off a stream of bytes (RFC 9112 §3), strictly: what could be read in two ways is refused.
+package struct RequestHeadReader: Sendable {
+    private static let longestMethod = 32
+
+    private let limits: HTTPLimits
+    private var block: FieldBlockReader
+
+    package init(limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        self.block = Self.freshBlock(limits)
+    }
+
+    /// - Parameter buffer: bytes that came and were not yet taken; the same ones again, and more, at the next call.
+    /// - Returns: the next head, its bytes taken off the buffer; nil while it is not whole.
+    package mutating func next(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> RequestHead? {
+        guard let bytes = try block.takeWhole(from: &buffer) else { return nil }
+        defer { block = Self.freshBlock(limits) }
+        guard let startLine = block.startLine else { return nil }
+        let (method, target, version) = try bytes.reading { memory throws(HTTPMessageError) in
+            try Self.parse(UnsafeRawBufferPointer(rebasing: memory[startLine]))
+        }
+        return RequestHead(
+            method: method, target: target, version: version,
+            fields: HeaderFields(bytes: bytes, entries: block.entries))
+    }
+
+    private static func freshBlock(_ limits: HTTPLimits) -> FieldBlockReader {
+        FieldBlockReader(limits: limits, hasStartLine: true, acceptsBareLF: false)
+    }
+
+    private static func parse(
+        _ line: UnsafeRawBufferPointer
+    ) throws(HTTPMessageError) -> (String, String, HTTPVersion) {
+        guard let first = line.firstIndex(of: 0x20), let last = line.lastIndex(of: 0x20), first < last else {
+            throw HTTPMessageError(.malformed, "malformed request line")
+        }
+        let method = line[..<first]
+        guard !method.isEmpty, method.count <= longestMethod, method.allSatisfy(\.isTokenByte) else {
+            throw HTTPMessageError(.malformed, "malformed request method")
+        }
+        let target = line[first + 1..<last]
+        guard !target.isEmpty, target.allSatisfy({ $0 > 0x20 && $0 != 0x7f }),
+            let text = String(validating: target, as: UTF8.self)
+        else { throw HTTPMessageError(.malformed, "malformed request target") }
+        let version = try HTTPVersion(UnsafeRawBufferPointer(rebasing: line[(last + 1)...]))
+        return (String(decoding: method, as: UTF8.self), text, version)
+    }
+}
+
+/// Takes response heads off a stream of bytes (RFC 9112 §4).
+package struct ResponseHeadReader: Sendable {
+    private let limits: HTTPLimits
+    private var block: FieldBlockReader
+
+    package init(limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        self.block = Self.freshBlock(limits)
+    }
+
+    /// - Parameter buffer: bytes that came and were not yet taken; the same ones again, and more, at the next call.
+    /// - Returns: the next head, its bytes taken off the buffer; nil while it is not whole.
+    package mutating func next(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> ResponseHead? {
+        guard let bytes = try block.takeWhole(from: &buffer) else { return nil }
+        defer { block = Self.freshBlock(limits) }
+        guard let startLine = block.startLine else { return nil }
+        let (status, reason, version) = try bytes.reading { memory throws(HTTPMessageError) in
+            try Self.parse(UnsafeRawBufferPointer(rebasing: memory[startLine]))
+        }
+        return ResponseHead(
+            status: status, reason: reason, version: version,
+            fields: HeaderFields(bytes: bytes, entries: block.entries))
+    }
+
+    private static func freshBlock(_ limits: HTTPLimits) -> FieldBlockReader {
+        FieldBlockReader(limits: limits, hasStartLine: true, acceptsBareLF: true)
+    }
+
+    private static func parse(
+        _ line: UnsafeRawBufferPointer
+    ) throws(HTTPMessageError) -> (Int, String, HTTPVersion) {
+        // "HTTP/1.1 200", then nothing, or a space and any phrase (RFC 9112 §4).
+        guard line.count >= 12, line[8] == 0x20 else {
+            throw HTTPMessageError(.malformed, "malformed status line")
+        }
+        let version = try HTTPVersion(UnsafeRawBufferPointer(rebasing: line[..<8]))
+        var status = 0
+        for byte in line[9..<12] {
+            guard byte &- 0x30 < 10 else { throw HTTPMessageError(.malformed, "malformed status code") }
+            status = status * 10 + Int(byte &- 0x30)
+        }
+        guard status >= 100, line.count == 12 || line[12] == 0x20 else {
+            throw HTTPMessageError(.malformed, "malformed status code")
+        }
+        let reason = line.dropFirst(13)
+        guard reason.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
+            throw HTTPMessageError(.malformed, "control character in a reason phrase")
+        }
+        return (status, String(decoding: reason, as: UTF8.self), version)
+    }
+}
+
+extension FieldBlockReader {
+    /// Takes the whole block off the buffer once its end has come.
+    mutating func takeWhole(from buffer: inout ByteBuffer) throws(HTTPMessageError) -> ByteBuffer? {
+        var reader = self
+        defer { self = reader }
+        let length = try buffer.reading { memory throws(HTTPMessageError) in try reader.read(memory) }
+        return length.flatMap { buffer.readSlice(length: $0) }
+    }
+}
+
+extension HTTPVersion {
+    /// Reads `HTTP/1.x` (RFC 9112 §2.3).
+    fileprivate init(_ text: UnsafeRawBufferPointer) throws(HTTPMessageError) {
+        guard text.count == 8, text[..<5].elementsEqual("HTTP/".utf8), text[6] == UInt8(ascii: "."),
+            text[5] &- 0x30 < 10, text[7] &- 0x30 < 10
+        else { throw HTTPMessageError(.malformed, "malformed HTTP version") }
+        guard text[5] == UInt8(ascii: "1") else {
+            throw HTTPMessageError(.unsupportedVersion, "unsupported HTTP version")
+        }
+        self = text[7] == UInt8(ascii: "0") ? .http10 : .http11
+    }
+}
+
+extension ByteBuffer {
+    /// `withUnsafeReadableBytes` with a typed error.
+    func reading<Value>(
+        _ body: (UnsafeRawBufferPointer) throws(HTTPMessageError) -> Value
+    ) throws(HTTPMessageError) -> Value {
+        let result: Result<Value, HTTPMessageError> = withUnsafeReadableBytes { memory in
+            do throws(HTTPMessageError) {
+                return .success(try body(memory))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension HeaderFields {
+    /// Reads field lines that stand alone, each ended by CRLF, without an empty line behind them: trailers as they
+    /// cross the tunnel.
+    package init(trailerLines lines: ByteBuffer, limits: HTTPLimits = HTTPLimits()) throws(HTTPMessageError) {
+        var block = lines
+        block.writeStaticString("\r\n")
+        var reader = FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: false)
+        guard let bytes = try reader.takeWhole(from: &block), block.readableBytes == 0 else {
+            throw HTTPMessageError(.malformed, "malformed trailers")
+        }
+        self.init(bytes: bytes, entries: reader.entries)
+    }
+}

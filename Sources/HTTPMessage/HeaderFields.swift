@@ -1,0 +1,217 @@
+package import struct NIOCore.ByteBuffer
+
+/// Header or trailer fields in the order, spelling and bytes in which they came.
+///
+/// Fields of a parsed head share the memory in which the head arrived; nothing is copied until a field is
+/// appended. Values are bytes, not text: what is not UTF-8 (Latin-1 file names, say) passes unchanged.
+package struct HeaderFields: Sendable {
+    /// Where one field lies in `bytes`, counted from its reader index.
+    struct Entry: Sendable {
+        var name: FieldName
+        var nameStart: UInt32
+        var nameLength: UInt32
+        var valueStart: UInt32
+        var valueLength: UInt32
+    }
+
+    private var bytes: ByteBuffer
+    private var entries: [Entry]
+
+    /// No fields.
+    package init() {
+        self.bytes = ByteBuffer()
+        self.entries = []
+    }
+
+    /// Fields by name and value, for heads that we make ourselves.
+    package init(_ fields: KeyValuePairs<FieldName, String>) {
+        self.init()
+        for (name, value) in fields { append(name, value) }
+    }
+
+    init(bytes: ByteBuffer, entries: [Entry]) {
+        self.bytes = bytes
+        self.entries = entries
+    }
+
+    /// How many fields there are; a repeated name counts each time.
+    package var count: Int { entries.count }
+
+    /// Whether there is no field at all.
+    package var isEmpty: Bool { entries.isEmpty }
+
+    /// Whether a field of this name is present.
+    package func contains(_ name: FieldName) -> Bool {
+        entries.contains { $0.name == name }
+    }
+
+    /// How many fields bear this name.
+    package func count(of name: FieldName) -> Int {
+        entries.count { $0.name == name }
+    }
+
+    /// The value of the first field of this name; bytes that are not UTF-8 read as U+FFFD.
+    package subscript(name: FieldName) -> String? {
+        guard let entry = entries.first(where: { $0.name == name }) else { return nil }
+        return value(of: entry)
+    }
+
+    /// The values of all fields of this name, in order.
+    package func values(_ name: FieldName) -> [String] {
+        entries.lazy.filter { $0.name == name }.map { value(of: $0) }
+    }
+
+    /// The value of the first field whose name equals `name` in any letter case: for names outside `FieldName`.
+    package func first(named name: String) -> String? {
+        for (candidate, value) in pairs where candidate.lowercased() == name.lowercased() { return value }
+        return nil
+    }
+
+    /// Every field as text, in order.
+    package var pairs: [(name: String, value: String)] {
+        entries.map { (text(at: $0.nameStart, $0.nameLength), value(of: $0)) }
+    }
+
+    /// Whether a comma-separated list field (`Connection`, `Transfer-Encoding`, …) holds this token, in any
+    /// letter case (RFC 9110 §5.6.1).
+    package func list(_ name: FieldName, contains token: StaticString) -> Bool {
+        bytes.withUnsafeReadableBytes { memory in
+            entries.contains { entry in
+                entry.name == name
+                    && memory.listElements(in: entry.valueRange).contains {
+                        token.equalsIgnoringCase(memory[$0])
+                    }
+            }
+        }
+    }
+
+    /// Appends a field. The value must be valid (RFC 9110 §5.5): it comes from ourselves or was parsed.
+    package mutating func append(_ name: FieldName, _ value: String) {
+        name.text.withUTF8Buffer { appendEntry(name, nameBytes: $0, value: value) }
+    }
+
+    /// Appends a field with a name outside `FieldName`.
+    package mutating func append(named name: String, _ value: String) {
+        var copy = name
+        copy.withUTF8 { text in
+            appendEntry(FieldName(UnsafeRawBufferPointer(text)), nameBytes: text, value: value)
+        }
+    }
+
+    /// Removes every field of this name.
+    package mutating func remove(_ name: FieldName) {
+        entries.removeAll { $0.name == name }
+    }
+
+    /// Removes every field whose name is in `names`.
+    package mutating func remove(_ names: Set<FieldName>) {
+        entries.removeAll { names.contains($0.name) }
+    }
+
+    /// Replaces every field of this name by one at the end.
+    package mutating func set(_ name: FieldName, _ value: String) {
+        remove(name)
+        append(name, value)
+    }
+
+    /// Removes what belongs to one hop alone: the fields of RFC 9110 §7.6.1 and those that `Connection` names.
+    ///
+    /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
+    /// message behind our back.
+    package mutating func removeHopByHop() {
+        let nominated: [Range<Int>] = bytes.withUnsafeReadableBytes { memory in
+            entries.filter { $0.name == .connection }.flatMap { memory.listElements(in: $0.valueRange) }
+        }
+        let bytes = self.bytes
+        entries.removeAll { entry in
+            if entry.name.isHopByHop { return true }
+            if nominated.isEmpty || entry.name == .host || entry.name == .contentLength { return false }
+            return bytes.withUnsafeReadableBytes { memory in
+                nominated.contains { memory.equalIgnoringCase($0, entry.nameRange) }
+            }
+        }
+    }
+
+    /// Writes `name: value` lines, each ended by CRLF, without the empty line that ends a head.
+    package func write(to output: inout ByteBuffer) {
+        bytes.withUnsafeReadableBytes { memory in
+            for entry in entries {
+                output.writeBytes(UnsafeRawBufferPointer(rebasing: memory[entry.nameRange]))
+                output.writeStaticString(": ")
+                output.writeBytes(UnsafeRawBufferPointer(rebasing: memory[entry.valueRange]))
+                output.writeStaticString("\r\n")
+            }
+        }
+    }
+
+    private mutating func appendEntry(
+        _ name: FieldName, nameBytes: UnsafeBufferPointer<UInt8>, value: String
+    ) {
+        let nameStart = bytes.readableBytes
+        bytes.writeBytes(nameBytes)
+        let valueStart = bytes.readableBytes
+        bytes.writeString(value)
+        entries.append(
+            Entry(
+                name: name, nameStart: UInt32(nameStart), nameLength: UInt32(nameBytes.count),
+                valueStart: UInt32(valueStart), valueLength: UInt32(bytes.readableBytes - valueStart)))
+    }
+
+    private func value(of entry: Entry) -> String {
+        text(at: entry.valueStart, entry.valueLength)
+    }
+
+    private func text(at start: UInt32, _ length: UInt32) -> String {
+        bytes.withUnsafeReadableBytes { memory in
+            String(decoding: memory[Int(start)..<Int(start) + Int(length)], as: UTF8.self)
+        }
+    }
+}
+
+extension HeaderFields: Equatable {
+    /// Equal when names, values and order are the same, byte for byte.
+    package static func == (left: Self, right: Self) -> Bool {
+        var (leftText, rightText) = (ByteBuffer(), ByteBuffer())
+        left.write(to: &leftText)
+        right.write(to: &rightText)
+        return leftText == rightText
+    }
+}
+
+extension HeaderFields.Entry {
+    var nameRange: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameLength) }
+    var valueRange: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueLength) }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The non-empty elements of a comma-separated list, without the white space around them.
+    func listElements(in range: Range<Int>) -> [Range<Int>] {
+        var elements: [Range<Int>] = []
+        var start = range.lowerBound
+        while start <= range.upperBound {
+            let comma = self[start..<range.upperBound].firstIndex(of: UInt8(ascii: ",")) ?? range.upperBound
+            let element = trimmed(start..<comma)
+            if !element.isEmpty { elements.append(element) }
+            start = comma + 1
+        }
+        return elements
+    }
+
+    /// The range without leading and trailing spaces and tabs (RFC 9110 §5.6.3).
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, self[start].isOptionalWhitespace { start += 1 }
+        while end > start, self[end - 1].isOptionalWhitespace { end -= 1 }
+        return start..<end
+    }
+
+    func equalIgnoringCase(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
+        left.count == right.count
+            && zip(self[left], self[right]).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
+    }
+}
+
+extension UInt8 {
+    /// Space or tab (RFC 9110 §5.6.3).
+    var isOptionalWhitespace: Bool { self == 0x20 || self == 0x09 }
+}

@@ -1,0 +1,127 @@
+package import struct NIOCore.ByteBuffer
+
+/// The version a peer spoke. Later 1.x versions count as 1.1 (RFC 9110 §2.5).
+package enum HTTPVersion: Sendable, Equatable {
+    case http10
+    case http11
+}
+
+/// Request line and header fields (RFC 9112 §3, §5).
+package struct RequestHead: Sendable, Equatable {
+    /// Any token, at most 32 bytes; letter case matters.
+    package var method: String
+    /// Request target as it came: origin form for everything that crosses the tunnel.
+    package var target: String
+    package var version: HTTPVersion
+    package var fields: HeaderFields
+
+    package init(
+        method: String, target: String, version: HTTPVersion = .http11, fields: HeaderFields = HeaderFields()
+    ) {
+        self.method = method
+        self.target = target
+        self.version = version
+        self.fields = fields
+    }
+
+    /// Whether the connection may carry another request afterwards (RFC 9112 §9.3).
+    package var allowsKeepAlive: Bool { fields.allowKeepAlive(version) }
+
+    /// Whether the caller asks to leave HTTP for another protocol (RFC 9110 §7.8).
+    package var asksForUpgrade: Bool {
+        version == .http11 && fields.contains(.upgrade) && fields.list(.connection, contains: "upgrade")
+    }
+}
+
+/// Status line and header fields (RFC 9112 §4, §5).
+package struct ResponseHead: Sendable, Equatable {
+    /// 100 to 999.
+    package var status: Int
+    /// Anything a peer writes after the status; often empty, never relied upon.
+    package var reason: String
+    package var version: HTTPVersion
+    package var fields: HeaderFields
+
+    package init(
+        status: Int, reason: String? = nil, version: HTTPVersion = .http11,
+        fields: HeaderFields = HeaderFields()
+    ) {
+        self.status = status
+        self.reason = reason ?? ReasonPhrase.standard(status)
+        self.version = version
+        self.fields = fields
+    }
+
+    /// Whether this is an interim answer, to be followed by the final one (RFC 9110 §15.2). 101 is final.
+    package var isInterim: Bool { status < 200 && status != 101 }
+
+    /// Whether the connection may carry another exchange afterwards (RFC 9112 §9.3).
+    package var allowsKeepAlive: Bool { fields.allowKeepAlive(version) }
+}
+
+extension HeaderFields {
+    fileprivate func allowKeepAlive(_ version: HTTPVersion) -> Bool {
+        if list(.connection, contains: "close") { return false }
+        return version == .http11 || list(.connection, contains: "keep-alive")
+    }
+}
+
+extension ByteBuffer {
+    /// Writes a request head as HTTP/1.1, the empty line included.
+    package mutating func writeRequestHead(_ head: RequestHead) {
+        writeString(head.method)
+        writeStaticString(" ")
+        writeString(head.target)
+        writeStaticString(" HTTP/1.1\r\n")
+        head.fields.write(to: &self)
+        writeStaticString("\r\n")
+    }
+
+    /// Writes a response head as HTTP/1.1, the empty line included.
+    package mutating func writeResponseHead(_ head: ResponseHead) {
+        writeStaticString("HTTP/1.1 ")
+        writeString(String(head.status))
+        writeStaticString(" ")
+        writeString(head.reason)
+        writeStaticString("\r\n")
+        head.fields.write(to: &self)
+        writeStaticString("\r\n")
+    }
+}
+
+/// The reason phrases of the statuses that this program sends itself (RFC 9110 §15).
+package enum ReasonPhrase {
+    /// The phrase for a status, empty for one that we never send.
+    package static func standard(_ status: Int) -> String {
+        switch status {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 200: "OK"
+        case 204: "No Content"
+        case 206: "Partial Content"
+        case 301: "Moved Permanently"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 416: "Range Not Satisfiable"
+        case 421: "Misdirected Request"
+        case 426: "Upgrade Required"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        case 506: "Variant Also Negotiates"
+        default: ""
+        }
+    }
+}

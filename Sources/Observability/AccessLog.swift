@@ -1,0 +1,115 @@
+internal import Logging
+
+/// What became of one caller's request.
+package enum AccessOutcome: String, Sendable, CaseIterable {
+    /// The caller has the whole response of the origin.
+    case ok = "ok"
+    /// Answered here, without a tunnel: health checks, refusals.
+    case answeredHere = "answered-here"
+    /// The caller went before the response was whole.
+    case callerLeft = "caller-left"
+    /// The caller broke HTTP or one of its limits in the middle of a request.
+    case callerFailed = "caller-failed"
+    /// The origin could not be reached or broke off; the tunnel works.
+    case originFailed = "origin-failed"
+    /// The session ended, or its peer broke the protocol, before the response was whole.
+    case tunnelLost = "tunnel-lost"
+    /// No session came in time, or too many requests waited for one.
+    case noTunnel = "no-tunnel"
+    /// The tunnel took the request but a time limit passed.
+    case timeout = "timeout"
+    /// The agent was told to stop and the grace was over.
+    case shutdown = "shutdown"
+}
+
+/// One request of a caller, as the access log tells it: one line, level info, logger `access`.
+///
+/// | field | meaning |
+/// |---|---|
+/// | `server.name` | the tunnel server that took it |
+/// | `token.hint` | the tunnel's shortened token; absent when the request named none |
+/// | `request.id` | counts the server's requests since its start |
+/// | `method`, `path` | as the caller wrote them, the query included; the path is cut at 1 KiB |
+/// | `status` | of the response head the caller got; absent when it got none |
+/// | `request.bytes`, `response.bytes` | body bytes taken from and written to the caller |
+/// | `first-byte.ms` | from the request's head to the response's head; absent without one |
+/// | `duration.ms` | from the request's head to the end of the exchange |
+/// | `caller.address` | the address and port of the connection |
+/// | `outcome` | an `AccessOutcome` |
+package struct AccessRecord: Sendable {
+    package var serverName: String
+    /// `RendezvousToken.hint`, never the token. A path that holds the token must be cleaned as well.
+    package var tokenHint: String?
+    package var requestID: UInt64
+    package var method: String
+    package var path: String
+    package var status: Int?
+    package var requestBytes: Int
+    package var responseBytes: Int
+    package var timeToFirstByte: Duration?
+    package var duration: Duration
+    package var callerAddress: String
+    package var outcome: AccessOutcome
+
+    package init(
+        serverName: String, tokenHint: String?, requestID: UInt64, method: String, path: String,
+        status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
+        duration: Duration, callerAddress: String, outcome: AccessOutcome
+    ) {
+        self.serverName = serverName
+        self.tokenHint = tokenHint
+        self.requestID = requestID
+        self.method = method
+        self.path = path
+        self.status = status
+        self.requestBytes = requestBytes
+        self.responseBytes = responseBytes
+        self.timeToFirstByte = timeToFirstByte
+        self.duration = duration
+        self.callerAddress = callerAddress
+        self.outcome = outcome
+    }
+
+    /// How much of a path a line shows, in bytes.
+    static let longestPath = 1024
+    /// How much of a method a line shows, in bytes: a method may be any token.
+    static let longestMethod = 32
+
+    /// The record as a line.
+    func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
+        var line = LogLine(format: format, at: timestamp, level: .info, logger: "access", message: "Request")
+        line.add(LogKey.serverName.rawValue, serverName)
+        if let tokenHint { line.add(LogKey.tokenHint.rawValue, tokenHint) }
+        line.add(LogKey.requestID.rawValue, number: requestID)
+        line.add("method", method, limit: Self.longestMethod)
+        line.add("path", path, limit: Self.longestPath)
+        if let status { line.add("status", number: status) }
+        line.add("request.bytes", number: requestBytes)
+        line.add("response.bytes", number: responseBytes)
+        if let timeToFirstByte { line.add("first-byte.ms", number: Milliseconds(timeToFirstByte)) }
+        line.add(LogKey.durationMilliseconds.rawValue, number: Milliseconds(duration))
+        line.add(LogKey.callerAddress.rawValue, callerAddress)
+        line.add("outcome", outcome.rawValue)
+        return line.end()
+    }
+}
+
+/// Writes the line of each request, past swift-log and the dictionary it would want for each.
+package struct AccessLog: Sendable {
+    private let sink: LogSink
+    private let level: AgentLogLevel
+
+    init(sink: LogSink, level: AgentLogLevel) {
+        self.sink = sink
+        self.level = level
+    }
+
+    /// False when the level leaves requests out: then a record need not even be made.
+    package var isEnabled: Bool { level.value <= .info }
+
+    /// Writes the request's line. Never waits.
+    package func write(_ record: @autoclosure () -> AccessRecord) {
+        guard isEnabled else { return }
+        sink.append(record().line(format: sink.format, at: .now()))
+    }
+}

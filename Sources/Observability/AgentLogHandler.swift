@@ -1,0 +1,48 @@
+package import Logging
+
+/// Puts what a `Logger` says into a line and hands it to the sink.
+///
+/// Metadata and a level set on one logger stay with that logger; without a level of its own it follows the
+/// agent's, which can change while the agent runs.
+package struct AgentLogHandler: LogHandler {
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+
+    private let label: String
+    private let sink: LogSink
+    private let agentLevel: AgentLogLevel
+    private var ownLevel: Logger.Level?
+
+    package init(label: String, sink: LogSink, level: AgentLogLevel) {
+        self.label = label
+        self.sink = sink
+        self.agentLevel = level
+    }
+
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? agentLevel.value }
+        set { ownLevel = newValue }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var line = LogLine(
+            format: sink.format, at: .now(), level: event.level, logger: label,
+            message: event.message.description)
+        for (key, value) in fields(of: event).sorted(by: { $0.key < $1.key }) { line.add(key, value) }
+        sink.append(line.end())
+    }
+
+    /// The nearer source wins: the call's own fields, then the logger's, then the provider's.
+    private func fields(of event: LogEvent) -> Logger.Metadata {
+        var fields = metadataProvider?.get() ?? [:]
+        if !metadata.isEmpty { fields.merge(metadata) { $1 } }
+        if let ownFields = event.metadata { fields.merge(ownFields) { $1 } }
+        if let error = event.error, fields[.errorMessage] == nil { fields[.errorMessage] = "\(error)" }
+        return fields
+    }
+}

@@ -1,0 +1,15 @@
+/// How a log line looks.
+///
+/// | format | for | a line |
+/// |---|---|---|
+/// | `text` | people | `2026-01-31T12:00:00.000Z INFO  agent: Listening server.name=public` |
+/// | `logfmt` | files, journals, grep | `time=… level=info logger=agent message="Listening" server.name=public` |
+/// | `json` | log stores | `{"time":"…","level":"info","logger":"agent","message":"Listening","server.name":"public"}` |
+package enum LogFormat: String, Sendable, Hashable, CaseIterable {
+    case text
+    case logfmt
+    case json
+
+    /// What `format: auto` means: text where a person reads along, else logfmt.
+    package static func automatic(isTerminal: Bool) -> LogFormat { isTerminal ? .text : .logfmt }
+}

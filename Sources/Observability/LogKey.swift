@@ -1,0 +1,84 @@
+package import Logging
+
+/// The name of a field in a log line: one word for one thing, so that a search finds all its lines.
+package enum LogKey: String, Sendable, CaseIterable {
+    case callerAddress = "caller.address"
+    case closeReason = "close.reason"
+    case configGeneration = "config.generation"
+    case configPath = "config.path"
+    case connectionCount = "connection.count"
+    case durationMilliseconds = "duration.ms"
+    case errorCode = "error.code"
+    case errorMessage = "error.message"
+    case limit = "limit"
+    case lineCount = "line.count"
+    case listenerAddress = "listener.address"
+    case originURL = "origin.url"
+    case peerAddress = "peer.address"
+    case peerSoftware = "peer.software"
+    case processID = "process.id"
+    case protocolVersion = "protocol.version"
+    case requestID = "request.id"
+    case retryDelayMilliseconds = "retry.delay.ms"
+    case roundTripMilliseconds = "round-trip.ms"
+    case serverName = "server.name"
+    case sessionCount = "session.count"
+    case sessionID = "session.id"
+    case signal = "signal"
+    case softwareVersion = "software.version"
+    case streamCount = "stream.count"
+    case streamID = "stream.id"
+    /// The shortened token (`RendezvousToken.hint`), never the token.
+    case tokenHint = "token.hint"
+    case tunnelName = "tunnel.name"
+    case tunnelURL = "tunnel.url"
+}
+
+/// Fields for one line, written as a literal: `[.tunnelName: "web", .durationMilliseconds: …]`.
+/// Of a key given twice the last value counts.
+package typealias LogFields = KeyValuePairs<LogKey, Logger.MetadataValue>
+
+extension [String: Logger.MetadataValue] {
+    /// Metadata for a logger that adds the same fields to each of its lines.
+    package init(_ fields: LogFields) {
+        self.init(fields.lazy.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: { $1 })
+    }
+
+    /// The field of that name.
+    package subscript(key: LogKey) -> Logger.MetadataValue? {
+        get { self[key.rawValue] }
+        set { self[key.rawValue] = newValue }
+    }
+}
+
+extension Logger {
+    /// The field of that name in every line of this logger.
+    package subscript(key: LogKey) -> Logger.MetadataValue? {
+        get { self[metadataKey: key.rawValue] }
+        set { self[metadataKey: key.rawValue] = newValue }
+    }
+}
+
+extension Logger.MetadataValue {
+    /// A duration in milliseconds with three decimals, for the `….ms` keys.
+    package static func milliseconds(_ duration: Duration) -> Self {
+        .stringConvertible(Milliseconds(duration))
+    }
+}
+
+/// A duration as log lines show it: milliseconds with three decimals. Less than nothing counts as 0.
+struct Milliseconds: CustomStringConvertible, Sendable {
+    private let microseconds: Int64
+
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let secondsBound: Int64 = 1_000_000_000_000
+        let bounded = min(max(seconds, 0), secondsBound)
+        microseconds = max(0, bounded * 1_000_000 + (seconds < 0 ? 0 : attoseconds / 1_000_000_000_000))
+    }
+
+    var description: String {
+        let fraction = String(microseconds % 1000)
+        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
+    }
+}

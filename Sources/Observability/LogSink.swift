@@ -1,0 +1,189 @@
+internal import Glibc
+internal import Logging
+internal import Synchronization
+
+/// Where log lines go: a file descriptor or a file.
+///
+/// `append` only copies the line into memory, so that event loops can log; one thread of the sink's own
+/// writes what has gathered. When the reader is slower than the writers (a full disk, a pipe that nobody
+/// reads), lines beyond the buffer are dropped, and a line says how many as soon as there is room.
+///
+/// The thread holds the sink until `close`.
+package final class LogSink: Sendable {
+    /// What the buffer holds at most, in bytes, the batch being written included.
+    package static let defaultCapacity = 4 * 1024 * 1024
+
+    /// How the lines look.
+    package let format: LogFormat
+    /// True when a person reads along.
+    package let isTerminal: Bool
+
+    private let path: String?
+    private let buffer: Mutex<LogBuffer>
+    private let wakeUp: WakeUpPipe
+    private let output: LogOutput
+
+    /// A sink for an open descriptor, such as standard error; it is never closed here.
+    ///
+    /// - Parameters:
+    ///   - format: how the lines look; nil for text on a terminal, else logfmt.
+    ///   - capacity: what the buffer holds at most, in bytes.
+    /// - Throws: `LogSinkError` when the process is short of descriptors or threads.
+    package convenience init(
+        fileDescriptor: Int32, format: LogFormat? = nil, capacity: Int = defaultCapacity
+    ) throws(LogSinkError) {
+        try self.init(
+            descriptor: fileDescriptor, path: nil, format: format, capacity: capacity)
+    }
+
+    /// A sink that appends to a file, made with mode 0640 where it is missing.
+    ///
+    /// - Throws: `LogSinkError` when the file cannot be opened, or as above.
+    package convenience init(
+        path: String, format: LogFormat? = nil, capacity: Int = defaultCapacity
+    ) throws(LogSinkError) {
+        let descriptor = try LogOutput.openFile(path)
+        try self.init(descriptor: descriptor, path: path, format: format, capacity: capacity)
+    }
+
+    private init(
+        descriptor: Int32, path: String?, format: LogFormat?, capacity: Int
+    ) throws(LogSinkError) {
+        self.path = path
+        isTerminal = isatty(descriptor) == 1
+        self.format = format ?? .automatic(isTerminal: isTerminal)
+        buffer = Mutex(LogBuffer(capacity: capacity))
+        output = LogOutput(descriptor: descriptor, isOwned: path != nil)
+        do {
+            wakeUp = try WakeUpPipe()
+        } catch {
+            output.close()
+            throw error
+        }
+        guard startThread() else {
+            wakeUp.close()
+            output.close()
+            throw LogSinkError(what: "cannot start the log's thread", code: EAGAIN)
+        }
+    }
+
+    /// Takes a line, the newline included. Never waits; what is beyond the buffer is dropped and counted.
+    /// After `close` lines are dropped without a word.
+    func append(_ line: [UInt8]) {
+        let mustWake = buffer.withLock { $0.append(line) }
+        if mustWake { wakeUp.signal() }
+    }
+
+    /// Waits until everything appended so far is written or given up, for the end of the process. Never on
+    /// an event loop.
+    ///
+    /// - Parameter timeout: how long at most: the reader may be gone for good.
+    /// - Returns: false when the time was up first.
+    @discardableResult
+    package func flush(timeout: Duration = .seconds(2)) -> Bool {
+        let target = buffer.withLock { $0.appendedLines }
+        return wait(timeout: timeout) { $0.settledLines >= target }
+    }
+
+    /// Opens the file anew, for log rotation: lines from now on go to the file that bears the name now.
+    /// Does nothing for a descriptor.
+    ///
+    /// - Throws: `LogSinkError` when the file cannot be opened; then the old one stays in use.
+    package func reopen() throws(LogSinkError) {
+        guard let path else { return }
+        // What was logged before belongs into the old file, as far as it goes without a long wait.
+        flush(timeout: .milliseconds(200))
+        let descriptor = try LogOutput.openFile(path)
+        let wasTaken = buffer.withLock { $0.isClosed } ? false : output.replace(with: descriptor)
+        if !wasTaken { Glibc.close(descriptor) }
+    }
+
+    /// Writes what is left, within the time, and ends the thread. Safe to call again.
+    ///
+    /// - Returns: false when lines may be lost because the time was up first.
+    @discardableResult
+    package func close(timeout: Duration = .seconds(2)) -> Bool {
+        let mustWake = buffer.withLock { $0.close() }
+        if mustWake { wakeUp.signal() }
+        return wait(timeout: timeout) { $0.isFinished }
+    }
+
+    /// Polls, for want of a lock that can be waited for with a limit; only ends of processes wait here.
+    private func wait(timeout: Duration, until isReached: (borrowing LogBuffer) -> Bool) -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            if buffer.withLock({ isReached($0) }) { return true }
+            if ContinuousClock.now >= deadline { return false }
+            usleep(500)
+        }
+    }
+}
+
+// MARK: - The writer's thread
+
+private let newline = UInt8(ascii: "\n")
+
+extension LogSink {
+    private func startThread() -> Bool {
+        var attributes = pthread_attr_t()
+        guard pthread_attr_init(&attributes) == 0 else { return false }
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+
+        // Signals are for other threads; a broken pipe is an error code here whatever the process does.
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+
+        var thread = pthread_t()
+        let retained = Unmanaged.passRetained(self)
+        let result = pthread_create(
+            &thread, &attributes,
+            { argument in
+                if let argument { Unmanaged<LogSink>.fromOpaque(argument).takeRetainedValue().runWriter() }
+                return nil
+            }, retained.toOpaque())
+        if result != 0 { retained.release() }
+        return result == 0
+    }
+
+    private func runWriter() {
+        var batch: [UInt8] = []
+        while true {
+            switch buffer.withLock({ $0.take(into: &batch) }) {
+            case .write(let lineCount, let drops):
+                if drops > 0 { batch.append(contentsOf: dropReport(drops)) }
+                let written = output.write(batch)
+                let newlines = written == batch.count ? nil : batch[..<written].count { $0 == newline }
+                buffer.withLock { $0.finish(lineCount: lineCount, drops: drops, failedAfter: newlines) }
+            case .sleep:
+                wakeUp.wait()
+            case .end:
+                output.close()
+                wakeUp.close()
+                buffer.withLock { $0.isFinished = true }
+                return
+            }
+        }
+    }
+
+    private func dropReport(_ count: Int) -> [UInt8] {
+        var line = LogLine(
+            format: format, at: .now(), level: .warning, logger: "log",
+            message: "Lines dropped: the log is not read, or its disk not written, fast enough")
+        line.add(LogKey.lineCount.rawValue, number: count)
+        return line.end()
+    }
+}
+
+/// Why the log cannot be written to where it was told.
+package struct LogSinkError: Error, CustomStringConvertible, Sendable {
+    /// What was tried, with the path.
+    package let what: String
+    /// The system's `errno`.
+    package let code: Int32
+
+    package var description: String { "\(what): \(String(cString: strerror(code)))" }
+}

@@ -1,0 +1,158 @@
+import Glibc
+package import HTTPMessage
+package import NIOCore
+package import NIOPosix
+
+/// `file:///some/folder`: serves the files of a folder to `GET` and `HEAD`.
+///
+/// A folder is answered with its `index.html`, never with a listing. Hidden files are not served. The folder
+/// is looked up for each request, so that it may be swapped for another.
+package struct FileOrigin: Origin {
+    private let folder: String
+    private let threads: NIOThreadPool
+
+    /// - Parameters:
+    ///   - folder: absolute path; need not exist yet.
+    ///   - threads: where files are opened and read, since that may block.
+    package init(folder: String, threads: NIOThreadPool = .singleton) {
+        self.folder = folder
+        self.threads = threads
+    }
+
+    package func begin(
+        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        receiver: any OriginResponseReceiver
+    ) -> any OriginExchange {
+        let answer = LocalAnswer(on: eventLoop, receiver: receiver)
+        let exchange = FileExchange(request, answer: answer, threads: threads, eventLoop: eventLoop)
+        exchange.start(folder: folder)
+        return exchange
+    }
+}
+
+private final class FileExchange: OriginExchange {
+    /// Bytes of one read: large enough to keep threads idle, small enough for a fair turn.
+    private static let readBytes = 128 << 10
+
+    private let request: RequestHead
+    private let answer: LocalAnswer
+    private let threads: NIOThreadPool
+    private let eventLoop: any EventLoop
+    private var file: OpenFile?
+    private var remaining = 0..<0
+    private var isReading = false
+
+    init(_ request: RequestHead, answer: LocalAnswer, threads: NIOThreadPool, eventLoop: any EventLoop) {
+        self.request = request
+        self.answer = answer
+        self.threads = threads
+        self.eventLoop = eventLoop
+    }
+
+    // A body of the request is of no interest: it is taken and dropped.
+    var isWritable: Bool { true }
+    func send(_ bytes: ByteBuffer) {}
+    func end(trailers: HeaderFields?) {}
+
+    func cancel() {
+        answer.cancel()
+        file = nil
+    }
+
+    func pauseReading() { answer.pause() }
+    func resumeReading() { answer.resume() }
+
+    func start(folder: String) {
+        guard request.method == "GET" || request.method == "HEAD" else {
+            var fields = HeaderFields()
+            fields.append(named: "Allow", "GET, HEAD")
+            return answer.sendText(
+                "only GET and HEAD are served here\n", status: 405, to: request, fields: fields)
+        }
+        do throws(FolderPath.Refusal) {
+            find(try FolderPath(target: request.target), folder: folder)
+        } catch {
+            refuse(error == .malformed ? 400 : 404)
+        }
+    }
+
+    private func find(_ path: FolderPath, folder: String) {
+        let name = path.namesFolder && !path.path.isEmpty ? path.path + "/index.html" : path.path
+        let isRoot = path.path.isEmpty
+        threads.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(OpenFile.Failure) in
+                try OpenFile.open(isRoot ? "index.html" : name, in: folder)
+            }
+        }.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(.success(.file(let file))): self.found(file, name: isRoot ? "index.html" : name)
+            case .success(.success(.folder)): path.namesFolder ? self.refuse(404) : self.redirect()
+            case .success(.failure(.notFound)): self.refuse(404)
+            case .success(.failure(.forbidden)): self.refuse(403)
+            case .success(.failure(.system(let code))): self.fail(code)
+            case .failure: self.answer.fail(.unreadable, "files cannot be read: the process is ending")
+            }
+        }
+    }
+
+    private func found(_ file: OpenFile, name: String) {
+        guard !answer.isOver else { return }
+        let decision = FileAnswer(
+            request, path: name, size: file.size,
+            modified: (file.modifiedSeconds, file.modifiedNanoseconds))
+        let hasBody = !decision.range.isEmpty
+        answer.answer(decision.head, framing: hasBody ? .length(decision.range.count) : .none)
+        guard hasBody else { return answer.end() }
+        self.file = file
+        remaining = decision.range
+        answer.wantsMore = { self.readMore() }
+        readMore()
+    }
+
+    /// One read at a time, and none while the receiver has paused.
+    private func readMore() {
+        guard !isReading, !answer.isOver, let file else { return }
+        isReading = true
+        let (start, count) = (remaining.lowerBound, min(remaining.count, Self.readBytes))
+        threads.runIfActive(eventLoop: eventLoop) {
+            try file.read(at: start, count: count)
+        }.assumeIsolated().whenComplete { result in
+            self.isReading = false
+            guard !self.answer.isOver else { return }
+            switch result {
+            case .success(let bytes) where bytes.readableBytes > 0: self.read(bytes)
+            case .success: self.lost("file became shorter while it was sent")
+            case .failure(let error): self.lost("file cannot be read: \(error)")
+            }
+        }
+    }
+
+    private func read(_ bytes: ByteBuffer) {
+        remaining = remaining.lowerBound + bytes.readableBytes..<remaining.upperBound
+        if remaining.isEmpty {
+            file = nil
+            answer.wantsMore = nil
+        }
+        answer.send(bytes)
+        if remaining.isEmpty { answer.end() }
+    }
+
+    private func lost(_ message: String) {
+        file = nil
+        answer.fail(.unreadable, message)
+    }
+
+    private func fail(_ code: CInt) {
+        answer.fail(.unreadable, "file cannot be opened: \(String(cString: strerror(code)))")
+    }
+
+    private func redirect() {
+        var fields = HeaderFields()
+        fields.append(named: "Location", FolderPath.redirect(request.target))
+        answer.sendText("", status: 301, to: request, fields: fields)
+    }
+
+    private func refuse(_ status: Int) {
+        answer.sendText("\(ReasonPhrase.standard(status))\n", status: status, to: request)
+    }
+}

@@ -1,0 +1,109 @@
+package import HTTPMessage
+package import NIOCore
+import Synchronization
+
+/// Times and bounds of the connections to an HTTP origin.
+package struct HTTPOriginOptions: Sendable, Hashable {
+    /// Most time for name look-up, TCP and TLS together, and for waiting until a connection is free.
+    package var connectTimeout: Duration
+    /// Most time from the end of a request to the head of its response; nil: the origin may think for ever.
+    package var responseHeadTimeout: Duration?
+    /// How long an unused connection is kept; below the 60 s and 75 s after which common servers close it.
+    package var idleTimeout: Duration
+    /// Most unused connections kept per event loop.
+    package var idleConnections: Int
+    /// Most connections in use per event loop, attempts included.
+    package var activeConnections: Int
+    /// Most requests that wait for one of those per event loop; more fail with `tooBusy`.
+    package var waitingRequests: Int
+
+    package init(
+        connectTimeout: Duration = .seconds(10), responseHeadTimeout: Duration? = nil,
+        idleTimeout: Duration = .seconds(55), idleConnections: Int = 64, activeConnections: Int = 1024,
+        waitingRequests: Int = 1024
+    ) {
+        self.connectTimeout = connectTimeout
+        self.responseHeadTimeout = responseHeadTimeout
+        self.idleTimeout = idleTimeout
+        self.idleConnections = idleConnections
+        self.activeConnections = activeConnections
+        self.waitingRequests = waitingRequests
+    }
+}
+
+/// An HTTP/1.1 server, over TCP or TLS.
+///
+/// Connections are kept alive in a small pool per event loop; they close by themselves when unused, so that an
+/// origin needs no shutdown. A request without body and with an idempotent method is sent once more when a
+/// connection that was used before breaks without a byte of an answer; nothing else is ever repeated.
+package final class HTTPOrigin: Origin {
+    package let address: OriginAddress
+
+    private let options: HTTPOriginOptions
+    private let tls: OriginTLS?
+    private let pools = Mutex<[ObjectIdentifier: NIOLoopBound<OriginPool>]>([:])
+
+    /// - Parameters:
+    ///   - address: where the server is.
+    ///   - tls: trust for `https`; used only then. Without it `https` trusts the system's roots.
+    /// - Throws: `OriginTLSError` when the system's roots cannot be read.
+    package init(
+        _ address: OriginAddress, tls: OriginTLS? = nil, options: HTTPOriginOptions = HTTPOriginOptions()
+    ) throws(OriginTLSError) {
+        self.address = address
+        self.options = options
+        if address.isSecure {
+            self.tls = if let tls { tls } else { try OriginTLS() }
+        } else {
+            self.tls = nil
+        }
+    }
+
+    package func begin(
+        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        receiver: any OriginResponseReceiver
+    ) -> any OriginExchange {
+        do throws(OriginError) {
+            let encoder = try RequestEncoder(request, framing: framing, authority: address.authority)
+            let pool = pool(on: eventLoop)
+            let exchange = HTTPExchange(encoder, pool: pool, receiver: receiver)
+            pool.submit(exchange)
+            return exchange
+        } catch {
+            return RefusedExchange(error, on: eventLoop, receiver: receiver)
+        }
+    }
+
+    private func pool(on eventLoop: any EventLoop) -> OriginPool {
+        let bound = pools.withLock { pools in
+            let key = ObjectIdentifier(eventLoop)
+            if let pool = pools[key] { return pool }
+            let pool = NIOLoopBound(
+                OriginPool(address: address, options: options, tls: tls, eventLoop: eventLoop),
+                eventLoop: eventLoop)
+            pools[key] = pool
+            return pool
+        }
+        return bound.value
+    }
+}
+
+/// An exchange that fails before anything is sent.
+final class RefusedExchange: OriginExchange {
+    private var receiver: (any OriginResponseReceiver)?
+
+    init(_ error: OriginError, on eventLoop: any EventLoop, receiver: any OriginResponseReceiver) {
+        self.receiver = receiver
+        eventLoop.assumeIsolated().execute {
+            defer { self.receiver = nil }
+            self.receiver?.originFailed(error)
+        }
+    }
+
+    var isWritable: Bool { true }
+    func send(_ bytes: ByteBuffer) {}
+    func end(trailers: HeaderFields?) {}
+    func cancel() { receiver = nil }
+    func pauseReading() {}
+    func resumeReading() {}
+}

@@ -1,0 +1,163 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+
+/// Makes connections from one event loop to one HTTP server.
+struct OriginConnector {
+    let address: OriginAddress
+    let tls: OriginTLS?
+    let timeout: Duration
+    let eventLoop: any EventLoop
+
+    /// Bytes under way to the origin before the sender is told to stop, and until it may go on.
+    private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 256 << 10)
+
+    /// Starts connecting with the next turn of the loop. Names are looked up anew each time, off the loop.
+    ///
+    /// - Parameter completion: called once, with a usable connection or the reason why there is none.
+    func connect(
+        pool: OriginPool, completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+    ) -> ConnectAttempt {
+        let attempt = ConnectAttempt(address: address, completion: completion)
+        eventLoop.assumeIsolated().execute { dial(attempt, pool: pool) }
+        return attempt
+    }
+
+    private func dial(_ attempt: ConnectAttempt, pool: OriginPool) {
+        guard let bootstrap = ClientBootstrap(validatingGroup: eventLoop) else {
+            return attempt.failed(ChannelError.operationUnsupported)
+        }
+        let bound = NIOLoopBound((pool: pool, connector: self), eventLoop: eventLoop)
+        let configured =
+            bootstrap
+            .connectTimeout(TimeAmount(timeout))
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.writeBufferWaterMark, value: Self.waterMark)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try bound.value.connector.addHandlers(to: channel, pool: bound.value.pool)
+                }
+            }
+        let connected =
+            if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
+                configured.connect(to: literal)
+            } else {
+                configured.connect(host: address.host, port: address.port)
+            }
+        connected.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel): attempt.connected(channel, isSecure: tls != nil)
+            case .failure(let error): attempt.failed(error)
+            }
+        }
+    }
+
+    private func addHandlers(to channel: any Channel, pool: OriginPool) throws {
+        let pipeline = channel.pipeline.syncOperations
+        if let tls {
+            try pipeline.addHandler(
+                tls.makeHandler(serverName: address.isIPAddress ? nil : address.host))
+            try pipeline.addHandler(HandshakeObserver())
+        }
+        try pipeline.addHandler(OriginConnection(pool: pool))
+    }
+}
+
+/// One attempt to connect, TLS included.
+final class ConnectAttempt {
+    private let address: OriginAddress
+    private var completion: ((Result<OriginConnection, OriginError>) -> Void)?
+    private var channel: (any Channel)?
+    private var isAbandoned = false
+
+    init(
+        address: OriginAddress, completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+    ) {
+        self.address = address
+        self.completion = completion
+    }
+
+    /// Nobody waits for the connection any more; the attempt ends as soon as the system lets it.
+    func abandon() {
+        isAbandoned = true
+        channel?.close(promise: nil)
+    }
+
+    func connected(_ channel: any Channel, isSecure: Bool) {
+        self.channel = channel
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            let connection = try pipeline.handler(type: OriginConnection.self)
+            guard isSecure else { return succeeded(connection) }
+            try pipeline.handler(type: HandshakeObserver.self).whenDone { result in
+                switch result {
+                case .success: self.succeeded(connection)
+                case .failure(let error): self.failed(error)
+                }
+            }
+            if isAbandoned { channel.close(promise: nil) }
+        } catch {
+            failed(error)
+        }
+    }
+
+    func failed(_ error: any Error) {
+        channel?.close(promise: nil)
+        end(.failure(OriginError(connecting: error, to: address)))
+    }
+
+    private func succeeded(_ connection: OriginConnection) {
+        guard connection.isUsable else { return failed(ChannelError.eof) }
+        end(.success(connection))
+    }
+
+    private func end(_ result: Result<OriginConnection, OriginError>) {
+        let completion = completion
+        self.completion = nil
+        completion?(result)
+    }
+}
+
+/// Tells when TLS is set up, or why not; leaves the pipeline then.
+final class HandshakeObserver: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private var result: Result<Void, any Error>?
+    private var observer: ((Result<Void, any Error>) -> Void)?
+
+    /// Calls the observer once, perhaps at once.
+    func whenDone(_ observer: @escaping (Result<Void, any Error>) -> Void) {
+        if let result {
+            observer(result)
+        } else {
+            self.observer = observer
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent {
+            done(.success(()))
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        done(.failure(error))
+        context.fireErrorCaught(error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        done(.failure(ChannelError.eof))
+        context.fireChannelInactive()
+    }
+
+    private func done(_ result: Result<Void, any Error>) {
+        guard self.result == nil else { return }
+        self.result = result
+        let observer = observer
+        self.observer = nil
+        observer?(result)
+    }
+}

@@ -1,0 +1,65 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+extension OriginError {
+    /// Puts the reason why there is no connection into words.
+    init(connecting error: any Error, to address: OriginAddress) {
+        let origin = address.hostAndPort
+        switch error {
+        case let error as IOError:
+            self.init(errno: error.errnoCode, origin: origin)
+        case let error as NIOConnectionError:
+            self.init(error, origin: origin, host: address.host)
+        case ChannelError.connectTimeout:
+            self.init(.timedOut, "no connection to \(origin) in time")
+        case is SocketAddressError.UnknownHost:
+            self.init(.unresolvable, "host name \(address.host) has no address")
+        case ChannelError.eof where !address.isSecure:
+            self.init(.closedEarly, "\(origin) closed the connection at once")
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError, ChannelError.eof:
+            self.init(.tlsFailed, "no TLS with \(origin): \(Self.words(forTLS: error))")
+        default:
+            self.init(.unreachable, "cannot connect to \(origin): \(error)")
+        }
+    }
+
+    private init(_ error: NIOConnectionError, origin: String, host: String) {
+        if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
+            self.init(.unresolvable, "host name \(host) has no address")
+            return
+        }
+        // One of several addresses may have refused while another timed out: the first says it best.
+        switch error.connectionErrors.first?.error {
+        case let cause as IOError:
+            self.init(errno: cause.errnoCode, origin: origin)
+        case ChannelError.connectTimeout?, nil:
+            self.init(.timedOut, "no connection to \(origin) in time")
+        case let cause?:
+            self.init(.unreachable, "cannot connect to \(origin): \(cause)")
+        }
+    }
+
+    private init(errno code: CInt, origin: String) {
+        switch code {
+        case ECONNREFUSED: self.init(.refused, "\(origin) refuses connections; is the server running")
+        case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")
+        default: self.init(.unreachable, "cannot connect to \(origin): \(String(cString: strerror(code)))")
+        }
+    }
+
+    private static func words(forTLS error: any Error) -> String {
+        let text = "\(error)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "its certificate is not trusted; name its authority with certfile"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return "the server does not speak TLS; use http://"
+        }
+        if (error as? NIOSSLExtraError) == .failedToValidateHostname {
+            return "its certificate is for another name"
+        }
+        return error is ChannelError ? "the connection ended in the handshake" : text
+    }
+}

@@ -1,0 +1,129 @@
+import NIOCore
+
+/// The connections from one event loop to one HTTP server. Used on that loop alone.
+///
+/// Idle connections are taken last in, first out, so that those not needed grow old and are closed. Requests
+/// beyond the limit of connections wait in order.
+final class OriginPool {
+    /// A request that must not be repeated goes only on a connection that was in use this recently: servers
+    /// close idle ones at any moment, and then nobody knows whether the request was run.
+    static let freshness = TimeAmount.seconds(2)
+
+    let address: OriginAddress
+    let options: HTTPOriginOptions
+    let eventLoop: any EventLoop
+
+    private let connector: OriginConnector
+    private var idle: [OriginConnection] = []
+    private var waiting = CircularBuffer<HTTPExchange>()
+    /// Connections that carry an exchange, and attempts to connect.
+    private var active = 0
+    private var idleTimer: Scheduled<Void>?
+
+    init(address: OriginAddress, options: HTTPOriginOptions, tls: OriginTLS?, eventLoop: any EventLoop) {
+        self.address = address
+        self.options = options
+        self.eventLoop = eventLoop
+        self.connector = OriginConnector(
+            address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
+    }
+
+    /// Finds a connection for an exchange that waits. Its receiver is not called before this returns.
+    func submit(_ exchange: HTTPExchange) {
+        if let connection = takeIdle(for: exchange) {
+            active += 1
+            connection.isActive = true
+            connection.carry(exchange)
+        } else if active < options.activeConnections {
+            connect(for: exchange)
+        } else if waiting.count < options.waitingRequests {
+            exchange.startConnectTimer()
+            waiting.append(exchange)
+        } else {
+            let error = OriginError(.tooBusy, "too many requests for \(address.hostAndPort) at once")
+            eventLoop.assumeIsolated().execute { exchange.failed(error) }
+        }
+    }
+
+    /// The exchange no longer wants a connection.
+    func withdraw(_ exchange: HTTPExchange) {
+        waiting.removeAll { $0 === exchange }
+        exchange.attempt?.abandon()
+        exchange.attempt = nil
+    }
+
+    /// A connection finished its exchange and can carry another.
+    func takeBack(_ connection: OriginConnection) {
+        while let exchange = waiting.popFirst() {
+            if exchange.isWaiting { return connection.carry(exchange) }
+        }
+        active -= 1
+        connection.isActive = false
+        connection.idleSince = .now()
+        idle.append(connection)
+        if idle.count > options.idleConnections { idle.removeFirst().close() }
+        startIdleTimer()
+    }
+
+    /// A connection is gone. It was idle or in use; the exchange on it hears of it from the connection.
+    func closed(_ connection: OriginConnection) {
+        if let index = idle.firstIndex(where: { $0 === connection }) {
+            idle.remove(at: index)
+        } else if connection.isActive {
+            connection.isActive = false
+            release()
+        }
+    }
+
+    private func takeIdle(for exchange: HTTPExchange) -> OriginConnection? {
+        guard !exchange.isRepetition else { return nil }
+        while let connection = idle.last {
+            let isFresh = connection.idleSince + Self.freshness >= .now()
+            guard isFresh || exchange.request.isRepeatable else { return nil }
+            idle.removeLast()
+            if connection.isUsable { return connection }
+        }
+        return nil
+    }
+
+    private func connect(for exchange: HTTPExchange) {
+        active += 1
+        exchange.startConnectTimer()
+        exchange.attempt = connector.connect(pool: self) { result in
+            switch result {
+            case .success(let connection):
+                connection.isActive = true
+                exchange.isWaiting ? connection.carry(exchange) : self.takeBack(connection)
+            case .failure(let error):
+                self.release()
+                exchange.failed(error)
+            }
+        }
+    }
+
+    /// One connection less is active: the next request in the queue may have its own.
+    private func release() {
+        active -= 1
+        while active < options.activeConnections, let exchange = waiting.popFirst() {
+            if exchange.isWaiting { connect(for: exchange) }
+        }
+    }
+
+    /// One timer for all: the first is the oldest.
+    private func startIdleTimer() {
+        guard idleTimer == nil, let oldest = idle.first else { return }
+        let deadline = oldest.idleSince + TimeAmount(options.idleTimeout)
+        idleTimer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.idleTimer = nil
+            self.closeExpired()
+            self.startIdleTimer()
+        }
+    }
+
+    private func closeExpired() {
+        let limit = NIODeadline.now() - TimeAmount(options.idleTimeout)
+        let expired = idle.prefix { $0.idleSince <= limit }
+        idle.removeFirst(expired.count)
+        for connection in expired { connection.close() }
+    }
+}

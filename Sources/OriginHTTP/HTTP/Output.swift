@@ -1,0 +1,52 @@
+import HTTPMessage
+import NIOCore
+
+/// Bytes on their way to a channel: small ones gathered in one buffer, large ones uncopied.
+struct Output {
+    /// Bodies up to this size are copied next to what is written before them; larger ones go as they are.
+    /// A copy of 4 KiB costs less than another element of a gathering write.
+    static let largestCopy = 4096
+
+    /// Bytes in all.
+    private(set) var count = 0
+    /// What is complete and goes before `small`.
+    private var large: [ByteBuffer] = []
+    private var small = ByteBuffer()
+
+    /// Appends bytes as they are.
+    mutating func append(_ bytes: ByteBuffer) {
+        count += bytes.readableBytes
+        if bytes.readableBytes <= Self.largestCopy {
+            small.writeImmutableBuffer(bytes)
+        } else {
+            if small.readableBytes > 0 { large.append(small) }
+            large.append(bytes)
+            small = ByteBuffer()
+        }
+    }
+
+    /// Appends one chunk of a chunked body (RFC 9112 §7.1).
+    mutating func appendChunk(_ bytes: ByteBuffer) {
+        count -= small.readableBytes
+        small.writeChunkSize(bytes.readableBytes)
+        count += small.readableBytes
+        append(bytes)
+        small.writeStaticString("\r\n")
+        count += 2
+    }
+
+    /// Appends the end of a chunked body.
+    mutating func appendLastChunk(trailers: HeaderFields?) {
+        count -= small.readableBytes
+        small.writeLastChunk(trailers: trailers)
+        count += small.readableBytes
+    }
+
+    /// Hands over everything in order, and is empty afterwards.
+    mutating func drain(_ write: (ByteBuffer) -> Void) {
+        let drained = self
+        self = Output()
+        for buffer in drained.large { write(buffer) }
+        if drained.small.readableBytes > 0 { write(drained.small) }
+    }
+}

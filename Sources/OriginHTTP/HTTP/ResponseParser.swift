@@ -1,0 +1,134 @@
+import HTTPMessage
+import NIOCore
+
+/// Reads the response to one request off a connection (RFC 9112 §4, §6), without I/O.
+struct ResponseParser {
+    enum Event: Equatable {
+        /// An interim or the final head.
+        case head(ResponseHead, BodyFraming)
+        case bytes(ByteBuffer)
+        /// The response is whole; after 101, the origin closed its direction.
+        case end(HeaderFields?)
+    }
+
+    private enum Phase {
+        /// Next: head (after an interim one), body, raw.
+        case head
+        /// Next: ended.
+        case body
+        /// Both directions are raw after 101. Next: ended.
+        case raw
+        case ended
+    }
+
+    private let method: String
+    private let asksForUpgrade: Bool
+    private var phase = Phase.head
+    private var reader = ResponseHeadReader()
+    private var decoder = BodyDecoder(.none)
+    private var keepsAlive = false
+    private var input = ByteBuffer()
+
+    /// Whether any byte came: the origin has seen the request then.
+    private(set) var hasReceived = false
+    /// Whether the final head was handed over.
+    private(set) var headHasCome = false
+    /// Whether 101 was handed over.
+    private(set) var isUpgraded = false
+
+    /// - Parameters:
+    ///   - method: of the request; an answer to `HEAD` has no body.
+    ///   - asksForUpgrade: whether the request allows 101.
+    init(method: String, asksForUpgrade: Bool) {
+        self.method = method
+        self.asksForUpgrade = asksForUpgrade
+    }
+
+    /// Whether the response is whole and the connection can carry another request.
+    var allowsReuse: Bool {
+        if case .ended = phase { keepsAlive && input.readableBytes == 0 } else { false }
+    }
+
+    /// Takes bytes from the connection.
+    mutating func feed(_ bytes: ByteBuffer) {
+        hasReceived = true
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.discardReadBytes()
+            input.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// - Returns: the next event, or nil while more bytes are needed.
+    mutating func next() throws(HTTPMessageError) -> Event? {
+        switch phase {
+        case .head: try nextHead()
+        case .body: try nextPart()
+        case .raw: takeAll().map { .bytes($0) }
+        case .ended: nil
+        }
+    }
+
+    /// The connection ended; call after `next` returned nil.
+    ///
+    /// - Parameter isClean: false after an error: a body that runs to the end of the connection is not whole then.
+    mutating func endOfInput(isClean: Bool) throws(HTTPMessageError) -> Event? {
+        if case .ended = phase { return nil }
+        guard isClean else { throw HTTPMessageError(.truncated, "the connection broke") }
+        switch phase {
+        case .head:
+            throw HTTPMessageError(.truncated, "the connection ended before a response")
+        case .body:
+            phase = .ended
+            guard case .end(let trailers)? = try decoder.endOfInput() else { return nil }
+            return .end(trailers)
+        case .raw:
+            phase = .ended
+            return .end(nil)
+        case .ended:
+            return nil
+        }
+    }
+
+    private mutating func nextHead() throws(HTTPMessageError) -> Event? {
+        guard let head = try reader.next(&input) else { return nil }
+        if head.isInterim { return .head(head, .none) }
+        headHasCome = true
+        if head.status == 101 {
+            guard asksForUpgrade else {
+                throw HTTPMessageError(.malformed, "101 to a request that asked for no upgrade")
+            }
+            isUpgraded = true
+            phase = .raw
+            return .head(head, .untilClose)
+        }
+        let framing = try head.bodyFraming(requestMethod: method)
+        decoder = BodyDecoder(framing)
+        phase = .body
+        // An HTTP/1.0 server cannot mean Transfer-Encoding (RFC 9112 §6.1): read it, but do not go on.
+        keepsAlive =
+            head.allowsKeepAlive && framing != .untilClose
+            && !(head.version == .http10 && head.fields.contains(.transferEncoding))
+        return .head(head, framing)
+    }
+
+    private mutating func nextPart() throws(HTTPMessageError) -> Event? {
+        switch try decoder.next(&input) {
+        case .bytes(let bytes)?:
+            if input.readableBytes == 0 { input = ByteBuffer() }
+            return .bytes(bytes)
+        case .end(let trailers)?:
+            phase = .ended
+            return .end(trailers)
+        case nil:
+            return nil
+        }
+    }
+
+    private mutating func takeAll() -> ByteBuffer? {
+        guard input.readableBytes > 0 else { return nil }
+        defer { input = ByteBuffer() }
+        return input
+    }
+}

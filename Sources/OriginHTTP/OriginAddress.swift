@@ -1,0 +1,136 @@
+import NIOCore
+
+/// The authority of an HTTP origin: scheme, host and port (RFC 9110 §4.3).
+package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
+    /// Longest host name (RFC 1035 §2.3.4).
+    private static let longestHost = 253
+
+    /// Whether TLS is spoken (`https`).
+    package let isSecure: Bool
+    /// Lower-case name, or an IP address without brackets.
+    package let host: String
+    /// 1 to 65535.
+    package let port: Int
+
+    /// Whether `host` is an IP address: it is not looked up, and not sent as TLS server name (RFC 6066 §3).
+    package var isIPAddress: Bool { (try? SocketAddress(ipAddress: host, port: port)) != nil }
+
+    /// What the `Host` field says: the port only where it is not the scheme's own.
+    package var authority: String { port == (isSecure ? 443 : 80) ? bracketedHost : hostAndPort }
+
+    /// `host:port`, for messages.
+    package var hostAndPort: String { "\(bracketedHost):\(port)" }
+
+    package var description: String { "\(isSecure ? "https" : "http")://\(authority)" }
+
+    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
+
+    /// An address whose parts were checked elsewhere.
+    package init(isSecure: Bool, host: String, port: Int) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `http://host[:port]` or `https://host[:port]`.
+    ///
+    /// A path, query or fragment behind it is passed over: requests keep the caller's own target. Credentials
+    /// are refused, since they would be dropped silently.
+    package init(_ text: String) throws(OriginURLError) {
+        guard let separator = text.firstRange(of: "://") else { throw .noScheme }
+        switch text[..<separator.lowerBound].lowercased() {
+        case "http": self.isSecure = false
+        case "https": self.isSecure = true
+        default: throw .unknownScheme
+        }
+        let authority = text[separator.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !authority.contains("@") else { throw .credentials }
+        let (host, port) = try Self.split(authority)
+        self.host = host
+        self.port = try port.map(Self.port) ?? (isSecure ? 443 : 80)
+    }
+
+    private static func split(_ authority: Substring) throws(OriginURLError) -> (String, Substring?) {
+        if authority.first == "[" {
+            guard let bracket = authority.firstIndex(of: "]") else { throw .malformedHost }
+            let host = authority[authority.index(after: authority.startIndex)..<bracket].lowercased()
+            let rest = authority[authority.index(after: bracket)...]
+            guard host.contains(":"), (try? SocketAddress(ipAddress: host, port: 1)) != nil,
+                rest.isEmpty || rest.first == ":"
+            else { throw .malformedHost }
+            return (host, rest.isEmpty ? nil : rest.dropFirst())
+        }
+        let host = authority.prefix { $0 != ":" }
+        guard !host.isEmpty, host.utf8.count <= longestHost, host.utf8.allSatisfy(isHostByte),
+            !host.split(separator: ".", omittingEmptySubsequences: false).dropLast().contains("")
+        else { throw .malformedHost }
+        let rest = authority[host.endIndex...]
+        return (host.lowercased(), rest.isEmpty ? nil : rest.dropFirst())
+    }
+
+    private static func port(_ digits: Substring) throws(OriginURLError) -> Int {
+        guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ $0 &- 0x30 < 10 }),
+            let port = Int(digits), (1...65535).contains(port)
+        else { throw .malformedPort }
+        return port
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+            true
+        default:
+            false
+        }
+    }
+}
+
+/// What the `server` key of a tunnel can name.
+package enum OriginURL: Hashable, Sendable {
+    /// `http://host[:port]` or `https://host[:port]`.
+    case http(OriginAddress)
+    /// `builtin:echo`.
+    case echo
+    /// `file:///some/folder`, as an absolute path.
+    case folder(String)
+
+    /// Reads a URL strictly: what has no clear meaning is an error.
+    package init(_ text: String) throws(OriginURLError) {
+        if text.lowercased().hasPrefix("builtin:") {
+            guard text.dropFirst(8) == "echo" else { throw .unknownBuiltin }
+            self = .echo
+        } else if text.lowercased().hasPrefix("file:") {
+            guard text.dropFirst(5).hasPrefix("///"),
+                let path = PercentEncoding.decode(text.dropFirst(7)), !path.utf8.contains(0)
+            else { throw .malformedFolder }
+            self = .folder(path)
+        } else {
+            self = .http(try OriginAddress(text))
+        }
+    }
+}
+
+/// Why a text names no origin.
+package enum OriginURLError: Error, Hashable, Sendable, CustomStringConvertible {
+    case noScheme
+    case unknownScheme
+    case credentials
+    case malformedHost
+    case malformedPort
+    case unknownBuiltin
+    case malformedFolder
+
+    /// What is wrong and what to write; the text itself is not repeated, it may hold a secret.
+    package var description: String {
+        switch self {
+        case .noScheme: "no scheme; write http://host:port or https://host:port"
+        case .unknownScheme: "unknown scheme; use http://, https://, file:/// or builtin:echo"
+        case .credentials: "user name and password cannot stand in the URL of an origin"
+        case .malformedHost: "malformed host; write a name, an IPv4 address, or an IPv6 address in brackets"
+        case .malformedPort: "malformed port; use a number from 1 to 65535"
+        case .unknownBuiltin: "unknown built-in origin; there is builtin:echo"
+        case .malformedFolder: "malformed folder; write file:/// and an absolute path"
+        }
+    }
+}

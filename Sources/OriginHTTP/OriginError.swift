@@ -1,0 +1,40 @@
+/// Why an exchange has no whole response.
+package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure; the raw values are a bounded set of words for metrics and logs.
+    package enum Code: String, Hashable, Sendable, CaseIterable {
+        /// Nobody listens at the origin's address.
+        case refused
+        /// No route, network down, or a local error while connecting.
+        case unreachable
+        /// The host name has no address.
+        case unresolvable
+        /// Connecting, or the head of the response, took longer than allowed.
+        case timedOut = "timed_out"
+        /// No TLS session: an untrusted certificate, a wrong name, or no TLS on the other side.
+        case tlsFailed = "tls_failed"
+        /// The origin closed the connection before the response was whole.
+        case closedEarly = "closed_early"
+        /// What the origin sent is no HTTP/1 response.
+        case malformed
+        /// The request cannot be sent: a body that differs from its announced length, `CONNECT`, …
+        case badRequest = "bad_request"
+        /// Too many requests use or wait for connections to the origin.
+        case tooBusy = "too_busy"
+        /// A file or folder cannot be read.
+        case unreadable
+    }
+
+    package let code: Code
+    /// What happened and where (`host:port`), in words for a person; no secret, no trailing period.
+    package let message: String
+    /// Whether the final head was handed over: a caller can no longer be answered with 502 then.
+    package var headHadCome: Bool
+
+    package init(_ code: Code, _ message: String, headHadCome: Bool = false) {
+        self.code = code
+        self.message = message
+        self.headHadCome = headHadCome
+    }
+
+    package var description: String { message }
+}

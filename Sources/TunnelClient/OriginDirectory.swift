@@ -1,0 +1,88 @@
+import HTTPMessage
+import OriginHTTP
+import Synchronization
+import TunnelConfiguration
+
+/// The origins of one tunnel: the configured one, and those that callers named by `X-Host`.
+final class OriginDirectory: Sendable {
+    /// Origins named by `X-Host` that are kept; the pattern decides how many there can be, callers which.
+    private static let mostNamed = 64
+
+    private struct Named {
+        var origins: [OriginAddress: HTTPOrigin] = [:]
+        var order: [OriginAddress] = []
+    }
+
+    private let rules: OriginRules
+    private let configured: (any Origin)?
+    private let basePath: String
+    private let tls: OriginTLS
+    private let named = Mutex(Named())
+
+    /// - Throws: `OriginTLSError` when `certfile` cannot be used.
+    init(_ configuration: TunnelClientConfiguration) throws(OriginTLSError) {
+        rules = OriginRules(hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
+        tls = try OriginTLS(certfile: configuration.certFile, insecure: configuration.isInsecure)
+        switch configuration.origin {
+        case .web(let url):
+            let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
+            configured = try HTTPOrigin(address, tls: tls)
+            basePath = url.basePath
+        case .echo:
+            configured = EchoOrigin()
+            basePath = ""
+        case .folder(let path):
+            configured = FileOrigin(folder: path)
+            basePath = ""
+        case nil:
+            configured = nil
+            basePath = ""
+        }
+    }
+
+    /// Where a request goes, and the request as it goes there; or the words of a refusal.
+    func origin(for request: RequestHead) -> Result<(any Origin, RequestHead), OriginRefusal> {
+        var request = request
+        let choice = rules.choose(request.fields)
+        request.fields.remove(.xHost)
+        request.fields.remove(.xToken)
+        switch choice {
+        case .configured:
+            guard let configured else { return .failure(OriginRefusal(status: 403, words: "no origin")) }
+            if request.target.hasPrefix("/") { request.target = basePath + request.target }
+            return .success((configured, request))
+        case .named(let host):
+            do throws(OriginURLError) {
+                let address = try OriginAddress(host)
+                return named(address).map { ($0, request) }
+            } catch {
+                return .failure(OriginRefusal(status: 403, words: "X-Host header: \(error)"))
+            }
+        case .refused(let words):
+            return .failure(OriginRefusal(status: 403, words: words))
+        }
+    }
+
+    private func named(_ address: OriginAddress) -> Result<any Origin, OriginRefusal> {
+        named.withLock { named in
+            if let origin = named.origins[address] { return .success(origin) }
+            do throws(OriginTLSError) {
+                let origin = try HTTPOrigin(address, tls: tls)
+                named.origins[address] = origin
+                named.order.append(address)
+                if named.order.count > Self.mostNamed {
+                    named.origins.removeValue(forKey: named.order.removeFirst())
+                }
+                return .success(origin)
+            } catch {
+                return .failure(OriginRefusal(status: 502, words: "\(error)"))
+            }
+        }
+    }
+}
+
+/// Why a request goes to no origin.
+struct OriginRefusal: Error {
+    var status: Int
+    var words: String
+}

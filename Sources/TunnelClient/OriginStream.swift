@@ -1,0 +1,164 @@
+import HTTPMessage
+import Logging
+import NIOCore
+import Observability
+import OriginHTTP
+import TunnelProtocol
+import TunnelTransport
+
+/// Joins one stream of a session to one exchange with an origin, on the event loop of both.
+final class OriginStream {
+    private let session: SessionHandler
+    private let id: StreamID
+    private let logger: Logger
+    private var exchange: (any OriginExchange)?
+    private var isRequestWhole: Bool
+    private var hasAnswered = false
+    private var isAnswerWhole = false
+    private var unreported = 0
+
+    init(session: SessionHandler, id: StreamID, isRequestWhole: Bool, logger: Logger) {
+        self.session = session
+        self.id = id
+        self.isRequestWhole = isRequestWhole
+        self.logger = logger
+    }
+
+    func begin(
+        _ request: RequestHead, framing: BodyFraming, at origin: any Origin, on eventLoop: any EventLoop
+    ) {
+        exchange = origin.begin(request, framing: framing, on: eventLoop, receiver: self)
+    }
+
+    /// Answers in the origin's place.
+    func refuse(_ status: Int, _ words: String) {
+        let body = words + "\n"
+        var fields = HeaderFields([
+            .contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count),
+        ])
+        fields.append(named: "X-Content-Type-Options", "nosniff")
+        hasAnswered = true
+        respond(ResponseHead(status: status, fields: fields), isLast: false)
+        _ = session.send(id, ByteBuffer(string: body))
+        answerIsWhole(trailers: nil)
+    }
+
+    private func respond(_ head: ResponseHead, isLast: Bool) {
+        var bytes = ByteBuffer()
+        bytes.writeResponseHead(head)
+        session.respond(id, head: bytes, isInterim: head.isInterim, isLast: isLast)
+    }
+
+    private func answerIsWhole(trailers: HeaderFields?) {
+        guard !isAnswerWhole else { return }
+        isAnswerWhole = true
+        session.finish(id, trailers: trailers.map(Self.encode))
+        if isRequestWhole {
+            session.forget(id)
+        } else {
+            session.ignoreRest(id)
+        }
+        exchange = nil
+    }
+
+    private func requestIsWhole(trailers: HeaderFields?) {
+        guard !isRequestWhole else { return }
+        isRequestWhole = true
+        exchange?.end(trailers: trailers)
+        if isAnswerWhole { session.forget(id) }
+    }
+
+    private static func encode(_ trailers: HeaderFields) -> ByteBuffer {
+        var fields = trailers
+        fields.removeHopByHop()
+        var buffer = ByteBuffer()
+        fields.write(to: &buffer)
+        return buffer
+    }
+}
+
+// MARK: - From the tunnel
+
+extension OriginStream: StreamReceiver {
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        // The session machine lets no server send response heads.
+    }
+
+    func streamReceived(data: ByteBuffer, isLast: Bool) {
+        if data.readableBytes > 0, let exchange {
+            exchange.send(data)
+            if exchange.isWritable {
+                session.consumed(id, data.readableBytes)
+            } else {
+                unreported += data.readableBytes
+            }
+        }
+        if isLast { requestIsWhole(trailers: nil) }
+    }
+
+    func streamReceived(trailers bytes: ByteBuffer) {
+        guard let trailers = try? HeaderFields(trailerLines: bytes) else {
+            exchange?.cancel()
+            exchange = nil
+            session.reset(id, .malformedMessage, reason: "malformed trailers")
+            return
+        }
+        requestIsWhole(trailers: trailers)
+    }
+
+    func streamWasReset(_ code: ResetCode, reason: String) {
+        exchange?.cancel()
+        exchange = nil
+    }
+
+    func streamBecameWritable() {
+        exchange?.resumeReading()
+    }
+}
+
+// MARK: - From the origin
+
+extension OriginStream: OriginResponseReceiver {
+    func originAnswered(_ head: ResponseHead, framing: BodyFraming) {
+        var head = head
+        let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
+        head.fields.removeHopByHop()
+        if let upgrade {
+            head.fields.append(.connection, "Upgrade")
+            head.fields.append(.upgrade, upgrade)
+        }
+        guard !head.isInterim else { return respond(head, isLast: false) }
+        hasAnswered = true
+        let isLast = framing == .none
+        respond(head, isLast: isLast)
+        if isLast { answerIsWhole(trailers: nil) }
+    }
+
+    func originSent(_ bytes: ByteBuffer) {
+        if !session.send(id, bytes) { exchange?.pauseReading() }
+    }
+
+    func originEnded(trailers: HeaderFields?) {
+        answerIsWhole(trailers: trailers)
+    }
+
+    func originFailed(_ error: OriginError) {
+        logger.warning(
+            "Origin failed",
+            metadata: [
+                .streamID: "\(id)", .errorCode: "\(error.code.rawValue)", .errorMessage: "\(error.message)",
+            ])
+        exchange = nil
+        guard !isAnswerWhole else { return }
+        guard !hasAnswered else {
+            session.reset(id, .originFailed, reason: error.message)
+            return
+        }
+        refuse(502, error.message)
+    }
+
+    func originBecameWritable() {
+        session.consumed(id, unreported)
+        unreported = 0
+    }
+}

@@ -1,0 +1,177 @@
+import HTTPMessage
+import Logging
+import NIOCore
+package import NIOPosix
+import NIOSSL
+package import Observability
+import OriginHTTP
+import Synchronization
+package import TunnelConfiguration
+package import TunnelProtocol
+import TunnelTransport
+
+/// One tunnel: keeps sessions to its server and takes what comes through them to the origins.
+package final class TunnelClient: Sendable {
+    /// Sessions kept when the configuration names no number, at most.
+    private static let mostConnections = 4
+
+    private let configuration: TunnelClientConfiguration
+    private let loops: [any EventLoop]
+    private let directory: OriginDirectory
+    private let tls: NIOSSLContext?
+    private let budget: any ReceiveBudget
+    private let software: String
+    private let logger: Logger
+    /// Tells the server which connections belong together.
+    private let identity = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let lives = Mutex<[ObjectIdentifier: SessionLife]>([:])
+
+    /// - Throws: `TunnelClientError` when the certificates cannot be read. Reads files: not for event loops.
+    package init(
+        _ configuration: TunnelClientConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
+        budget: any ReceiveBudget, software: String
+    ) throws(TunnelClientError) {
+        self.configuration = configuration
+        self.loops = Array(group.makeIterator())
+        self.budget = budget
+        self.software = software
+        do {
+            directory = try OriginDirectory(configuration)
+            tls =
+                configuration.tunnel.isSecure
+                ? try ClientTLS.makeContext(
+                    certFile: configuration.certFile, isInsecure: configuration.isInsecure) : nil
+        } catch {
+            throw TunnelClientError(description: "tunnels[\(configuration.name)]: \(error)")
+        }
+        var logger = log.makeLogger(label: "client")
+        logger[.tunnelName] = "\(configuration.name)"
+        logger[.tokenHint] = "\(configuration.token.hint)"
+        self.logger = logger
+    }
+
+    /// Keeps the sessions up until the task is cancelled; then finishes what is in flight and returns.
+    package func run() async {
+        let connections = configuration.connections ?? min(loops.count, Self.mostConnections)
+        await withDiscardingTaskGroup { group in
+            for slot in 0..<connections {
+                group.addTask { await self.keep(slot) }
+            }
+        }
+    }
+
+    /// Closes every session at once.
+    package func close() {
+        for life in lives.withLock({ Array($0.values) }) { life.close() }
+    }
+
+    /// Keeps one session up: a new one as soon as the last has ended, or as soon as its server says it is leaving.
+    private func keep(_ slot: Int) async {
+        let eventLoop = loops[slot % loops.count]
+        let dialler = TunnelDialler(target(slot))
+        var backoff = ReconnectBackoff()
+        var random = SystemRandomNumberGenerator()
+        var complaint = RepeatedComplaint()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let started = ContinuousClock.now
+                let life = SessionLife(on: eventLoop)
+                var wait: Duration
+                do {
+                    _ = try await dialler.dial(on: eventLoop) { self.makeHandler(life, eventLoop) }
+                    complaint.reset()
+                    lives.withLock { $0[ObjectIdentifier(life)] = life }
+                    group.addTask { await self.accompany(life) }
+                    await life.untilReleased()
+                    backoff.sessionEnded(after: .now - started)
+                    wait = backoff.next(using: &random)
+                } catch {
+                    life.neverBegan()
+                    guard !Task.isCancelled else { break }
+                    let isRefusal = (error as? DialError)?.isRefusal ?? false
+                    wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
+                    complain(error, wait, slot, &complaint)
+                }
+                try? await Task.sleep(for: wait)
+            }
+        }
+    }
+
+    /// Waits for the end of a session.
+    private func accompany(_ life: SessionLife) async {
+        let end = await life.untilEnded()
+        lives.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(life)) }
+        let fields: LogFields = [.errorCode: "\(end.label)", .closeReason: "\(end.message)"]
+        switch end {
+        case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
+        default: logger.warning("Session lost", metadata: fields)
+        }
+    }
+
+    private func makeHandler(_ life: SessionLife, _ eventLoop: any EventLoop) -> SessionHandler {
+        let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
+        let owner = ClientSession(
+            directory: directory, limits: limits, eventLoop: eventLoop, life: life, logger: logger)
+        let settings = SessionSettings(
+            maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow, software: software,
+            tunnelName: configuration.name)
+        return SessionHandler(
+            role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
+    }
+
+    private func complain(
+        _ error: any Error, _ wait: Duration, _ slot: Int, _ complaint: inout RepeatedComplaint
+    ) {
+        let message = (error as? DialError)?.message ?? ConnectionFailure.describe(error)
+        let code = (error as? DialError)?.code.rawValue ?? DialError.Code.unreachable.rawValue
+        let url = configuration.tunnel
+        let level: Logger.Level = slot == 0 && complaint.isNews(message) ? .warning : .debug
+        logger.log(
+            level: level, "Cannot connect",
+            metadata: Logger.Metadata([
+                .tunnelURL: "\(url.isSecure ? "wss" : "ws")://\(url.host):\(url.port)\(url.basePath)",
+                .errorCode: "\(code)", .errorMessage: "\(message)",
+                .retryDelayMilliseconds: .milliseconds(wait),
+            ]))
+    }
+
+    /// Where to dial and how to announce the tunnel (`Authorization` carries the token's password; the URL's own
+    /// credentials are for what stands before the server).
+    private func target(_ slot: Int) -> TunnelDialler.Target {
+        let url = configuration.tunnel
+        var fields = HeaderFields([.origin: configuration.token.secret, .xClientVersion: software])
+        fields.append(named: "X-Tunnel-Client", "\(identity)/\(slot)")
+        let own = configuration.password.map {
+            BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
+        }
+        let outer = url.credentials.map {
+            BasicAuthorization.encode(user: $0.user, password: $0.password.secret)
+        }
+        if let first = own ?? outer { fields.append(.authorization, first) }
+        if own != nil, let outer { fields.append(.xTunnelAuthorization, outer) }
+        return TunnelDialler.Target(
+            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: tls)
+    }
+}
+
+/// A tunnel that cannot be started.
+package struct TunnelClientError: Error, CustomStringConvertible {
+    /// What is wrong, and where in the configuration.
+    package let description: String
+}
+
+/// Tells news from what was said a moment ago, so that a server that is away does not fill the log.
+struct RepeatedComplaint {
+    /// The same complaint is made again after so long.
+    private static let interval: Duration = .seconds(60)
+
+    private var last: (message: String, at: ContinuousClock.Instant)?
+
+    mutating func isNews(_ message: String) -> Bool {
+        if let last, last.message == message, .now - last.at < Self.interval { return false }
+        last = (message, .now)
+        return true
+    }
+
+    mutating func reset() { last = nil }
+}

@@ -1,0 +1,41 @@
+/// First in, first out, in amortised constant time.
+package struct FIFO<Element> {
+    private var elements: [Element?] = []
+    private var head = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { head == elements.count }
+    package var count: Int { elements.count - head }
+    package var first: Element? { isEmpty ? nil : elements[head] }
+
+    package mutating func append(_ element: Element) { elements.append(element) }
+
+    package mutating func popFirst() -> Element? {
+        guard !isEmpty else { return nil }
+        let element = elements[head].take()
+        head += 1
+        if head == elements.count {
+            elements.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head >= 32, head * 2 >= elements.count {
+            elements.removeFirst(head)
+            head = 0
+        }
+        return element
+    }
+
+    /// Changes the oldest element in place.
+    package mutating func updateFirst(_ change: (inout Element) -> Void) {
+        guard var element = isEmpty ? nil : elements[head].take() else { return }
+        change(&element)
+        elements[head] = element
+    }
+
+    package mutating func removeAll() {
+        elements.removeAll()
+        head = 0
+    }
+}
+
+extension FIFO: Sendable where Element: Sendable {}

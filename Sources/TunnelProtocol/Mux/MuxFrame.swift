@@ -1,0 +1,138 @@
+package import struct NIOCore.ByteBuffer
+
+/// Names one stream within its session. The tunnel server counts 1, 2, … as it opens them.
+package struct StreamID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    package let rawValue: UInt32
+
+    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    package var description: String { String(rawValue) }
+}
+
+/// Why a stream ended before its time. The number goes over the wire; an unknown one reads as `internalError`.
+package enum ResetCode: UInt32, Sendable, Hashable {
+    /// The rest of the request is not needed: the answer is whole.
+    case noError = 0
+    /// The caller left.
+    case cancelled = 1
+    /// Not taken and not looked at: safe to send again elsewhere.
+    case refused = 2
+    /// The origin failed after its answer had begun.
+    case originFailed = 3
+    /// A head or trailers that are no valid HTTP.
+    case malformedMessage = 4
+    /// More data than the credit allowed.
+    case flowControl = 5
+    case internalError = 6
+    /// The session ended under the stream. Never sent; it is what the near side is told.
+    case sessionLost = 7
+}
+
+/// The units of the mux inside a session's WebSocket messages.
+///
+/// Eight bytes, then the payload: 20 bits of length, 4 of flags, 8 of type, 32 of stream identifier, big-endian.
+/// A message holds one or more whole frames. Frames of an unknown type are skipped.
+package enum MuxFrame: Sendable, Equatable {
+    /// First frame of each side.
+    case settings(SessionSettings)
+    /// Opens a stream: how much answer the server takes before it grants more, and the head as HTTP/1.1 text.
+    case request(StreamID, window: Int, head: ByteBuffer, isLast: Bool)
+    /// An interim or the final head as HTTP/1.1 text.
+    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    /// Part of a body (or of raw bytes after an upgrade).
+    case data(StreamID, ByteBuffer, isLast: Bool)
+    /// Ends a body with trailers, as HTTP/1.1 field lines.
+    case trailers(StreamID, ByteBuffer)
+    /// Ends a stream in both directions.
+    case reset(StreamID, ResetCode, reason: String)
+    /// Grants credit: how many more bytes of this stream may be sent.
+    case window(StreamID, Int)
+    case ping(UInt64)
+    case pong(UInt64)
+    /// No new streams; those above `lastTaken` were not looked at.
+    case goAway(lastTaken: StreamID, reason: String)
+
+    enum Kind: UInt8 {
+        case settings = 0
+        case request = 1
+        case response = 2
+        case data = 3
+        case trailers = 4
+        case reset = 5
+        case window = 6
+        case ping = 7
+        case goAway = 8
+    }
+
+    struct Flags: OptionSet {
+        let rawValue: UInt8
+        /// request, response, data: nothing follows in this direction.
+        static let last = Flags(rawValue: 1)
+        /// response: the final head is still to come.
+        static let interim = Flags(rawValue: 2)
+        /// ping: this is the answer.
+        static let answer = Flags(rawValue: 2)
+    }
+
+    /// Bytes before each payload.
+    package static let headerBytes = 8
+    /// Longest payload that the 20 bits of length can tell.
+    package static let maximumPayload = 1 << 20 - 1
+    /// Longest reason text in a reset or a goAway, in bytes.
+    static let longestReason = 512
+}
+
+extension ByteBuffer {
+    mutating func writeMuxHeader(
+        _ kind: MuxFrame.Kind, _ flags: MuxFrame.Flags = [], stream: StreamID = StreamID(0), length: Int
+    ) {
+        let word = UInt32(length) << 12 | UInt32(flags.rawValue) << 8 | UInt32(kind.rawValue)
+        writeMultipleIntegers(word, stream.rawValue)
+    }
+
+    /// Writes one frame. Payloads are within `MuxFrame.maximumPayload`: the session cuts data to size, and heads
+    /// have a far lower limit.
+    package mutating func writeMuxFrame(_ frame: MuxFrame) {
+        switch frame {
+        case .settings(let settings):
+            let payload = settings.encoded
+            writeMuxHeader(.settings, length: payload.readableBytes)
+            writeImmutableBuffer(payload)
+        case .request(let stream, let window, let head, let isLast):
+            writeMuxHeader(.request, isLast ? .last : [], stream: stream, length: 4 + head.readableBytes)
+            writeInteger(UInt32(clamping: window))
+            writeImmutableBuffer(head)
+        case .response(let stream, let head, let isInterim, let isLast):
+            var flags: MuxFrame.Flags = isLast ? .last : []
+            if isInterim { flags.insert(.interim) }
+            writeMuxHeader(.response, flags, stream: stream, length: head.readableBytes)
+            writeImmutableBuffer(head)
+        case .data(let stream, let bytes, let isLast):
+            writeMuxHeader(.data, isLast ? .last : [], stream: stream, length: bytes.readableBytes)
+            writeImmutableBuffer(bytes)
+        case .trailers(let stream, let fields):
+            writeMuxHeader(.trailers, .last, stream: stream, length: fields.readableBytes)
+            writeImmutableBuffer(fields)
+        case .reset(let stream, let code, let reason):
+            let text = reason.utf8.prefix(MuxFrame.longestReason)
+            writeMuxHeader(.reset, stream: stream, length: 4 + text.count)
+            writeInteger(code.rawValue)
+            writeBytes(text)
+        case .window(let stream, let increment):
+            writeMuxHeader(.window, stream: stream, length: 4)
+            writeInteger(UInt32(clamping: increment))
+        case .ping(let clock):
+            writeMuxHeader(.ping, length: 8)
+            writeInteger(clock)
+        case .pong(let clock):
+            writeMuxHeader(.ping, .answer, length: 8)
+            writeInteger(clock)
+        case .goAway(let lastTaken, let reason):
+            let text = reason.utf8.prefix(MuxFrame.longestReason)
+            writeMuxHeader(.goAway, length: 4 + text.count)
+            writeInteger(lastTaken.rawValue)
+            writeBytes(text)
+        }
+    }
+}

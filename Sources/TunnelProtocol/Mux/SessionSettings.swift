@@ -1,0 +1,74 @@
+import struct NIOCore.ByteBuffer
+
+/// What each side tells of itself in its first frame. Unknown entries are skipped.
+package struct SessionSettings: Sendable, Hashable {
+    /// The version of the mux that this program speaks.
+    package static let currentVersion = 2
+
+    package var version: Int
+    /// Streams that this side takes at once; the opener keeps within them.
+    package var maximumStreams: Int
+    /// Bytes of request body that the client takes on each new stream before it grants more.
+    package var initialWindow: Int
+    /// Program and version, for people who look at the status of a session.
+    package var software: String
+    /// The tunnel's configured name; only for people.
+    package var tunnelName: String
+
+    package init(
+        version: Int = SessionSettings.currentVersion, maximumStreams: Int, initialWindow: Int,
+        software: String, tunnelName: String = ""
+    ) {
+        self.version = version
+        self.maximumStreams = maximumStreams
+        self.initialWindow = initialWindow
+        self.software = software
+        self.tunnelName = tunnelName
+    }
+
+    private enum Key: UInt16 {
+        case version = 1
+        case maximumStreams = 2
+        case initialWindow = 3
+        case software = 4
+        case tunnelName = 5
+    }
+
+    /// Longest text that is read or written, in bytes.
+    private static let longestText = 256
+
+    var encoded: ByteBuffer {
+        var buffer = ByteBuffer()
+        for (key, number) in [
+            (Key.version, version), (.maximumStreams, maximumStreams), (.initialWindow, initialWindow),
+        ] {
+            buffer.writeMultipleIntegers(key.rawValue, UInt16(4), UInt32(clamping: number))
+        }
+        for (key, text) in [(Key.software, software), (.tunnelName, tunnelName)] {
+            let bytes = text.utf8.prefix(Self.longestText)
+            buffer.writeMultipleIntegers(key.rawValue, UInt16(bytes.count))
+            buffer.writeBytes(bytes)
+        }
+        return buffer
+    }
+
+    init(decoding payload: inout ByteBuffer) throws(MuxError) {
+        self.init(version: 0, maximumStreams: 0, initialWindow: 0, software: "")
+        while payload.readableBytes > 0 {
+            guard let (rawKey, length) = payload.readMultipleIntegers(as: (UInt16, UInt16).self),
+                let value = payload.readSlice(length: Int(length))
+            else { throw .malformedFrame }
+            let number = value.getInteger(at: value.readerIndex, as: UInt32.self).map(Int.init)
+            let text = String(decoding: value.readableBytesView.prefix(Self.longestText), as: UTF8.self)
+            switch Key(rawValue: rawKey) {
+            case .version: version = number ?? 0
+            case .maximumStreams: maximumStreams = number ?? 0
+            case .initialWindow: initialWindow = number ?? 0
+            case .software: software = text
+            case .tunnelName: tunnelName = text
+            case nil: break
+            }
+        }
+        guard version == Self.currentVersion else { throw .unsupportedVersion }
+    }
+}

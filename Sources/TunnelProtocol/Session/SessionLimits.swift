@@ -1,0 +1,43 @@
+/// The bounds of one session. Sizes are in bytes.
+package struct SessionLimits: Sendable, Hashable {
+    /// Streams at once.
+    package var maximumStreams = 1000
+    /// Longest head or trailers; a little above what a listener takes, as fields may be added on the way.
+    package var maximumHeadBytes = 80 << 10
+    /// Longest WebSocket message.
+    package var maximumMessageBytes = 1 << 20
+    /// What a peer may send on any new stream, whatever else is going on.
+    package var minimumWindow = 64 << 10
+    /// What a peer may send on a new stream while memory is plenty.
+    package var initialWindow = 256 << 10
+    /// What a stream's window may grow to.
+    package var maximumWindow = 16 << 20
+    /// Data waiting in a stream, from which on its sender is asked to wait.
+    package var sendHighWater = 64 << 10
+    /// Data waiting in a stream, down to which its sender is asked to go on.
+    package var sendLowWater = 32 << 10
+    /// Data of one stream in one turn, while others wait for theirs.
+    package var turnBytes = 32 << 10
+    /// Heads and control frames that wait to be written; beyond it no stream is opened, and a peer that keeps
+    /// making us answer is cut off.
+    package var maximumControlBytes = 4 << 20
+    /// A peer that was not heard of for so long is dead.
+    package var keepaliveTimeout: Duration
+
+    /// - Parameter keepaliveTimeout: clamped to 3…600 s, as the Go program does.
+    package init(keepaliveTimeout: Duration = .seconds(30)) {
+        self.keepaliveTimeout = min(max(keepaliveTimeout, .seconds(3)), .seconds(600))
+    }
+
+    /// Time between two pings.
+    package var keepaliveInterval: Duration { keepaliveTimeout / 3 }
+}
+
+/// Memory for received data, shared by all sessions of a process, from which streams draw their windows beyond
+/// the guaranteed minimum.
+package protocol ReceiveBudget: Sendable {
+    /// Takes so many bytes, or none when they are not there.
+    func take(_ bytes: Int) -> Bool
+    /// Gives back what was taken.
+    func giveBack(_ bytes: Int)
+}

@@ -1,0 +1,87 @@
+package import struct NIOCore.ByteBuffer
+
+extension SessionMachine {
+    /// Whether `write` would write something.
+    package var hasSomethingToWrite: Bool { control.readableBytes > 0 || !scheduled.isEmpty }
+
+    /// Writes the payload of one message: heads and control frames first, then a turn for each stream that has
+    /// data and credit, one after another, so that none waits for another's whole body.
+    ///
+    /// - Parameter budget: bytes after which no further data frame begins; at most `turnBytes` and the control
+    ///   frames above it are written, and never more than the longest message.
+    package mutating func write(to message: inout ByteBuffer, budget: Int) {
+        writeControl(to: &message)
+        while message.readableBytes < budget, let id = scheduled.popFirst() {
+            guard let index = streams.index(forKey: id) else { continue }
+            streams.values[index].isScheduled = false
+            writeTurn(id, to: &message)
+        }
+    }
+
+    private mutating func writeControl(to message: inout ByteBuffer) {
+        let room = limits.maximumMessageBytes / 2
+        if control.readableBytes <= room {
+            message.writeBuffer(&control)
+            control.clear(minimumCapacity: 0)
+            return
+        }
+        var length = 0
+        while let word = control.getInteger(at: control.readerIndex + length, as: UInt32.self) {
+            let next = length + MuxFrame.headerBytes + Int(word >> 12)
+            guard next <= room else { break }
+            length = next
+        }
+        if var frames = control.readSlice(length: length) { message.writeBuffer(&frames) }
+        control.discardReadBytes()
+    }
+
+    /// One data frame of one stream, and its end if everything is sent.
+    private mutating func writeTurn(_ id: StreamID, to message: inout ByteBuffer) {
+        guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else { return }
+        let count = min(
+            streams.values[index].waitingBytes, streams.values[index].sendCredit, limits.turnBytes)
+        let isAll = count == streams.values[index].waitingBytes
+        var isLast = false
+        var trailers: ByteBuffer?
+        if isAll, let ending = streams.values[index].ending {
+            switch ending {
+            case .last: isLast = true
+            case .trailers(let fields): trailers = fields
+            }
+        }
+        if count > 0 || isLast {
+            message.writeMuxHeader(.data, isLast ? .last : [], stream: id, length: count)
+            streams.values[index].takeWaiting(count, into: &message)
+        }
+        if let trailers { message.writeMuxFrame(.trailers(id, trailers)) }
+        if streams.values[index].senderWaits, streams.values[index].waitingBytes <= limits.sendLowWater {
+            streams.values[index].senderWaits = false
+            emit(.writable(id))
+        }
+        if isLast || trailers != nil {
+            sendingEnded(id)
+        } else {
+            schedule(id)
+        }
+    }
+}
+
+extension MuxStream {
+    fileprivate mutating func takeWaiting(_ count: Int, into message: inout ByteBuffer) {
+        var left = count
+        while left > 0, let first = waiting.first {
+            if first.readableBytes <= left {
+                left -= first.readableBytes
+                message.writeImmutableBuffer(first)
+                _ = waiting.popFirst()
+            } else {
+                waiting.updateFirst { buffer in
+                    if let part = buffer.readSlice(length: left) { message.writeImmutableBuffer(part) }
+                }
+                left = 0
+            }
+        }
+        waitingBytes -= count
+        sendCredit -= count
+    }
+}

@@ -1,0 +1,34 @@
+package import struct NIOCore.ByteBuffer
+
+/// One binary message under construction: the payload is written behind room for the frame header, so that
+/// neither header nor mask costs another copy.
+package struct OutgoingMessage {
+    private static let longestHeader = 14
+
+    /// The payload goes to the end of this buffer.
+    package var buffer: ByteBuffer
+
+    /// - Parameter capacity: bytes of payload to make room for; it grows.
+    package init(capacity: Int) {
+        buffer = ByteBuffer()
+        buffer.reserveCapacity(Self.longestHeader + capacity)
+        buffer.writeRepeatingByte(0, count: Self.longestHeader)
+        buffer.moveReaderIndex(to: Self.longestHeader)
+    }
+
+    /// Whether nothing was written.
+    package var isEmpty: Bool { buffer.readableBytes == 0 }
+
+    /// The frame, ready to be sent.
+    ///
+    /// - Parameter mask: a fresh random one from a client, nil from a server (RFC 6455 §5.1).
+    package consuming func finished(mask: WebSocketMask?) -> ByteBuffer {
+        var header = ByteBuffer()
+        header.writeFrameHeader(.binary, length: buffer.readableBytes, mask: mask)
+        mask?.apply(to: &buffer, from: 0)
+        let start = Self.longestHeader - header.readableBytes
+        buffer.setBuffer(header, at: start)
+        buffer.moveReaderIndex(to: start)
+        return buffer
+    }
+}

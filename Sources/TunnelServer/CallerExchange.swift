@@ -1,0 +1,383 @@
+import HTTPMessage
+import NIOCore
+import Observability
+import TunnelProtocol
+import TunnelTransport
+
+/// The caller's connection as one exchange sees it.
+protocol CallerConnection: AnyObject {
+    var eventLoop: any EventLoop { get }
+    var isWritable: Bool { get }
+    func write(_ bytes: ByteBuffer)
+    /// What was written goes out, together with what else is written in this turn of the event loop.
+    func flushSoon()
+    func flushNow()
+    /// The exchange takes request body (or raw bytes) again.
+    func exchangeBecameWritable()
+    /// From now on both directions are raw bytes.
+    func exchangeSwitchedProtocols()
+    /// The answer is whole.
+    func exchangeEnded(keepAlive: Bool)
+    /// The answer cannot be completed: the caller must see a broken connection.
+    func exchangeBroke()
+    /// The peer's raw bytes are over.
+    func exchangeEndedOutput()
+}
+
+/// One request of a caller and its answer, from the head to the last byte. Bound to the caller's event loop.
+final class CallerExchange {
+    private enum Phase {
+        /// In the queue of a tunnel that is down.
+        case waiting(TunnelRegistry.Table.RequestID, Scheduled<Void>)
+        /// A stream carries it.
+        case attached(TunnelRegistry.Table.SessionID, any StreamPort)
+        case over
+    }
+
+    /// How often a request that no session has looked at is offered to another.
+    private static let mostAttempts = 3
+
+    private let core: ServerCore
+    private let loopIndex: Int
+    private unowned let connection: any CallerConnection
+    private let token: RendezvousToken
+    private let request: RequestHead
+    private let requestFraming: BodyFraming
+    private let isUpgrade: Bool
+    private var response: ResponseWriter
+    private var record: RequestRecord
+    private var phase = Phase.over
+    private var attempts = 0
+    private var isRequestWhole: Bool
+    private var hasSentBody = false
+    private var canSend = true
+    private var unreported = 0
+    /// After the connection left HTTP: which direction has ended.
+    private var isOutputOver = false
+    private var isOriginOver = false
+    /// When bytes last went either way, for the time limit.
+    private(set) var lastProgress = NIODeadline.now()
+
+    init(
+        core: ServerCore, loopIndex: Int, connection: any CallerConnection, token: RendezvousToken,
+        request: RequestHead, framing: BodyFraming, keepAlive: Bool, record: RequestRecord
+    ) {
+        self.core = core
+        self.loopIndex = loopIndex
+        self.connection = connection
+        self.token = token
+        self.request = request
+        self.requestFraming = framing
+        self.isUpgrade = framing == .none && request.asksForUpgrade
+        self.isRequestWhole = framing == .none
+        self.response = ResponseWriter(request: request, keepAlive: keepAlive)
+        self.record = record
+    }
+
+    // MARK: From the caller
+
+    /// Whether request body (or raw bytes) may come.
+    var takesBytes: Bool {
+        if case .attached = phase { return canSend }
+        return false
+    }
+
+    /// Looks for a session, or waits for one.
+    func start() {
+        attempts += 1
+        let connection = connection
+        let decision = core.registry.request(token, loop: loopIndex) {
+            WaitingCaller(self, eventLoop: connection.eventLoop)
+        }
+        switch decision {
+        case .send(let id, let session):
+            attach(id, session)
+        case .wait(let id):
+            let timer = connection.eventLoop.assumeIsolated().scheduleTask(in: core.queueTimeout) {
+                self.waitedTooLong()
+            }
+            phase = .waiting(id, timer)
+            if core.isStopping { refuse(.stopping, .shutdown) }
+        case .unknownToken:
+            refuse(.tunnelNotFound, .noTunnel)
+        case .tooManyWaiting:
+            refuse(.tooManyWaiting, .noTunnel)
+        }
+    }
+
+    func callerSent(_ bytes: ByteBuffer) {
+        guard case .attached(_, let port) = phase else { return }
+        lastProgress = .now()
+        hasSentBody = true
+        record.requestBytes += bytes.readableBytes
+        canSend = port.send(bytes)
+    }
+
+    func callerEndedRequest(trailers: HeaderFields?) {
+        guard case .attached(_, let port) = phase, !isRequestWhole else { return }
+        isRequestWhole = true
+        port.finish(trailers: trailers.map(Self.encode))
+    }
+
+    /// The caller closed its direction of a connection that left HTTP.
+    func callerEndedOutput() {
+        guard case .attached(_, let port) = phase, !isOutputOver else { return }
+        isOutputOver = true
+        port.finish(trailers: nil)
+        endRawIfOver()
+    }
+
+    /// The caller is gone: the origin is told to stop.
+    func callerLeft(_ outcome: AccessOutcome = .callerLeft) {
+        leave(.cancelled)
+        record.finish(outcome)
+    }
+
+    /// What was written has gone out to the caller.
+    func connectionBecameWritable() {
+        guard case .attached(_, let port) = phase else { return }
+        port.consumed(unreported)
+        unreported = 0
+    }
+
+    /// No byte came or went for the server's HTTP timeout, or the server stops.
+    func timedOut(_ refusal: Refusal = .tunnelTimeout, _ outcome: AccessOutcome = .timeout) {
+        leave(.cancelled)
+        fail(refusal, outcome)
+    }
+
+    /// The server stops taking requests: those that wait would wait in vain.
+    func serverStops() {
+        if case .waiting = phase { refuse(.stopping, .shutdown) }
+    }
+
+    // MARK: From the registry
+
+    func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+        guard case .waiting(_, let timer) = phase else {
+            // It gave up meanwhile; the place goes to the next.
+            core.registry.streamEnded(token, id)
+            return
+        }
+        timer.cancel()
+        attach(id, session)
+        if takesBytes { connection.exchangeBecameWritable() }
+    }
+
+    private func waitedTooLong() {
+        guard case .waiting(let id, _) = phase, core.registry.abandon(token, id) else { return }
+        phase = .over
+        fail(.tunnelTimeout, .noTunnel)
+    }
+
+    private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+        let port = session.open(
+            head: forwardedHead(), isLast: isRequestWhole && !isUpgrade, receiver: self,
+            on: connection.eventLoop)
+        guard let port else {
+            core.registry.streamEnded(token, id)
+            tryAgain()
+            return
+        }
+        canSend = true
+        phase = .attached(id, port)
+    }
+
+    /// No session has looked at the request yet, so another may have it.
+    private func tryAgain() {
+        phase = .over
+        guard attempts < Self.mostAttempts else {
+            fail(.tunnelBusy, .noTunnel)
+            return
+        }
+        start()
+        if takesBytes { connection.exchangeBecameWritable() }
+    }
+
+    /// What crosses the tunnel: without the caller's secret and what belongs to the caller's hop alone.
+    private func forwardedHead() -> ByteBuffer {
+        var head = request
+        let upgrade = isUpgrade ? head.fields[.upgrade] : nil
+        head.fields.removeHopByHop()
+        head.fields.remove(.xToken)
+        if let upgrade {
+            head.fields.append(.connection, "Upgrade")
+            head.fields.append(.upgrade, upgrade)
+        }
+        var buffer = ByteBuffer()
+        buffer.writeRequestHead(head)
+        return buffer
+    }
+
+    // MARK: Ends
+
+    private func refuse(_ refusal: Refusal, _ outcome: AccessOutcome) {
+        leave(.cancelled)
+        fail(refusal, outcome)
+    }
+
+    /// Leaves queue or stream, and gives the place back.
+    private func leave(_ code: ResetCode) {
+        switch phase {
+        case .waiting(let id, let timer):
+            timer.cancel()
+            _ = core.registry.abandon(token, id)
+        case .attached(let id, let port):
+            port.reset(code, reason: "")
+            core.registry.streamEnded(token, id)
+        case .over:
+            break
+        }
+        phase = .over
+    }
+
+    /// The stream is over on its own.
+    private func detach() {
+        if case .attached(let id, let port) = phase {
+            port.forget()
+            core.registry.streamEnded(token, id)
+        }
+        phase = .over
+    }
+
+    /// An answer of our own if the head has not gone out, else a cut connection.
+    private func fail(_ refusal: Refusal, _ outcome: AccessOutcome) {
+        guard !response.hasBegun else {
+            record.finish(outcome)
+            connection.exchangeBroke()
+            return
+        }
+        let keepAlive = response.keepAlive && isRequestWhole
+        let (head, body) = refusal.response(closing: !keepAlive)
+        var bytes = ByteBuffer()
+        bytes.writeResponseHead(head)
+        if request.method != "HEAD" { bytes.writeString(body) }
+        record.responded(refusal.status)
+        record.responseBytes += body.utf8.count
+        record.finish(outcome)
+        connection.write(bytes)
+        connection.flushNow()
+        connection.exchangeEnded(keepAlive: keepAlive)
+    }
+
+    private func originEndedRaw() {
+        isOriginOver = true
+        connection.flushNow()
+        connection.exchangeEndedOutput()
+        endRawIfOver()
+    }
+
+    private func endRawIfOver() {
+        guard isOutputOver, isOriginOver else { return }
+        detach()
+        record.finish(.ok)
+        connection.exchangeEnded(keepAlive: false)
+    }
+
+    private func brokenAnswer() {
+        leave(.malformedMessage)
+        fail(.badAnswer, .tunnelLost)
+    }
+
+    private func answerIsWhole() {
+        let keepAlive = response.keepAlive && isRequestWhole
+        if isRequestWhole { detach() } else { leave(.noError) }
+        record.finish(.ok)
+        connection.flushNow()
+        connection.exchangeEnded(keepAlive: keepAlive)
+    }
+
+    private static func encode(_ trailers: HeaderFields) -> ByteBuffer {
+        var fields = trailers
+        fields.removeHopByHop()
+        var buffer = ByteBuffer()
+        fields.write(to: &buffer)
+        return buffer
+    }
+}
+
+// MARK: - From the session
+
+extension CallerExchange: StreamReceiver {
+    func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        guard case .attached = phase else { return }
+        lastProgress = .now()
+        do throws(HTTPMessageError) {
+            var reader = ResponseHeadReader(limits: core.headLimits)
+            var rest = bytes
+            guard let head = try reader.next(&rest), rest.readableBytes == 0, head.isInterim == isInterim
+            else { throw HTTPMessageError(.malformed, "not one whole head") }
+            guard head.status != 101 || isUpgrade && !isLast else {
+                throw HTTPMessageError(.malformed, "an upgrade nobody asked for")
+            }
+            guard let answer = try response.begin(head, isLast: isLast) else { return }
+            connection.write(answer)
+            if !isInterim { record.responded(head.status) }
+            if head.status == 101 {
+                connection.flushNow()
+                connection.exchangeSwitchedProtocols()
+            } else if isLast {
+                answerIsWhole()
+            } else {
+                connection.flushSoon()
+            }
+        } catch {
+            brokenAnswer()
+        }
+    }
+
+    func streamReceived(data: ByteBuffer, isLast: Bool) {
+        guard case .attached(_, let port) = phase else { return }
+        lastProgress = .now()
+        let count = data.readableBytes
+        guard response.accepts(count, isLast: isLast) else {
+            brokenAnswer()
+            return
+        }
+        record.responseBytes += count
+        response.write(data, isLast: isLast) { connection.write($0) }
+        if isLast {
+            if response.isRaw { originEndedRaw() } else { answerIsWhole() }
+            return
+        }
+        if connection.isWritable {
+            port.consumed(count)
+        } else {
+            unreported += count
+        }
+        connection.flushSoon()
+    }
+
+    func streamReceived(trailers bytes: ByteBuffer) {
+        guard case .attached = phase else { return }
+        guard response.accepts(0, isLast: true), !response.isRaw,
+            let trailers = try? HeaderFields(trailerLines: bytes)
+        else {
+            brokenAnswer()
+            return
+        }
+        response.writeEnd(trailers: trailers) { connection.write($0) }
+        answerIsWhole()
+    }
+
+    func streamWasReset(_ code: ResetCode, reason: String) {
+        guard case .attached(let id, _) = phase else { return }
+        phase = .over
+        core.registry.streamEnded(token, id)
+        switch code {
+        case .refused where !hasSentBody && !response.hasBegun:
+            tryAgain()
+        case .originFailed:
+            fail(.badAnswer, .originFailed)
+        case .malformedMessage:
+            fail(.badAnswer, .originFailed)
+        default:
+            fail(.tunnelLost, .tunnelLost)
+        }
+    }
+
+    func streamBecameWritable() {
+        canSend = true
+        connection.exchangeBecameWritable()
+    }
+}

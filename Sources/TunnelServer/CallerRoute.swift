@@ -1,0 +1,105 @@
+package import HTTPMessage
+package import TunnelProtocol
+
+/// What the public side of a tunnel server does with a request.
+package enum CallerRoute: Sendable, Equatable {
+    /// `/_health_check`
+    case healthCheck
+    /// `/_tunnel`: a tunnel client knocks.
+    case tunnel
+    /// To the tunnel of this token, with this target.
+    case forward(RendezvousToken, target: String)
+    /// Nobody's.
+    case refuse(Refusal)
+
+    /// - Parameter basePath: "" or a path with a leading and without a trailing slash; requests outside it are
+    ///   nobody's.
+    package init(_ head: RequestHead, basePath: String) {
+        guard let target = Self.originForm(head.target) else {
+            self = .refuse(.notOriginForm)
+            return
+        }
+        guard let inside = Self.strip(basePath, from: target) else {
+            self = .refuse(.outsideBasePath)
+            return
+        }
+        let path = inside.prefix { $0 != "?" }
+        switch path {
+        case "/_health_check":
+            self = .healthCheck
+        case "/_tunnel":
+            self = .tunnel
+        default:
+            if path == "/_token" || path.hasPrefix("/_token/") {
+                self = Self.tokenInPath(inside)
+            } else {
+                self = Self.tokenInField(head, target: inside)
+            }
+        }
+    }
+
+    /// `/_token/<token>/<path>?<query>` (the token may be percent-encoded).
+    private static func tokenInPath(_ target: String) -> CallerRoute {
+        let rest = target.dropFirst("/_token/".count)
+        guard let slash = rest.firstIndex(of: "/"), slash > rest.startIndex,
+            !rest[..<slash].contains("?")
+        else { return .refuse(.missingTokenInPath) }
+        guard let text = PercentEncoding.decode(rest[..<slash]) else { return .refuse(.tunnelNotFound) }
+        return forward(text, target: String(rest[slash...]))
+    }
+
+    private static func tokenInField(_ head: RequestHead, target: String) -> CallerRoute {
+        guard let text = head.fields[.xToken], !text.isEmpty else { return .refuse(.missingToken) }
+        guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
+        return forward(text, target: target)
+    }
+
+    /// A text that cannot be a token names a tunnel that cannot be there.
+    private static func forward(_ text: String, target: String) -> CallerRoute {
+        guard let token = try? RendezvousToken(text) else { return .refuse(.tunnelNotFound) }
+        return .forward(token, target: target)
+    }
+
+    /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.
+    private static func originForm(_ target: String) -> String? {
+        if target.hasPrefix("/") || target == "*" { return target }
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            let rest = target.dropFirst(scheme.count)
+            guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
+            return rest[end] == "/" ? String(rest[end...]) : "/" + rest[end...]
+        }
+        return nil
+    }
+
+    private static func strip(_ basePath: String, from target: String) -> String? {
+        guard !basePath.isEmpty else { return target }
+        guard target.hasPrefix(basePath) else { return nil }
+        let rest = target.dropFirst(basePath.count)
+        if rest.isEmpty { return "/" }
+        if rest.hasPrefix("?") { return "/" + rest }
+        return rest.hasPrefix("/") ? String(rest) : nil
+    }
+}
+
+/// Percent-encoding of one path segment (RFC 3986 §2.1).
+enum PercentEncoding {
+    /// - Returns: the decoded text, or nil when an escape is malformed or the bytes are no UTF-8.
+    static func decode(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let text = String(digits), !text.hasPrefix("+"), !text.hasPrefix("-"),
+                let value = UInt8(text, radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

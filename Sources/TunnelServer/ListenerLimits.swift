@@ -1,0 +1,21 @@
+package import HTTPMessage
+package import NIOCore
+
+/// The bounds of one listener. They protect the process, whoever calls.
+package struct ListenerLimits: Sendable {
+    package var http = HTTPLimits()
+    /// Time for a whole request head, from the connection or the head's first byte on.
+    package var headTimeout: TimeAmount = .seconds(10)
+    /// Time that a connection may wait for its next request.
+    package var idleTimeout: TimeAmount = .seconds(75)
+    /// Time for which what a refused caller still sends is read and dropped, so that it sees the answer.
+    package var lingerTimeout: TimeAmount = .seconds(2)
+    /// Connections of callers at once.
+    package var callers = 10_000
+    /// Connections of callers at once from one address.
+    package var callersPerAddress = 5_000
+    /// Sessions at once.
+    package var sessions = 20_000
+
+    package init() {}
+}

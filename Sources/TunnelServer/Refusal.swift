@@ -1,0 +1,71 @@
+import HTTPMessage
+
+/// An answer that the tunnel server gives itself, in the words of the Go program where it has them.
+package struct Refusal: Error, Sendable, Hashable {
+    package var status: Int
+    /// The body, a line of text.
+    package var text: String
+    /// Seconds after which trying again makes sense, or nil.
+    package var retryAfter: Int?
+    /// A bounded word for logs and metrics.
+    package var label: String
+
+    init(_ status: Int, _ text: String, _ label: String, retryAfter: Int? = nil) {
+        self.status = status
+        self.text = text
+        self.label = label
+        self.retryAfter = retryAfter
+    }
+
+    // Requests of callers.
+    static let missingToken = Refusal(400, "Missing X-Token header", "missing-token")
+    static let repeatedToken = Refusal(400, "More than one X-Token header", "missing-token")
+    static let missingTokenInPath = Refusal(400, "Missing token in URI", "missing-token")
+    static let notOriginForm = Refusal(400, "The request target must be a path", "bad-request")
+    static let outsideBasePath = Refusal(404, "Not found", "not-found")
+    static let tunnelNotFound = Refusal(
+        404, "Tunnel not found (or not seen in a long time)", "tunnel-not-found")
+    static let tooManyWaiting = Refusal(
+        504, "too many requests in-flight, tunnel broken?", "queue-full", retryAfter: 5)
+    static let tunnelTimeout = Refusal(504, "Tunnel timeout", "timeout", retryAfter: 5)
+    static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", "tunnel-lost")
+    static let tunnelBusy = Refusal(
+        503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
+    static let badAnswer = Refusal(502, "The tunnel's answer is no valid HTTP response", "bad-answer")
+    static let tooManyCallers = Refusal(503, "Too many connections", "too-many-callers", retryAfter: 1)
+    static let stopping = Refusal(503, "The tunnel server is stopping", "stopping", retryAfter: 5)
+    static let headTimeout = Refusal(408, "The request did not come in time", "head-timeout")
+
+    // Handshakes of tunnel clients.
+    static let notGET = Refusal(400, "Only GET requests are supported", "bad-handshake")
+    static let originMissing = Refusal(
+        400, "Origin header with rendez-vous token required", "bad-handshake")
+    static let tokenTooShort = Refusal(
+        400, "Rendez-vous token is too short (must be at least 16 characters)", "bad-handshake")
+    static let tokenMalformed = Refusal(400, "Rendez-vous token is malformed", "bad-handshake")
+    static let notWebSocket = Refusal(400, "Not a WebSocket handshake", "bad-handshake")
+    static let unauthorized = Refusal(401, "Unauthorized", "unauthorized")
+    static let tooManyFailures = Refusal(
+        429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
+    static let tooManyClients = Refusal(
+        429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
+    static let notOurProtocol = Refusal(
+        400, "This server speaks the WebSocket subprotocol wstunnel.v2 only", "bad-handshake")
+
+    static func malformed(_ error: HTTPMessageError) -> Refusal {
+        Refusal(error.status, "Bad request: \(error)", "bad-request")
+    }
+
+    /// The whole answer.
+    func response(closing: Bool) -> (head: ResponseHead, body: String) {
+        let body = text + "\n"
+        var fields = HeaderFields([
+            .contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count),
+        ])
+        fields.append(named: "X-Content-Type-Options", "nosniff")
+        if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
+        if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }
+        if closing { fields.append(.connection, "close") }
+        return (ResponseHead(status: status, fields: fields), body)
+    }
+}

@@ -1,0 +1,57 @@
+import NIOCore
+import Observability
+
+/// What the access log will say of one request.
+struct RequestRecord {
+    private let log: AccessLog
+    private let started = NIODeadline.now()
+    private let serverName: String
+    private let tokenHint: String?
+    private let requestID: UInt64
+    private let method: String
+    private let path: String
+    private let callerAddress: String
+    private var firstByte: NIODeadline?
+    private var status: Int?
+    private var isFinished = false
+    var requestBytes = 0
+    var responseBytes = 0
+
+    /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
+    init(
+        log: AccessLog, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
+        path: String, callerAddress: String
+    ) {
+        self.log = log
+        self.serverName = serverName
+        self.tokenHint = tokenHint
+        self.requestID = requestID
+        self.method = method
+        self.path = path
+        self.callerAddress = callerAddress
+    }
+
+    /// The final head goes out.
+    mutating func responded(_ status: Int) {
+        self.status = status
+        firstByte = .now()
+    }
+
+    /// The exchange is over; writes its line, once.
+    mutating func finish(_ outcome: AccessOutcome) {
+        guard !isFinished else { return }
+        isFinished = true
+        log.write(
+            AccessRecord(
+                serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method,
+                path: path,
+                status: status, requestBytes: requestBytes, responseBytes: responseBytes,
+                timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
+                duration: Self.duration(from: started, to: .now()), callerAddress: callerAddress,
+                outcome: outcome))
+    }
+
+    private static func duration(from start: NIODeadline, to end: NIODeadline) -> Duration {
+        .nanoseconds((end - start).nanoseconds)
+    }
+}

@@ -1,0 +1,73 @@
+import Logging
+import NIOCore
+import Observability
+import TunnelProtocol
+import TunnelTransport
+
+/// The server's side of one session: enters it into the registry and takes it out again. Bound to the session's
+/// event loop.
+final class ServerSession: SessionOwner {
+    /// How long the session that a new one replaces has to prove that it lives.
+    private static let probePatience: TimeAmount = .seconds(3)
+
+    private let core: ServerCore
+    private let token: RendezvousToken
+    private let client: ClientIdentity
+    private let id: UInt64
+    private let eventLoop: any EventLoop
+    private var logger: Logger
+
+    /// - Parameter address: of the peer, for the log.
+    init(
+        core: ServerCore, token: RendezvousToken, client: ClientIdentity, address: String,
+        eventLoop: any EventLoop
+    ) {
+        self.core = core
+        self.token = token
+        self.client = client
+        self.id = core.nextSessionID()
+        self.eventLoop = eventLoop
+        self.logger = core.logger
+        logger[.sessionID] = "\(id)"
+        logger[.tokenHint] = "\(token.hint)"
+        logger[.peerAddress] = "\(address)"
+    }
+
+    /// Makes the session's channel handler.
+    func makeHandler() -> SessionHandler {
+        SessionHandler(
+            role: .opener, limits: core.sessionLimits, settings: core.sessionSettings, budget: core.budget,
+            owner: self)
+    }
+
+    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
+        let reference = SessionReference(session, eventLoop: eventLoop)
+        let member = TunnelRegistry.Table.Member(
+            id: id, session: reference, loop: core.index(of: eventLoop),
+            capacity: peer.maximumStreams, client: client)
+        core.census.enter(id, reference)
+        logger[.tunnelName] = "\(peer.tunnelName)"
+        logger.info("Session joined", metadata: [.peerSoftware: "\(peer.software)"])
+        for replaced in core.registry.join(token, member) {
+            replaced.perform { $0.probe(within: Self.probePatience) }
+        }
+        if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
+    }
+
+    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+        // The session machine lets no peer of a server open streams.
+        session.reset(id, .refused)
+    }
+
+    func sessionPeerDrains(_ session: SessionHandler, reason: String) {
+        core.registry.drain(token, id)
+        logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
+    }
+
+    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
+        core.registry.leave(token, id)
+        core.census.leave(session: id)
+        logger.info(
+            "Session left", metadata: [.errorCode: "\(end.label)", .closeReason: "\(end.message)"])
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import TunnelTransport
+
+/// Moves a fresh session to the event loop where its token has the fewest: callers are served by a session on
+/// their own loop where there is one, and a hop between loops costs half a request.
+///
+/// The kernel hands connections to loops without knowing who comes. A connection's socket can change its loop
+/// while nothing is under way on it: it is duplicated, and the old channel closed.
+enum SessionSeating {
+    /// The loop to sit on.
+    ///
+    /// - Parameter counts: sessions of the token on each loop.
+    static func choose(counts: [Int], current: Int) -> Int {
+        guard let fewest = counts.min(), counts.indices.contains(current) else { return current }
+        return counts[current] == fewest ? current : counts.firstIndex(of: fewest) ?? current
+    }
+
+    /// Hands a connection to another loop.
+    ///
+    /// - Parameters:
+    ///   - preface: bytes to send first.
+    ///   - leftover: bytes that came already and belong to the session.
+    /// - Returns: false when the channel's socket cannot be had; then nothing has happened.
+    static func move(
+        _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer,
+        leftover: ByteBuffer,
+        makeHandler: @escaping @Sendable (any EventLoop) -> SessionHandler
+    ) -> Bool {
+        let duplicate = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+        guard let descriptor = duplicate, descriptor >= 0 else { return false }
+        context.close(promise: nil)
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers(
+                        PrefaceHandler(preface: preface, leftover: leftover), makeHandler(channel.eventLoop))
+                }
+            }
+            .withConnectedSocket(descriptor)
+            .whenFailure { _ in close(descriptor) }
+        return true
+    }
+}
+
+/// Sends the answer to the handshake and replays what came behind it, then gives way.
+private final class PrefaceHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let preface: ByteBuffer
+    private let leftover: ByteBuffer
+
+    init(preface: ByteBuffer, leftover: ByteBuffer) {
+        self.preface = preface
+        self.leftover = leftover
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.write(wrapOutboundOut(preface), promise: nil)
+        context.fireChannelActive()
+        if leftover.readableBytes > 0 {
+            context.fireChannelRead(wrapInboundOut(leftover))
+            context.fireChannelReadComplete()
+        }
+        context.flush()
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+}

@@ -1,0 +1,229 @@
+package import TunnelProtocol
+
+/// Which sessions serve which token, and which requests wait for one: the rules of the queue, without I/O.
+///
+/// Generic over what stands for a session and for a waiting request, so that tests use plain numbers.
+package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
+    package typealias SessionID = UInt64
+    package typealias RequestID = UInt64
+
+    /// A session that serves a token.
+    package struct Member: Sendable {
+        package var id: SessionID
+        package var session: Session
+        /// Which event loop it runs on; callers prefer their own.
+        package var loop: Int
+        /// Streams it takes at once.
+        package var capacity: Int
+        /// The client process and which of its connections this is: a new one takes the place of an old.
+        package var client: ClientIdentity
+        package var openStreams = 0
+        package var isDraining = false
+        /// When it was last given a stream, to take turns among equals.
+        fileprivate var lastTurn: UInt64 = 0
+
+        package init(id: SessionID, session: Session, loop: Int, capacity: Int, client: ClientIdentity) {
+            self.id = id
+            self.session = session
+            self.loop = loop
+            self.capacity = capacity
+            self.client = client
+        }
+
+        fileprivate var isFree: Bool { !isDraining && openStreams < capacity }
+    }
+
+    private struct Waiting: Sendable {
+        var id: RequestID
+        var loop: Int
+        var request: Request
+    }
+
+    private struct Entry: Sendable {
+        var members: [Member] = []
+        var waiting: [Waiting] = []
+        var lastSeen: MonotonicInstant
+    }
+
+    /// What becomes of a request.
+    package enum Decision: Sendable {
+        case send(to: SessionID, Session)
+        case wait(RequestID)
+        case unknownToken
+        case tooManyWaiting
+    }
+
+    /// A request that waited and has a session now.
+    package struct Assignment: Sendable {
+        package var request: Request
+        package var sessionID: SessionID
+        package var session: Session
+    }
+
+    /// A token not seen for so long is unknown.
+    package static var memory: Duration { .seconds(3600) }
+
+    /// Most requests of one token that wait.
+    package var maximumWaiting: Int
+    /// Most clients of one token, or nil. All connections of one client count once.
+    package var maximumClients: Int?
+
+    private var entries: [RendezvousToken: Entry] = [:]
+    private var turns: UInt64 = 0
+    private var lastRequest: RequestID = 0
+
+    package init(maximumWaiting: Int, maximumClients: Int?) {
+        self.maximumWaiting = maximumWaiting
+        self.maximumClients = maximumClients
+    }
+
+    /// Tokens that are known now.
+    package var tokenCount: Int { entries.count }
+
+    /// Requests of a token that wait.
+    package func waitingCount(_ token: RendezvousToken) -> Int { entries[token]?.waiting.count ?? 0 }
+
+    /// A request came from a caller on this event loop. `request` is made only if it has to wait.
+    package mutating func request(
+        _ token: RendezvousToken, loop: Int, now: MonotonicInstant, request: () -> Request
+    ) -> Decision {
+        guard let entry = entries[token], !isForgotten(entry, now) else { return .unknownToken }
+        // Nobody overtakes those who wait.
+        if entry.waiting.isEmpty, let index = choose(among: entry.members, loop: loop) {
+            take(token, index)
+            return .send(to: entry.members[index].id, entry.members[index].session)
+        }
+        guard entry.waiting.count < maximumWaiting else { return .tooManyWaiting }
+        lastRequest += 1
+        entries[token]?.waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
+        return .wait(lastRequest)
+    }
+
+    /// A waiting request gave up. False when it is not waiting any more.
+    package mutating func abandon(_ token: RendezvousToken, _ id: RequestID) -> Bool {
+        guard let index = entries[token]?.waiting.firstIndex(where: { $0.id == id }) else { return false }
+        entries[token]?.waiting.remove(at: index)
+        return true
+    }
+
+    /// A stream that `request` or an assignment gave to a session is over.
+    package mutating func streamEnded(_ token: RendezvousToken, _ id: SessionID) -> [Assignment] {
+        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return [] }
+        entries[token]?.members[index].openStreams -= 1
+        return assign(token)
+    }
+
+    /// Whether another client of this identity may connect.
+    package func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Bool {
+        guard let maximumClients, let entry = entries[token] else { return true }
+        var clients = Set(entry.members.map(\.client.process))
+        clients.insert(client.process)
+        return clients.count <= maximumClients
+    }
+
+    /// Loops ordered by how few sessions of this token they have, for seating a new one.
+    package func sessionsPerLoop(_ token: RendezvousToken, loops: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: loops)
+        for member in entries[token]?.members ?? [] where !member.isDraining && member.loop < loops {
+            counts[member.loop] += 1
+        }
+        return counts
+    }
+
+    /// A session is ready.
+    ///
+    /// - Returns: requests that waited for it, and the sessions whose place it takes: those of the same connection
+    ///   of the same client get no more requests and are probably dead.
+    package mutating func join(
+        _ token: RendezvousToken, _ member: Member, now: MonotonicInstant
+    ) -> (assignments: [Assignment], replaced: [Session]) {
+        var entry = entries[token] ?? Entry(lastSeen: now)
+        var replaced: [Session] = []
+        for index in entry.members.indices where entry.members[index].client == member.client {
+            entry.members[index].isDraining = true
+            replaced.append(entry.members[index].session)
+        }
+        entry.members.append(member)
+        entry.lastSeen = now
+        entries[token] = entry
+        return (assign(token), replaced)
+    }
+
+    /// A session takes no new streams.
+    package mutating func drain(_ token: RendezvousToken, _ id: SessionID) {
+        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return }
+        entries[token]?.members[index].isDraining = true
+    }
+
+    /// A session is over. Its token stays known for a while.
+    package mutating func leave(_ token: RendezvousToken, _ id: SessionID, now: MonotonicInstant) {
+        entries[token]?.members.removeAll { $0.id == id }
+        entries[token]?.lastSeen = now
+    }
+
+    /// Forgets tokens that were not seen for long. Work proportional to the number of tokens: for a slow timer.
+    package mutating func forgetOld(now: MonotonicInstant) {
+        entries = entries.filter { !isForgotten($0.value, now) }
+    }
+
+    private func isForgotten(_ entry: Entry, _ now: MonotonicInstant) -> Bool {
+        entry.members.isEmpty && entry.waiting.isEmpty && now.since(entry.lastSeen) >= Self.memory
+    }
+
+    /// The session with the fewest streams on the caller's own loop, else on any; equals take turns.
+    private func choose(among members: [Member], loop: Int) -> Int? {
+        func best(_ candidates: some Sequence<Int>) -> Int? {
+            candidates.min {
+                (members[$0].openStreams, members[$0].lastTurn) < (
+                    members[$1].openStreams, members[$1].lastTurn
+                )
+            }
+        }
+        let free = members.indices.lazy.filter { members[$0].isFree }
+        return best(free.filter { members[$0].loop == loop }) ?? best(free)
+    }
+
+    private mutating func take(_ token: RendezvousToken, _ index: Int) {
+        turns += 1
+        entries[token]?.members[index].openStreams += 1
+        entries[token]?.members[index].lastTurn = turns
+    }
+
+    private mutating func assign(_ token: RendezvousToken) -> [Assignment] {
+        var assignments: [Assignment] = []
+        while let entry = entries[token], let first = entry.waiting.first,
+            let index = choose(among: entry.members, loop: first.loop)
+        {
+            take(token, index)
+            entries[token]?.waiting.removeFirst()
+            assignments.append(
+                Assignment(
+                    request: first.request, sessionID: entry.members[index].id,
+                    session: entry.members[index].session))
+        }
+        return assignments
+    }
+}
+
+/// Who a session belongs to: a client process's tunnel, and which of its connections.
+package struct ClientIdentity: Hashable, Sendable {
+    /// Random text that a client keeps while it runs.
+    package var process: String
+    /// Which of the client's connections.
+    package var slot: Int
+
+    package init(process: String, slot: Int) {
+        self.process = process
+        self.slot = slot
+    }
+
+    /// Reads `process/slot`; a client that sends nothing usable is one of its own.
+    package init(text: String?, otherwise: @autoclosure () -> String) {
+        let parts = (text ?? "").split(separator: "/")
+        if parts.count == 2, let slot = Int(parts[1]), parts[0].utf8.count <= 64 {
+            self.init(process: String(parts[0]), slot: slot)
+        } else {
+            self.init(process: otherwise(), slot: 0)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import NIOCore
+import Synchronization
+import TunnelProtocol
+import TunnelTransport
+
+/// The one place that knows which sessions serve which token, for all event loops of a tunnel server.
+///
+/// A lock around `TokenTable`, held for table look-ups only; requests that get a session are told outside of it.
+final class TunnelRegistry: Sendable {
+    typealias Table = TokenTable<SessionReference, WaitingCaller>
+
+    private let table: Mutex<Table>
+
+    init(maximumWaiting: Int, maximumClients: Int?) {
+        table = Mutex(Table(maximumWaiting: maximumWaiting, maximumClients: maximumClients))
+    }
+
+    func request(
+        _ token: RendezvousToken, loop: Int, waiting: () -> WaitingCaller
+    ) -> Table.Decision {
+        let now = MonotonicInstant.now
+        return table.withLock { $0.request(token, loop: loop, now: now, request: waiting) }
+    }
+
+    func abandon(_ token: RendezvousToken, _ id: Table.RequestID) -> Bool {
+        table.withLock { $0.abandon(token, id) }
+    }
+
+    func streamEnded(_ token: RendezvousToken, _ id: Table.SessionID) {
+        deliver(table.withLock { $0.streamEnded(token, id) })
+    }
+
+    func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Bool {
+        table.withLock { $0.admits(token, client) }
+    }
+
+    func sessionsPerLoop(_ token: RendezvousToken, loops: Int) -> [Int] {
+        table.withLock { $0.sessionsPerLoop(token, loops: loops) }
+    }
+
+    /// - Returns: sessions whose place the new one takes.
+    func join(_ token: RendezvousToken, _ member: Table.Member) -> [SessionReference] {
+        let now = MonotonicInstant.now
+        let (assignments, replaced) = table.withLock { $0.join(token, member, now: now) }
+        deliver(assignments)
+        return replaced
+    }
+
+    func drain(_ token: RendezvousToken, _ id: Table.SessionID) {
+        table.withLock { $0.drain(token, id) }
+    }
+
+    func leave(_ token: RendezvousToken, _ id: Table.SessionID) {
+        let now = MonotonicInstant.now
+        table.withLock { $0.leave(token, id, now: now) }
+    }
+
+    func forgetOld() {
+        let now = MonotonicInstant.now
+        table.withLock { $0.forgetOld(now: now) }
+    }
+
+    private func deliver(_ assignments: [Table.Assignment]) {
+        for assignment in assignments {
+            assignment.request.assigned(assignment.sessionID, assignment.session)
+        }
+    }
+}
+
+/// A request that waits for a session, as seen from any event loop.
+struct WaitingCaller: Sendable {
+    private let eventLoop: any EventLoop
+    private let exchange: NIOLoopBound<CallerExchange>
+
+    init(_ exchange: CallerExchange, eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        self.exchange = NIOLoopBound(exchange, eventLoop: eventLoop)
+    }
+
+    func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+        let exchange = exchange
+        eventLoop.execute { exchange.value.assigned(id, session) }
+    }
+}

@@ -1,0 +1,24 @@
+import Synchronization
+import TunnelProtocol
+
+/// Memory for received data that all sessions of the process share.
+package final class ProcessReceiveBudget: ReceiveBudget {
+    /// What one process buffers at most beyond the minimum of each stream, in bytes.
+    package static let defaultBytes = 256 << 20
+
+    private let left: Atomic<Int>
+
+    package init(bytes: Int = ProcessReceiveBudget.defaultBytes) {
+        self.left = Atomic(bytes)
+    }
+
+    package func take(_ bytes: Int) -> Bool {
+        if left.subtract(bytes, ordering: .relaxed).newValue >= 0 { return true }
+        left.add(bytes, ordering: .relaxed)
+        return false
+    }
+
+    package func giveBack(_ bytes: Int) {
+        left.add(bytes, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,70 @@
+package import HTTPMessage
+package import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// The opening handshake of a WebSocket (RFC 6455 §4), on NIO's implementation; the HTTP around it is ours.
+package enum WebSocketHandshake {
+    /// The subprotocol by which two new ends know each other.
+    package static let subprotocol = "wstunnel.v2"
+
+    /// Answers a client's handshake.
+    ///
+    /// - Returns: the 101 head, or nil when the request is no valid WebSocket handshake. Completes at once on the
+    ///   channel's event loop.
+    package static func accept(
+        _ request: RequestHead, subprotocol: String?, on channel: any Channel
+    ) -> EventLoopFuture<ResponseHead?> {
+        let upgrader = NIOWebSocketServerUpgrader(
+            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
+            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: "/", headers: HTTPHeaders(request.fields.pairs))
+        guard request.asksForUpgrade, request.fields.list(.upgrade, contains: "websocket") else {
+            return channel.eventLoop.makeSucceededFuture(nil)
+        }
+        return upgrader.buildUpgradeResponse(
+            channel: channel, upgradeRequest: head, initialResponseHeaders: [:]
+        ).map { headers -> ResponseHead? in
+            var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
+            for accept in headers["Sec-WebSocket-Accept"] { fields.append(.secWebSocketAccept, accept) }
+            if let subprotocol { fields.append(.secWebSocketProtocol, subprotocol) }
+            return ResponseHead(status: 101, fields: fields)
+        }.recover { _ in nil }
+    }
+
+    /// Whether a client offers our subprotocol.
+    package static func offersTunnel(_ fields: HeaderFields) -> Bool {
+        fields.list(.secWebSocketProtocol, contains: "wstunnel.v2")
+    }
+}
+
+/// A client's side of one opening handshake.
+struct ClientHandshake {
+    private let upgrader: NIOWebSocketClientUpgrader
+
+    init() {
+        upgrader = NIOWebSocketClientUpgrader(
+            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+    }
+
+    /// The fields that ask for the WebSocket.
+    func requestFields() -> HeaderFields {
+        var headers = HTTPHeaders()
+        upgrader.addCustom(upgradeRequestHeaders: &headers)
+        var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
+        for (name, value) in headers { fields.append(named: name, value) }
+        fields.append(.secWebSocketProtocol, WebSocketHandshake.subprotocol)
+        return fields
+    }
+
+    /// Whether a 101 answer proves that the server understood (RFC 6455 §4.1).
+    func isAccepted(_ response: ResponseHead) -> Bool {
+        guard response.status == 101, response.fields.list(.upgrade, contains: "websocket"),
+            response.fields.list(.connection, contains: "upgrade")
+        else { return false }
+        return upgrader.shouldAllowUpgrade(
+            upgradeResponse: HTTPResponseHead(
+                version: .http1_1, status: .switchingProtocols, headers: HTTPHeaders(response.fields.pairs)))
+    }
+}

@@ -1,0 +1,268 @@
+#!/usr/bin/env bash
+# Lint, build and tests of wstunnel, with what they need. See --help.
+# shellcheck disable=SC2317  # the steps are functions that are called by name
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'HELP'
+Usage: Tests/run.sh [--filter NAME] [--no-install]
+
+Checks the whole project on a Debian machine that has Swift:
+  1. installs with apt what is missing (needs root or sudo only then)
+  2. lints Swift and shell sources
+  3. builds the program and its tests
+  4. runs the tests
+
+  --filter NAME   run only tests whose name matches the regular expression NAME
+  --no-install    install nothing: say what is missing, and stop
+  -h, --help      print this
+
+The exit status is 0 when every step passed. Slow tests also run with WSTUNNEL_SLOW_TESTS=1.
+HELP
+}
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
+
+filter=""
+may_install=1
+while (($# > 0)); do
+    case $1 in
+        --filter)
+            (($# > 1)) || fail "--filter wants a name"
+            filter=$2
+            shift 2
+            ;;
+        --filter=*)
+            filter=${1#--filter=}
+            shift
+            ;;
+        --no-install)
+            may_install=0
+            shift
+            ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *)
+            usage >&2
+            fail "unknown argument: $1"
+            ;;
+    esac
+done
+
+work=$(mktemp -d)
+guard=/usr/sbin/policy-rc.d
+guard_is_ours=""
+as_root=()
+
+clean_up() {
+    if [[ -n $guard_is_ours ]]; then "${as_root[@]}" rm -f "$guard"; fi
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- Step by step -------------------------------------------------------------------------------------
+
+summary=()
+failures=0
+
+note_result() { # NAME RESULT SECONDS
+    summary+=("$(printf '%-6s %-8s %4d s' "$2" "$1" "$3")")
+    if [[ $2 != ok ]]; then failures=$((failures + 1)); fi
+}
+
+step() { # NAME FUNCTION [ARGUMENT...]
+    local name=$1 result=ok start=$SECONDS
+    shift
+    printf '== %s\n' "$name"
+    "$@" || result=FAILED
+    printf '== %s: %s, %d s\n' "$name" "$result" $((SECONDS - start))
+    note_result "$name" "$result" $((SECONDS - start))
+    [[ $result == ok ]]
+}
+
+finish() {
+    printf '\nSummary\n'
+    printf '  %s\n' "${summary[@]}"
+    if ((failures > 0)); then
+        printf 'FAILED (%d s)\n' "$SECONDS"
+        exit 1
+    fi
+    printf 'All passed (%d s)\n' "$SECONDS"
+    exit 0
+}
+
+# --- What tests need ----------------------------------------------------------------------------------
+
+missing_packages() {
+    # Packages without a program of their own are asked for by what they install.
+    pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
+    local pair
+    for pair in pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3; do
+        command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+    done
+    [[ -x /usr/sbin/nginx || -x /usr/local/sbin/nginx ]] || echo nginx-light
+}
+
+# Debian's nginx starts with its package. Tests start their own on their own ports, so while packages are
+# installed nothing may be started.
+forbid_service_starts() {
+    if [[ -e $guard ]]; then return; fi
+    printf '#!/bin/sh\nexit 101\n' >"$work/policy-rc.d"
+    guard_is_ours=1
+    "${as_root[@]}" install -m 0755 "$work/policy-rc.d" "$guard"
+}
+
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages)
+    if ((${#missing[@]} == 0)); then
+        echo "everything is there"
+        return
+    fi
+    if ((!may_install)); then
+        echo "missing: ${missing[*]}" >&2
+        return 1
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "missing: ${missing[*]}. There is no apt-get here; please install them by other means" >&2
+        return 1
+    fi
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "missing: ${missing[*]}. Please run 'apt-get install ${missing[*]}' as root" >&2
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "installing: ${missing[*]}"
+    forbid_service_starts || return 1
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
+    local install=("${apt[@]}" install -y -q --no-install-recommends "${missing[@]}")
+    if ! "${install[@]}" >"$work/apt.log" 2>&1; then
+        # The package lists are missing or out of date.
+        "${apt[@]}" update -q >"$work/apt-update.log" 2>&1 || cat "$work/apt-update.log" >&2
+        if ! "${install[@]}" >"$work/apt.log" 2>&1; then
+            tail -n 20 "$work/apt.log" >&2
+            return 1
+        fi
+    fi
+    if [[ -n $guard_is_ours ]]; then
+        "${as_root[@]}" rm -f "$guard"
+        guard_is_ours=""
+    fi
+    mapfile -t missing < <(missing_packages)
+    if ((${#missing[@]} > 0)); then
+        echo "still missing: ${missing[*]}" >&2
+        return 1
+    fi
+}
+
+# --- Lint, build, test --------------------------------------------------------------------------------
+
+shell_files() {
+    if git rev-parse --git-dir >/dev/null 2>&1; then
+        git ls-files -- '*.sh' .ci/run
+    else
+        find . -name '*.sh' -not -path './.build*' -print
+        echo .ci/run
+    fi
+}
+
+lint() {
+    local result=0 files
+    swift format lint --strict -p -r Package.swift Sources Tests || result=1
+    mapfile -t files < <(shell_files)
+    shellcheck -- "${files[@]}" || result=1
+    return "$result"
+}
+
+# Shows a command's last line while it runs on a terminal, else a line now and then; all of its output
+# only when it fails.
+watch() { # COMMAND [ARGUMENT...]
+    local log=$work/build.log start=$SECONDS result=0 last="" line next_line=30
+    "$@" >"$log" 2>&1 &
+    local command=$!
+    while kill -0 "$command" 2>/dev/null; do
+        sleep 1
+        # A line "[12/345] Compiling …" is the latest news.
+        line=$(tail -c 4000 "$log" | tr '\r' '\n' | grep -E '^\[[0-9]+/[0-9]+\]' | tail -n 1) || true
+        if [[ -t 1 ]]; then
+            printf '\r\033[K%4d s  %s' $((SECONDS - start)) "${line:0:$((${COLUMNS:-80} - 10))}"
+        elif ((SECONDS - start >= next_line)); then
+            next_line=$((SECONDS - start + 30))
+            if [[ $line != "$last" ]]; then printf '%4d s  %s\n' $((SECONDS - start)) "$line"; fi
+            last=$line
+        fi
+    done
+    if [[ -t 1 ]]; then printf '\r\033[K'; fi
+    wait "$command" || result=$?
+    if ((result != 0)); then
+        grep -E '(error|warning):' "$log" | sort -u | head -n 50 || true
+        echo "--- the build's last lines"
+        tail -n 20 "$log"
+    fi
+    return "$result"
+}
+
+build() {
+    if [[ ! -e .build/debug ]]; then
+        echo "the first build fetches and compiles all dependencies: about 5 minutes on 2 cores"
+    fi
+    watch swift build --build-tests
+}
+
+run_tests() {
+    local arguments=(--skip-build --disable-xctest --parallel) result=0
+    if [[ -n $filter ]]; then arguments+=(--filter "$filter"); fi
+    swift test "${arguments[@]}" >"$work/test.log" 2>&1 &
+    local command=$! start=$SECONDS next_line=30
+    while kill -0 "$command" 2>/dev/null; do
+        sleep 1
+        if ((SECONDS - start >= next_line)); then
+            next_line=$((SECONDS - start + 30))
+            printf '%4d s  %d tests done\n' $((SECONDS - start)) "$(count_tests)"
+        fi
+    done
+    wait "$command" || result=$?
+    if ((result == 0)); then
+        grep -F 'Test run with' "$work/test.log" || true
+    else
+        show_failures | head -n 300
+    fi
+    # A filter that matches nothing, or a runner that ran nothing, is no success.
+    if ((result == 0)) && (($(count_tests) == 0)); then
+        echo "no test ran${filter:+: nothing matches $filter}" >&2
+        return 1
+    fi
+    return "$result"
+}
+
+# Each failure with the lines below it; where the runner has no last word, it crashed: then its end.
+show_failures() {
+    awk '/^✘/ { shows = 1 } /^(◇|✔|\[)/ { shows = 0 } shows' "$work/test.log"
+    if ! grep -qF 'Test run with' "$work/test.log"; then
+        echo "--- the test program ended early; its last lines"
+        tail -n 60 "$work/test.log"
+    fi
+}
+
+count_tests() {
+    grep -E '^(✔|✘) Test .* (passed|failed) after' "$work/test.log" | grep -vcF 'Test run with' || true
+}
+
+# ------------------------------------------------------------------------------------------------------
+
+command -v swift >/dev/null || fail "swift is not in the PATH; please install Swift 6.3 or later"
+step packages install_packages || finish
+step lint lint || true
+step build build || finish
+step tests run_tests || true
+finish
