@@ -1,0 +1,34 @@
+import Glibc
+import Logging
+package import Observability
+package import TunnelConfiguration
+
+extension AgentLog {
+    /// The log that a configuration asks for.
+    ///
+    /// - Throws: `LogSinkError` when its file cannot be opened.
+    package init(_ configuration: LogConfiguration) throws(LogSinkError) {
+        let format: LogFormat? =
+            switch configuration.format {
+            case .auto: nil
+            case .text: .text
+            case .logfmt: .logfmt
+            case .json: .json
+            }
+        let level: Logger.Level =
+            switch configuration.level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            }
+        let sink: LogSink =
+            switch configuration.destination {
+            case .standardError: try LogSink(fileDescriptor: STDERR_FILENO, format: format)
+            case .file(let path): try LogSink(path: path, format: format)
+            }
+        self.init(sink: sink, level: level)
+    }
+}

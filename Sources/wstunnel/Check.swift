@@ -1,0 +1,38 @@
+import ArgumentParser
+import Supervision
+import TunnelConfiguration
+
+/// `wstunnel check --config tunnels.yaml`
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Checks a configuration file: exit 0 when it is good, 78 when it is not.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, json
+    }
+
+    @Option(name: [.long, .customShort("c")], help: "The configuration file.")
+    var config: String
+
+    @Option(help: "How to print what was found.")
+    var format = Format.text
+
+    @Flag(help: "Look at the file alone: no environment, no other file, no command.")
+    var offline = false
+
+    func run() throws {
+        let report = loadConfiguration(
+            at: config, from: SystemConfigurationSource(), options: LoadingOptions(isOffline: offline))
+        switch format {
+        case .json:
+            print(ProblemRendering.json(of: report))
+        case .text:
+            if report.problems.isEmpty {
+                print("\(config): good")
+            } else {
+                Terminal.printToStandardError(report)
+            }
+        }
+        guard report.isValid else { throw ExitStatus.badConfiguration }
+    }
+}

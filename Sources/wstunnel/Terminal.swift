@@ -1,0 +1,22 @@
+import Glibc
+import TunnelConfiguration
+
+/// What goes to people directly, before there is a log.
+enum Terminal {
+    static func printToStandardError(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    /// With the offending lines on a terminal, and colours where they are wanted.
+    static func printToStandardError(_ report: ConfigurationReport) {
+        let isTerminal = isatty(STDERR_FILENO) == 1
+        let hasColour = isTerminal && getenv("NO_COLOR") == nil
+        printToStandardError(
+            ProblemRendering.text(of: report, hasExcerpts: isTerminal, hasColour: hasColour))
+    }
+}
