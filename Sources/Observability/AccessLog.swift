@@ -80,14 +80,14 @@ package struct AccessRecord: Sendable {
         var line = LogLine(format: format, at: timestamp, level: .info, logger: "access", message: "Request")
         line.add(LogKey.serverName.rawValue, serverName)
         if let tokenHint { line.add(LogKey.tokenHint.rawValue, tokenHint) }
-        line.add(LogKey.requestID.rawValue, number: requestID)
+        line.add(LogKey.requestID.rawValue, requestID)
         line.add("method", method, limit: Self.longestMethod)
         line.add("path", path, limit: Self.longestPath)
-        if let status { line.add("status", number: status) }
-        line.add("request.bytes", number: requestBytes)
-        line.add("response.bytes", number: responseBytes)
-        if let timeToFirstByte { line.add("first-byte.ms", number: Milliseconds(timeToFirstByte)) }
-        line.add(LogKey.durationMilliseconds.rawValue, number: Milliseconds(duration))
+        if let status { line.add("status", status) }
+        line.add("request.bytes", requestBytes)
+        line.add("response.bytes", responseBytes)
+        if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
+        line.add(LogKey.durationMilliseconds.rawValue, Milliseconds(duration))
         line.add(LogKey.callerAddress.rawValue, callerAddress)
         line.add("outcome", outcome.rawValue)
         return line.end()

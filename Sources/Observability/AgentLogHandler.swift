@@ -33,7 +33,9 @@ package struct AgentLogHandler: LogHandler {
         var line = LogLine(
             format: sink.format, at: .now(), level: event.level, logger: label,
             message: event.message.description)
-        for (key, value) in fields(of: event).sorted(by: { $0.key < $1.key }) { line.add(key, value) }
+        for (key, value) in fields(of: event).sorted(by: { $0.key < $1.key }) {
+            line.add(metadata: key, value)
+        }
         sink.append(line.end())
     }
 

@@ -78,7 +78,15 @@ struct Milliseconds: CustomStringConvertible, Sendable {
     }
 
     var description: String {
-        let fraction = String(microseconds % 1000)
-        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends the description.
+    func append(to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: (microseconds / 1000).description.utf8)
+        bytes.append(UInt8(ascii: "."))
+        bytes.appendDecimal(microseconds % 1000, digits: 3)
     }
 }

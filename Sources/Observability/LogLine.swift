@@ -7,9 +7,6 @@ struct LogLine {
     private(set) var bytes: [UInt8] = []
     private let format: LogFormat
 
-    /// Names that the header has taken; a field of that name gets a `_` behind it.
-    private static let headerNames: Set<String> = ["time", "level", "logger", "message"]
-
     /// Begins a line.
     init(
         format: LogFormat, at timestamp: LogTimestamp, level: Logger.Level, logger: String,
@@ -47,37 +44,37 @@ struct LogLine {
         }
     }
 
-    /// Adds a field of text.
+    /// Adds a field of text, under a name of our own: plain ASCII, and none of the header's.
     ///
     /// - Parameter limit: how much of the value is shown, in bytes.
     mutating func add(_ name: String, _ value: String, limit: Int = LogEscaping.longestValue) {
         beginField(name)
-        if format != .json, value.utf8.count <= limit, LogEscaping.isPlain(value) {
-            append(value)
-        } else {
-            appendQuoted(value, limit: limit)
-        }
+        appendValue(value, limit: limit)
     }
 
-    /// Adds a field that is a number (in JSON too).
-    ///
-    /// - Parameter number: a number as JSON writes it; it is not escaped.
-    mutating func add(_ name: String, number: some CustomStringConvertible) {
+    /// Adds a whole number, under a name of our own.
+    mutating func add(_ name: String, _ number: some BinaryInteger) {
         beginField(name)
         append(number.description)
     }
 
-    /// Adds a field with the value that a log call gave.
-    mutating func add(_ name: String, _ value: Logger.MetadataValue) {
-        guard case .stringConvertible(let convertible) = value else {
-            return add(name, value.description)
-        }
+    /// Adds a duration in milliseconds, under a name of our own.
+    mutating func add(_ name: String, _ duration: Milliseconds) {
+        beginField(name)
+        duration.append(to: &bytes)
+    }
+
+    /// Adds what a log call gave, whatever its name and value hold.
+    mutating func add(metadata name: String, _ value: Logger.MetadataValue) {
+        beginForeignField(name)
+        guard case .stringConvertible(let convertible) = value else { return appendValue(value.description) }
         switch convertible {
-        case let integer as any BinaryInteger: add(name, number: integer.description)
-        case let milliseconds as Milliseconds: add(name, number: milliseconds)
-        case let float as Double where float.isFinite: add(name, number: float)
-        case let flag as Bool: add(name, number: flag)
-        default: add(name, convertible.description)
+        // These print as JSON writes them.
+        case let integer as any BinaryInteger: append(integer.description)
+        case let duration as Milliseconds: duration.append(to: &bytes)
+        case let float as Double where float.isFinite: append(float.description)
+        case let flag as Bool: append(flag.description)
+        default: appendValue(convertible.description)
         }
     }
 
@@ -89,7 +86,21 @@ struct LogLine {
     }
 
     private mutating func beginField(_ name: String) {
-        let freeName = Self.headerNames.contains(name) ? name + "_" : name
+        switch format {
+        case .text, .logfmt:
+            bytes.append(UInt8(ascii: " "))
+            append(name)
+            bytes.append(UInt8(ascii: "="))
+        case .json:
+            append(",\"")
+            append(name)
+            append("\":")
+        }
+    }
+
+    private mutating func beginForeignField(_ name: String) {
+        let isTaken = name == "time" || name == "level" || name == "logger" || name == "message"
+        let freeName = isTaken ? name + "_" : name
         switch format {
         case .text, .logfmt:
             append(" ")
@@ -99,6 +110,14 @@ struct LogLine {
             append(",")
             appendQuoted(freeName)
             append(":")
+        }
+    }
+
+    private mutating func appendValue(_ value: String, limit: Int = LogEscaping.longestValue) {
+        if format != .json, value.utf8.count <= limit, LogEscaping.isPlain(value) {
+            append(value)
+        } else {
+            appendQuoted(value, limit: limit)
         }
     }
 

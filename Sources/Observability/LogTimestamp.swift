@@ -73,7 +73,7 @@ extension Int64 {
 
 extension [UInt8] {
     /// Appends the last `digits` decimal digits of a number that is not negative, with leading zeros.
-    fileprivate mutating func appendDecimal(_ number: Int64, digits: Int) {
+    mutating func appendDecimal(_ number: Int64, digits: Int) {
         var divisor: Int64 = 1
         for _ in 1..<digits { divisor *= 10 }
         while divisor > 0 {

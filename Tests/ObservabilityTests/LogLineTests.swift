@@ -53,7 +53,7 @@ import Testing
         _ fields: [(String, Logger.MetadataValue)] = []
     ) -> String {
         var line = LogLine(format: format, at: moment, level: level, logger: "agent", message: message)
-        for (name, value) in fields { line.add(name, value) }
+        for (name, value) in fields { line.add(metadata: name, value) }
         return String(decoding: line.end(), as: UTF8.self)
     }
 
