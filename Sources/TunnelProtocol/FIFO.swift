@@ -7,7 +7,11 @@ package struct FIFO<Element> {
 
     package var isEmpty: Bool { head == elements.count }
     package var count: Int { elements.count - head }
+    /// The oldest element.
     package var first: Element? { isEmpty ? nil : elements[head] }
+
+    /// The newest element.
+    package var last: Element? { isEmpty ? nil : elements[elements.count - 1] }
 
     package mutating func append(_ element: Element) { elements.append(element) }
 
@@ -30,6 +34,14 @@ package struct FIFO<Element> {
         guard var element = isEmpty ? nil : elements[head].take() else { return }
         change(&element)
         elements[head] = element
+    }
+
+    /// Changes the newest element in place.
+    package mutating func updateLast(_ change: (inout Element) -> Void) {
+        let index = elements.count - 1
+        guard var element = isEmpty ? nil : elements[index].take() else { return }
+        change(&element)
+        elements[index] = element
     }
 
     package mutating func removeAll() {
