@@ -97,9 +97,20 @@ extension OriginTarget {
 
 /// A URL for a message, with what could be userinfo replaced by `***`.
 func shownURL(_ text: String) -> String {
-    guard let at = text.lastIndex(of: "@") else { return Quotation.of(text) }
+    guard mayHoldUserinfo(text) else { return Quotation.of(text) }
     let scheme = URLText.scheme(of: text).map { "\($0)://" } ?? ""
-    return Quotation.of("\(scheme)***\(text[at...])")
+    let rest = text.lastIndex(of: "@").map { text[$0...] } ?? ""
+    return Quotation.of("\(scheme)***\(rest)")
+}
+
+/// Whether a text may hold a password as URLs do: before an `@`, or behind a colon where a port is no number
+/// because the `@` was forgotten.
+func mayHoldUserinfo(_ text: String) -> Bool {
+    if text.contains("@") { return true }
+    guard let start = text.firstRange(of: "://") else { return false }
+    let authority = text[start.upperBound...].prefix { !"/?#".contains($0) }
+    guard let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") else { return false }
+    return authority[authority.index(after: colon)...].contains { !("0"..."9").contains($0) }
 }
 
 private func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {

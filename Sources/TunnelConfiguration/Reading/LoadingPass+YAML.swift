@@ -19,15 +19,20 @@ extension LoadingPass {
         case .severalDocuments: ("a second document starts here", "keep one document in the file")
         case .tagDirective: ("%TAG is not supported", "remove the line")
         case .unknownTag(let tag):
-            ("the tag \(Quotation.of(shortened(tag))) is unknown or does not fit here", "remove it")
+            // An unquoted password may start with "!" or "*": names of tags and aliases are not shown.
+            if let name = standardName(of: tag) {
+                ("the tag \(Quotation.of(name)) does not fit here", "remove it")
+            } else {
+                ("the tag here is unknown", "remove it, or quote the value if it starts with \"!\"")
+            }
         case .duplicateKey(let key, let first):
-            (
-                "the key \(shown(key)) is already set at line \(first.line)",
-                "keep one of the two"
-            )
+            ("\(named(key)) is already set at line \(first.line)", "keep one of the two")
         case .keyIsNoScalar: ("a list or mapping cannot be a key", "write key: value")
-        case .unknownAlias(let name):
-            ("there is no anchor \(Quotation.of("&" + name)) before this alias", "define it above")
+        case .unknownAlias:
+            (
+                "there is no anchor of this name before this alias",
+                "define it above, or quote the value if it starts with \"*\""
+            )
         case .recursiveAlias(let name):
             ("the alias \(Quotation.of("*" + name)) stands within its own anchor", "remove it")
         case .mergeOfNoMapping:
@@ -44,15 +49,16 @@ extension LoadingPass {
         return "\(problem) (\(context) that starts at line \(line))"
     }
 
-    private static func shown(_ key: String) -> String {
+    /// A key that is none of ours may be a secret in the wrong place.
+    private static func named(_ key: String) -> String {
         let isKnown = ConfigurationSection.allCases.contains { $0.keys.contains { $0.name == key } }
-        return MappingReader.shown(key, isKnown: isKnown)
+        return isKnown ? "the key \(Quotation.of(key))" : "this key"
     }
 
     /// One of YAML's own tags as one writes it.
-    private static func shortened(_ tag: String) -> String {
+    private static func standardName(of tag: String) -> String? {
         let prefix = "tag:yaml.org,2002:"
-        return tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : tag
+        return tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : nil
     }
 
     private static func hexadecimal(_ code: UInt32) -> String {

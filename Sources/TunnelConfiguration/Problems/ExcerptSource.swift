@@ -120,7 +120,7 @@ struct SecretScan {
         case .scalar(let scalar):
             note(
                 node.mark, node.end,
-                isShown: isShown && !scalar.text.contains("@") || isVariable(scalar.text))
+                isShown: isShown && !mayHoldUserinfo(scalar.text) || isVariable(scalar.text))
         case .sequence(let items):
             for item in items { visit(item, isShown: isShown) }
         case .mapping(let entries):
@@ -131,9 +131,11 @@ struct SecretScan {
         }
     }
 
-    /// Long keys that resemble none of ours may be secrets in the wrong place.
+    /// Keys that resemble none of ours may be secrets in the wrong place, when they are long or stand alone:
+    /// what follows a comma in an unquoted password does.
     private func showsKey(_ entry: YAMLEntry) -> Bool {
-        guard entry.key.count > 12, wanted.contains(entry.keyMark.line) else { return true }
+        guard wanted.contains(entry.keyMark.line) else { return true }
+        guard entry.key.count > 12 || entry.value.scalar?.isNull == true else { return true }
         return NearMiss.nearest(to: entry.key, among: Self.allKeys) != nil
     }
 

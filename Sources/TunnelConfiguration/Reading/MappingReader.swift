@@ -118,6 +118,13 @@ struct MappingReader {
         let others = ConfigurationSection.allCases.filter { other in
             other != section && other.keys.contains { $0.name == entry.key }
         }
+        if near == nil, others.isEmpty, entry.value.scalar?.isNull == true {
+            // What follows a comma in an unquoted password looks so.
+            pass.error(
+                at: entry.keyMark, path, "unknown key without a value",
+                advice: "remove it, or quote the value before it if it is a part of that")
+            return nil
+        }
         let advice: String
         if let near {
             advice = "did you mean \"\(near)\"?"

@@ -1,0 +1,154 @@
+import Foundation
+import Testing
+import TunnelConfiguration
+
+/// The commented reference, the JSON schema and the examples say what the code does.
+@Suite struct ReferenceTests {
+    private static let repository = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    private static let reference = repository.appending(path: "config/tunnels.yaml")
+
+    private static let examples: [String] = {
+        let folder = repository.appending(path: "examples")
+        let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.sorted()
+    }()
+
+    @Test func theReferenceIsAValidConfiguration() throws {
+        let machine = Self.machine(folder: Self.reference.deletingLastPathComponent().path)
+        machine.write(try String(contentsOf: Self.reference, encoding: .utf8), to: Self.reference.path)
+        let report = loadConfiguration(at: Self.reference.path, from: machine)
+        #expect(report.problems.map(\.description) == [])
+        #expect(report.configuration?.tunnels.count == 3)
+    }
+
+    @Test func theReferenceShowsEveryKeyAndNoOther() throws {
+        let text = try String(contentsOf: Self.reference, encoding: .utf8)
+        var shown: Set<String> = []
+        for line in text.split(separator: "\n") {
+            let content = line.drop { " -".contains($0) }
+            guard !content.hasPrefix("#"), let colon = content.firstIndex(of: ":") else { continue }
+            shown.insert(String(content[..<colon]))
+        }
+        let known = Set(ConfigurationSection.allCases.flatMap(\.keys).map(\.name))
+        #expect(shown == known)
+    }
+
+    /// Keys with a default stand in the reference with just that default.
+    @Test(arguments: ConfigurationSection.allCases.flatMap(\.keys).filter { $0.defaultText != nil })
+    func theReferenceShowsTheDefault(_ key: KeyDeclaration) throws {
+        let text = try String(contentsOf: Self.reference, encoding: .utf8)
+        let value = try #require(key.defaultText)
+        let lines = text.split(separator: "\n").map { $0.drop { " -".contains($0) } }
+        #expect(lines.contains { $0 == "\(key.name): \(value)" || $0 == "\(key.name): \"\(value)\"" })
+    }
+
+    @Test func thereAreExamples() {
+        #expect(Self.examples.contains("multi-tunnel/tunnels.yaml"))
+        #expect(Self.examples.contains("server-with-passwords/tunnels.yaml"))
+    }
+
+    @Test(arguments: examples)
+    func anExampleIsAValidConfiguration(_ name: String) throws {
+        let file = Self.repository.appending(path: "examples/\(name)")
+        let machine = Self.machine(folder: file.deletingLastPathComponent().path)
+        machine.write(try String(contentsOf: file, encoding: .utf8), to: file.path)
+        let report = loadConfiguration(at: file.path, from: machine)
+        #expect(report.problems.map(\.description) == [])
+        #expect(report.configuration != nil)
+    }
+
+    @Test func theSchemaHasTheKeysOfTheCode() throws {
+        for section in ConfigurationSection.allCases {
+            let properties = try Self.properties(of: section)
+            #expect(Set(properties.keys) == Set(section.keys.map(\.name)), "\(section)")
+        }
+    }
+
+    @Test(arguments: ConfigurationSection.allCases)
+    func theSchemaHasTheDefaultsAndRangesOfTheCode(_ section: ConfigurationSection) throws {
+        let properties = try Self.properties(of: section)
+        for key in section.keys {
+            let property = try #require(properties[key.name] as? [String: Any])
+            #expect(property["description"] is String || property["pattern"] is String, "\(key.name)")
+            #expect(
+                property["default"].map { Self.text(of: $0, key.shape) } == key.defaultText, "\(key.name)")
+            let alternatives = (property["anyOf"] as? [[String: Any]]) ?? []
+            switch key.shape {
+            case .integer(let range):
+                #expect(alternatives.first?["minimum"] as? Int == range.lowerBound, "\(key.name)")
+                #expect(alternatives.first?["maximum"] as? Int == range.upperBound, "\(key.name)")
+            case .choice(let choices): #expect(alternatives.first?["enum"] as? [String] == choices)
+            case .boolean: #expect(alternatives.first?["type"] as? String == "boolean")
+            case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
+            case .command: #expect(property["$ref"] as? String == "#/$defs/command")
+            case .list, .secrets: #expect(property["type"] as? String == "array")
+            case .mapping: #expect(property["$ref"] != nil)
+            case .text, .secret, .path, .url, .regexp:
+                #expect(property["$ref"] as? String == "#/$defs/text", "\(key.name)")
+            }
+        }
+    }
+
+    @Test func theSchemaRefusesOtherKeys() throws {
+        let schema = try Self.schema()
+        let definitions = try #require(schema["$defs"] as? [String: [String: Any]])
+        #expect(schema["additionalProperties"] as? Bool == false)
+        for name in ["log", "defaults", "passwordEntry"] {
+            #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
+        }
+        for name in ["server", "tunnel"] {
+            #expect(definitions[name]?["unevaluatedProperties"] as? Bool == false, "\(name)")
+            #expect(definitions[name]?["required"] as? [String] == ["name"])
+        }
+    }
+
+    private static func schema() throws -> [String: Any] {
+        let file = repository.appending(path: "config/tunnels.schema.json")
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+        return try #require(json as? [String: Any])
+    }
+
+    private static func properties(of section: ConfigurationSection) throws -> [String: Any] {
+        let schema = try schema()
+        let definitions = try #require(schema["$defs"] as? [String: [String: Any]])
+        func properties(_ name: String) -> [String: Any] {
+            definitions[name]?["properties"] as? [String: Any] ?? [:]
+        }
+        switch section {
+        case .root: return schema["properties"] as? [String: Any] ?? [:]
+        case .server, .tunnel:
+            return properties("\(section)").merging(properties("\(section)Keys")) { first, _ in first }
+        case .log, .defaults, .passwordEntry: return properties("\(section)")
+        }
+    }
+
+    private static func text(of value: Any, _ shape: ValueShape) -> String {
+        if case .boolean = shape { return (value as? Bool).map { "\($0)" } ?? "" }
+        return (value as? String) ?? (value as? Int).map { "\($0)" } ?? ""
+    }
+
+    /// Has whatever a configuration in the folder asks for.
+    private static func machine(folder: String) -> PretendMachine {
+        let machine = PretendMachine()
+        for (name, content) in [
+            ("example.token", "a-token-of-the-tests"), ("other.token", "another-token-of-the-tests"),
+            ("other.password", "password"), ("third.password", "password"),
+            ("blog.token", "token-of-the-blog"),
+            ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", "-----BEGIN CERTIFICATE-----"),
+        ] { machine.write(content, to: "\(folder)/\(name)") }
+        machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
+        machine.write("password", to: "/run/credentials/billing-password")
+        machine.entries[folder] = .folder
+        machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")
+        machine.commands[["cat", "other.password"]] = .success("password")
+        machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
+        machine.environment = [
+            "EXAMPLE_TOKEN": "token-of-the-environment", "THIRD_TOKEN": "third-token-of-the-environment",
+            "EXAMPLE_PASSWORD": "one", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
+            "INTRANET_TOKEN": "token-of-the-intranet", "CREDENTIALS_DIRECTORY": "/run/credentials",
+            "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new", "SHOP_PASSWORD_OLD": "old",
+        ]
+        return machine
+    }
+}
