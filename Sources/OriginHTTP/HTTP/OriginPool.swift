@@ -59,7 +59,7 @@ final class OriginPool {
         }
         active -= 1
         connection.isActive = false
-        connection.idleSince = .now()
+        connection.idleSince = eventLoop.now
         idle.append(connection)
         if idle.count > options.idleConnections { idle.removeFirst().close() }
         startIdleTimer()
@@ -78,7 +78,7 @@ final class OriginPool {
     private func takeIdle(for exchange: HTTPExchange) -> OriginConnection? {
         guard !exchange.isRepetition else { return nil }
         while let connection = idle.last {
-            let isFresh = connection.idleSince + Self.freshness >= .now()
+            let isFresh = connection.idleSince + Self.freshness >= eventLoop.now
             guard isFresh || exchange.request.isRepeatable else { return nil }
             idle.removeLast()
             if connection.isUsable { return connection }
@@ -121,7 +121,7 @@ final class OriginPool {
     }
 
     private func closeExpired() {
-        let limit = NIODeadline.now() - TimeAmount(options.idleTimeout)
+        let limit = eventLoop.now - TimeAmount(options.idleTimeout)
         let expired = idle.prefix { $0.idleSince <= limit }
         idle.removeFirst(expired.count)
         for connection in expired { connection.close() }
