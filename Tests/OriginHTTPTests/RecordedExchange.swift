@@ -111,7 +111,7 @@ final class RecordedExchange: OriginResponseReceiver, @unchecked Sendable {
 
     func originSent(_ bytes: ByteBuffer) {
         if pausesAtFirstByte, now.body.isEmpty { exchange?.pauseReading() }
-        record { $0.body += bytes.readableBytesView }
+        record { state in bytes.withUnsafeReadableBytes { state.body.append(contentsOf: $0) } }
     }
 
     func originEnded(trailers: HeaderFields?) {

@@ -78,8 +78,11 @@ package final class HTTPOrigin: Origin {
         let bound = pools.withLock { pools in
             let key = ObjectIdentifier(eventLoop)
             if let pool = pools[key] { return pool }
+            let connector = OriginConnector(
+                address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
             let pool = NIOLoopBound(
-                OriginPool(address: address, options: options, tls: tls, eventLoop: eventLoop),
+                OriginPool(
+                    address: address, options: options, eventLoop: eventLoop, connect: connector.connect),
                 eventLoop: eventLoop)
             pools[key] = pool
             return pool

@@ -9,23 +9,32 @@ final class OriginPool {
     /// close idle ones at any moment, and then nobody knows whether the request was run.
     static let freshness = TimeAmount.seconds(2)
 
+    /// Starts an attempt; it ends in a later turn of the loop, with a usable connection or the reason why not.
+    typealias Connect = (
+        _ pool: OriginPool, _ completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+    ) -> ConnectAttempt
+
     let address: OriginAddress
     let options: HTTPOriginOptions
     let eventLoop: any EventLoop
 
-    private let connector: OriginConnector
-    private var idle: [OriginConnection] = []
-    private var waiting = CircularBuffer<HTTPExchange>()
     /// Connections that carry an exchange, and attempts to connect.
-    private var active = 0
+    private(set) var active = 0
+    /// Unused connections, the one used last at the end.
+    private(set) var idle: [OriginConnection] = []
+
+    private let connect: Connect
+    private var waiting = CircularBuffer<HTTPExchange>()
     private var idleTimer: Scheduled<Void>?
 
-    init(address: OriginAddress, options: HTTPOriginOptions, tls: OriginTLS?, eventLoop: any EventLoop) {
+    init(
+        address: OriginAddress, options: HTTPOriginOptions, eventLoop: any EventLoop,
+        connect: @escaping Connect
+    ) {
         self.address = address
         self.options = options
         self.eventLoop = eventLoop
-        self.connector = OriginConnector(
-            address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
+        self.connect = connect
     }
 
     /// Finds a connection for an exchange that waits. Its receiver is not called before this returns.
@@ -89,7 +98,7 @@ final class OriginPool {
     private func connect(for exchange: HTTPExchange) {
         active += 1
         exchange.startConnectTimer()
-        exchange.attempt = connector.connect(pool: self) { result in
+        exchange.attempt = connect(self) { result in
             switch result {
             case .success(let connection):
                 connection.isActive = true
