@@ -183,7 +183,7 @@ struct OriginConnectionTests {
 
     // MARK: Anything, in any order
 
-    @Test(arguments: 0..<40) func everyExchangeEndsOnceAndNothingIsLeft(round: UInt64) throws {
+    @Test(arguments: 0..<60) func everyExchangeEndsOnceAndNothingIsLeft(round: UInt64) throws {
         let seed = UInt64.random(in: 0 ... .max)
         var random = SplitMix64(seed: seed)
         let origin = EmbeddedOrigin(
@@ -209,6 +209,7 @@ struct OriginConnectionTests {
             #expect(exchange.violations.isEmpty, "seed \(seed)")
             #expect(exchange.isOver != exchange.isCancelled, "seed \(seed)")
         }
+        #expect(exchanges.contains { $0.isEnded } && exchanges.contains { $0.error != nil }, "seed \(seed)")
         #expect(try origin.pool.active == 0, "seed \(seed)")
         #expect(try origin.pool.idle.isEmpty, "seed \(seed)")
     }

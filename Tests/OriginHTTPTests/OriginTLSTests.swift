@@ -43,8 +43,8 @@ private final class TLSServer: Sendable {
 
     deinit { channel.close(promise: nil) }
 
-    func origin(_ tls: OriginTLS?, host: String = "localhost") throws -> HTTPOrigin {
-        try HTTPOrigin(try OriginAddress("https://\(host):\(port)"), tls: tls)
+    func origin(_ tls: OriginTLS, host: String = "localhost") throws -> HTTPOrigin {
+        HTTPOrigin(try OriginAddress("https://\(host):\(port)"), trusting: tls)
     }
 }
 
@@ -83,7 +83,8 @@ struct OriginTLSTests {
 
     @Test func unknownCertificatesAreNotTrusted() throws {
         let server = try TLSServer(name: "DNS:localhost")
-        let state = try RecordedExchange.get(try server.origin(nil))
+        let state = try RecordedExchange.get(
+            try HTTPOrigin(try OriginAddress("https://localhost:\(server.port)")))
         #expect(state.error?.code == .tlsFailed)
         #expect(state.error?.message.contains("not trusted") == true)
     }
@@ -131,9 +132,9 @@ struct OriginTLSTests {
                 if answer.first == 23 { return }
             }
         }
-        let origin = try HTTPOrigin(
+        let origin = HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
-            tls: try OriginTLS(certfile: server.certfile))
+            trusting: try OriginTLS(certfile: server.certfile))
         let state = try RecordedExchange.get(origin)
         #expect(!state.isEnded)
         #expect(state.error != nil)
@@ -146,5 +147,15 @@ struct OriginTLSTests {
             let error = #expect(throws: OriginTLSError.self) { try OriginTLS(certfile: path) }
             #expect(error?.certfile == path)
         }
+    }
+
+    @Test func namedOriginsAreSharedAndBounded() throws {
+        let cache = HTTPOriginCache(tls: try OriginTLS(insecure: true), limit: 2)
+        let first = cache.origin(at: try OriginAddress("https://a"))
+        #expect(cache.origin(at: try OriginAddress("https://A:443/path")) === first)
+        #expect(cache.origin(at: try OriginAddress("http://a")) !== first)
+        _ = cache.origin(at: try OriginAddress("https://c"))
+        #expect(cache.count == 2)
+        #expect(cache.origin(at: try OriginAddress("https://a")) !== first)
     }
 }

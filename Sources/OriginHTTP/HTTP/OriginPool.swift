@@ -39,12 +39,8 @@ final class OriginPool {
 
     /// Finds a connection for an exchange that waits. Its receiver is not called before this returns.
     func submit(_ exchange: HTTPExchange) {
-        if let connection = takeIdle(for: exchange) {
-            active += 1
-            connection.isActive = true
-            connection.carry(exchange)
-        } else if active < options.activeConnections {
-            connect(for: exchange)
+        if active < options.activeConnections {
+            start(exchange)
         } else if waiting.count < options.waitingRequests {
             exchange.startConnectTimer()
             waiting.append(exchange)
@@ -84,6 +80,13 @@ final class OriginPool {
         }
     }
 
+    private func start(_ exchange: HTTPExchange) {
+        guard let connection = takeIdle(for: exchange) else { return connect(for: exchange) }
+        active += 1
+        connection.isActive = true
+        connection.carry(exchange)
+    }
+
     private func takeIdle(for exchange: HTTPExchange) -> OriginConnection? {
         guard !exchange.isRepetition else { return nil }
         while let connection = idle.last {
@@ -110,11 +113,11 @@ final class OriginPool {
         }
     }
 
-    /// One connection less is active: the next request in the queue may have its own.
+    /// One connection less is active: the next request in the queue may have one.
     private func release() {
         active -= 1
         while active < options.activeConnections, let exchange = waiting.popFirst() {
-            if exchange.isWaiting { connect(for: exchange) }
+            if exchange.isWaiting { start(exchange) }
         }
     }
 
