@@ -26,9 +26,9 @@ struct FieldBlockReader {
     mutating func read(_ memory: UnsafeRawBufferPointer) throws(HTTPMessageError) -> Int? {
         while let newline = memory[scanned...].firstIndex(of: UInt8(ascii: "\n")) {
             scanned = newline + 1
+            try checkLimits(lineEnd: newline)
             let line = try lineRange(memory, newline: newline)
             lineStart = scanned
-            guard scanned <= limits.headBytes else { throw tooLarge() }
             if line.isEmpty {
                 // An empty line before the start line is skipped (RFC 9112 §2.2).
                 if hasStartLine, startLine == nil { continue }
@@ -37,12 +37,17 @@ struct FieldBlockReader {
             try take(line, of: memory)
         }
         scanned = memory.count
+        try checkLimits(lineEnd: scanned)
+        return nil
+    }
+
+    /// Before a line is looked at, so that the answer does not depend on how its bytes came.
+    private func checkLimits(lineEnd: Int) throws(HTTPMessageError) {
         guard scanned <= limits.headBytes else { throw tooLarge() }
         // One byte more than the limit may be the CR of a line that is just short enough.
-        if hasStartLine, startLine == nil, scanned - lineStart > limits.startLineBytes + 1 {
+        if hasStartLine, startLine == nil, lineEnd - lineStart > limits.startLineBytes + 1 {
             throw HTTPMessageError(.targetTooLong, "start line too long")
         }
-        return nil
     }
 
     private func tooLarge() -> HTTPMessageError {

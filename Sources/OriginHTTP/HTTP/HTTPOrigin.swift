@@ -45,18 +45,24 @@ package final class HTTPOrigin: Origin {
 
     /// - Parameters:
     ///   - address: where the server is.
-    ///   - tls: trust for `https`; used only then. Without it `https` trusts the system's roots.
-    /// - Throws: `OriginTLSError` when the system's roots cannot be read.
+    ///   - tls: whom to trust; used for `https` alone.
     package init(
-        _ address: OriginAddress, tls: OriginTLS? = nil, options: HTTPOriginOptions = HTTPOriginOptions()
+        _ address: OriginAddress, trusting tls: OriginTLS, options: HTTPOriginOptions = HTTPOriginOptions()
+    ) {
+        self.address = address
+        self.options = options
+        self.tls = address.isSecure ? tls : nil
+    }
+
+    /// An origin that trusts the system's roots where it is `https`.
+    ///
+    /// - Throws: `OriginTLSError` when those cannot be read. Reads files then: not for event loops.
+    package init(
+        _ address: OriginAddress, options: HTTPOriginOptions = HTTPOriginOptions()
     ) throws(OriginTLSError) {
         self.address = address
         self.options = options
-        if address.isSecure {
-            self.tls = if let tls { tls } else { try OriginTLS() }
-        } else {
-            self.tls = nil
-        }
+        self.tls = address.isSecure ? try OriginTLS() : nil
     }
 
     package func begin(
@@ -78,8 +84,11 @@ package final class HTTPOrigin: Origin {
         let bound = pools.withLock { pools in
             let key = ObjectIdentifier(eventLoop)
             if let pool = pools[key] { return pool }
+            let connector = OriginConnector(
+                address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
             let pool = NIOLoopBound(
-                OriginPool(address: address, options: options, tls: tls, eventLoop: eventLoop),
+                OriginPool(
+                    address: address, options: options, eventLoop: eventLoop, connect: connector.connect),
                 eventLoop: eventLoop)
             pools[key] = pool
             return pool

@@ -156,8 +156,9 @@ final class OriginConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        // Closed in order means that the origin's end came first.
-        inputEnd = inputEnd ?? .broken
+        // The origin's end comes as an event of its own, but for when it is the second of both directions:
+        // NIO closes the channel then, after an error if there was one.
+        inputEnd = inputEnd ?? (outputIsSent ? .clean : .broken)
         pool.closed(self)
         deliver()
         context.fireChannelInactive()

@@ -9,33 +9,38 @@ final class OriginPool {
     /// close idle ones at any moment, and then nobody knows whether the request was run.
     static let freshness = TimeAmount.seconds(2)
 
+    /// Starts an attempt; it ends in a later turn of the loop, with a usable connection or the reason why not.
+    typealias Connect = (
+        _ pool: OriginPool, _ completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+    ) -> ConnectAttempt
+
     let address: OriginAddress
     let options: HTTPOriginOptions
     let eventLoop: any EventLoop
 
-    private let connector: OriginConnector
-    private var idle: [OriginConnection] = []
-    private var waiting = CircularBuffer<HTTPExchange>()
     /// Connections that carry an exchange, and attempts to connect.
-    private var active = 0
+    private(set) var active = 0
+    /// Unused connections, the one used last at the end.
+    private(set) var idle: [OriginConnection] = []
+
+    private let connect: Connect
+    private var waiting = CircularBuffer<HTTPExchange>()
     private var idleTimer: Scheduled<Void>?
 
-    init(address: OriginAddress, options: HTTPOriginOptions, tls: OriginTLS?, eventLoop: any EventLoop) {
+    init(
+        address: OriginAddress, options: HTTPOriginOptions, eventLoop: any EventLoop,
+        connect: @escaping Connect
+    ) {
         self.address = address
         self.options = options
         self.eventLoop = eventLoop
-        self.connector = OriginConnector(
-            address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
+        self.connect = connect
     }
 
     /// Finds a connection for an exchange that waits. Its receiver is not called before this returns.
     func submit(_ exchange: HTTPExchange) {
-        if let connection = takeIdle(for: exchange) {
-            active += 1
-            connection.isActive = true
-            connection.carry(exchange)
-        } else if active < options.activeConnections {
-            connect(for: exchange)
+        if active < options.activeConnections {
+            start(exchange)
         } else if waiting.count < options.waitingRequests {
             exchange.startConnectTimer()
             waiting.append(exchange)
@@ -59,7 +64,7 @@ final class OriginPool {
         }
         active -= 1
         connection.isActive = false
-        connection.idleSince = .now()
+        connection.idleSince = eventLoop.now
         idle.append(connection)
         if idle.count > options.idleConnections { idle.removeFirst().close() }
         startIdleTimer()
@@ -75,10 +80,17 @@ final class OriginPool {
         }
     }
 
+    private func start(_ exchange: HTTPExchange) {
+        guard let connection = takeIdle(for: exchange) else { return connect(for: exchange) }
+        active += 1
+        connection.isActive = true
+        connection.carry(exchange)
+    }
+
     private func takeIdle(for exchange: HTTPExchange) -> OriginConnection? {
         guard !exchange.isRepetition else { return nil }
         while let connection = idle.last {
-            let isFresh = connection.idleSince + Self.freshness >= .now()
+            let isFresh = connection.idleSince + Self.freshness >= eventLoop.now
             guard isFresh || exchange.request.isRepeatable else { return nil }
             idle.removeLast()
             if connection.isUsable { return connection }
@@ -89,7 +101,7 @@ final class OriginPool {
     private func connect(for exchange: HTTPExchange) {
         active += 1
         exchange.startConnectTimer()
-        exchange.attempt = connector.connect(pool: self) { result in
+        exchange.attempt = connect(self) { result in
             switch result {
             case .success(let connection):
                 connection.isActive = true
@@ -101,11 +113,11 @@ final class OriginPool {
         }
     }
 
-    /// One connection less is active: the next request in the queue may have its own.
+    /// One connection less is active: the next request in the queue may have one.
     private func release() {
         active -= 1
         while active < options.activeConnections, let exchange = waiting.popFirst() {
-            if exchange.isWaiting { connect(for: exchange) }
+            if exchange.isWaiting { start(exchange) }
         }
     }
 
@@ -121,7 +133,7 @@ final class OriginPool {
     }
 
     private func closeExpired() {
-        let limit = NIODeadline.now() - TimeAmount(options.idleTimeout)
+        let limit = eventLoop.now - TimeAmount(options.idleTimeout)
         let expired = idle.prefix { $0.idleSince <= limit }
         idle.removeFirst(expired.count)
         for connection in expired { connection.close() }

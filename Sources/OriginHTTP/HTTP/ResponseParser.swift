@@ -75,6 +75,7 @@ struct ResponseParser {
     /// - Parameter isClean: false after an error: a body that runs to the end of the connection is not whole then.
     mutating func endOfInput(isClean: Bool) throws(HTTPMessageError) -> Event? {
         if case .ended = phase { return nil }
+        keepsAlive = false
         guard isClean else { throw HTTPMessageError(.truncated, "the connection broke") }
         switch phase {
         case .head:

@@ -1,0 +1,161 @@
+import HTTPMessage
+import NIOCore
+import NIOPosix
+import NIOSSL
+import OriginHTTP
+import TestSupport
+import Testing
+
+/// An HTTPS server with a certificate of its own making, for one name.
+private final class TLSServer: Sendable {
+    let port: Int
+    let certfile: String
+    private let folder: TemporaryFolder
+    private let channel: any Channel
+
+    init(name: String, answer: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") throws {
+        folder = try TemporaryFolder()
+        certfile = folder.path(of: "cert.pem")
+        let keyfile = folder.path(of: "key.pem")
+        let openssl = try ChildProcess([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", keyfile,
+            "-out", certfile,
+        ])
+        guard try openssl.waitForExit() == .code(0) else {
+            throw TestFailure("openssl: \(openssl.standardError.text)")
+        }
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMFile(certfile).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: keyfile, format: .pem))))
+        channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers([
+                        NIOSSLServerHandler(context: context), AnswerHandler(answer),
+                    ])
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).wait()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    func origin(_ tls: OriginTLS, host: String = "localhost") throws -> HTTPOrigin {
+        HTTPOrigin(try OriginAddress("https://\(host):\(port)"), trusting: tls)
+    }
+}
+
+/// Answers every read with the same bytes.
+private final class AnswerHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    private let answer: String
+
+    init(_ answer: String) { self.answer = answer }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct OriginTLSTests {
+    @Test func ownCertificatesAreTrustedByFile() throws {
+        let server = try TLSServer(name: "DNS:localhost")
+        let origin = try server.origin(try OriginTLS(certfile: server.certfile))
+        for _ in 0..<2 {
+            let state = try RecordedExchange.get(origin)
+            #expect(state.text == "ok")
+            #expect(!state.calledTooEarly)
+        }
+    }
+
+    @Test func addressesAreVerifiedToo() throws {
+        let server = try TLSServer(name: "IP:127.0.0.1")
+        let origin = try server.origin(try OriginTLS(certfile: server.certfile), host: "127.0.0.1")
+        #expect(try RecordedExchange.get(origin).text == "ok")
+    }
+
+    @Test func unknownCertificatesAreNotTrusted() throws {
+        let server = try TLSServer(name: "DNS:localhost")
+        let state = try RecordedExchange.get(
+            try HTTPOrigin(try OriginAddress("https://localhost:\(server.port)")))
+        #expect(state.error?.code == .tlsFailed)
+        #expect(state.error?.message.contains("not trusted") == true)
+    }
+
+    @Test func certificatesForAnotherNameAreNotTrusted() throws {
+        let server = try TLSServer(name: "DNS:other.example")
+        let state = try RecordedExchange.get(try server.origin(try OriginTLS(certfile: server.certfile)))
+        #expect(state.error?.code == .tlsFailed)
+        #expect(state.error?.message.contains("another name") == true)
+    }
+
+    @Test func insecureTrustsAnything() throws {
+        let server = try TLSServer(name: "DNS:other.example")
+        #expect(try RecordedExchange.get(try server.origin(try OriginTLS(insecure: true))).text == "ok")
+    }
+
+    @Test func serversWithoutTLSAreToldApart() throws {
+        let server = try ScriptedOrigin { connection in
+            _ = try connection.socket.readSome()
+            try connection.respond(400, text: "plain HTTP here")
+        }
+        let origin = try HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"))
+        let state = try RecordedExchange.get(origin)
+        #expect(state.error?.code == .tlsFailed)
+        #expect(state.error?.message.contains("does not speak TLS") == true)
+    }
+
+    @Test func silentServersTimeOut() throws {
+        let server = try ScriptedOrigin { _ = $0.waitForEnd() }
+        let options = HTTPOriginOptions(connectTimeout: .milliseconds(200))
+        let origin = try HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"), options: options)
+        #expect(try RecordedExchange.get(origin).error?.code == .timedOut)
+        try server.waitForEnds(1)
+    }
+
+    @Test func aBodyCutWithoutTLSsOwnEndIsNotWhole() throws {
+        // The server says nothing of a length and is cut by the test, not closed.
+        let server = try TLSServer(name: "DNS:localhost", answer: "HTTP/1.1 200 OK\r\n\r\npart")
+        let relay = try ScriptedOrigin { connection in
+            let target = try StreamSocket(port: server.port)
+            while true {
+                try target.write(try connection.socket.readSome())
+                let answer = try target.readSome()
+                try connection.socket.write(answer)
+                if answer.first == 23 { return }
+            }
+        }
+        let origin = HTTPOrigin(
+            try OriginAddress("https://localhost:\(relay.port)"),
+            trusting: try OriginTLS(certfile: server.certfile))
+        let state = try RecordedExchange.get(origin)
+        #expect(!state.isEnded)
+        #expect(state.error != nil)
+    }
+
+    @Test func filesWithoutCertificatesAreAnError() throws {
+        let folder = try TemporaryFolder()
+        let empty = try folder.write("nothing\n", to: "empty.pem")
+        for path in [empty, folder.path(of: "missing.pem")] {
+            let error = #expect(throws: OriginTLSError.self) { try OriginTLS(certfile: path) }
+            #expect(error?.certfile == path)
+        }
+    }
+
+    @Test func namedOriginsAreSharedAndBounded() throws {
+        let cache = HTTPOriginCache(tls: try OriginTLS(insecure: true), limit: 2)
+        let first = cache.origin(at: try OriginAddress("https://a"))
+        #expect(cache.origin(at: try OriginAddress("https://A:443/path")) === first)
+        #expect(cache.origin(at: try OriginAddress("http://a")) !== first)
+        _ = cache.origin(at: try OriginAddress("https://c"))
+        #expect(cache.count == 2)
+        #expect(cache.origin(at: try OriginAddress("https://a")) !== first)
+    }
+}

@@ -1,0 +1,139 @@
+import HTTPMessage
+import NIOCore
+import Testing
+
+@testable import OriginHTTP
+
+struct RequestEncoderTests {
+    private func encode(_ request: RequestHead, framing: BodyFraming = .none) throws -> String {
+        String(buffer: try RequestEncoder(request, framing: framing, authority: "origin:8080").head)
+    }
+
+    private func text(_ output: inout Output) -> String {
+        var whole = ByteBuffer()
+        output.drain { whole.writeImmutableBuffer($0) }
+        return String(buffer: whole)
+    }
+
+    @Test func theHostIsTheOriginsOwn() throws {
+        let head = RequestHead(
+            method: "GET", target: "/a?b",
+            fields: HeaderFields([.host: "public.example", .date: "x", .host: "b"]))
+        #expect(try encode(head) == "GET /a?b HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\n\r\n")
+    }
+
+    @Test func fieldsOfOneHopDoNotReachTheOrigin() throws {
+        let fields = HeaderFields([
+            .connection: "close, X-Token", .keepAlive: "timeout=5", .te: "trailers", .upgrade: "h2c",
+            .xToken: "s",
+            .transferEncoding: "chunked", .date: "x",
+        ])
+        let head = RequestHead(method: "GET", target: "/", fields: fields)
+        #expect(try encode(head) == "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\n\r\n")
+    }
+
+    @Test func upgradesAreKept() throws {
+        let fields = HeaderFields([.connection: "keep-alive, Upgrade", .upgrade: "websocket", .date: "x"])
+        let head = RequestHead(method: "GET", target: "/", fields: fields)
+        #expect(
+            try encode(head)
+                == "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        #expect(try RequestEncoder(head, framing: .none, authority: "a").asksForUpgrade)
+    }
+
+    @Test func bodiesAreFramedAsAnnounced() throws {
+        let head = RequestHead(method: "POST", target: "/")
+        #expect(
+            try encode(head, framing: .chunked)
+                == "POST / HTTP/1.1\r\nHost: origin:8080\r\nTransfer-Encoding: chunked\r\n\r\n")
+        #expect(
+            try encode(head, framing: .length(3))
+                == "POST / HTTP/1.1\r\nHost: origin:8080\r\nContent-Length: 3\r\n\r\n")
+        let withLength = RequestHead(method: "POST", target: "/", fields: HeaderFields([.contentLength: "3"]))
+        #expect(
+            try encode(withLength, framing: .length(3))
+                == "POST / HTTP/1.1\r\nHost: origin:8080\r\nContent-Length: 3\r\n\r\n")
+        #expect(
+            try encode(withLength, framing: .chunked)
+                == "POST / HTTP/1.1\r\nHost: origin:8080\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let empty = RequestHead(method: "POST", target: "/", fields: HeaderFields([.contentLength: "0"]))
+        #expect(try encode(empty) == "POST / HTTP/1.1\r\nHost: origin:8080\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    @Test(arguments: [
+        (RequestHead(method: "CONNECT", target: "a:1"), BodyFraming.none),
+        (RequestHead(method: "GET", target: "/ HTTP/1.1\r\nX: y"), .none),
+        (RequestHead(method: "GET", target: ""), .none), (RequestHead(method: "G T", target: "/"), .none),
+        (RequestHead(method: "POST", target: "/"), .untilClose),
+        (RequestHead(method: "POST", target: "/", fields: HeaderFields([.contentLength: "3"])), .none),
+        (RequestHead(method: "POST", target: "/", fields: HeaderFields([.contentLength: "3"])), .length(4)),
+        (
+            RequestHead(
+                method: "POST", target: "/", fields: HeaderFields([.contentLength: "3", .contentLength: "3"])),
+            .length(3)
+        ),
+    ])
+    func whatCouldBeReadInTwoWaysIsNotSent(head: RequestHead, framing: BodyFraming) {
+        let error = #expect(throws: OriginError.self) {
+            try RequestEncoder(head, framing: framing, authority: "a")
+        }
+        #expect(error?.code == .badRequest)
+    }
+
+    @Test(arguments: [
+        ("GET", BodyFraming.none, true), ("HEAD", .none, true), ("OPTIONS", .none, true),
+        ("TRACE", .none, true),
+        ("PUT", .none, true), ("DELETE", .none, true), ("POST", .none, false), ("PATCH", .none, false),
+        ("get", .none, false), ("PUT", .length(1), false), ("PUT", .chunked, false),
+        ("PUT", .length(0), true),
+    ])
+    func onlyIdempotentRequestsWithoutABodyAreRepeatable(method: String, framing: BodyFraming, expected: Bool)
+        throws
+    {
+        let head = RequestHead(method: method, target: "/")
+        #expect(try RequestEncoder(head, framing: framing, authority: "a").isRepeatable == expected)
+    }
+
+    @Test func aBodyOfKnownLengthIsNeverLongerNorShorter() throws {
+        var output = Output()
+        var encoder = try RequestEncoder(
+            RequestHead(method: "POST", target: "/"), framing: .length(5), authority: "a")
+        try encoder.encode(ByteBuffer(string: "hel"), to: &output)
+        #expect(!encoder.isComplete)
+        var short = encoder
+        #expect(throws: OriginError.self) { try short.end(trailers: nil, to: &output) }
+        var long = encoder
+        #expect(throws: OriginError.self) { try long.encode(ByteBuffer(string: "lo!"), to: &output) }
+        try encoder.encode(ByteBuffer(string: "lo"), to: &output)
+        #expect(encoder.isComplete)
+        try encoder.encode(ByteBuffer(), to: &output)
+        #expect(throws: OriginError.self) { try encoder.encode(ByteBuffer(string: "!"), to: &output) }
+        #expect(text(&output) == "hello")
+    }
+
+    @Test(arguments: [1, Output.largestCopy, Output.largestCopy + 1, 100_000])
+    func chunksSmallAndLargeAreDecodable(size: Int) throws {
+        var output = Output()
+        var encoder = try RequestEncoder(
+            RequestHead(method: "POST", target: "/"), framing: .chunked, authority: "a")
+        let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
+        for _ in 0..<3 { try encoder.encode(piece, to: &output) }
+        try encoder.end(trailers: HeaderFields([.date: "now"]), to: &output)
+        #expect(encoder.isComplete)
+        let count = output.count
+        var wire = ByteBuffer()
+        output.drain { wire.writeImmutableBuffer($0) }
+        #expect(wire.readableBytes == count)
+        #expect(output.count == 0)
+        var decoder = BodyDecoder(.chunked)
+        var received = 0
+        while let part = try decoder.next(&wire) {
+            switch part {
+            case .bytes(let bytes): received += bytes.readableBytes
+            case .end(let trailers): #expect(trailers?[.date] == "now")
+            }
+        }
+        #expect(received == 3 * size)
+    }
+}
