@@ -1,0 +1,67 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `examples/quickstart/run.sh` as a newcomer runs it, but with the program that is built already.
+@Suite struct QuickstartTests {
+    private static let script = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("examples/quickstart/run.sh").path
+
+    /// The program beside the test program, unless `WSTUNNEL_BINARY` names another.
+    private static func binary() throws -> String {
+        if let named = ProcessInfo.processInfo.environment["WSTUNNEL_BINARY"] { return named }
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("wstunnel").path
+    }
+
+    private static func start(_ arguments: String..., port: Int) throws -> ChildProcess {
+        var environment = ProcessInfo.processInfo.environment
+        environment["WSTUNNEL_BINARY"] = try binary()
+        environment["WSTUNNEL_PORT"] = String(port)
+        return try ChildProcess([script] + arguments, environment: environment)
+    }
+
+    private static func isOpen(_ port: Int) -> Bool {
+        (try? HTTPConnection(port: port)) != nil
+    }
+
+    @Test(.timeLimit(.minutes(1))) func helpSaysWhatItDoesAndDoesNothing() throws {
+        let port = try freePort()
+        let run = try Self.start("--help", port: port)
+        #expect(try run.waitForExit() == .code(0))
+        #expect(run.standardOutput.text.contains("Usage: examples/quickstart/run.sh [--once]"))
+        #expect(!Self.isOpen(port))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func onceShowsTheAnswersOfBothTunnelsAndLeavesNothingBehind() throws {
+        let port = try freePort()
+        let run = try Self.start("--once", port: port)
+        #expect(try run.waitForExit() == .code(0), "\(run.standardError.text)")
+        let output = run.standardOutput.text
+        #expect(output.contains("GET /hello?name=you"))
+        #expect(output.contains("    How are you"))
+        #expect(output.contains("fetched through a tunnel"))
+        #expect(output.contains("All requests were answered as expected"))
+        #expect(run.standardError.text.isEmpty)
+        #expect(!Self.isOpen(port))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func itStaysUpUntilItIsInterrupted() throws {
+        let port = try freePort()
+        let run = try Self.start(port: port)
+        try run.standardOutput.waitForLine(containing: "It stays up until Ctrl-C", within: .seconds(40))
+        #expect(try curl("http://127.0.0.1:\(port)/_health_check").status == 200)
+        run.send(signal: SIGINT)
+        #expect(try run.waitForExit() == .code(0))
+        #expect(!Self.isOpen(port))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aTakenPortIsToldInWords() throws {
+        let listener = try ScriptedOrigin.echo()
+        let run = try Self.start("--once", port: listener.port)
+        #expect(try run.waitForExit() == .code(1))
+        #expect(run.standardError.text.contains("port \(listener.port) is taken"))
+        #expect(run.standardError.text.contains("WSTUNNEL_PORT=\(listener.port + 1)"))
+    }
+}
