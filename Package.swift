@@ -21,7 +21,8 @@ let package = Package(
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(name: "TunnelProtocol", dependencies: [.nioCore]),
-        .target(name: "TunnelConfiguration", dependencies: ["TunnelProtocol", "YAMLDocument"]),
+        .target(
+            name: "TunnelConfiguration", dependencies: ["HTTPMessage", "TunnelProtocol", "YAMLDocument"]),
 
         // Edges: each talks to one outside thing.
         .target(name: "Observability", dependencies: [.logging]),

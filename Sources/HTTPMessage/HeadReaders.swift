@@ -152,4 +152,14 @@ extension HeaderFields {
         }
         self.init(bytes: bytes, entries: reader.entries)
     }
+
+    /// These fields as they cross the tunnel behind a body: without what belongs to one hop, and without an empty
+    /// line behind them.
+    package var trailerLines: ByteBuffer {
+        var fields = self
+        fields.removeHopByHop()
+        var lines = ByteBuffer()
+        fields.write(to: &lines)
+        return lines
+    }
 }

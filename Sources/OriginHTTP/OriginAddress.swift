@@ -86,31 +86,6 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What the `server` key of a tunnel can name.
-package enum OriginURL: Hashable, Sendable {
-    /// `http://host[:port]` or `https://host[:port]`.
-    case http(OriginAddress)
-    /// `builtin:echo`.
-    case echo
-    /// `file:///some/folder`, as an absolute path.
-    case folder(String)
-
-    /// Reads a URL strictly: what has no clear meaning is an error.
-    package init(_ text: String) throws(OriginURLError) {
-        if text.lowercased().hasPrefix("builtin:") {
-            guard text.dropFirst(8) == "echo" else { throw .unknownBuiltin }
-            self = .echo
-        } else if text.lowercased().hasPrefix("file:") {
-            guard text.dropFirst(5).hasPrefix("///"),
-                let path = PercentEncoding.decode(text.dropFirst(7)), !path.utf8.contains(0)
-            else { throw .malformedFolder }
-            self = .folder(path)
-        } else {
-            self = .http(try OriginAddress(text))
-        }
-    }
-}
-
 /// Why a text names no origin.
 package enum OriginURLError: Error, Hashable, Sendable, CustomStringConvertible {
     case noScheme
@@ -118,19 +93,15 @@ package enum OriginURLError: Error, Hashable, Sendable, CustomStringConvertible 
     case credentials
     case malformedHost
     case malformedPort
-    case unknownBuiltin
-    case malformedFolder
 
     /// What is wrong and what to write; the text itself is not repeated, it may hold a secret.
     package var description: String {
         switch self {
         case .noScheme: "no scheme; write http://host:port or https://host:port"
-        case .unknownScheme: "unknown scheme; use http://, https://, file:/// or builtin:echo"
+        case .unknownScheme: "unknown scheme; use http:// or https://"
         case .credentials: "user name and password cannot stand in the URL of an origin"
         case .malformedHost: "malformed host; write a name, an IPv4 address, or an IPv6 address in brackets"
         case .malformedPort: "malformed port; use a number from 1 to 65535"
-        case .unknownBuiltin: "unknown built-in origin; there is builtin:echo"
-        case .malformedFolder: "malformed folder; write file:/// and an absolute path"
         }
     }
 }

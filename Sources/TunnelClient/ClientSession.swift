@@ -9,6 +9,7 @@ import TunnelTransport
 /// The client's side of one session: takes its streams to the origins. Bound to the session's event loop.
 final class ClientSession: SessionOwner {
     private let directory: OriginDirectory
+    private let rules: OriginRules
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
@@ -19,6 +20,7 @@ final class ClientSession: SessionOwner {
         logger: Logger
     ) {
         self.directory = directory
+        self.rules = directory.makeRules()
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
@@ -41,7 +43,7 @@ final class ClientSession: SessionOwner {
             let framing = try Self.framing(request, isLast: isLast)
             let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, logger: logger)
             session.accept(id, receiver: stream)
-            switch directory.origin(for: request) {
+            switch directory.origin(for: request, by: rules) {
             case .success((let origin, let request)):
                 stream.begin(request, framing: framing, at: origin, on: eventLoop)
             case .failure(let refusal):

@@ -52,7 +52,7 @@ final class OriginStream {
     private func answerIsWhole(trailers: HeaderFields?) {
         guard !isAnswerWhole else { return }
         isAnswerWhole = true
-        session.finish(id, trailers: trailers.map(Self.encode))
+        session.finish(id, trailers: trailers?.trailerLines)
         if isRequestWhole {
             session.forget(id)
         } else {
@@ -66,14 +66,6 @@ final class OriginStream {
         isRequestWhole = true
         exchange?.end(trailers: trailers)
         if isAnswerWhole { session.forget(id) }
-    }
-
-    private static func encode(_ trailers: HeaderFields) -> ByteBuffer {
-        var fields = trailers
-        fields.removeHopByHop()
-        var buffer = ByteBuffer()
-        fields.write(to: &buffer)
-        return buffer
     }
 }
 

@@ -2,7 +2,6 @@ import HTTPMessage
 import Logging
 import NIOCore
 package import NIOPosix
-import NIOSSL
 package import Observability
 import OriginHTTP
 import Synchronization
@@ -18,7 +17,7 @@ package final class TunnelClient: Sendable {
     private let configuration: TunnelClientConfiguration
     private let loops: [any EventLoop]
     private let directory: OriginDirectory
-    private let tls: NIOSSLContext?
+    private let tls: ClientTLS?
     private let budget: any ReceiveBudget
     private let software: String
     private let logger: Logger
@@ -39,7 +38,7 @@ package final class TunnelClient: Sendable {
             directory = try OriginDirectory(configuration)
             tls =
                 configuration.tunnel.isSecure
-                ? try ClientTLS.makeContext(
+                ? try ClientTLS(
                     certFile: configuration.certFile, isInsecure: configuration.isInsecure) : nil
         } catch {
             throw TunnelClientError(description: "tunnels[\(configuration.name)]: \(error)")

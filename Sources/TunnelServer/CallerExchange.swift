@@ -116,7 +116,7 @@ final class CallerExchange {
     func callerEndedRequest(trailers: HeaderFields?) {
         guard case .attached(_, let port) = phase, !isRequestWhole else { return }
         isRequestWhole = true
-        port.finish(trailers: trailers.map(Self.encode))
+        port.finish(trailers: trailers?.trailerLines)
     }
 
     /// The caller closed its direction of a connection that left HTTP.
@@ -285,14 +285,6 @@ final class CallerExchange {
         record.finish(.ok)
         connection.flushNow()
         connection.exchangeEnded(keepAlive: keepAlive)
-    }
-
-    private static func encode(_ trailers: HeaderFields) -> ByteBuffer {
-        var fields = trailers
-        fields.removeHopByHop()
-        var buffer = ByteBuffer()
-        fields.write(to: &buffer)
-        return buffer
     }
 }
 

@@ -80,26 +80,3 @@ package enum CallerRoute: Sendable, Equatable {
         return rest.hasPrefix("/") ? String(rest) : nil
     }
 }
-
-/// Percent-encoding of one path segment (RFC 3986 §2.1).
-enum PercentEncoding {
-    /// - Returns: the decoded text, or nil when an escape is malformed or the bytes are no UTF-8.
-    static func decode(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, let text = String(digits), !text.hasPrefix("+"), !text.hasPrefix("-"),
-                let value = UInt8(text, radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-}

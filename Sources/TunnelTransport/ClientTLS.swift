@@ -1,15 +1,20 @@
-package import NIOSSL
+import NIOCore
+import NIOSSL
 
-/// TLS towards tunnel servers.
-package enum ClientTLS {
-    /// A context with the system's roots.
+/// TLS towards tunnel servers. Made once for a tunnel: reading roots takes a while.
+package struct ClientTLS: Sendable {
+    private let context: NIOSSLContext
+
+    /// Trusts the system's roots.
     ///
     /// - Parameters:
     ///   - certFile: PEM file of further trusted roots, or nil.
     ///   - isInsecure: no verification at all.
-    /// - Throws: NIOSSL's error when the file cannot be read or holds no certificate.
-    package static func makeContext(certFile: String?, isInsecure: Bool) throws -> NIOSSLContext {
+    /// - Throws: NIOSSL's error when the file cannot be read or holds no certificate. Reads files: not for event
+    ///   loops.
+    package init(certFile: String?, isInsecure: Bool) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if let certFile {
             configuration.additionalTrustRoots = [
@@ -17,6 +22,12 @@ package enum ClientTLS {
             ]
         }
         if isInsecure { configuration.certificateVerification = .none }
-        return try NIOSSLContext(configuration: configuration)
+        context = try NIOSSLContext(configuration: configuration)
+    }
+
+    /// - Parameter host: what the certificate must be for; an address has no name to ask for (RFC 6066 §3).
+    func makeHandler(host: String) throws -> NIOSSLClientHandler {
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }
 }

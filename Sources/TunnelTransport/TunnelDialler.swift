@@ -1,7 +1,6 @@
 package import HTTPMessage
 package import NIOCore
 import NIOPosix
-package import NIOSSL
 
 /// Why a tunnel server was not reached.
 package struct DialError: Error, Sendable, CustomStringConvertible {
@@ -43,9 +42,9 @@ package struct TunnelDialler: Sendable {
         /// Fields that announce the tunnel: `Origin`, `Authorization`, …
         package var fields: HeaderFields
         /// TLS to the server, or nil for ws://.
-        package var tls: NIOSSLContext?
+        package var tls: ClientTLS?
 
-        package init(host: String, port: Int, path: String, fields: HeaderFields, tls: NIOSSLContext?) {
+        package init(host: String, port: Int, path: String, fields: HeaderFields, tls: ClientTLS?) {
             self.host = host
             self.port = port
             self.path = path
@@ -77,7 +76,7 @@ package struct TunnelDialler: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls = target.tls {
-                        try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, target.host))
+                        try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: target.host))
                     }
                     try channel.pipeline.syncOperations.addHandler(
                         DialHandler(
@@ -94,12 +93,6 @@ package struct TunnelDialler: Sendable {
             isOpen.fail(CancellationError())
             connecting.whenSuccess { $0.close(promise: nil) }
         }
-    }
-
-    /// An address has no name to ask for (RFC 6066 §3).
-    private static func tlsHandler(_ tls: NIOSSLContext, _ host: String) throws -> NIOSSLClientHandler {
-        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        return try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : host)
     }
 }
 

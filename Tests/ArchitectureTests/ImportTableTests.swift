@@ -8,7 +8,7 @@ private let importTable: [String: Set<String>] = [
     "YAMLDocument": ["CLibYAML"],
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["struct NIOCore.ByteBuffer"],
-    "TunnelConfiguration": ["TunnelProtocol", "YAMLDocument"],
+    "TunnelConfiguration": ["HTTPMessage", "TunnelProtocol", "YAMLDocument"],
 
     // Edges: each talks to one outside thing.
     "Observability": ["Glibc", "Logging", "Synchronization"],

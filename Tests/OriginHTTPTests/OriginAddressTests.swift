@@ -63,14 +63,4 @@ struct OriginAddressTests {
         #expect(try !OriginAddress("http://localhost").isIPAddress)
         #expect(try !OriginAddress("http://10.0.0.1.example").isIPAddress)
     }
-
-    @Test func originURLsNameServersFoldersAndTheEcho() throws {
-        #expect(try OriginURL("builtin:echo") == .echo)
-        #expect(try OriginURL("file:///srv/my%20site") == .folder("/srv/my site"))
-        #expect(try OriginURL("https://a") == .http(OriginAddress("https://a")))
-        #expect(throws: OriginURLError.unknownBuiltin) { try OriginURL("builtin:ecko") }
-        for text in ["file:srv", "file://host/srv", "file:///srv/%zz", "file:///srv/%00"] {
-            #expect(throws: OriginURLError.malformedFolder) { try OriginURL(text) }
-        }
-    }
 }

@@ -1,3 +1,5 @@
+import HTTPMessage
+
 extension TunnelURL {
     /// Reads a ws:// or wss:// URL with optional userinfo.
     static func parse(_ text: String) throws(ValueFault) -> TunnelURL {
@@ -26,8 +28,8 @@ extension TunnelURL {
     private static func credentials(_ userinfo: String?) throws(ValueFault) -> BasicCredentials? {
         guard let userinfo else { return nil }
         let parts = userinfo.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let user = URLText.percentDecoded(parts[0]),
-            let password = URLText.percentDecoded(parts.count > 1 ? parts[1] : "")
+        guard let user = PercentEncoding.decode(parts[0]),
+            let password = PercentEncoding.decode(parts.count > 1 ? parts[1] : "")
         else {
             throw ValueFault(
                 "the user or password holds a broken % escape", advice: "write a literal % as %25")
@@ -85,7 +87,7 @@ extension OriginTarget {
 
     private static func folder(_ text: String) throws(ValueFault) -> String {
         let rest = text.dropFirst("file:".count)
-        guard rest.hasPrefix("///"), let path = URLText.percentDecoded(rest.dropFirst(2)),
+        guard rest.hasPrefix("///"), let path = PercentEncoding.decode(rest.dropFirst(2)),
             !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f })
         else {
             throw ValueFault(

@@ -1,7 +1,7 @@
 /// Percent-encoding of URLs (RFC 3986 §2.1).
-enum PercentEncoding {
-    /// Decodes once. Nil for a broken escape or bytes that are not UTF-8.
-    static func decode(_ text: some StringProtocol) -> String? {
+package enum PercentEncoding {
+    /// Decodes once; nil for a broken escape or bytes that are not UTF-8.
+    package static func decode(_ text: some StringProtocol) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
