@@ -23,8 +23,9 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
     /// The first 8 characters and `...`: enough to tell tunnels apart, too little to use one.
     package var hint: String { Self.hint(of: secret) }
 
-    /// The same shortening for text that may not be a valid token.
-    package static func hint(of text: String) -> String { "\(text.prefix(8))..." }
+    /// The same shortening for text that may not be a valid token. Unicode scalars are counted: one character may
+    /// be of any number of them, and be the whole of a hostile text.
+    package static func hint(of text: String) -> String { "\(String(text.unicodeScalars.prefix(8)))..." }
 
     package var description: String { hint }
     package var customMirror: Mirror { Mirror(self, children: ["hint": hint]) }
