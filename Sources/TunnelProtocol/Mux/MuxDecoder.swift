@@ -37,6 +37,7 @@ package struct MuxDecoder: Sendable {
         if pending.readableBytes == 0 {
             pending = piece
         } else {
+            pending.discardReadBytes()
             pending.writeImmutableBuffer(piece)
         }
     }
@@ -125,8 +126,7 @@ package struct MuxDecoder: Sendable {
             return .trailers(stream, payload)
         case .reset:
             guard let code = payload.readInteger(as: UInt32.self) else { return nil }
-            return .reset(
-                stream, ResetCode(rawValue: code) ?? .internalError, reason: String(buffer: payload))
+            return .reset(stream, ResetCode(wire: code), reason: String(buffer: payload))
         case .window:
             return payload.readInteger(as: UInt32.self).map { .window(stream, Int($0)) }
         case .ping:

@@ -27,6 +27,12 @@ package enum ResetCode: UInt32, Sendable, Hashable {
     case internalError = 6
     /// The session ended under the stream. Never sent; it is what the near side is told.
     case sessionLost = 7
+
+    /// - Parameter number: what a peer sent.
+    init(wire number: UInt32) {
+        let code = Self(rawValue: number) ?? .internalError
+        self = code == .sessionLost ? .internalError : code
+    }
 }
 
 /// The units of the mux inside a session's WebSocket messages.
