@@ -9,6 +9,8 @@ package struct FIFO<Element> {
     package var count: Int { elements.count - head }
     package var first: Element? { isEmpty ? nil : elements[head] }
 
+    package var last: Element? { isEmpty ? nil : elements[elements.count - 1] }
+
     package mutating func append(_ element: Element) { elements.append(element) }
 
     package mutating func popFirst() -> Element? {
@@ -30,6 +32,14 @@ package struct FIFO<Element> {
         guard var element = isEmpty ? nil : elements[head].take() else { return }
         change(&element)
         elements[head] = element
+    }
+
+    /// Changes the newest element in place.
+    package mutating func updateLast(_ change: (inout Element) -> Void) {
+        let index = elements.count - 1
+        guard var element = isEmpty ? nil : elements[index].take() else { return }
+        change(&element)
+        elements[index] = element
     }
 
     package mutating func removeAll() {

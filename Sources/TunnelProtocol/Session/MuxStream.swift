@@ -23,11 +23,42 @@ struct MuxStream {
     /// What still comes is dropped: the answer is whole without it.
     var ignoresRest = false
 
+    /// Whether the peer answered in any way.
+    var hasAnswer = false
+    /// Whether the final head of the answer went through, so that only a body and trailers may follow.
+    var hasFinalHead = false
+    /// What interim heads of the answer took, their frame headers included.
+    var interimBytes = 0
+
     var isDone: Bool { hasSentEverything && hasReceivedEverything }
 
     /// Whether a frame could be written now.
     var hasSomethingToWrite: Bool {
         guard !hasSentEverything else { return false }
         return waitingBytes > 0 ? sendCredit > 0 : ending != nil
+    }
+
+    /// Adds to what waits to be sent.
+    ///
+    /// A piece keeps the whole buffer alive that it was read into, so that a trickle of small ones would hold many
+    /// times what it counts: they are put together.
+    mutating func enqueue(_ bytes: ByteBuffer) {
+        waitingBytes += bytes.readableBytes
+        if bytes.readableBytes <= 1024, let last = waiting.last, last.readableBytes <= 4096 {
+            waiting.updateLast { $0.writeImmutableBuffer(bytes) }
+        } else {
+            waiting.append(bytes)
+        }
+    }
+
+    /// Counts an interim head.
+    ///
+    /// - Returns: false when the stream had its share of them, and this one is to be dropped.
+    mutating func takesInterim(_ head: ByteBuffer, _ limits: SessionLimits) -> Bool {
+        // Empty ones must count too.
+        let count = interimBytes + MuxFrame.headerBytes + head.readableBytes
+        guard count <= limits.maximumHeadBytes else { return false }
+        interimBytes = count
+        return true
     }
 }

@@ -2,6 +2,8 @@
 package struct SessionLimits: Sendable, Hashable {
     /// Streams at once.
     package var maximumStreams = 1000
+    /// The last identifier that a session gives to a stream; then it drains, and a new session goes on.
+    package var highestStream = UInt32(Int32.max)
     /// Longest head or trailers; a little above what a listener takes, as fields may be added on the way.
     package var maximumHeadBytes = 80 << 10
     /// Longest WebSocket message.
@@ -18,8 +20,8 @@ package struct SessionLimits: Sendable, Hashable {
     package var sendLowWater = 32 << 10
     /// Data of one stream in one turn, while others wait for theirs.
     package var turnBytes = 32 << 10
-    /// Heads and control frames that wait to be written; beyond it no stream is opened, and a peer that keeps
-    /// making us answer is cut off.
+    /// Heads and control frames that wait to be written; beyond it no stream is opened or taken, and a peer that
+    /// made us answer so much without reading it is cut off.
     package var maximumControlBytes = 4 << 20
     /// A peer that was not heard of for so long is dead.
     package var keepaliveTimeout: Duration

@@ -2,7 +2,7 @@ package import struct NIOCore.ByteBuffer
 
 extension SessionMachine {
     /// Whether `write` would write something.
-    package var hasSomethingToWrite: Bool { control.readableBytes > 0 || !scheduled.isEmpty }
+    package var hasSomethingToWrite: Bool { control.readableBytes > 0 || scheduledCount > 0 }
 
     /// Writes the payload of one message: heads and control frames first, then a turn for each stream that has
     /// data and credit, one after another, so that none waits for another's whole body.
@@ -11,9 +11,11 @@ extension SessionMachine {
     ///   frames above it are written, and never more than the longest message.
     package mutating func write(to message: inout ByteBuffer, budget: Int) {
         writeControl(to: &message)
-        while message.readableBytes < budget, let id = scheduled.popFirst() {
-            guard let index = streams.index(forKey: id) else { continue }
-            streams.values[index].isScheduled = false
+        // A head that still waits must not be overtaken by its body.
+        guard control.readableBytes == 0 else { return }
+        let longestTurn = 2 * MuxFrame.headerBytes + limits.turnBytes + limits.maximumHeadBytes
+        let end = max(1, min(budget, limits.maximumMessageBytes - longestTurn))
+        while message.readableBytes < end, let id = nextScheduled() {
             writeTurn(id, to: &message)
         }
     }
@@ -23,12 +25,13 @@ extension SessionMachine {
         if control.readableBytes <= room {
             message.writeBuffer(&control)
             control.clear(minimumCapacity: 0)
+            answerBytes = 0
             return
         }
         var length = 0
         while let word = control.getInteger(at: control.readerIndex + length, as: UInt32.self) {
             let next = length + MuxFrame.headerBytes + Int(word >> 12)
-            guard next <= room else { break }
+            guard next <= room || length == 0 else { break }
             length = next
         }
         if var frames = control.readSlice(length: length) { message.writeBuffer(&frames) }

@@ -3,7 +3,8 @@ package import struct NIOCore.ByteBuffer
 /// One end of a session of protocol v2, without I/O: messages and commands in, events and messages out.
 ///
 /// The tunnel server opens streams, the tunnel client takes them. Bytes that came are fed with `receive`, then
-/// `nextEvent` is called until it returns nil; after commands `write` is called while the carrier takes more.
+/// `nextEvent` is called until it returns nil; after commands `write` is called while the carrier takes more, and
+/// then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
 package struct SessionMachine: ~Copyable {
     package enum Role: Sendable {
@@ -34,25 +35,37 @@ package struct SessionMachine: ~Copyable {
     let budget: any ReceiveBudget
 
     /// The peer's settings, once they came.
-    package private(set) var peer: SessionSettings?
+    package internal(set) var peer: SessionSettings?
     /// Whether we announced that we are leaving.
     package private(set) var isDraining = false
-    package private(set) var isPeerDraining = false
+    package var isPeerDraining: Bool { peerGoAways > 0 }
     /// Time from a ping to its answer, the last one measured.
-    package private(set) var roundTrip: Duration?
+    package internal(set) var roundTrip: Duration?
 
     var streams: [StreamID: MuxStream] = [:]
+    /// Streams that have something to write, in the order of their turns; some may have ended meanwhile.
     var scheduled = FIFO<StreamID>()
+    /// How many of those have not ended.
+    var scheduledCount = 0
+    /// Heads and control frames that wait to be written.
     var control = ByteBuffer()
-    private var decoder: MuxDecoder
-    private var events = FIFO<Event>()
-    private var lastStream = StreamID(0)
-    private var lastHeard: MonotonicInstant
-    private var nextPing: MonotonicInstant
+    /// What of those the peer brought about since it last took all of them.
+    var answerBytes = 0
+    var decoder: MuxDecoder
+    var events = FIFO<Event>()
+    var lastStream = StreamID(0)
+    var lastHeard: MonotonicInstant
+    var peerGoAways = 0
+    /// The last ping, until it is answered.
+    var openPing: UInt64?
     /// The ping behind our goAway: once it is answered, every stream the peer opened before has come.
-    private var drainPing: UInt64?
-    private var isDrainConfirmed = false
+    var drainPing: UInt64?
+    var isDrainConfirmed = false
+    private var lastPing: UInt64 = 0
+    private var nextPing: MonotonicInstant
 
+    /// - Parameter settings: what to tell the peer of us; its bounds are replaced by those of the limits, which are
+    ///   what is held.
     package init(
         role: Role, limits: SessionLimits, settings: SessionSettings, budget: any ReceiveBudget,
         now: MonotonicInstant
@@ -63,8 +76,11 @@ package struct SessionMachine: ~Copyable {
         self.decoder = MuxDecoder(maximumHeadBytes: limits.maximumHeadBytes)
         self.lastHeard = now
         self.nextPing = now.advanced(by: limits.keepaliveInterval)
+        var settings = settings
+        settings.maximumStreams = limits.maximumStreams
+        settings.initialWindow = limits.minimumWindow
         control.writeMuxFrame(.settings(settings))
-        control.writeMuxFrame(.ping(now.nanoseconds))
+        ping(now: now)
     }
 
     deinit {
@@ -92,8 +108,12 @@ package struct SessionMachine: ~Copyable {
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
         guard role == .opener, let peer, !isDraining, !isPeerDraining,
             streams.count < peer.maximumStreams, head.readableBytes <= limits.maximumHeadBytes,
-            control.readableBytes <= limits.maximumControlBytes, lastStream.rawValue < UInt32(Int32.max)
+            control.readableBytes <= limits.maximumControlBytes
         else { return nil }
+        guard lastStream.rawValue < limits.highestStream else {
+            drain(reason: "the session has no stream identifiers left", now: now)
+            return nil
+        }
         let id = StreamID(lastStream.rawValue + 1)
         lastStream = id
         let window = ReceiveWindow(
@@ -105,12 +125,18 @@ package struct SessionMachine: ~Copyable {
         return id
     }
 
-    /// Answers a stream with an interim or the final head.
+    /// Answers a stream with an interim or the final head. Interim heads beyond the limit on heads, all of a
+    /// stream together, are dropped: there is no credit that would hold an origin back from sending them.
     package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        guard let index = streams.index(forKey: id), !streams.values[index].hasSentEverything else { return }
+        guard let index = streams.index(forKey: id), !streams.values[index].hasFinalHead else { return }
         guard head.readableBytes <= limits.maximumHeadBytes else {
             reset(id, .malformedMessage, reason: "the origin's header fields are too large")
             return
+        }
+        if isInterim {
+            guard streams.values[index].takesInterim(head, limits) else { return }
+        } else {
+            streams.values[index].hasFinalHead = true
         }
         control.writeMuxFrame(.response(id, head: head, isInterim: isInterim, isLast: isLast))
         if isLast { sendingEnded(id) }
@@ -120,16 +146,18 @@ package struct SessionMachine: ~Copyable {
     ///
     /// - Returns: false when the sender should wait for `writable`.
     package mutating func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
-        guard let index = streams.index(forKey: id), bytes.readableBytes > 0 else { return true }
-        guard streams.values[index].ending == nil, !streams.values[index].hasSentEverything else {
-            return true
+        guard let index = streams.index(forKey: id), streams.values[index].ending == nil,
+            !streams.values[index].hasSentEverything
+        else { return true }
+        if bytes.readableBytes > 0 {
+            streams.values[index].enqueue(bytes)
+            schedule(id)
         }
-        streams.values[index].waiting.append(bytes)
-        streams.values[index].waitingBytes += bytes.readableBytes
-        schedule(id)
-        let isFull = streams.values[index].waitingBytes >= limits.sendHighWater
-        streams.values[index].senderWaits = isFull
-        return !isFull
+        // Once asked to wait, a sender waits until it is told: what it sends meanwhile must not call that off.
+        if streams.values[index].waitingBytes >= limits.sendHighWater {
+            streams.values[index].senderWaits = true
+        }
+        return !streams.values[index].senderWaits
     }
 
     /// Ends the sending direction, with trailers as HTTP/1.1 field lines if there are any.
@@ -151,8 +179,7 @@ package struct SessionMachine: ~Copyable {
 
     /// Ends a stream in both directions at once.
     package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
-        guard let stream = streams.removeValue(forKey: id) else { return }
-        stream.receiveWindow.release(to: budget)
+        guard remove(id) != nil else { return }
         control.writeMuxFrame(.reset(id, code, reason: reason))
     }
 
@@ -161,10 +188,11 @@ package struct SessionMachine: ~Copyable {
         guard let index = streams.index(forKey: id), !streams.values[index].hasReceivedEverything else {
             return
         }
+        // A peer that answers pings late must not get large windows for it.
+        let roundTrip = min(roundTrip ?? .milliseconds(50), .seconds(1))
         let grant = streams.values[index].receiveWindow.consumed(
-            count, maximum: limits.maximumWindow, roundTrip: roundTrip ?? .milliseconds(50), budget: budget,
-            now: now)
-        if let grant { control.writeMuxFrame(.window(id, grant)) }
+            count, maximum: limits.maximumWindow, roundTrip: roundTrip, budget: budget, now: now)
+        if let grant { answer(.window(id, grant)) }
     }
 
     /// Announces that no new streams are wanted. The streams in flight go on.
@@ -172,8 +200,7 @@ package struct SessionMachine: ~Copyable {
         guard !isDraining else { return }
         isDraining = true
         control.writeMuxFrame(.goAway(lastTaken: StreamID(UInt32(Int32.max)), reason: reason))
-        drainPing = now.nanoseconds
-        control.writeMuxFrame(.ping(now.nanoseconds))
+        drainPing = ping(now: now)
     }
 
     /// Sends a ping when one is due.
@@ -183,190 +210,23 @@ package struct SessionMachine: ~Copyable {
         let deadline = lastHeard.advanced(by: limits.keepaliveTimeout)
         guard now < deadline else { return nil }
         if now >= nextPing {
-            control.writeMuxFrame(.ping(now.nanoseconds))
+            ping(now: now)
             nextPing = now.advanced(by: limits.keepaliveInterval)
         }
         return min(nextPing, deadline)
     }
 
-    /// Sends a ping out of turn.
-    package mutating func ping(now: MonotonicInstant) {
-        control.writeMuxFrame(.ping(now.nanoseconds))
-    }
-
     /// Whether anything came from the peer after an instant.
     package func wasHeard(since instant: MonotonicInstant) -> Bool { lastHeard > instant }
 
-    // MARK: Events
-
-    /// Takes part of a message from the carrier.
-    package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
-        lastHeard = now
-        decoder.feed(piece)
-    }
-
-    /// The carrier's message is over. Call after `nextEvent` returned nil.
-    package mutating func messageEnded() throws(MuxError) {
-        try decoder.messageEnded()
-    }
-
-    /// - Returns: what happened next; nil when all that came is dealt with.
-    package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> Event? {
-        while true {
-            if let event = events.popFirst() { return event }
-            guard let frame = try decoder.next() else { return nil }
-            if let event = try handle(frame, now: now) { return event }
-            guard control.readableBytes <= 2 * limits.maximumControlBytes else { throw .flooded }
-        }
-    }
-
-    private mutating func handle(_ frame: MuxFrame, now: MonotonicInstant) throws(MuxError) -> Event? {
-        if case .settings(let settings) = frame {
-            guard peer == nil else { throw .malformedFrame }
-            peer = settings
-            return .ready(settings)
-        }
-        guard peer != nil else { throw .settingsMissing }
-        switch frame {
-        case .settings:
-            return nil
-        case .request(let id, let window, let head, let isLast):
-            return try requestCame(id, window: window, head: head, isLast: isLast, now: now)
-        case .response(let id, let head, let isInterim, let isLast):
-            guard role == .opener else { throw .wrongDirection }
-            guard try isOpen(id) else { return nil }
-            if isLast { receivingEnded(id) }
-            return .response(id, head: head, isInterim: isInterim, isLast: isLast)
-        case .data(let id, let bytes, let isLast):
-            return try dataCame(id, bytes, isLast: isLast)
-        case .trailers(let id, let fields):
-            guard try isOpen(id) else { return nil }
-            let isIgnored = streams[id]?.ignoresRest ?? true
-            receivingEnded(id)
-            return isIgnored ? nil : .trailers(id, fields)
-        case .reset(let id, let code, let reason):
-            return try resetCame(id, code, reason)
-        case .window(let id, let increment):
-            try creditCame(id, increment)
-            return nil
-        case .ping(let clock):
-            control.writeMuxFrame(.pong(clock))
-            return nil
-        case .pong(let clock):
-            roundTrip = now.since(MonotonicInstant(nanoseconds: clock))
-            if clock == drainPing { isDrainConfirmed = true }
-            return nil
-        case .goAway(let lastTaken, let reason):
-            return goAwayCame(lastTaken, reason)
-        }
-    }
-
-    private mutating func requestCame(
-        _ id: StreamID, window: Int, head: ByteBuffer, isLast: Bool, now: MonotonicInstant
-    ) throws(MuxError) -> Event? {
-        guard role == .acceptor else { throw .wrongDirection }
-        guard id > lastStream, id.rawValue <= UInt32(Int32.max) else { throw .streamOutOfOrder }
-        lastStream = id
-        guard streams.count < limits.maximumStreams, !isDrainConfirmed else {
-            control.writeMuxFrame(.reset(id, .refused, reason: "too many streams"))
-            return nil
-        }
-        let receiveWindow = ReceiveWindow(
-            initial: isLast ? limits.minimumWindow : limits.initialWindow, minimum: limits.minimumWindow,
-            budget: budget, now: now)
-        if receiveWindow.credit > limits.minimumWindow {
-            control.writeMuxFrame(.window(id, receiveWindow.credit - limits.minimumWindow))
-        }
-        var stream = MuxStream(sendCredit: window, receiveWindow: receiveWindow)
-        stream.hasReceivedEverything = isLast
-        streams[id] = stream
-        return .request(id, head: head, isLast: isLast)
-    }
-
-    private mutating func dataCame(
-        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
-    ) throws(MuxError) -> Event? {
-        guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
-        try streams.values[index].receiveWindow.received(bytes.readableBytes)
-        let isIgnored = streams.values[index].ignoresRest
-        if isLast { receivingEnded(id) }
-        return isIgnored ? nil : .data(id, bytes, isLast: isLast)
-    }
-
-    private mutating func resetCame(
-        _ id: StreamID, _ code: ResetCode, _ reason: String
-    ) throws(MuxError) -> Event? {
-        try requireKnown(id)
-        guard let stream = streams.removeValue(forKey: id) else { return nil }
-        stream.receiveWindow.release(to: budget)
-        // The answer came whole before: only the rest of the request is not wanted.
-        if code == .noError, stream.hasReceivedEverything { return nil }
-        return .reset(id, code, reason: reason)
-    }
-
-    private mutating func creditCame(_ id: StreamID, _ increment: Int) throws(MuxError) {
-        try requireKnown(id)
-        guard let index = streams.index(forKey: id) else { return }
-        let credit = streams.values[index].sendCredit + increment
-        guard credit <= Int(Int32.max) else { throw .flowControl }
-        streams.values[index].sendCredit = credit
-        schedule(id)
-    }
-
-    private mutating func goAwayCame(_ lastTaken: StreamID, _ reason: String) -> Event? {
-        isPeerDraining = true
-        if role == .opener {
-            for id in streams.keys.filter({ $0 > lastTaken }).sorted() {
-                streams.removeValue(forKey: id)?.receiveWindow.release(to: budget)
-                events.append(.reset(id, .refused, reason: reason))
-            }
-        }
-        return .peerDraining(reason: reason)
-    }
-
-    // MARK: Streams
-
-    /// - Returns: whether the stream still receives; false for one that is over (what comes late is dropped).
-    private func isOpen(_ id: StreamID) throws(MuxError) -> Bool {
-        try requireKnown(id)
-        guard let stream = streams[id] else { return false }
-        guard !stream.hasReceivedEverything else { throw .malformedFrame }
-        return true
-    }
-
-    private func requireKnown(_ id: StreamID) throws(MuxError) {
-        guard id.rawValue > 0, id <= lastStream else { throw .unknownStream }
-    }
-
-    mutating func emit(_ event: Event) { events.append(event) }
-
-    mutating func schedule(_ id: StreamID) {
-        guard let index = streams.index(forKey: id), !streams.values[index].isScheduled,
-            streams.values[index].hasSomethingToWrite
-        else { return }
-        streams.values[index].isScheduled = true
-        scheduled.append(id)
-    }
-
-    mutating func sendingEnded(_ id: StreamID) {
-        guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].hasSentEverything = true
-        if streams.values[index].ignoresRest, !streams.values[index].hasReceivedEverything {
-            reset(id, .noError)
-        } else {
-            removeIfDone(id)
-        }
-    }
-
-    private mutating func receivingEnded(_ id: StreamID) {
-        guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].hasReceivedEverything = true
-        removeIfDone(id)
-    }
-
-    private mutating func removeIfDone(_ id: StreamID) {
-        guard let stream = streams[id], stream.isDone else { return }
-        streams.removeValue(forKey: id)
-        stream.receiveWindow.release(to: budget)
+    /// Sends a ping, also out of turn. Its clock is no other's, though two may be sent at one instant.
+    ///
+    /// - Returns: the clock that the answer will bear.
+    @discardableResult
+    package mutating func ping(now: MonotonicInstant) -> UInt64 {
+        lastPing = max(now.nanoseconds, lastPing &+ 1)
+        openPing = lastPing
+        control.writeMuxFrame(.ping(lastPing))
+        return lastPing
     }
 }

@@ -1,0 +1,201 @@
+package import struct NIOCore.ByteBuffer
+
+extension SessionMachine {
+    /// How often a peer may say that it is leaving; each time costs a look at every stream.
+    private static var maximumGoAways: Int { 8 }
+
+    /// Takes part of a message from the carrier.
+    package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
+        lastHeard = now
+        decoder.feed(piece)
+    }
+
+    /// The carrier's message is over. Call after `nextEvent` returned nil.
+    package mutating func messageEnded() throws(MuxError) {
+        try decoder.messageEnded()
+    }
+
+    /// - Returns: what happened next; nil when all that came, and all that `write` brought about, is dealt with.
+    package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> Event? {
+        while true {
+            if let event = events.popFirst() { return event }
+            guard answerBytes <= limits.maximumControlBytes else { throw .flooded }
+            guard let frame = try decoder.next() else { return nil }
+            if let event = try handle(frame, now: now) { return event }
+        }
+    }
+
+    private mutating func handle(_ frame: MuxFrame, now: MonotonicInstant) throws(MuxError) -> Event? {
+        if case .settings(let settings) = frame {
+            guard peer == nil else { throw .malformedFrame }
+            guard settings.initialWindow <= Int(Int32.max) else { throw .flowControl }
+            peer = settings
+            return .ready(settings)
+        }
+        guard peer != nil else { throw .settingsMissing }
+        switch frame {
+        case .settings:
+            return nil
+        case .request(let id, let window, let head, let isLast):
+            return try requestCame(id, window: window, head: head, isLast: isLast, now: now)
+        case .response(let id, let head, let isInterim, let isLast):
+            return try responseCame(id, head, isInterim: isInterim, isLast: isLast)
+        case .data(let id, let bytes, let isLast):
+            return try dataCame(id, bytes, isLast: isLast)
+        case .trailers(let id, let fields):
+            return try trailersCame(id, fields)
+        case .reset(let id, let code, let reason):
+            return try resetCame(id, code, reason)
+        case .window(let id, let increment):
+            try creditCame(id, increment)
+            return nil
+        case .ping(let clock):
+            answer(.pong(clock))
+            return nil
+        case .pong(let clock):
+            pongCame(clock, now: now)
+            return nil
+        case .goAway(let lastTaken, let reason):
+            return try goAwayCame(lastTaken, reason)
+        }
+    }
+
+    private mutating func requestCame(
+        _ id: StreamID, window: Int, head: ByteBuffer, isLast: Bool, now: MonotonicInstant
+    ) throws(MuxError) -> Event? {
+        guard role == .acceptor else { throw .wrongDirection }
+        guard id > lastStream, id.rawValue <= UInt32(Int32.max) else { throw .streamOutOfOrder }
+        guard window <= Int(Int32.max) else { throw .flowControl }
+        lastStream = id
+        if let reason = reasonToRefuse {
+            answer(.reset(id, .refused, reason: reason))
+            return nil
+        }
+        let receiveWindow = ReceiveWindow(
+            initial: isLast ? limits.minimumWindow : limits.initialWindow, minimum: limits.minimumWindow,
+            budget: budget, now: now)
+        if receiveWindow.credit > limits.minimumWindow {
+            answer(.window(id, receiveWindow.credit - limits.minimumWindow))
+        }
+        var stream = MuxStream(sendCredit: window, receiveWindow: receiveWindow)
+        stream.hasReceivedEverything = isLast
+        streams[id] = stream
+        return .request(id, head: head, isLast: isLast)
+    }
+
+    private var reasonToRefuse: String? {
+        if isDrainConfirmed { return "draining" }
+        if streams.count >= limits.maximumStreams { return "too many streams" }
+        // Answers wait because the peer does not read them: taking more requests would only add to them.
+        if control.readableBytes > limits.maximumControlBytes { return "too many answers wait to be read" }
+        return nil
+    }
+
+    private mutating func responseCame(
+        _ id: StreamID, _ head: ByteBuffer, isInterim: Bool, isLast: Bool
+    ) throws(MuxError) -> Event? {
+        guard role == .opener else { throw .wrongDirection }
+        guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
+        guard !streams.values[index].hasFinalHead, !(isInterim && isLast) else {
+            return misused(id, "a head after the final head")
+        }
+        streams.values[index].hasAnswer = true
+        if isInterim {
+            let fits = streams.values[index].takesInterim(head, limits)
+            return fits ? .response(id, head: head, isInterim: true, isLast: false) : nil
+        }
+        streams.values[index].hasFinalHead = true
+        if isLast { receivingEnded(id) }
+        return .response(id, head: head, isInterim: false, isLast: isLast)
+    }
+
+    private mutating func dataCame(
+        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
+    ) throws(MuxError) -> Event? {
+        guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
+        guard role == .acceptor || streams.values[index].hasFinalHead else {
+            return misused(id, "a body before the final head")
+        }
+        try streams.values[index].receiveWindow.received(bytes.readableBytes)
+        let isIgnored = streams.values[index].ignoresRest
+        if isLast { receivingEnded(id) }
+        return isIgnored || (bytes.readableBytes == 0 && !isLast) ? nil : .data(id, bytes, isLast: isLast)
+    }
+
+    private mutating func trailersCame(_ id: StreamID, _ fields: ByteBuffer) throws(MuxError) -> Event? {
+        guard try isOpen(id), let stream = streams[id] else { return nil }
+        guard role == .acceptor || stream.hasFinalHead else {
+            return misused(id, "trailers before the final head")
+        }
+        receivingEnded(id)
+        return stream.ignoresRest ? nil : .trailers(id, fields)
+    }
+
+    private mutating func resetCame(
+        _ id: StreamID, _ code: ResetCode, _ reason: String
+    ) throws(MuxError) -> Event? {
+        try requireKnown(id)
+        guard let stream = remove(id) else { return nil }
+        if role == .opener, code == .noError, stream.hasReceivedEverything {
+            // The answer came whole before: only the rest of the request is not wanted, and is dropped from
+            // now on. A sender that waits must not wait for ever.
+            return stream.senderWaits ? .writable(id) : nil
+        }
+        // Refused means that it is safe to send again, which it is not once there was an answer.
+        return .reset(id, code == .refused && stream.hasAnswer ? .internalError : code, reason: reason)
+    }
+
+    private mutating func creditCame(_ id: StreamID, _ increment: Int) throws(MuxError) {
+        try requireKnown(id)
+        guard let index = streams.index(forKey: id) else { return }
+        let credit = streams.values[index].sendCredit + increment
+        guard credit <= Int(Int32.max) else { throw .flowControl }
+        streams.values[index].sendCredit = credit
+        schedule(id)
+    }
+
+    private mutating func pongCame(_ clock: UInt64, now: MonotonicInstant) {
+        if clock == drainPing { isDrainConfirmed = true }
+        guard clock == openPing else { return }
+        openPing = nil
+        roundTrip = now.since(MonotonicInstant(nanoseconds: clock))
+    }
+
+    private mutating func goAwayCame(_ lastTaken: StreamID, _ reason: String) throws(MuxError) -> Event? {
+        peerGoAways += 1
+        guard peerGoAways <= Self.maximumGoAways else { throw .flooded }
+        if role == .opener {
+            for id in streams.keys.filter({ $0 > lastTaken }).sorted() {
+                guard let stream = remove(id) else { continue }
+                emit(.reset(id, stream.hasAnswer ? .internalError : .refused, reason: reason))
+            }
+        }
+        return .peerDraining(reason: reason)
+    }
+
+    /// - Returns: whether the stream still receives; false for one that is over (what comes late is dropped).
+    private func isOpen(_ id: StreamID) throws(MuxError) -> Bool {
+        try requireKnown(id)
+        guard let stream = streams[id] else { return false }
+        guard !stream.hasReceivedEverything else { throw .malformedFrame }
+        return true
+    }
+
+    private func requireKnown(_ id: StreamID) throws(MuxError) {
+        guard id.rawValue > 0, id <= lastStream else { throw .unknownStream }
+    }
+
+    /// The peer broke the order of one exchange: that stream ends, the others go on.
+    private mutating func misused(_ id: StreamID, _ reason: String) -> Event {
+        reset(id, .malformedMessage, reason: reason)
+        return .reset(id, .malformedMessage, reason: reason)
+    }
+
+    /// Writes a frame that the peer brought about, and counts it: a peer that does not read our answers must
+    /// not make us keep them without bound.
+    mutating func answer(_ frame: MuxFrame) {
+        let before = control.readableBytes
+        control.writeMuxFrame(frame)
+        answerBytes += control.readableBytes - before
+    }
+}

@@ -1,0 +1,48 @@
+extension SessionMachine {
+    mutating func emit(_ event: Event) { events.append(event) }
+
+    /// Puts a stream in the queue of those that have something to write, if it has.
+    mutating func schedule(_ id: StreamID) {
+        guard let index = streams.index(forKey: id), !streams.values[index].isScheduled,
+            streams.values[index].hasSomethingToWrite
+        else { return }
+        streams.values[index].isScheduled = true
+        scheduledCount += 1
+        scheduled.append(id)
+    }
+
+    /// Takes the next stream off that queue; those that ended meanwhile are passed over.
+    mutating func nextScheduled() -> StreamID? {
+        while let id = scheduled.popFirst() {
+            guard let index = streams.index(forKey: id) else { continue }
+            streams.values[index].isScheduled = false
+            scheduledCount -= 1
+            return id
+        }
+        return nil
+    }
+
+    mutating func sendingEnded(_ id: StreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].hasSentEverything = true
+        if streams.values[index].ignoresRest, !streams.values[index].hasReceivedEverything {
+            reset(id, .noError)
+        } else if streams.values[index].isDone {
+            _ = remove(id)
+        }
+    }
+
+    mutating func receivingEnded(_ id: StreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].hasReceivedEverything = true
+        if streams.values[index].isDone { _ = remove(id) }
+    }
+
+    /// Takes a stream out, in whatever state it is, and gives back what its window drew.
+    mutating func remove(_ id: StreamID) -> MuxStream? {
+        guard let stream = streams.removeValue(forKey: id) else { return nil }
+        if stream.isScheduled { scheduledCount -= 1 }
+        stream.receiveWindow.release(to: budget)
+        return stream
+    }
+}
