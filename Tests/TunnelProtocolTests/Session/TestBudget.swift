@@ -1,0 +1,28 @@
+import Synchronization
+import TunnelProtocol
+
+/// A receive budget that counts what is out.
+final class TestBudget: ReceiveBudget {
+    let total: Int
+    private let counts: Mutex<(taken: Int, most: Int)>
+
+    init(_ total: Int) {
+        self.total = total
+        counts = Mutex((0, 0))
+    }
+
+    var taken: Int { counts.withLock { $0.taken } }
+    /// The most that was ever out at once.
+    var most: Int { counts.withLock { $0.most } }
+
+    func take(_ bytes: Int) -> Bool {
+        counts.withLock {
+            guard $0.taken + bytes <= total else { return false }
+            $0.taken += bytes
+            $0.most = max($0.most, $0.taken)
+            return true
+        }
+    }
+
+    func giveBack(_ bytes: Int) { counts.withLock { $0.taken -= bytes } }
+}
