@@ -1,0 +1,53 @@
+import Testing
+
+@testable import TunnelProtocol
+
+/// Two machines against each other, in worlds that follow from their seeds.
+@Suite struct SessionSimulationTests {
+    @Test(arguments: 0..<40 as Range<UInt64>) func everyByteArrivesOnceInOrderAndNothingLeaks(seed: UInt64) {
+        let world = SessionWorld(seed: seed, budget: seed.isMultiple(of: 3) ? 5000 : 1 << 20)
+        for _ in 0..<3000 { world.step(isKind: true) }
+        world.settle()
+        world.checkEnds()
+        #expect(world.whole == world.server.exchanges.count, "seed \(seed)")
+        #expect(world.whole > 5, "seed \(seed): the world is too quiet to tell anything")
+    }
+
+    @Test(arguments: 100..<160 as Range<UInt64>) func streamsCutAtAnyMomentHarmNoOther(seed: UInt64) {
+        let world = SessionWorld(seed: seed, budget: seed.isMultiple(of: 3) ? 5000 : 1 << 20)
+        for _ in 0..<3000 { world.step(isKind: false) }
+        world.settle()
+        world.checkEnds()
+        #expect(world.server.exchanges.count > 5, "seed \(seed): the world is too quiet to tell anything")
+    }
+
+    @Test(arguments: 200..<240 as Range<UInt64>) func aDrainFinishesWhatWasBegunAndEnds(seed: UInt64) {
+        let world = SessionWorld(seed: seed, budget: 1 << 20)
+        for _ in 0..<1500 { world.step(isKind: true) }
+        if seed.isMultiple(of: 2) {
+            world.client.machine.drain(reason: "reload", now: world.now)
+        } else {
+            world.server.machine.drain(reason: "reload", now: world.now)
+        }
+        // Streams may still be opened until the server hears of it; none of those may be lost.
+        for _ in 0..<1500 { world.step(isKind: true) }
+        world.settle()
+        world.checkEnds()
+        #expect(world.whole == world.server.exchanges.count, "seed \(seed)")
+        let (client, server) = (world.client.machine.isDrained, world.server.machine.isDrained)
+        #expect(server, "seed \(seed)")
+        #expect(client == seed.isMultiple(of: 2), "seed \(seed)")
+    }
+
+    @Test(arguments: 300..<320 as Range<UInt64>) func sessionsDroppedMidwayGiveTheirBudgetsBack(seed: UInt64)
+    {
+        let budgets: [TestBudget]
+        do {
+            let world = SessionWorld(seed: seed, budget: 1 << 20)
+            for _ in 0..<1000 { world.step(isKind: false) }
+            #expect(world.server.budget.most > 0)
+            budgets = [world.server.budget, world.client.budget]
+        }
+        for budget in budgets { #expect(budget.taken == 0, "seed \(seed)") }
+    }
+}
