@@ -7,8 +7,10 @@ package struct FIFO<Element> {
 
     package var isEmpty: Bool { head == elements.count }
     package var count: Int { elements.count - head }
+    /// The oldest element.
     package var first: Element? { isEmpty ? nil : elements[head] }
 
+    /// The newest element.
     package var last: Element? { isEmpty ? nil : elements[elements.count - 1] }
 
     package mutating func append(_ element: Element) { elements.append(element) }
