@@ -219,7 +219,9 @@ package struct SessionMachine: ~Copyable {
     /// Whether anything came from the peer after an instant.
     package func wasHeard(since instant: MonotonicInstant) -> Bool { lastHeard > instant }
 
-    /// Sends a ping now. Its clock is no other's, as two may be sent at one instant.
+    /// Sends a ping, also out of turn. Its clock is no other's, though two may be sent at one instant.
+    ///
+    /// - Returns: the clock that the answer will bear.
     @discardableResult
     package mutating func ping(now: MonotonicInstant) -> UInt64 {
         lastPing = max(now.nanoseconds, lastPing &+ 1)
