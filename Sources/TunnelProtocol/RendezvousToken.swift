@@ -11,12 +11,12 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
     /// The token itself. Never log it.
     package let secret: String
 
-    /// - Throws: `RendezvousTokenError` when the text is too short, too long, or holds a character that
-    ///   cannot stand in an HTTP field value (it is sent as the `Origin` field) or in a log line.
+    /// - Throws: `RendezvousTokenError` when the text is too short, too long, or holds anything but visible
+    ///   ASCII: it is sent as the HTTP field `Origin`, and must be the same bytes on every way in.
     package init(_ text: String) throws(RendezvousTokenError) {
-        guard text.count >= Self.minimumLength else { throw .tooShort }
+        guard text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else { throw .forbiddenCharacter }
+        guard text.utf8.count >= Self.minimumLength else { throw .tooShort }
         guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else { throw .forbiddenCharacter }
         self.secret = text
     }
 

@@ -23,29 +23,28 @@ package enum CallerRoute: Sendable, Equatable {
             self = .refuse(.outsideBasePath)
             return
         }
-        let path = inside.prefix { $0 != "?" }
-        switch path {
-        case "/_health_check":
+        let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
+        if path.elementsEqual("/_health_check".utf8) {
             self = .healthCheck
-        case "/_tunnel":
+        } else if path.elementsEqual("/_tunnel".utf8) {
             self = .tunnel
-        default:
-            if path == "/_token" || path.hasPrefix("/_token/") {
-                self = Self.tokenInPath(inside)
-            } else {
-                self = Self.tokenInField(head, target: inside)
-            }
+        } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
+            self = Self.tokenInPath(inside)
+        } else {
+            self = Self.tokenInField(head, target: inside)
         }
     }
 
     /// `/_token/<token>/<path>?<query>` (the token may be percent-encoded).
     private static func tokenInPath(_ target: String) -> CallerRoute {
-        let rest = target.dropFirst("/_token/".count)
-        guard let slash = rest.firstIndex(of: "/"), slash > rest.startIndex,
-            !rest[..<slash].contains("?")
+        let rest = target.utf8.dropFirst("/_token/".utf8.count)
+        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), slash > rest.startIndex,
+            !rest[..<slash].contains(UInt8(ascii: "?"))
         else { return .refuse(.missingTokenInPath) }
-        guard let text = PercentEncoding.decode(rest[..<slash]) else { return .refuse(.tunnelNotFound) }
-        return forward(text, target: String(rest[slash...]))
+        guard let text = PercentEncoding.decode(target[rest.startIndex..<slash]) else {
+            return .refuse(.tunnelNotFound)
+        }
+        return forward(text, target: String(target[slash...]))
     }
 
     private static func tokenInField(_ head: RequestHead, target: String) -> CallerRoute {
@@ -62,7 +61,7 @@ package enum CallerRoute: Sendable, Equatable {
 
     /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.
     private static func originForm(_ target: String) -> String? {
-        if target.hasPrefix("/") || target == "*" { return target }
+        if target.utf8.first == UInt8(ascii: "/") || target == "*" { return target }
         for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
             let rest = target.dropFirst(scheme.count)
             guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }

@@ -99,7 +99,7 @@ extension RendezvousTokenError {
                 "choose one of \(RendezvousToken.maximumLength) or fewer"
             )
         case .forbiddenCharacter:
-            ("the token holds a space or control character", "choose one without")
+            ("the token holds something other than visible ASCII characters", "choose one without")
         }
     }
 }
