@@ -44,7 +44,7 @@ private final class TLSServer: Sendable {
     deinit { channel.close(promise: nil) }
 
     func origin(_ tls: OriginTLS, host: String = "localhost") throws -> HTTPOrigin {
-        HTTPOrigin(try OriginAddress("https://\(host):\(port)"), trusting: tls)
+        try HTTPOrigin(try OriginAddress("https://\(host):\(port)"), tls: tls)
     }
 }
 
@@ -132,9 +132,9 @@ struct OriginTLSTests {
                 if answer.first == 23 { return }
             }
         }
-        let origin = HTTPOrigin(
+        let origin = try HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
-            trusting: try OriginTLS(certfile: server.certfile))
+            tls: try OriginTLS(certfile: server.certfile))
         let state = try RecordedExchange.get(origin)
         #expect(!state.isEnded)
         #expect(state.error != nil)
@@ -147,15 +147,5 @@ struct OriginTLSTests {
             let error = #expect(throws: OriginTLSError.self) { try OriginTLS(certfile: path) }
             #expect(error?.certfile == path)
         }
-    }
-
-    @Test func namedOriginsAreSharedAndBounded() throws {
-        let cache = HTTPOriginCache(tls: try OriginTLS(insecure: true), limit: 2)
-        let first = cache.origin(at: try OriginAddress("https://a"))
-        #expect(cache.origin(at: try OriginAddress("https://A:443/path")) === first)
-        #expect(cache.origin(at: try OriginAddress("http://a")) !== first)
-        _ = cache.origin(at: try OriginAddress("https://c"))
-        #expect(cache.count == 2)
-        #expect(cache.origin(at: try OriginAddress("https://a")) !== first)
     }
 }

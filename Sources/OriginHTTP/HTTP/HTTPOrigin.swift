@@ -45,24 +45,18 @@ package final class HTTPOrigin: Origin {
 
     /// - Parameters:
     ///   - address: where the server is.
-    ///   - tls: whom to trust; used for `https` alone.
+    ///   - tls: whom to trust; used for `https` alone, which trusts the system's roots without it.
+    /// - Throws: `OriginTLSError` when `tls` is needed, not given, and the system's roots cannot be read.
     package init(
-        _ address: OriginAddress, trusting tls: OriginTLS, options: HTTPOriginOptions = HTTPOriginOptions()
-    ) {
-        self.address = address
-        self.options = options
-        self.tls = address.isSecure ? tls : nil
-    }
-
-    /// An origin that trusts the system's roots where it is `https`.
-    ///
-    /// - Throws: `OriginTLSError` when those cannot be read. Reads files then: not for event loops.
-    package init(
-        _ address: OriginAddress, options: HTTPOriginOptions = HTTPOriginOptions()
+        _ address: OriginAddress, tls: OriginTLS? = nil, options: HTTPOriginOptions = HTTPOriginOptions()
     ) throws(OriginTLSError) {
         self.address = address
         self.options = options
-        self.tls = address.isSecure ? try OriginTLS() : nil
+        if address.isSecure {
+            self.tls = if let tls { tls } else { try OriginTLS() }
+        } else {
+            self.tls = nil
+        }
     }
 
     package func begin(
