@@ -112,6 +112,9 @@ package struct SessionMachine: ~Copyable {
             reset(id, .malformedMessage, reason: "the origin's header fields are too large")
             return
         }
+        // No credit holds heads back. An origin that sends interim ones without end must not fill our memory, and
+        // they may be left out (RFC 9110 §15.2).
+        guard !isInterim || control.readableBytes <= limits.maximumControlBytes else { return }
         control.writeMuxFrame(.response(id, head: head, isInterim: isInterim, isLast: isLast))
         if isLast { sendingEnded(id) }
     }
@@ -201,7 +204,8 @@ package struct SessionMachine: ~Copyable {
 
     /// Takes part of a message from the carrier.
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
-        lastHeard = now
+        // A peer that never says who it is does not live by anything else that it sends.
+        if peer != nil { lastHeard = now }
         decoder.feed(piece)
     }
 
@@ -214,9 +218,9 @@ package struct SessionMachine: ~Copyable {
     package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> Event? {
         while true {
             if let event = events.popFirst() { return event }
+            guard control.readableBytes <= 2 * limits.maximumControlBytes else { throw .flooded }
             guard let frame = try decoder.next() else { return nil }
             if let event = try handle(frame, now: now) { return event }
-            guard control.readableBytes <= 2 * limits.maximumControlBytes else { throw .flooded }
         }
     }
 
@@ -224,6 +228,7 @@ package struct SessionMachine: ~Copyable {
         if case .settings(let settings) = frame {
             guard peer == nil else { throw .malformedFrame }
             peer = settings
+            lastHeard = now
             return .ready(settings)
         }
         guard peer != nil else { throw .settingsMissing }
@@ -314,6 +319,7 @@ package struct SessionMachine: ~Copyable {
     }
 
     private mutating func goAwayCame(_ lastTaken: StreamID, _ reason: String) -> Event? {
+        let isNews = !isPeerDraining
         isPeerDraining = true
         if role == .opener {
             for id in streams.keys.filter({ $0 > lastTaken }).sorted() {
@@ -321,7 +327,7 @@ package struct SessionMachine: ~Copyable {
                 events.append(.reset(id, .refused, reason: reason))
             }
         }
-        return .peerDraining(reason: reason)
+        return isNews ? .peerDraining(reason: reason) : nil
     }
 
     // MARK: Streams
