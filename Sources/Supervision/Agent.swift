@@ -39,8 +39,6 @@ package struct Agent: Sendable {
 
     /// Starts everything and runs until a signal asks for the end.
     package func run() async -> Outcome {
-        // A peer that is gone is told by an error, not by the death of the process.
-        signal(SIGPIPE, SIG_IGN)
         // Signals are caught before anything slow starts.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         OpenFileLimit.raise(logger)
@@ -52,9 +50,13 @@ package struct Agent: Sendable {
 
     private func run(on group: MultiThreadedEventLoopGroup, signals: UnixSignalsSequence) async -> Outcome {
         let budget = ProcessReceiveBudget()
-        guard let pidfile = claimPidfile() else { return .failedToStart }
-        defer { pidfile.remove() }
         guard let servers = await startServers(group, budget) else { return .failedToStart }
+        // Not before the ports are ours: another agent that runs with this configuration keeps its pidfile.
+        guard let pidfile = claimPidfile() else {
+            for server in servers { await server.drain() }
+            return .failedToStart
+        }
+        defer { pidfile.remove() }
         let clients = makeClients(group, budget)
         guard !servers.isEmpty || !clients.isEmpty else { return .failedToStart }
         logger.info(

@@ -8,7 +8,7 @@ struct Pidfile {
     init(path: String?) throws(PidfileError) {
         self.path = path
         guard let path else { return }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
         guard descriptor >= 0 else { throw PidfileError(path: path, code: errno) }
         let text = Array("\(getpid())\n".utf8)
         let written = write(descriptor, text, text.count)
@@ -17,8 +17,15 @@ struct Pidfile {
         guard written == text.count else { throw PidfileError(path: path, code: code) }
     }
 
+    /// Removes the file, unless another process has put its own id there.
     func remove() {
-        if let path { unlink(path) }
+        guard let path else { return }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return }
+        var text = [UInt8](repeating: 0, count: 32)
+        let count = read(descriptor, &text, text.count)
+        close(descriptor)
+        if text.prefix(max(0, count)).elementsEqual("\(getpid())\n".utf8) { unlink(path) }
     }
 }
 

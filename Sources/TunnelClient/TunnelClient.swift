@@ -121,7 +121,7 @@ package final class TunnelClient: Sendable {
     private func complain(
         _ error: any Error, _ wait: Duration, _ slot: Int, _ complaint: inout RepeatedComplaint
     ) {
-        let message = (error as? DialError)?.message ?? ConnectionFailure.describe(error)
+        let message = withoutSecrets((error as? DialError)?.message ?? ConnectionFailure.describe(error))
         let code = (error as? DialError)?.code.rawValue ?? DialError.Code.unreachable.rawValue
         let url = configuration.tunnel
         let level: Logger.Level = slot == 0 && complaint.isNews(message) ? .warning : .debug
@@ -132,6 +132,17 @@ package final class TunnelClient: Sendable {
                 .errorCode: "\(code)", .errorMessage: "\(message)",
                 .retryDelayMilliseconds: .milliseconds(wait),
             ]))
+    }
+
+    /// What a server says may repeat what it was told.
+    private func withoutSecrets(_ message: String) -> String {
+        let tunnel = configuration
+        let outer = tunnel.tunnel.credentials?.password.secret
+        var secrets = [tunnel.token.secret, tunnel.password?.secret, outer].compactMap { $0 }
+        secrets += target(0).fields.pairs.compactMap {
+            $1.hasPrefix("Basic ") ? String($1.dropFirst(6)) : nil
+        }
+        return secrets.reduce(message) { $1.isEmpty ? $0 : $0.replacing($1, with: "***") }
     }
 
     /// Where to dial and how to announce the tunnel (`Authorization` carries the token's password; the URL's own

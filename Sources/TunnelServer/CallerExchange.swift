@@ -302,6 +302,8 @@ extension CallerExchange: StreamReceiver {
             guard head.status != 101 || isUpgrade && !isLast else {
                 throw HTTPMessageError(.malformed, "an upgrade nobody asked for")
             }
+            // No credit holds interim heads back: a caller that does not read would make us keep them.
+            guard !isInterim || connection.isWritable else { return }
             guard let answer = try response.begin(head, isLast: isLast) else { return }
             connection.write(answer)
             if !isInterim { record.responded(head.status) }

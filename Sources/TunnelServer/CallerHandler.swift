@@ -42,6 +42,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var waitingSince = NIODeadline.now()
     private var address = ""
     private var isCounted = false
+    private var hasServed = false
 
     init(core: ServerCore, loopIndex: Int) {
         self.core = core
@@ -286,6 +287,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func waitForNext() {
         phase = .awaitingHead
+        hasServed = true
         body = nil
         waitingSince = .now()
         watch(after: core.limits.idleTimeout)
@@ -299,6 +301,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         input = ByteBuffer()
         body = nil
         context.close(mode: .output, promise: nil)
+        waitingSince = .now()
         watch(after: core.limits.lingerTimeout)
         if isReadHeld {
             isReadHeld = false
@@ -332,7 +335,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard now >= deadline else { return watch(until: deadline) }
             refuse(.headTimeout, method: "GET", record: makeRecord("-", path: "-"))
         case .awaitingHead:
-            let deadline = waitingSince + core.limits.idleTimeout
+            let patience = hasServed ? core.limits.idleTimeout : core.limits.headTimeout
+            let deadline = waitingSince + patience
             guard now >= deadline else { return watch(until: deadline) }
             context?.close(promise: nil)
         case .exchange(let exchange):
@@ -342,6 +346,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .raw:
             break
         case .lingering:
+            let deadline = waitingSince + core.limits.lingerTimeout
+            guard now >= deadline else { return watch(until: deadline) }
             context?.close(promise: nil)
         case .over:
             break

@@ -45,10 +45,14 @@ final class ServerSession: SessionOwner {
         let member = TunnelRegistry.Table.Member(
             id: id, session: reference, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client)
-        core.census.enter(id, reference)
         logger[.tunnelName] = "\(peer.tunnelName)"
+        core.census.enter(id, reference)
+        guard let replaced = core.registry.join(token, member) else {
+            session.close(.tryAgainLater)
+            return
+        }
         logger.info("Session joined", metadata: [.peerSoftware: "\(peer.software)"])
-        for replaced in core.registry.join(token, member) {
+        for replaced in replaced {
             replaced.perform { $0.probe(within: Self.probePatience) }
         }
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }

@@ -41,8 +41,9 @@ enum SessionSeating {
                         PrefaceHandler(preface: preface, leftover: leftover), makeHandler(channel.eventLoop))
                 }
             }
+            // A failure closes the descriptor: closing it here again could hit another connection's.
             .withConnectedSocket(descriptor)
-            .whenFailure { _ in close(descriptor) }
+            .whenFailure { _ in }
         return true
     }
 }

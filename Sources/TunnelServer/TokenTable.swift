@@ -63,6 +63,10 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// A token not seen for so long is unknown.
     package static var memory: Duration { .seconds(3600) }
 
+    /// Tokens known at most. Any client may bring new ones: beyond this, a token without sessions is forgotten at
+    /// once, so that a flood of them fills no memory.
+    package static var maximumTokens: Int { 100_000 }
+
     /// Most requests of one token that wait.
     package var maximumWaiting: Int
     /// Most clients of one token, or nil. All connections of one client count once.
@@ -159,6 +163,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     package mutating func leave(_ token: RendezvousToken, _ id: SessionID, now: MonotonicInstant) {
         entries[token]?.members.removeAll { $0.id == id }
         entries[token]?.lastSeen = now
+        if entries.count > Self.maximumTokens, let entry = entries[token], entry.members.isEmpty,
+            entry.waiting.isEmpty
+        {
+            entries.removeValue(forKey: token)
+        }
     }
 
     /// Forgets tokens that were not seen for long. Work proportional to the number of tokens: for a slow timer.

@@ -38,10 +38,14 @@ final class TunnelRegistry: Sendable {
         table.withLock { $0.sessionsPerLoop(token, loops: loops) }
     }
 
-    /// - Returns: sessions whose place the new one takes.
-    func join(_ token: RendezvousToken, _ member: Table.Member) -> [SessionReference] {
+    /// - Returns: sessions whose place the new one takes; nil when it may not join: others that knocked at the same
+    ///   time were faster.
+    func join(_ token: RendezvousToken, _ member: Table.Member) -> [SessionReference]? {
         let now = MonotonicInstant.now
-        let (assignments, replaced) = table.withLock { $0.join(token, member, now: now) }
+        let joined = table.withLock { table in
+            table.admits(token, member.client) ? table.join(token, member, now: now) : nil
+        }
+        guard let (assignments, replaced) = joined else { return nil }
         deliver(assignments)
         return replaced
     }

@@ -261,7 +261,11 @@ package final class SessionHandler: ChannelInboundHandler {
                     if isLast, !isOver { try machine.messageEnded() }
                 case .ping(let payload):
                     machine.receive(ByteBuffer(), now: now)
-                    write { $0.writeWebSocketPong(payload, mask: $1) }
+                    // A peer that pings and does not read would make us keep the answers. It loses nothing: only
+                    // the last ping must be answered (RFC 6455 §5.5.3).
+                    if context?.channel.isWritable == true {
+                        write { $0.writeWebSocketPong(payload, mask: $1) }
+                    }
                 case .pong:
                     machine.receive(ByteBuffer(), now: now)
                 case .close(let code):

@@ -128,7 +128,11 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
 
     func channelActive(context: ChannelHandlerContext) {
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
-            self.fail(DialError(.timedOut, "the tunnel server did not answer"), context)
+            if self.refusal != nil {
+                self.rejected(context)
+            } else {
+                self.fail(DialError(.timedOut, "the tunnel server did not answer"), context)
+            }
         }
         var fields = handshake.requestFields()
         let isDefaultPort = target.port == (target.tls == nil ? 80 : 443)

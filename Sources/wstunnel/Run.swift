@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Observability
 import Supervision
 import TunnelConfiguration
@@ -11,6 +12,10 @@ struct Run: AsyncParsableCommand {
     var config: String
 
     func run() async throws {
+        // Secrets may come from commands that take a while: from the first moment on neither a hangup, nor a reader
+        // of our messages that has gone, ends the process.
+        signal(SIGHUP, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
         let report = loadConfiguration(at: config, from: SystemConfigurationSource())
         if !report.problems.isEmpty { Terminal.printToStandardError(report) }
         guard let configuration = report.configuration else { throw ExitStatus.badConfiguration }

@@ -6,7 +6,8 @@ extension SessionMachine {
 
     /// Takes part of a message from the carrier.
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
-        lastHeard = now
+        // A peer that never says who it is does not live by anything else that it sends.
+        if peer != nil { lastHeard = now }
         decoder.feed(piece)
     }
 
@@ -30,6 +31,7 @@ extension SessionMachine {
             guard peer == nil else { throw .malformedFrame }
             guard settings.initialWindow <= Int(Int32.max) else { throw .flowControl }
             peer = settings
+            lastHeard = now
             return .ready(settings)
         }
         guard peer != nil else { throw .settingsMissing }
@@ -170,7 +172,7 @@ extension SessionMachine {
                 emit(.reset(id, stream.hasAnswer ? .internalError : .refused, reason: reason))
             }
         }
-        return .peerDraining(reason: reason)
+        return peerGoAways == 1 ? .peerDraining(reason: reason) : nil
     }
 
     /// - Returns: whether the stream still receives; false for one that is over (what comes late is dropped).

@@ -1,0 +1,127 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What keeps the agent from starting, and what it leaves behind then: nothing.
+@Suite(.timeLimit(.minutes(1))) struct StartTests {
+    @Test func brokenYAMLPrintsEveryErrorAndExits78() throws {
+        let result = try runProgram(
+            withConfiguration: """
+                version: 9
+                servers:
+                  - { name: public, port: eighty }
+                tunnels:
+                  - { name: web, tunnel: "http://x", server: "wss://y", token: "${NOT_SET_ANYWHERE}" }
+                """)
+        #expect(result.exit == .code(78))
+        #expect(result.output.isEmpty)
+        for place in [":1:10: version", "servers[public].port", "tunnels[web].tunnel", "tunnels[web].server"]
+        {
+            #expect(result.errors.contains(place))
+        }
+        #expect(result.errors.contains("${NOT_SET_ANYWHERE} is not set in the environment"))
+        #expect(result.errors.hasSuffix("5 errors, 0 warnings\n"))
+        #expect(!result.errors.contains("Agent running"))
+    }
+
+    @Test func aMissingSecretFileIsNamed() throws {
+        let result = try runProgram(
+            withConfiguration: """
+                tunnels:
+                  - { name: web, tunnel: "ws://127.0.0.1:1", server: "builtin:echo", token-file: secrets/token }
+                """)
+        #expect(result.exit == .code(78))
+        #expect(result.errors.contains("tunnels[web].token-file: cannot read"))
+        #expect(result.errors.contains("secrets/token"))
+    }
+
+    @Test func twoServersOnOnePortAreAConfigurationError() throws {
+        let result = try runProgram(
+            withConfiguration: """
+                servers:
+                  - { name: a, host: 127.0.0.1, port: 8099 }
+                  - { name: b, host: 0.0.0.0, port: 8099 }
+                """)
+        #expect(result.exit == .code(78))
+        #expect(
+            result.errors.contains("servers[b].port: 0.0.0.0:8099 is already taken by the server at line 2"))
+    }
+
+    @Test func aTakenPortIsAClearErrorAndLeavesNothingRunning() throws {
+        let other = try ScriptedOrigin { _ in }
+        let free = try freePort()
+        let result = try runProgram(
+            withConfiguration: """
+                pidfile: agent.pid
+                servers:
+                  - { name: good, host: 127.0.0.1, port: \(free) }
+                  - { name: public, host: 127.0.0.1, port: \(other.port) }
+                """)
+        #expect(result.exit == .code(1))
+        let line = result.errors.split(separator: "\n").first { $0.contains("Cannot start") }
+        #expect(
+            line?.contains("servers[public]: cannot listen on 127.0.0.1:\(other.port): the address is in use")
+                == true)
+        #expect(!result.errors.contains("Agent running"))
+        #expect(throws: TestFailure.self) { try StreamSocket(port: free) }
+    }
+
+    @Test func aHostThatIsNotOursIsAClearError() throws {
+        let result = try runProgram(
+            withConfiguration: "servers: [{ name: public, host: 192.0.2.1, port: 0 }]")
+        #expect(result.exit == .code(1))
+        #expect(
+            result.errors.contains(
+                "servers[public]: cannot listen on 192.0.2.1:0: this machine has no such address"))
+    }
+
+    @Test func thePidfileIsThereWhileTheAgentRuns() throws {
+        let agent = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
+        #expect(try agent.folder.text(of: "agent.pid") == "\(agent.process.processID)\n")
+        #expect(try agent.stop() == .code(0))
+        #expect(!FileManager.default.fileExists(atPath: agent.folder.path(of: "agent.pid")))
+    }
+
+    @Test func anUnwritablePidfileIsAClearError() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("x", to: "agent.pid/occupied")
+        let path = try folder.write("pidfile: agent.pid\n" + serverAlone, to: "tunnels.yaml")
+        let result = try runProgram("--config", path)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("pidfile: cannot write"))
+    }
+
+    @Test func aSecondAgentThatCannotStartLeavesTheFirstOnesPidfile() throws {
+        let port = try freePort()
+        let configuration =
+            "pidfile: agent.pid\nservers: [{ name: public, host: 127.0.0.1, port: \(port) }]\n"
+        let first = try AgentProcess(configuration: configuration)
+        let second = try runProgram("--config", first.configurationPath)
+        #expect(second.exit == .code(1))
+        #expect(try first.folder.text(of: "agent.pid") == "\(first.process.processID)\n")
+        #expect(try first.stop() == .code(0))
+    }
+
+    @Test func anotherProcesssPidfileIsNotRemoved() throws {
+        let agent = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
+        try agent.folder.write("1\n", to: "agent.pid")
+        #expect(try agent.stop() == .code(0))
+        #expect(try agent.folder.text(of: "agent.pid") == "1\n")
+    }
+
+    @Test func aTunnelWhoseCertificatesCannotBeReadDoesNotStopTheOthers() throws {
+        let agent = try AgentProcess(
+            configuration: serverAlone + """
+
+                tunnels:
+                  - { name: web, tunnel: "wss://127.0.0.1:1", server: "builtin:echo", token: "start-test-token-1", \
+                certfile: broken.pem }
+                """,
+            files: ["broken.pem": "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"])
+        try agent.waitForLog("Cannot start", ["tunnel.name": "web"])
+        let answer = try HTTPConnection(port: agent.port(ofServer: "public")).exchange(
+            "GET", "/_health_check")
+        #expect(answer.status == 200)
+        #expect(try agent.stop() == .code(0))
+    }
+}
