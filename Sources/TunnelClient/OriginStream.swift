@@ -15,6 +15,8 @@ final class OriginStream {
     private var isRequestWhole: Bool
     private var hasAnswered = false
     private var isAnswerWhole = false
+    /// After 101, where each direction ends on its own.
+    private var isUpgraded = false
     private var unreported = 0
 
     init(session: SessionHandler, id: StreamID, isRequestWhole: Bool, logger: Logger) {
@@ -54,18 +56,24 @@ final class OriginStream {
         isAnswerWhole = true
         session.finish(id, trailers: trailers?.trailerLines)
         if isRequestWhole {
-            session.forget(id)
-        } else {
+            letGo()
+        } else if !isUpgraded {
             session.ignoreRest(id)
+            exchange = nil
         }
-        exchange = nil
     }
 
     private func requestIsWhole(trailers: HeaderFields?) {
         guard !isRequestWhole else { return }
         isRequestWhole = true
         exchange?.end(trailers: trailers)
-        if isAnswerWhole { session.forget(id) }
+        if isAnswerWhole { letGo() }
+    }
+
+    /// Both directions are over.
+    private func letGo() {
+        session.forget(id)
+        exchange = nil
     }
 }
 
@@ -121,6 +129,7 @@ extension OriginStream: OriginResponseReceiver {
         }
         guard !head.isInterim else { return respond(head, isLast: false) }
         hasAnswered = true
+        isUpgraded = head.status == 101
         let isLast = framing == .none
         respond(head, isLast: isLast)
         if isLast { answerIsWhole(trailers: nil) }

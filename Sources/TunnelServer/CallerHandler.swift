@@ -40,6 +40,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
     private var waitingSince = NIODeadline.now()
+    private var lingerDeadline = NIODeadline.distantFuture
     private var address = ""
     private var isCounted = false
     private var hasServed = false
@@ -300,9 +301,15 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         phase = .lingering
         input = ByteBuffer()
         body = nil
-        context.close(mode: .output, promise: nil)
-        waitingSince = .now()
-        watch(after: core.limits.lingerTimeout)
+        // A slow caller may still have much to read: the moment begins when all has left.
+        lingerDeadline = .now() + core.httpTimeout
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        context.close(mode: .output, promise: sent)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            self.lingerDeadline = .now() + self.core.limits.lingerTimeout
+            self.watch(until: self.lingerDeadline)
+        }
+        watch(until: lingerDeadline)
         if isReadHeld {
             isReadHeld = false
             context.read()
@@ -346,8 +353,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .raw:
             break
         case .lingering:
-            let deadline = waitingSince + core.limits.lingerTimeout
-            guard now >= deadline else { return watch(until: deadline) }
+            guard now >= lingerDeadline else { return watch(until: lingerDeadline) }
             context?.close(promise: nil)
         case .over:
             break
@@ -490,11 +496,13 @@ extension CallerHandler: CallerConnection {
     }
 
     func exchangeEnded(keepAlive: Bool) {
-        guard let context else { return }
+        guard context != nil else { return }
         switch phase {
         case .raw:
-            phase = .over
-            context.close(promise: nil)
+            phase = .lingering
+            lingerDeadline = .now() + core.httpTimeout
+            watch(until: lingerDeadline)
+            closeOnceSent(.all)
         default:
             guard keepAlive, !core.isStopping else { return linger() }
             waitForNext()
@@ -511,6 +519,16 @@ extension CallerHandler: CallerConnection {
     }
 
     func exchangeEndedOutput() {
-        context?.close(mode: .output, promise: nil)
+        closeOnceSent(.output)
+    }
+
+    /// NIO drops unsent bytes when the second direction closes.
+    private func closeOnceSent(_ mode: CloseMode) {
+        guard let context else { return }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            self.context?.close(mode: mode, promise: nil)
+        }
     }
 }

@@ -51,10 +51,10 @@ final class ServerSession: SessionOwner {
             session.close(.tryAgainLater)
             return
         }
-        logger.info("Session joined", metadata: [.peerSoftware: "\(peer.software)"])
         for replaced in replaced {
             replaced.perform { $0.probe(within: Self.probePatience) }
         }
+        logger.info("Session joined", metadata: [.peerSoftware: "\(peer.software)"])
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 

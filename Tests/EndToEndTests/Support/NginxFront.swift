@@ -1,0 +1,82 @@
+import Foundation
+import TestSupport
+
+/// nginx with a `server` block of the test's own: a TLS origin, a terminator of TLS, a reverse proxy.
+final class NginxFront: Sendable {
+    let port: Int
+    private let folder: TemporaryFolder
+    private let process: ChildProcess
+
+    /// Starts nginx and waits until it listens.
+    ///
+    /// - Parameter block: the lines within `server { … }` but for `listen`.
+    init(certificate: Certificate? = nil, _ block: String) throws {
+        let folder = try TemporaryFolder()
+        self.folder = folder
+        var lastFailure = TestFailure("nginx was not started")
+        for _ in 0..<5 {
+            let port = try freePort()
+            let path = try folder.write(
+                Self.configuration(folder: folder.path, port: port, certificate, block), to: "nginx.conf")
+            let process = try ChildProcess(
+                ["/usr/sbin/nginx", "-c", path, "-p", folder.path, "-e", "stderr"])
+            do {
+                try process.standardError.waitForLine(containing: "event method")
+                (self.process, self.port) = (process, port)
+                return
+            } catch let failure as TestFailure {
+                lastFailure = failure
+                guard process.standardError.text.contains("bind()") else { break }
+            }
+        }
+        throw lastFailure
+    }
+
+    private static func configuration(
+        folder: String, port: Int, _ certificate: Certificate?, _ block: String
+    ) -> String {
+        let tls = certificate.map {
+            "ssl_certificate \($0.path); ssl_certificate_key \($0.keyPath);"
+        }
+        let temporaryPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map { "\($0)_temp_path \(folder)/\($0);" }
+        return """
+            daemon off;
+            master_process off;
+            pid \(folder)/nginx.pid;
+            error_log stderr notice;
+            events { worker_connections 512; }
+            http {
+                \(temporaryPaths.joined(separator: " "))
+                access_log off;
+                client_max_body_size 0;
+                server {
+                    listen 127.0.0.1:\(port)\(tls == nil ? "" : " ssl");
+                    \(tls ?? "")
+                    \(block)
+                }
+            }
+            """
+    }
+}
+
+/// A certificate for 127.0.0.1 and localhost that signs itself.
+final class Certificate: Sendable {
+    let path: String
+    let keyPath: String
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.path(of: "cert.pem")
+        keyPath = folder.path(of: "key.pem")
+        let openssl = try ChildProcess([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", "/CN=wstunnel test", "-addext",
+            "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", keyPath, "-out", path,
+        ])
+        guard try openssl.waitForExit() == .code(0) else {
+            throw TestFailure("openssl: \(openssl.standardError.text)")
+        }
+    }
+}
