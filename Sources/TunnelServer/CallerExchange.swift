@@ -7,11 +7,6 @@ import TunnelTransport
 /// The caller's connection as one exchange sees it.
 protocol CallerConnection: AnyObject {
     var eventLoop: any EventLoop { get }
-    var isWritable: Bool { get }
-    func write(_ bytes: ByteBuffer)
-    /// What was written goes out, together with what else is written in this turn of the event loop.
-    func flushSoon()
-    func flushNow()
     /// The exchange takes request body (or raw bytes) again.
     func exchangeBecameWritable()
     /// From now on both directions are raw bytes.
@@ -40,6 +35,7 @@ final class CallerExchange {
     private let core: ServerCore
     private let loopIndex: Int
     private unowned let connection: any CallerConnection
+    private let output: CallerOutput
     private let token: RendezvousToken
     private let request: RequestHead
     private let requestFraming: BodyFraming
@@ -59,12 +55,14 @@ final class CallerExchange {
     private(set) var lastProgress = NIODeadline.now()
 
     init(
-        core: ServerCore, loopIndex: Int, connection: any CallerConnection, token: RendezvousToken,
+        core: ServerCore, loopIndex: Int, connection: any CallerConnection, output: CallerOutput,
+        token: RendezvousToken,
         request: RequestHead, framing: BodyFraming, keepAlive: Bool, record: RequestRecord
     ) {
         self.core = core
         self.loopIndex = loopIndex
         self.connection = connection
+        self.output = output
         self.token = token
         self.request = request
         self.requestFraming = framing
@@ -255,14 +253,14 @@ final class CallerExchange {
         record.responded(refusal.status)
         record.responseBytes += body.utf8.count
         record.finish(outcome)
-        connection.write(bytes)
-        connection.flushNow()
+        output.write(bytes)
+        output.flushNow()
         connection.exchangeEnded(keepAlive: keepAlive)
     }
 
     private func originEndedRaw() {
         isOriginOver = true
-        connection.flushNow()
+        output.flushNow()
         connection.exchangeEndedOutput()
         endRawIfOver()
     }
@@ -283,7 +281,7 @@ final class CallerExchange {
         let keepAlive = response.keepAlive && isRequestWhole
         if isRequestWhole { detach() } else { leave(.noError) }
         record.finish(.ok)
-        connection.flushNow()
+        output.flushNow()
         connection.exchangeEnded(keepAlive: keepAlive)
     }
 }
@@ -303,17 +301,17 @@ extension CallerExchange: StreamReceiver {
                 throw HTTPMessageError(.malformed, "an upgrade nobody asked for")
             }
             // No credit holds interim heads back: a caller that does not read would make us keep them.
-            guard !isInterim || connection.isWritable else { return }
+            guard !isInterim || output.isWritable else { return }
             guard let answer = try response.begin(head, isLast: isLast) else { return }
-            connection.write(answer)
+            output.write(answer)
             if !isInterim { record.responded(head.status) }
             if head.status == 101 {
-                connection.flushNow()
+                output.flushNow()
                 connection.exchangeSwitchedProtocols()
             } else if isLast {
                 answerIsWhole()
             } else {
-                connection.flushSoon()
+                output.flushSoon()
             }
         } catch {
             brokenAnswer()
@@ -329,17 +327,17 @@ extension CallerExchange: StreamReceiver {
             return
         }
         record.responseBytes += count
-        response.write(data, isLast: isLast) { connection.write($0) }
+        response.write(data, isLast: isLast) { output.write($0) }
         if isLast {
             if response.isRaw { originEndedRaw() } else { answerIsWhole() }
             return
         }
-        if connection.isWritable {
+        if output.isWritable {
             port.consumed(count)
         } else {
             unreported += count
         }
-        connection.flushSoon()
+        output.flushSoon()
     }
 
     func streamReceived(trailers bytes: ByteBuffer) {
@@ -350,7 +348,7 @@ extension CallerExchange: StreamReceiver {
             brokenAnswer()
             return
         }
-        response.writeEnd(trailers: trailers) { connection.write($0) }
+        response.writeEnd(trailers: trailers) { output.write($0) }
         answerIsWhole()
     }
 

@@ -1,9 +1,6 @@
-import Glibc
 import HTTPMessage
-import Logging
 import NIOCore
 import Observability
-import Synchronization
 import TunnelProtocol
 import TunnelTransport
 
@@ -15,30 +12,17 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
-        /// Between requests, or with part of a head.
-        case awaitingHead
-        /// A request and its answer are under way.
-        case exchange(CallerExchange)
-        /// After an upgrade.
-        case raw(CallerExchange)
-        /// The last answer is out; what still comes is dropped.
-        case lingering
-        case over
-    }
-
     private let core: ServerCore
     private let loopIndex: Int
-    private var phase = Phase.awaitingHead
+    private var phase = CallerPhase.awaitingHead
     private var context: ChannelHandlerContext?
     private var input = ByteBuffer()
     private var headReader: RequestHeadReader
     private var body: BodyDecoder?
     private var isAdvancing = false
     private var isReadHeld = false
-    private var isFlushScheduled = false
-    private var timer: Scheduled<Void>?
-    private var timerDeadline = NIODeadline.distantFuture
+    private var output: CallerOutput?
+    private var timer: DeadlineTimer?
     private var waitingSince = NIODeadline.now()
     private var lingerDeadline = NIODeadline.distantFuture
     private var address = ""
@@ -55,6 +39,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        output = CallerOutput(context)
+        timer = DeadlineTimer(on: context.eventLoop)
         address = context.remoteAddress?.ipAddress ?? "unknown"
         waitingSince = .now()
         let caller = ConnectionCensus.Caller(
@@ -65,7 +51,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         } else if core.isStopping {
             stop()
         } else {
-            watch(after: core.limits.headTimeout)
+            watch(until: .now() + core.limits.headTimeout)
         }
         context.fireChannelActive()
     }
@@ -95,7 +81,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { currentExchange?.connectionBecameWritable() }
+        if context.channel.isWritable { phase.currentExchange?.connectionBecameWritable() }
         context.fireChannelWritabilityChanged()
     }
 
@@ -125,10 +111,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func end() {
         timer?.cancel()
-        timer = nil
-        let exchange = currentExchange
+        let exchange = phase.currentExchange
         phase = .over
         exchange?.callerLeft()
+        output?.letGo()
         context = nil
         if isCounted {
             isCounted = false
@@ -137,13 +123,6 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     // MARK: Requests
-
-    private var currentExchange: CallerExchange? {
-        switch phase {
-        case .exchange(let exchange), .raw(let exchange): exchange
-        case .awaitingHead, .lingering, .over: nil
-        }
-    }
 
     /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
@@ -223,16 +202,18 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .refuse(let refusal):
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target):
+            guard let output else { return }
             let keepAlive = head.allowsKeepAlive && !core.isStopping
             var request = head
             request.target = target
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
             let exchange = CallerExchange(
-                core: core, loopIndex: loopIndex, connection: self, token: token, request: request,
+                core: core, loopIndex: loopIndex, connection: self, output: output, token: token,
+                request: request,
                 framing: framing, keepAlive: keepAlive,
                 record: makeRecord(head.method, path: target, tokenHint: token.hint))
             phase = .exchange(exchange)
-            watch(after: core.httpTimeout)
+            watch(until: .now() + core.httpTimeout)
             exchange.start()
         }
     }
@@ -253,7 +234,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             exchange.timedOut(.malformed(error), .callerFailed)
             linger()
         case .raw, .lingering, .over:
-            context?.close(promise: nil)
+            output?.close()
         }
     }
 
@@ -263,27 +244,14 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             refuse(refusal, method: head.method, record: record)
             return
         }
-        answer(refusal, closing: false, method: head.method, record: record)
+        output?.answer(refusal, closing: false, method: head.method, record: record)
         waitForNext()
     }
 
     /// Answers and closes.
     private func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
-        answer(refusal, closing: true, method: method, record: record)
+        output?.answer(refusal, closing: true, method: method, record: record)
         linger()
-    }
-
-    private func answer(_ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?) {
-        let (head, body) = refusal.response(closing: closing)
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(head)
-        if method != "HEAD" { bytes.writeString(body) }
-        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        if var record {
-            record.responded(refusal.status)
-            record.responseBytes = body.utf8.count
-            record.finish(.answeredHere)
-        }
     }
 
     private func waitForNext() {
@@ -291,7 +259,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         hasServed = true
         body = nil
         waitingSince = .now()
-        watch(after: core.limits.idleTimeout)
+        watch(until: .now() + core.limits.idleTimeout)
     }
 
     /// Closes our direction, and reads on for a moment: a connection closed with bytes unread is reset, and the
@@ -303,9 +271,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         body = nil
         // A slow caller may still have much to read: the moment begins when all has left.
         lingerDeadline = .now() + core.httpTimeout
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        context.close(mode: .output, promise: sent)
-        sent.futureResult.assumeIsolated().whenComplete { _ in
+        output?.closeOutput {
             self.lingerDeadline = .now() + self.core.limits.lingerTimeout
             self.watch(until: self.lingerDeadline)
         }
@@ -318,20 +284,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Time limits
 
-    private func watch(after amount: TimeAmount) {
-        watch(until: .now() + amount)
-    }
-
-    /// One timer serves a connection; it is set anew only when it would ring too late.
     private func watch(until deadline: NIODeadline) {
-        guard let context, timer == nil || deadline < timerDeadline else { return }
-        timer?.cancel()
-        timerDeadline = deadline
-        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.timer = nil
-            self.timerDeadline = .distantFuture
-            self.checkTime()
-        }
+        timer?.ring(by: deadline) { self.checkTime() }
     }
 
     private func checkTime() {
@@ -345,7 +299,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let patience = hasServed ? core.limits.idleTimeout : core.limits.headTimeout
             let deadline = waitingSince + patience
             guard now >= deadline else { return watch(until: deadline) }
-            context?.close(promise: nil)
+            output?.close()
         case .exchange(let exchange):
             let deadline = exchange.lastProgress + core.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
@@ -354,7 +308,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             break
         case .lingering:
             guard now >= lingerDeadline else { return watch(until: lingerDeadline) }
-            context?.close(promise: nil)
+            output?.close()
         case .over:
             break
         }
@@ -364,83 +318,27 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming) {
         guard let context else { return }
-        let now = MonotonicInstant.now
-        let peer = address
-        guard !core.throttle.withLock({ $0.refuses(peer, now: now) }) else {
-            rejectTunnel(.tooManyFailures, head)
-            return
-        }
-        let token: RendezvousToken
+        let door = TunnelDoor(core: core, address: address)
         do throws(Refusal) {
-            token = try core.admission.token(of: head)
+            let (token, client) = try door.admit(head, framing)
+            WebSocketHandshake.accept(head, subprotocol: WebSocketHandshake.subprotocol, on: context.channel)
+                .assumeIsolated().whenSuccess { answer in
+                    guard let answer else { return self.reject(.notWebSocket, head, at: door) }
+                    self.phase = .over
+                    let leftover = self.input
+                    self.input = ByteBuffer()
+                    door.seat(
+                        TunnelDoor.Guest(token: token, client: client, answer: answer), in: context,
+                        from: self, leftover: leftover)
+                }
         } catch {
-            if error.status == 401 { core.throttle.withLock { $0.failed(peer, now: now) } }
-            rejectTunnel(error, head)
-            return
+            reject(error, head, at: door)
         }
-        let core = core
-        let client = ClientIdentity(
-            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
-        )
-        guard core.registry.admits(token, client), core.census.hasRoomForSession else {
-            rejectTunnel(.tooManyClients, head)
-            return
-        }
-        guard framing == .none, !core.isStopping else {
-            rejectTunnel(core.isStopping ? .stopping : .notWebSocket, head)
-            return
-        }
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        WebSocketHandshake.accept(head, subprotocol: WebSocketHandshake.subprotocol, on: context.channel)
-            .whenSuccess { answer in
-                guard let answer else { return bound.value.rejectTunnel(.notWebSocket, head) }
-                bound.value.seat(answer, token, client)
-            }
     }
 
-    private func seat(_ answer: ResponseHead, _ token: RendezvousToken, _ client: ClientIdentity) {
-        guard let context else { return }
-        var preface = ByteBuffer()
-        preface.writeResponseHead(answer)
-        let leftover = input
-        input = ByteBuffer()
-        phase = .over
-        let (core, address) = (core, address)
-        let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
-            ServerSession(core: core, token: token, client: client, address: address, eventLoop: eventLoop)
-                .makeHandler()
-        }
-        let counts = core.registry.sessionsPerLoop(token, loops: core.loops.count)
-        let seat = SessionSeating.choose(counts: counts, current: loopIndex)
-        if seat != loopIndex,
-            SessionSeating.move(
-                context, to: core.loops[seat], preface: preface, leftover: leftover, makeHandler: makeHandler)
-        {
-            return
-        }
-        context.write(wrapOutboundOut(preface), promise: nil)
-        let handler = makeHandler(context.eventLoop)
-        do {
-            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
-        } catch {
-            context.close(promise: nil)
-            return
-        }
-        if leftover.readableBytes > 0 {
-            context.fireChannelRead(wrapInboundOut(leftover))
-            context.fireChannelReadComplete()
-        }
-        context.pipeline.syncOperations.removeHandler(self, promise: nil)
-    }
-
-    private func rejectTunnel(_ refusal: Refusal, _ head: RequestHead) {
+    private func reject(_ refusal: Refusal, _ head: RequestHead, at door: TunnelDoor) {
+        door.report(refusal, head)
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
-        core.logger.warning(
-            "Tunnel refused",
-            metadata: [
-                .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: "\(refusal.label)",
-                .errorMessage: "\(refusal.text)",
-            ])
         refuse(
             refusal, method: head.method,
             record: makeRecord(head.method, path: "/_tunnel", tokenHint: hint))
@@ -451,7 +349,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Finishes what is under way, then closes.
     func stop() {
         switch phase {
-        case .awaitingHead: context?.close(promise: nil)
+        case .awaitingHead: output?.close()
         case .exchange(let exchange): exchange.serverStops()
         case .raw, .lingering, .over: break
         }
@@ -459,8 +357,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Closes at once.
     func cut() {
-        currentExchange?.callerLeft(.shutdown)
-        context?.close(promise: nil)
+        phase.currentExchange?.callerLeft(.shutdown)
+        output?.close()
     }
 }
 
@@ -469,29 +367,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 extension CallerHandler: CallerConnection {
     var eventLoop: any EventLoop { core.loops[loopIndex] }
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
-
-    func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    func flushSoon() {
-        guard !isFlushScheduled, let context else { return }
-        isFlushScheduled = true
-        context.eventLoop.assumeIsolated().execute {
-            self.isFlushScheduled = false
-            self.context?.flush()
-        }
-    }
-
-    func flushNow() { context?.flush() }
-
     func exchangeBecameWritable() { advance() }
 
     func exchangeSwitchedProtocols() {
-        guard case .exchange(let exchange) = phase, let context else { return }
+        guard case .exchange(let exchange) = phase else { return }
         phase = .raw(exchange)
-        try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        output?.allowHalfClosure()
         advance()
     }
 
@@ -502,7 +383,7 @@ extension CallerHandler: CallerConnection {
             phase = .lingering
             lingerDeadline = .now() + core.httpTimeout
             watch(until: lingerDeadline)
-            closeOnceSent(.all)
+            output?.closeOnceSent(.all)
         default:
             guard keepAlive, !core.isStopping else { return linger() }
             waitForNext()
@@ -512,23 +393,8 @@ extension CallerHandler: CallerConnection {
 
     func exchangeBroke() {
         phase = .over
-        // With a body that is told by its end, an orderly close would make it look whole.
-        let reset = Glibc.linger(l_onoff: 1, l_linger: 0)
-        (context?.channel as? any SocketOptionProvider)?.setSoLinger(reset).whenFailure { _ in }
-        context?.close(promise: nil)
+        output?.reset()
     }
 
-    func exchangeEndedOutput() {
-        closeOnceSent(.output)
-    }
-
-    /// NIO drops unsent bytes when the second direction closes.
-    private func closeOnceSent(_ mode: CloseMode) {
-        guard let context else { return }
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
-        sent.futureResult.assumeIsolated().whenComplete { _ in
-            self.context?.close(mode: mode, promise: nil)
-        }
-    }
+    func exchangeEndedOutput() { output?.closeOnceSent(.output) }
 }

@@ -1,0 +1,21 @@
+/// Where a caller's connection stands.
+enum CallerPhase {
+    /// Between requests, or with part of a head. Next: exchange, lingering, over.
+    case awaitingHead
+    /// A request and its answer are under way. Next: awaitingHead, raw, lingering, over.
+    case exchange(CallerExchange)
+    /// After an upgrade. Next: lingering, over.
+    case raw(CallerExchange)
+    /// The last answer is out; what still comes is dropped. Next: over.
+    case lingering
+    /// Closed, or a tunnel's session now.
+    case over
+
+    /// The exchange under way, if any.
+    var currentExchange: CallerExchange? {
+        switch self {
+        case .exchange(let exchange), .raw(let exchange): exchange
+        case .awaitingHead, .lingering, .over: nil
+        }
+    }
+}

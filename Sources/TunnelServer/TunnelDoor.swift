@@ -1,0 +1,96 @@
+import HTTPMessage
+import Logging
+import NIOCore
+import Observability
+import Synchronization
+import TunnelProtocol
+import TunnelTransport
+
+/// Lets tunnel clients in: the checks of a handshake against what the server knows, and the seat of the session.
+struct TunnelDoor {
+    /// A client that may come in.
+    struct Guest {
+        var token: RendezvousToken
+        var client: ClientIdentity
+        /// The 101 answer.
+        var answer: ResponseHead
+    }
+
+    let core: ServerCore
+    /// The client's address.
+    let address: String
+
+    /// - Throws: the answer for a client that may not come in.
+    func admit(
+        _ head: RequestHead, _ framing: BodyFraming
+    ) throws(Refusal) -> (token: RendezvousToken, client: ClientIdentity) {
+        let now = MonotonicInstant.now
+        guard !core.throttle.withLock({ $0.refuses(address, now: now) }) else { throw .tooManyFailures }
+        let token: RendezvousToken
+        do throws(Refusal) {
+            token = try core.admission.token(of: head)
+        } catch {
+            if error.status == 401 { core.throttle.withLock { $0.failed(address, now: now) } }
+            throw error
+        }
+        let client = ClientIdentity(
+            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
+        )
+        guard core.registry.admits(token, client), core.census.hasRoomForSession else {
+            throw .tooManyClients
+        }
+        guard !core.isStopping else { throw .stopping }
+        guard framing == .none else { throw .notWebSocket }
+        return (token, client)
+    }
+
+    /// Tells the log that a client was sent away.
+    func report(_ refusal: Refusal, _ head: RequestHead) {
+        let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        core.logger.warning(
+            "Tunnel refused",
+            metadata: [
+                .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: "\(refusal.label)",
+                .errorMessage: "\(refusal.text)",
+            ])
+    }
+
+    /// Makes the connection a session, on the loop where its token has the fewest.
+    ///
+    /// - Parameters:
+    ///   - handler: the connection's handler, which gives way.
+    ///   - leftover: bytes that came behind the handshake.
+    func seat(
+        _ guest: Guest, in context: ChannelHandlerContext, from handler: CallerHandler, leftover: ByteBuffer
+    ) {
+        var preface = ByteBuffer()
+        preface.writeResponseHead(guest.answer)
+        let (core, address, token, client) = (core, address, guest.token, guest.client)
+        let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
+            ServerSession(core: core, token: token, client: client, address: address, eventLoop: eventLoop)
+                .makeHandler()
+        }
+        let current = core.index(of: context.eventLoop)
+        let counts = core.registry.sessionsPerLoop(token, loops: core.loops.count)
+        let seat = SessionSeating.choose(counts: counts, current: current)
+        if seat != current,
+            SessionSeating.move(
+                context, to: core.loops[seat], preface: preface, leftover: leftover, makeHandler: makeHandler)
+        {
+            return
+        }
+        context.write(NIOAny(preface), promise: nil)
+        do {
+            try context.pipeline.syncOperations.addHandler(
+                makeHandler(context.eventLoop), position: .after(handler))
+        } catch {
+            context.close(promise: nil)
+            return
+        }
+        if leftover.readableBytes > 0 {
+            context.fireChannelRead(NIOAny(leftover))
+            context.fireChannelReadComplete()
+        }
+        context.pipeline.syncOperations.removeHandler(handler, promise: nil)
+    }
+}
