@@ -82,7 +82,9 @@ let package = Package(
             name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
         .testTarget(
             name: "TunnelTransportTests",
-            dependencies: ["TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+            dependencies: [
+                "TunnelProtocol", "TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix,
+            ]),
         .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
@@ -91,10 +93,16 @@ let package = Package(
             ]),
         .testTarget(
             name: "TunnelServerTests",
-            dependencies: ["TunnelServer", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+            dependencies: [
+                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelServer",
+                "TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix,
+            ]),
         .testTarget(
             name: "TunnelClientTests",
-            dependencies: ["TunnelClient", "TestSupport", .nioCore, .nioEmbedded, .nioPosix]),
+            dependencies: [
+                "HTTPMessage", "TunnelClient", "TunnelConfiguration", "TestSupport", .nioCore, .nioEmbedded,
+                .nioPosix,
+            ]),
         .testTarget(
             name: "SupervisionTests", dependencies: ["Supervision", "TestSupport", "TunnelConfiguration"]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),

@@ -48,8 +48,8 @@ struct ResponseWriter {
         if head.isInterim {
             return version == .http10 ? nil : Self.encode(head)
         }
-        hasBegun = true
         if head.status == 101 {
+            hasBegun = true
             body = .raw
             keepAlive = false
             head.fields.append(.connection, "Upgrade")
@@ -57,6 +57,7 @@ struct ResponseWriter {
             return Self.encode(head)
         }
         try frame(&head, isLast: isLast)
+        hasBegun = true
         if !keepAlive {
             head.fields.append(.connection, "close")
         } else if version == .http10 {

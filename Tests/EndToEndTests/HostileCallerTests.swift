@@ -3,7 +3,9 @@ import TestSupport
 import Testing
 
 /// Callers that send nonsense get a clear answer or a closed connection, and nobody beside them notices.
-@Suite(.timeLimit(.minutes(2))) struct HostileCallerTests {
+///
+/// Serialized: these tests block their threads, so that beside each other they would use up each other's time.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct HostileCallerTests {
     /// For all tests that do the agent no lasting harm.
     private static let shared = SharedWhileUsed<BesiegedAgent>()
 
@@ -66,7 +68,7 @@ import Testing
             400),
         Example("an unknown coding", "\(post)Transfer-Encoding: gzip\r\n\r\n", 501),
         Example("chunked is not last", "\(post)Transfer-Encoding: chunked, gzip\r\n\r\n", 501),
-        Example("chunked twice", "\(post)Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
+        Example("chunked twice", "\(post)Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501),
         Example("chunked in disguise", "\(post)Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
         Example(
             "chunks to HTTP/1.0",
@@ -84,12 +86,14 @@ import Testing
         try? caller.send(example.bytes)
         let answer = try caller.readResponse()
         #expect(answer.status == example.status, "\(answer.text)")
-        if example.status != 200 {
+        if example.status != 200, !example.testDescription.hasPrefix("CONNECT") {
             #expect(answer.head["Connection"] == "close")
             #expect(answer.head["Content-Type"] == "text/plain; charset=utf-8")
             #expect(answer.text.hasSuffix("\n") && answer.text.count > 4)
-        } else {
+        } else if example.status == 200 {
             #expect(try caller.readResponse().status == 400)
+        } else {
+            caller.socket.finishWriting()
         }
         #expect(caller.waitForEnd() != .timedOut)
         try bystander.finish()

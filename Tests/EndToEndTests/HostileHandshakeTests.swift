@@ -3,7 +3,9 @@ import TestSupport
 import Testing
 
 /// Tunnel clients that knock in a wrong way.
-@Suite(.timeLimit(.minutes(1))) struct HostileHandshakeTests {
+///
+/// Serialized: these tests block their threads, so that beside each other they would use up each other's time.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct HostileHandshakeTests {
     /// For handshakes that are refused; the passwords that fail here stay below the tolerance.
     private static let shared = SharedWhileUsed<AgentProcess>()
 
@@ -111,7 +113,9 @@ import Testing
         let server = try Self.shared.value { try Self.server() }
         let answer = try Self.knock(server.port(ofServer: "public"), example.fields, method: example.method)
         #expect(answer.status == example.status)
-        #expect(answer.text.contains(example.words), "\(answer.text)")
+        #expect(
+            example.words.isEmpty ? answer.text.isEmpty : answer.text.contains(example.words),
+            "\(answer.text)")
         #expect(answer.head["X-Content-Type-Options"] == "nosniff")
         #expect(answer.head["WWW-Authenticate"] == (example.status == 401 ? "Basic realm=\"wstunnel\"" : nil))
     }
@@ -129,10 +133,14 @@ import Testing
         let server = try Self.server()
         let port = try server.port(ofServer: "public")
         let right = Self.basic("\(Self.listed):right-password")
-        for number in 0..<10 {
+        // Some failures are forgiven as time passes.
+        var refusals: [Int] = []
+        for number in 0..<40 where refusals.last != 429 {
             let wrong = ["Origin": Self.listed, "Authorization": Self.basic("\(Self.listed):\(number)")]
-            #expect(try Self.knock(port, wrong).status == 401)
+            refusals.append(try Self.knock(port, wrong).status)
         }
+        #expect(refusals.count > 10)
+        #expect(refusals.dropLast().allSatisfy { $0 == 401 })
         let answer = try Self.knock(port, ["Origin": Self.listed, "Authorization": right])
         #expect(answer.status == 429)
         #expect(answer.head["Retry-After"] != nil)

@@ -3,7 +3,9 @@ import TestSupport
 import Testing
 
 /// Tunnel clients that break the protocol after a right handshake: their session ends, and nothing else.
-@Suite(.timeLimit(.minutes(2))) struct HostileTunnelPeerTests {
+///
+/// Serialized: these tests block their threads, so that beside each other they would use up each other's time.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct HostileTunnelPeerTests {
     /// For all tests that do the agent no lasting harm.
     private static let shared = SharedWhileUsed<BesiegedAgent>()
 
@@ -246,7 +248,8 @@ import Testing
             // The caller is well: its connection goes on.
             #expect(try caller.exchange("GET", "/_health_check").status == 200)
         } else {
-            #expect(try caller.readHead().status == 200)
+            // The reset may overtake the head.
+            if let head = try? caller.readHead() { #expect(head.status == 200) }
             // Never a body that looks whole: neither a last chunk nor all the promised bytes.
             #expect(throws: StreamEnd.reset) { while true { _ = try caller.socket.readSome() } }
         }
@@ -324,6 +327,7 @@ import Testing
         /// One message; it is sent until the session ends, or often enough.
         let message: [UInt8]
         var opcode: UInt8 = 2
+        var mebibytes = 10
     }
 
     static let floods: [Flood] = [
@@ -337,27 +341,32 @@ import Testing
             testDescription: "unknown frames",
             message: Array(repeatElement(Mux.frame(rawKind: 99), count: 8000).joined())),
         Flood(testDescription: "empty messages", message: []),
-        Flood(testDescription: "WebSocket pings", message: [UInt8](repeating: 1, count: 125), opcode: 9),
-        Flood(testDescription: "WebSocket pongs", message: [UInt8](repeating: 1, count: 125), opcode: 10),
+        Flood(
+            testDescription: "WebSocket pings", message: [UInt8](repeating: 1, count: 125), opcode: 9,
+            mebibytes: 40),
+        Flood(
+            testDescription: "WebSocket pongs", message: [UInt8](repeating: 1, count: 125), opcode: 10,
+            mebibytes: 40),
     ]
 
     /// A peer that sends without end and reads nothing.
     @Test(arguments: floods) func aFloodFillsNoMemoryAndHoldsNobodyUp(_ flood: Flood) throws {
         let agent = try BesiegedAgent()
         let bystander = try Bystander(port: agent.port)
+        let before = try agent.process.residentBytes()
         let peer = try TunnelPeer(port: agent.port, token: Self.token, limit: .seconds(5))
         let frame = webSocketFrame(opcode: flood.opcode, flood.message, isMasked: true)
         let batch = Array(repeatElement(frame, count: max(1, 60_000 / frame.count)).joined())
         do {
             var sent = 0
-            while sent < 40 << 20 {
+            while sent < flood.mebibytes << 20 {
                 try peer.socket.write(batch)
                 sent += batch.count
             }
         } catch is StreamEnd {
             // Cut off, or not read any more: either protects the server.
         }
-        #expect(try agent.process.peakResidentBytes() < 120 << 20)
+        #expect(try agent.process.peakResidentBytes() < before + (35 << 20))
         try bystander.finish()
         peer.connection.reset()
         #expect(agent.process.exit == nil)
@@ -397,7 +406,7 @@ import Testing
         let peer = try TunnelPeer(port: agent.port, token: Self.token)
         try Self.waitUntilJoined(agent, Self.token)
         // Many callers send large bodies into a session that reads nothing.
-        let callers = try (0..<20).map { _ in try HTTPConnection(port: agent.port, limit: .milliseconds(500))
+        let callers = try (0..<10).map { _ in try HTTPConnection(port: agent.port, limit: .milliseconds(500))
         }
         for caller in callers {
             try caller.send(

@@ -1,0 +1,81 @@
+import HTTPMessage
+import Testing
+import TunnelConfiguration
+
+@testable import TunnelClient
+
+/// `server`, `regexp` and `X-Host`.
+@Suite struct OriginRulesTests {
+    private static let required = "X-Host header required by wstunnel cli (no -server option)"
+    private static let disallowed = "X-Host header disallowed by wstunnel cli (no -regexp option)"
+
+    private static func refused(_ host: String) -> OriginChoice {
+        .refused("X-Host header '\(host)' does not match regexp in wstunnel cli")
+    }
+
+    struct Example: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        var hasOrigin = true
+        var regexp: String?
+        var hosts: [String] = []
+        let choice: OriginChoice
+    }
+
+    private static let pattern = #"https?://[a-z]+\.example\.com(:\d+)?"#
+
+    static let examples: [Example] = [
+        Example(testDescription: "the origin", choice: .configured),
+        Example(testDescription: "the origin beside a pattern", regexp: pattern, choice: .configured),
+        Example(testDescription: "nothing", hasOrigin: false, choice: .refused(required)),
+        Example(
+            testDescription: "a pattern alone", hasOrigin: false, regexp: pattern, choice: .refused(required)),
+        Example(
+            testDescription: "no pattern", hosts: ["https://a.example.com"], choice: .refused(disallowed)),
+        Example(
+            testDescription: "a match", regexp: pattern, hosts: ["https://a.example.com"],
+            choice: .named("https://a.example.com")),
+        Example(
+            testDescription: "a match with a port", hasOrigin: false, regexp: pattern,
+            hosts: ["http://a.example.com:81"], choice: .named("http://a.example.com:81")),
+        Example(
+            testDescription: "more behind", regexp: pattern, hosts: ["https://a.example.com.evil"],
+            choice: refused("https://a.example.com.evil")),
+        Example(
+            testDescription: "more before", regexp: pattern, hosts: ["x https://a.example.com"],
+            choice: refused("x https://a.example.com")),
+        Example(
+            testDescription: "an alternative", regexp: "https://a|https://b", hosts: ["https://b.evil"],
+            choice: refused("https://b.evil")),
+        Example(
+            testDescription: "an alternative that matches", regexp: "https://a|https://b",
+            hosts: ["https://b"], choice: .named("https://b")),
+        Example(testDescription: "empty", regexp: pattern, hosts: [""], choice: refused("")),
+        Example(
+            testDescription: "twice", regexp: pattern,
+            hosts: ["https://a.example.com", "https://b.example.com"],
+            choice: refused("https://a.example.com")),
+        Example(
+            testDescription: "too long", regexp: ".*", hosts: [String(repeating: "x", count: 2049)],
+            choice: refused(String(repeating: "x", count: 200))),
+    ]
+
+    @Test(arguments: examples) func theRulesDecide(_ example: Example) throws {
+        var fields = HeaderFields()
+        for host in example.hosts { fields.append(.xHost, host) }
+        let pattern = example.regexp.map { HostPattern(source: $0) }
+        let rules = OriginRules(hasOrigin: example.hasOrigin, pattern: pattern)
+        #expect(rules.choose(fields) == example.choice)
+    }
+}
+
+/// What is complained of again and again.
+@Suite struct RepeatedComplaintTests {
+    @Test func theSameComplaintIsNewsOnce() {
+        var complaint = RepeatedComplaint()
+        let said = ["a", "a", "b", "a"].map { complaint.isNews($0) }
+        #expect(said == [true, false, true, true])
+        complaint.reset()
+        let again = complaint.isNews("a")
+        #expect(again)
+    }
+}

@@ -1,0 +1,81 @@
+import HTTPMessage
+import Testing
+import TunnelProtocol
+
+@testable import TunnelServer
+
+/// Where a caller's request goes.
+@Suite struct CallerRouteTests {
+    struct Example: CustomTestStringConvertible, Sendable {
+        let target: String
+        var basePath = ""
+        var tokens: [String] = []
+        /// What comes out, in words.
+        let outcome: String
+
+        var testDescription: String { "\(basePath) \(target) \(tokens)" }
+    }
+
+    private static let token = "route-token-000001"
+    private static let other = "route-token-000002"
+
+    static let examples: [Example] = [
+        Example(target: "/_health_check", outcome: "health"),
+        Example(target: "/_health_check?x=1", tokens: [token], outcome: "health"),
+        Example(target: "/_health_check/", tokens: [token], outcome: "\(token) /_health_check/"),
+        Example(target: "/_tunnel", outcome: "tunnel"),
+        Example(target: "/_tunnel?x", outcome: "tunnel"),
+        Example(target: "/_tunnel/x", outcome: "400 Missing X-Token header"),
+        Example(target: "/", outcome: "400 Missing X-Token header"),
+        Example(target: "/", tokens: [""], outcome: "400 Missing X-Token header"),
+        Example(target: "/a?b=c", tokens: [token], outcome: "\(token) /a?b=c"),
+        Example(target: "/", tokens: [token, token], outcome: "400 More than one X-Token header"),
+        Example(target: "/", tokens: ["short"], outcome: "404 Tunnel not found (or not seen in a long time)"),
+        Example(target: "*", tokens: [token], outcome: "\(token) *"),
+        Example(target: "/_token/\(token)/a/b?c", outcome: "\(token) /a/b?c"),
+        Example(target: "/_token/\(token)/", outcome: "\(token) /"),
+        Example(target: "/_token/\(token)//x", outcome: "\(token) //x"),
+        Example(target: "/_token/\(token)/_tunnel", outcome: "\(token) /_tunnel"),
+        Example(target: "/_token/\(token)/", tokens: [other], outcome: "\(token) /"),
+        Example(target: "/_token/%72oute-token-000001/x", outcome: "\(token) /x"),
+        Example(target: "/_token/\(token)", outcome: "400 Missing token in URI"),
+        Example(target: "/_token/\(token)?a=/b", outcome: "400 Missing token in URI"),
+        Example(target: "/_token", outcome: "400 Missing token in URI"),
+        Example(target: "/_token/", outcome: "400 Missing token in URI"),
+        Example(target: "/_token//x", outcome: "400 Missing token in URI"),
+        Example(target: "/_token/%zz/x", outcome: "404 Tunnel not found (or not seen in a long time)"),
+        Example(target: "/_token/%ff%fe/x", outcome: "404 Tunnel not found (or not seen in a long time)"),
+        Example(target: "/_token/%+1/x", outcome: "404 Tunnel not found (or not seen in a long time)"),
+        Example(target: "/_token/a%20b/x", outcome: "404 Tunnel not found (or not seen in a long time)"),
+        Example(target: "/_tokens/x", tokens: [token], outcome: "\(token) /_tokens/x"),
+        Example(target: "http://a.example/x?y", tokens: [token], outcome: "\(token) /x?y"),
+        Example(target: "HTTPS://a.example", tokens: [token], outcome: "\(token) /"),
+        Example(target: "http://a.example?y", tokens: [token], outcome: "\(token) /?y"),
+        Example(
+            target: "ftp://a.example/", tokens: [token], outcome: "400 The request target must be a path"),
+        Example(target: "a.example:443", tokens: [token], outcome: "400 The request target must be a path"),
+        Example(target: "/w/_tunnel", basePath: "/w", outcome: "tunnel"),
+        Example(target: "/w/_health_check", basePath: "/w", outcome: "health"),
+        Example(target: "/w", basePath: "/w", tokens: [token], outcome: "\(token) /"),
+        Example(target: "/w?x", basePath: "/w", tokens: [token], outcome: "\(token) /?x"),
+        Example(target: "/w/x", basePath: "/w", tokens: [token], outcome: "\(token) /x"),
+        Example(target: "/w/_token/\(token)/x", basePath: "/w", outcome: "\(token) /x"),
+        Example(target: "/wx", basePath: "/w", tokens: [token], outcome: "404 Not found"),
+        Example(target: "/", basePath: "/w", tokens: [token], outcome: "404 Not found"),
+        Example(target: "/_tunnel", basePath: "/w", outcome: "404 Not found"),
+    ]
+
+    @Test(arguments: examples) func theTargetAndTheTokenDecide(_ example: Example) {
+        var fields = HeaderFields()
+        for token in example.tokens { fields.append(.xToken, token) }
+        let head = RequestHead(method: "GET", target: example.target, fields: fields)
+        let outcome =
+            switch CallerRoute(head, basePath: example.basePath) {
+            case .healthCheck: "health"
+            case .tunnel: "tunnel"
+            case .forward(let token, let target): "\(token.secret) \(target)"
+            case .refuse(let refusal): "\(refusal.status) \(refusal.text)"
+            }
+        #expect(outcome == example.outcome)
+    }
+}

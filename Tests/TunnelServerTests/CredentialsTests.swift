@@ -1,0 +1,132 @@
+import HTTPMessage
+import TestSupport
+import Testing
+import TunnelConfiguration
+import TunnelProtocol
+
+@testable import TunnelServer
+
+/// Who may open a tunnel, and how guessing is slowed down.
+@Suite struct CredentialsTests {
+    private static func token(_ text: String) throws -> RendezvousToken { try RendezvousToken(text) }
+
+    private static let listed = "credentials-token-1"
+
+    private static func outcome(_ fields: KeyValuePairs<FieldName, String>, method: String = "GET") throws
+        -> String
+    {
+        let admission = TunnelAdmission(passwords: [try token(listed): [Secret("old"), Secret("new:er")]])
+        var all = HeaderFields([
+            .connection: "Upgrade", .upgrade: "websocket", .secWebSocketProtocol: "x, wstunnel.v2",
+        ])
+        for (name, value) in fields {
+            all.remove(name)
+            if !value.isEmpty { all.append(name, value) }
+        }
+        do throws(Refusal) {
+            return try admission.token(of: RequestHead(method: method, target: "/_tunnel", fields: all))
+                .secret
+        } catch {
+            return "\(error.status) \(error.label)"
+        }
+    }
+
+    @Test(arguments: ["old", "new:er"]) func anyOfATokensPasswordsIsGood(_ password: String) throws {
+        let value = BasicAuthorization.encode(user: Self.listed, password: password)
+        #expect(try Self.outcome([.origin: Self.listed, .authorization: value]) == Self.listed)
+    }
+
+    @Test(arguments: [
+        BasicAuthorization.encode(user: listed, password: "ol"),
+        BasicAuthorization.encode(user: listed, password: ""),
+        BasicAuthorization.encode(user: listed, password: "older"),
+        BasicAuthorization.encode(user: "x", password: "old"),
+        BasicAuthorization.encode(user: "", password: "old"), "Basic", "Basic ", "Basic %", "Digest x", "",
+        "Basic b2xk",
+    ])
+    func everythingElseIsUnauthorized(_ value: String) throws {
+        #expect(try Self.outcome([.origin: Self.listed, .authorization: value]) == "401 unauthorized")
+    }
+
+    @Test func aTokenWithoutPasswordIsOpenToWhoeverKnowsIt() throws {
+        #expect(try Self.outcome([.origin: "credentials-token-2"]) == "credentials-token-2")
+        #expect(
+            try Self.outcome([.origin: "credentials-token-2", .authorization: "nonsense"])
+                == "credentials-token-2")
+    }
+
+    @Test func handshakesThatAreNoneAreRefused() throws {
+        #expect(try Self.outcome([.origin: ""]) == "400 bad-handshake")
+        #expect(try Self.outcome([.origin: "short"]) == "400 bad-handshake")
+        #expect(try Self.outcome([.origin: "credentials-token-2"], method: "POST") == "400 bad-handshake")
+        #expect(try Self.outcome([.origin: "credentials-token-2", .upgrade: "h2c"]) == "400 bad-handshake")
+        #expect(
+            try Self.outcome([.origin: "credentials-token-2", .secWebSocketProtocol: "wstunnel.v3"])
+                == "400 bad-handshake")
+    }
+
+    // MARK: Parts
+
+    @Test func basicAuthorizationComesBackAsItWent() {
+        var random = SplitMix64(seed: 7)
+        for length in 0..<40 {
+            let user = String((0..<length).compactMap { _ in "abcäöü€😀 +/=".randomElement(using: &random) })
+            let password = String(decoding: random.bytes(length), as: UTF8.self)
+            let decoded = BasicAuthorization.decode(BasicAuthorization.encode(user: user, password: password))
+            #expect(decoded?.user == user && decoded?.password == password, "seed \(random.seed)")
+        }
+        #expect(
+            BasicAuthorization.encode(user: "Aladdin", password: "open sesame")
+                == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        #expect(BasicAuthorization.decode("bAsIc  QTo=")?.user == "A")
+    }
+
+    @Test(arguments: [
+        "", "Basic", "Basic ", "Bearer QTpC", "Basic QTpC=", "Basic QTp", "Basic QQ==", "Basic QT=C",
+        "Basic Q===",
+        "Basic ====", "Basic QTp\u{e9}", "Basic /zo=", "Basic QTpC QTpC", "QTpC",
+    ])
+    func whatIsNoBasicAuthorizationIsNone(_ value: String) {
+        #expect(BasicAuthorization.decode(value) == nil)
+    }
+
+    @Test func secretsAreEqualOnlyByteForByte() {
+        let texts = ["", "a", "b", "ab", "aa", "aaa", "é", "e\u{301}", "0123456789", "0123456780"]
+        for (index, left) in texts.enumerated() {
+            for (other, right) in texts.enumerated() {
+                #expect(ConstantTime.areEqual(left, right) == (index == other), "\(left) \(right)")
+            }
+        }
+    }
+
+    // MARK: Guessing
+
+    @Test func failuresAreToleratedThenRefusedThenForgiven() {
+        var throttle = AuthenticationThrottle()
+        let start = MonotonicInstant(nanoseconds: 1)
+        for _ in 0..<Int(AuthenticationThrottle.tolerance) {
+            #expect(!throttle.refuses("a", now: start))
+            throttle.failed("a", now: start)
+        }
+        #expect(throttle.refuses("a", now: start))
+        #expect(!throttle.refuses("b", now: start))
+        // One failure is forgiven in ten seconds.
+        #expect(throttle.refuses("a", now: start.advanced(by: .zero)))
+        #expect(!throttle.refuses("a", now: start.advanced(by: .seconds(1))))
+        throttle.failed("a", now: start.advanced(by: .seconds(1)))
+        #expect(throttle.refuses("a", now: start.advanced(by: .seconds(1))))
+        #expect(!throttle.refuses("a", now: start.advanced(by: .seconds(1000))))
+    }
+
+    @Test func addressesWithoutEndAreNotRemembered() {
+        var throttle = AuthenticationThrottle()
+        let start = MonotonicInstant(nanoseconds: 1)
+        for number in 0..<AuthenticationThrottle.maximumAddresses { throttle.failed("\(number)", now: start) }
+        for _ in 0..<20 { throttle.failed("one too many", now: start) }
+        #expect(!throttle.refuses("one too many", now: start))
+        // Those that are forgiven make room.
+        let later = start.advanced(by: .seconds(11))
+        for _ in 0..<20 { throttle.failed("one too many", now: later) }
+        #expect(throttle.refuses("one too many", now: later))
+    }
+}

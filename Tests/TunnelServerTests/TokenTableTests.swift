@@ -1,0 +1,248 @@
+import TestSupport
+import Testing
+import TunnelProtocol
+
+@testable import TunnelServer
+
+/// Sessions and queues of tokens; numbers stand for sessions and requests.
+@Suite final class TokenTableTests {
+    private typealias Table = TokenTable<Int, Int>
+
+    private let start = MonotonicInstant(nanoseconds: 1)
+    private let token: RendezvousToken
+    private var table = Table(maximumWaiting: 3, maximumClients: nil)
+
+    init() throws { token = try RendezvousToken("table-test-token-1") }
+
+    private static func member(
+        _ id: UInt64, loop: Int = 0, capacity: Int = 2, client: String? = nil, slot: Int = 0
+    ) -> Table.Member {
+        Table.Member(
+            id: id, session: Int(id), loop: loop, capacity: capacity,
+            client: ClientIdentity(process: client ?? "process-\(id)", slot: slot))
+    }
+
+    @discardableResult
+    private func join(_ member: Table.Member, at now: MonotonicInstant? = nil) -> (
+        given: [Int], replaced: [Int]
+    ) {
+        let (assignments, replaced) = table.join(token, member, now: now ?? start)
+        return (assignments.map(\.request), replaced)
+    }
+
+    private func request(_ number: Int = 0, loop: Int = 0, at now: MonotonicInstant? = nil) -> String
+    {
+        switch table.request(token, loop: loop, now: now ?? start, request: { number }) {
+        case .send(let id, _): "session \(id)"
+        case .wait(let id): "wait \(id)"
+        case .unknownToken: "unknown"
+        case .tooManyWaiting: "too many"
+        }
+    }
+
+    private func abandon(_ id: UInt64) -> Bool { table.abandon(token, id) }
+
+    @Test func aTokenNeverSeenIsUnknown() {
+        #expect(request() == "unknown")
+        #expect(table.tokenCount == 0)
+    }
+
+    @Test func requestsWaitInOrderAndNobodyOvertakes() {
+        join(Self.member(1, capacity: 1))
+        #expect(request(10) == "session 1")
+        #expect(
+            [request(11), request(12), request(13), request(14)] == [
+                "wait 1", "wait 2", "wait 3", "too many",
+            ])
+        #expect(table.waitingCount(token) == 3)
+        #expect(table.streamEnded(token, 1).map(\.request) == [11])
+        #expect(request(15) == "wait 4")
+        #expect(join(Self.member(2, capacity: 2)).given == [12, 13])
+        #expect(table.waitingCount(token) == 1)
+    }
+
+    @Test func whoGivesUpIsOutOfTheQueueOnce() {
+        join(Self.member(1, capacity: 0))
+        #expect(request(10) == "wait 1")
+        #expect(request(11) == "wait 2")
+        #expect(abandon(1))
+        #expect(!abandon(1))
+        #expect(join(Self.member(2)).given == [11])
+        #expect(!abandon(2))
+    }
+
+    @Test func callersGetASessionOnTheirOwnLoopWhileItIsFree() {
+        join(Self.member(1, loop: 0))
+        join(Self.member(2, loop: 1))
+        #expect((0..<3).map { _ in request(loop: 1) } == ["session 2", "session 2", "session 1"])
+    }
+
+    @Test func equalsTakeTurns() {
+        for id in 1...3 { join(Self.member(UInt64(id), capacity: 10)) }
+        #expect(
+            (0..<6).map { _ in request() } == [
+                "session 1", "session 2", "session 3", "session 1", "session 2", "session 3",
+            ])
+        _ = table.streamEnded(token, 2)
+        #expect(request() == "session 2")
+    }
+
+    @Test func aDrainingSessionGetsNothing() {
+        join(Self.member(1))
+        table.drain(token, 1)
+        #expect(request(10) == "wait 1")
+        // A place that it gives back is nobody's.
+        #expect(table.streamEnded(token, 1).isEmpty)
+        #expect(join(Self.member(2)).given == [10])
+    }
+
+    @Test func aNewConnectionTakesThePlaceOfTheOldOneOfItsClient() {
+        join(Self.member(1, client: "a", slot: 0))
+        #expect(join(Self.member(2, client: "a", slot: 1)).replaced == [])
+        #expect(join(Self.member(3, client: "a", slot: 0)).replaced == [1])
+        #expect(Set((0..<4).map { _ in request() }) == ["session 2", "session 3"])
+        #expect(request() == "wait 1")
+    }
+
+    @Test func clientsAreCountedOnceHoweverManyConnectionsTheyHave() {
+        table.maximumClients = 1
+        #expect(table.admits(token, ClientIdentity(process: "a", slot: 0)))
+        join(Self.member(1, client: "a", slot: 0))
+        #expect(table.admits(token, ClientIdentity(process: "a", slot: 1)))
+        #expect(!table.admits(token, ClientIdentity(process: "b", slot: 0)))
+        table.leave(token, 1, now: start)
+        #expect(table.admits(token, ClientIdentity(process: "b", slot: 0)))
+    }
+
+    @Test func aTokenIsKnownForAWhileAfterItsLastSession() {
+        join(Self.member(1))
+        table.leave(token, 1, now: start)
+        let almost = start.advanced(by: Table.memory - .seconds(1))
+        #expect(request(10, at: almost) == "wait 1")
+        // While somebody waits it stays.
+        let late = start.advanced(by: Table.memory * 2)
+        table.forgetOld(now: late)
+        #expect(table.tokenCount == 1)
+        #expect(abandon(1))
+        #expect(request(at: late) == "unknown")
+        table.forgetOld(now: late)
+        #expect(table.tokenCount == 0)
+    }
+
+    @Test func tokensWithoutEndAreNotRemembered() throws {
+        var table = Table(maximumWaiting: 1, maximumClients: nil)
+        for number in 0..<Table.maximumTokens + 50 {
+            let token = try RendezvousToken("table-flood-token-\(number)")
+            _ = table.join(token, Self.member(UInt64(number)), now: start)
+            table.leave(token, UInt64(number), now: start)
+        }
+        #expect(table.tokenCount == Table.maximumTokens)
+        // Who is connected is served all the same.
+        _ = table.join(token, Self.member(1), now: start)
+        guard case .send = table.request(token, loop: 0, now: start, request: { 1 }) else {
+            Issue.record("not served")
+            return
+        }
+    }
+
+    @Test func sessionsPerLoopCountsThoseThatTakeStreams() {
+        join(Self.member(1, loop: 1))
+        join(Self.member(2, loop: 1))
+        join(Self.member(3, loop: 0))
+        join(Self.member(4, loop: 7))
+        table.drain(token, 2)
+        #expect(table.sessionsPerLoop(token, loops: 3) == [1, 1, 0])
+    }
+
+    /// Any order of events: no session beyond its capacity, every request served once and in order, nobody forgotten.
+    @Test(arguments: 0..<30) func anyOrderOfEventsKeepsTheRules(_ seed: Int) {
+        var random = SplitMix64(seed: UInt64(seed))
+        var table = Table(maximumWaiting: 5, maximumClients: nil)
+        var open: [UInt64: Int] = [:]
+        var capacity: [UInt64: Int] = [:]
+        var draining: Set<UInt64> = []
+        var waiting: [(id: UInt64, number: Int)] = []
+        var nextSession: UInt64 = 0
+        func gave(_ id: UInt64) {
+            open[id, default: 0] += 1
+            #expect(open[id, default: 0] <= capacity[id, default: 0], "seed \(seed)")
+            #expect(!draining.contains(id), "seed \(seed)")
+        }
+        func assigned(_ assignments: [Table.Assignment]) {
+            for assignment in assignments {
+                #expect(assignment.request == waiting.first?.number, "seed \(seed)")
+                if !waiting.isEmpty { waiting.removeFirst() }
+                gave(assignment.sessionID)
+            }
+        }
+        for number in 0..<2000 {
+            let session = capacity.keys.sorted().randomElement(using: &random)
+            switch UInt8.random(in: 0..<10, using: &random) {
+            case 0 where capacity.count < 4:
+                nextSession += 1
+                capacity[nextSession] = Int.random(in: 0...3, using: &random)
+                assigned(
+                    table.join(
+                        token, Self.member(nextSession, capacity: capacity[nextSession] ?? 0), now: start
+                    ).assignments)
+            case 1:
+                guard let session, UInt8.random(in: 0..<4, using: &random) == 0 else { continue }
+                table.leave(token, session, now: start)
+                capacity[session] = nil
+                open[session] = nil
+            case 2:
+                guard let session, UInt8.random(in: 0..<4, using: &random) == 0 else { continue }
+                table.drain(token, session)
+                draining.insert(session)
+            case 3:
+                guard let index = waiting.indices.randomElement(using: &random) else { continue }
+                let wasWaiting = table.abandon(token, waiting.remove(at: index).id)
+                #expect(wasWaiting, "seed \(seed)")
+            case 4...6:
+                guard let session, open[session, default: 0] > 0 else { continue }
+                open[session, default: 0] -= 1
+                assigned(table.streamEnded(token, session))
+            default:
+                let loop = Int.random(in: 0..<3, using: &random)
+                switch table.request(token, loop: loop, now: start, request: { number }) {
+                case .send(let id, _):
+                    #expect(waiting.isEmpty, "seed \(seed)")
+                    gave(id)
+                case .wait(let id): waiting.append((id, number))
+                case .tooManyWaiting: #expect(waiting.count == 5, "seed \(seed)")
+                case .unknownToken: #expect(nextSession == 0, "seed \(seed)")
+                }
+            }
+            #expect(table.waitingCount(token) == waiting.count, "seed \(seed)")
+            let isSomebodyFree = capacity.contains { !draining.contains($0) && open[$0, default: 0] < $1 }
+            #expect(waiting.isEmpty || !isSomebodyFree, "seed \(seed)")
+        }
+    }
+}
+
+/// Who a session says it is.
+@Suite struct ClientIdentityTests {
+    @Test(arguments: [
+        ("abc/0", "abc/0"), ("abc/12", "abc/12"), (nil, "own/0"), ("", "own/0"), ("abc", "own/0"),
+        ("abc/", "own/0"),
+        ("/1", "own/0"), ("abc/x", "own/0"), ("a/b/1", "own/0"),
+        (String(repeating: "x", count: 65) + "/1", "own/0"),
+        ("abc/99999999999999999999", "own/0"),
+    ])
+    func whatIsNotUsableIsAClientOfItsOwn(_ text: String?, _ expected: String) {
+        let identity = ClientIdentity(text: text, otherwise: "own")
+        #expect("\(identity.process)/\(identity.slot)" == expected)
+    }
+}
+
+/// Which event loop a new session goes to.
+@Suite struct SessionSeatingTests {
+    @Test(arguments: [
+        ([0], 0, 0), ([0, 0], 1, 1), ([1, 0], 0, 1), ([1, 0], 1, 1), ([2, 1, 1], 0, 1), ([2, 1, 1], 2, 2),
+        ([], 0, 0),
+        ([1, 1], 5, 5),
+    ])
+    func theEmptiestLoopIsTakenAndTheOwnOneAmongEquals(_ counts: [Int], _ current: Int, _ expected: Int) {
+        #expect(SessionSeating.choose(counts: counts, current: current) == expected)
+    }
+}
