@@ -48,6 +48,7 @@ final class CallerExchange {
     private var hasSentBody = false
     private var canSend = true
     private var unreported = 0
+    private var isAnswerWhole = false
     /// After the connection left HTTP: which direction has ended.
     private var isOutputOver = false
     private var isOriginOver = false
@@ -136,6 +137,7 @@ final class CallerExchange {
         guard case .attached(_, let port) = phase else { return }
         port.consumed(unreported)
         unreported = 0
+        if isAnswerWhole { answerIsWhole() }
     }
 
     /// No byte came or went for the server's HTTP timeout, or the server stops.
@@ -278,10 +280,13 @@ final class CallerExchange {
     }
 
     private func answerIsWhole() {
+        output.flushNow()
+        isAnswerWhole = true
+        // What a slow caller has not read lies in our memory: until then the stream counts as in use.
+        guard output.isWritable || !isRequestWhole else { return }
         let keepAlive = response.keepAlive && isRequestWhole
         if isRequestWhole { detach() } else { leave(.noError) }
         record.finish(.ok)
-        output.flushNow()
         connection.exchangeEnded(keepAlive: keepAlive)
     }
 }
@@ -328,16 +333,18 @@ extension CallerExchange: StreamReceiver {
         }
         record.responseBytes += count
         response.write(data, isLast: isLast) { output.write($0) }
-        if isLast {
-            if response.isRaw { originEndedRaw() } else { answerIsWhole() }
-            return
-        }
         if output.isWritable {
             port.consumed(count)
         } else {
             unreported += count
         }
-        output.flushSoon()
+        if !isLast {
+            output.flushSoon()
+        } else if response.isRaw {
+            originEndedRaw()
+        } else {
+            answerIsWhole()
+        }
     }
 
     func streamReceived(trailers bytes: ByteBuffer) {
@@ -353,7 +360,7 @@ extension CallerExchange: StreamReceiver {
     }
 
     func streamWasReset(_ code: ResetCode, reason: String) {
-        guard case .attached(let id, _) = phase else { return }
+        guard case .attached(let id, _) = phase, !isAnswerWhole else { return }
         phase = .over
         core.registry.streamEnded(token, id)
         switch code {

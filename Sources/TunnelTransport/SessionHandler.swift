@@ -162,6 +162,7 @@ package final class SessionHandler: ChannelInboundHandler {
     /// The owner of the stream is through with it: everything was sent and received.
     package func forget(_ id: StreamID) {
         receivers.removeValue(forKey: id)
+        machine.forget(id)
     }
 
     /// The receiver took so many bytes.

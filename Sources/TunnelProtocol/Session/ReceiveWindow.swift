@@ -45,6 +45,12 @@ struct ReceiveWindow {
         return grant
     }
 
+    /// What came and was not taken yet.
+    var unread: Int { size - credit - unreturned }
+
+    /// The reader took so many bytes of a stream on which nothing more comes.
+    mutating func consumedRest(_ count: Int) { unreturned += count }
+
     /// Gives back what was drawn from the budget.
     func release(to budget: any ReceiveBudget) {
         if borrowed > 0 { budget.giveBack(borrowed) }

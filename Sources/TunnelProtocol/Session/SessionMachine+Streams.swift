@@ -28,14 +28,25 @@ extension SessionMachine {
         if streams.values[index].ignoresRest, !streams.values[index].hasReceivedEverything {
             reset(id, .noError)
         } else if streams.values[index].isDone {
-            _ = remove(id)
+            removeDone(id)
         }
     }
 
     mutating func receivingEnded(_ id: StreamID) {
         guard let index = streams.index(forKey: id) else { return }
         streams.values[index].hasReceivedEverything = true
-        if streams.values[index].isDone { _ = remove(id) }
+        if streams.values[index].isDone { removeDone(id) }
+    }
+
+    /// Takes out a stream that ended well. What its window drew is given back when the reader took what came.
+    private mutating func removeDone(_ id: StreamID) {
+        guard let stream = streams.removeValue(forKey: id) else { return }
+        if stream.isScheduled { scheduledCount -= 1 }
+        if stream.receiveWindow.unread > 0, !stream.ignoresRest {
+            unreadWindows[id] = stream.receiveWindow
+        } else {
+            stream.receiveWindow.release(to: budget)
+        }
     }
 
     /// Takes a stream out, in whatever state it is, and gives back what its window drew.

@@ -43,6 +43,8 @@ package struct SessionMachine: ~Copyable {
     package internal(set) var roundTrip: Duration?
 
     var streams: [StreamID: MuxStream] = [:]
+    /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
+    var unreadWindows: [StreamID: ReceiveWindow] = [:]
     /// Streams that have something to write, in the order of their turns; some may have ended meanwhile.
     var scheduled = FIFO<StreamID>()
     /// How many of those have not ended.
@@ -85,6 +87,7 @@ package struct SessionMachine: ~Copyable {
 
     deinit {
         for stream in streams.values { stream.receiveWindow.release(to: budget) }
+        for window in unreadWindows.values { window.release(to: budget) }
     }
 
     /// Streams open now.
@@ -179,13 +182,20 @@ package struct SessionMachine: ~Copyable {
 
     /// Ends a stream in both directions at once.
     package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
+        forget(id)
         guard remove(id) != nil else { return }
         control.writeMuxFrame(.reset(id, code, reason: reason))
     }
 
     /// The reader took so many bytes of this stream; grants the peer new credit when that is due.
     package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
-        guard let index = streams.index(forKey: id), !streams.values[index].hasReceivedEverything else {
+        guard let index = streams.index(forKey: id) else {
+            unreadWindows[id]?.consumedRest(count)
+            if unreadWindows[id]?.unread == 0 { forget(id) }
+            return
+        }
+        guard !streams.values[index].hasReceivedEverything else {
+            streams.values[index].receiveWindow.consumedRest(count)
             return
         }
         // A peer that answers pings late must not get large windows for it.
@@ -193,6 +203,11 @@ package struct SessionMachine: ~Copyable {
         let grant = streams.values[index].receiveWindow.consumed(
             count, maximum: limits.maximumWindow, roundTrip: roundTrip, budget: budget, now: now)
         if let grant { answer(.window(id, grant)) }
+    }
+
+    /// The reader is through with a stream that is over, whether or not it took everything.
+    package mutating func forget(_ id: StreamID) {
+        unreadWindows.removeValue(forKey: id)?.release(to: budget)
     }
 
     /// Announces that no new streams are wanted. The streams in flight go on.

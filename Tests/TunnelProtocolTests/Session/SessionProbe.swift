@@ -28,6 +28,9 @@ final class SessionProbe {
     // A machine cannot be copied, which the macros of the tests would do: these stand between.
     var streamCount: Int { machine.streamCount }
     var streams: [StreamID: MuxStream] { machine.streams }
+    /// Streams that are over while their reader still holds what came.
+    var unreadCount: Int { machine.unreadWindows.count }
+    func forgetAll() { for id in machine.unreadWindows.keys { machine.forget(id) } }
     var controlBytes: Int { machine.control.readableBytes }
     var hasSomethingToWrite: Bool { machine.hasSomethingToWrite }
     var isDraining: Bool { machine.isDraining }

@@ -59,6 +59,7 @@ import Testing
                 .trailers(id, ByteBuffer(string: "c: d\r\n")),
             ])
         #expect(probe.streamCount == 0)
+        probe.consumed(id, 2)
         #expect(probe.budget.taken == 0)
         #expect(!probe.hasSomethingToWrite)
     }

@@ -115,3 +115,39 @@ import Testing
         }
     }
 }
+
+/// What a reader still holds counts against the budget, also when its stream is over.
+@Suite struct UnreadBudgetTests {
+    /// A server's machine with one stream whose answer of so many bytes has come whole.
+    private func probe(answer count: Int) throws -> (SessionProbe, StreamID) {
+        let probe = try SessionProbe(.opener)
+        let id = try #require(probe.open(isLast: true))
+        #expect(probe.budget.taken > 0)
+        let body = ByteBuffer(repeating: 0x61, count: count)
+        try probe.receive(
+            .response(id, head: SessionProbe.head, isInterim: false, isLast: false),
+            .data(id, body, isLast: true))
+        #expect(probe.streamCount == 0)
+        return (probe, id)
+    }
+
+    @Test func theWindowIsGivenBackWhenEverythingWasTaken() throws {
+        let (probe, id) = try probe(answer: 1000)
+        probe.consumed(id, 999)
+        #expect(probe.budget.taken > 0)
+        probe.consumed(id, 1)
+        #expect(probe.budget.taken == 0)
+    }
+
+    @Test func aReaderThatLetsGoGivesItBackAtOnce() throws {
+        let (probe, id) = try probe(answer: 1000)
+        #expect(probe.budget.taken > 0)
+        probe.machine.forget(id)
+        #expect(probe.budget.taken == 0)
+    }
+
+    @Test func anEmptyAnswerHoldsNothing() throws {
+        let (probe, _) = try probe(answer: 0)
+        #expect(probe.budget.taken == 0)
+    }
+}
