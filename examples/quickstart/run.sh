@@ -164,9 +164,6 @@ watch_build() { # START
 }
 
 build_agent() {
-    command -v swift >/dev/null ||
-        fail 2 "swift is not in the PATH" \
-            "please install Swift 6.3 or later (https://www.swift.org/install/linux) and run this again"
     binary=$root/.build/release/wstunnel
     local is_first=0 start=$SECONDS status=0 size
     [[ -x $binary ]] || is_first=1
@@ -292,6 +289,10 @@ make_requests() {
 
 # -------------------------------------------------------------------------------------------------------
 
+if [[ -z $binary ]] && ! command -v swift >/dev/null; then
+    fail 2 "swift is not in the PATH" \
+        "please install Swift 6.3 or later (https://www.swift.org/install/linux) and run this again"
+fi
 if port_is_taken; then fail_port_taken; fi
 install_packages
 if [[ -z $binary ]]; then
