@@ -164,15 +164,12 @@ watch_build() { # START
 }
 
 build_agent() {
-    command -v swift >/dev/null ||
-        fail 2 "swift is not in the PATH" \
-            "please install Swift 6.3 or later (https://www.swift.org/install/linux) and run this again"
     binary=$root/.build/release/wstunnel
     local is_first=0 start=$SECONDS status=0 size
     [[ -x $binary ]] || is_first=1
     if ((is_first)); then
-        echo "== Building wstunnel. The first build fetches and compiles its dependencies too:"
-        echo "   about 7 minutes on 2 cores, less on more. Later builds take seconds."
+        echo "== Building wstunnel. The first build fetches and compiles its dependencies too: about 5 minutes"
+        echo "   on 2 cores, 10 if they have other work to do; the last steps are the longest. Later ones take seconds."
     else
         echo "== Building wstunnel (seconds, unless much has changed)"
     fi
@@ -186,7 +183,7 @@ build_agent() {
     wait "$build" || status=$?
     build=""
     if ((status != 0)); then
-        grep -E '(error|warning):' "$work/build.log" | sort -u | head -n 30 >&2 || true
+        grep -E '^[^ |]*: error:|^error:' "$work/build.log" | sort -u | head -n 30 >&2 || true
         echo "--- the build's last lines" >&2
         tail -n 20 "$work/build.log" >&2
         fail 1 "the build failed after $((SECONDS - start)) s (swift build ended with status $status)"
@@ -292,6 +289,10 @@ make_requests() {
 
 # -------------------------------------------------------------------------------------------------------
 
+if [[ -z $binary ]] && ! command -v swift >/dev/null; then
+    fail 2 "swift is not in the PATH" \
+        "please install Swift 6.3 or later (https://www.swift.org/install/linux) and run this again"
+fi
 if port_is_taken; then fail_port_taken; fi
 install_packages
 if [[ -z $binary ]]; then
