@@ -2,7 +2,7 @@ internal import Logging
 
 /// What became of one caller's request.
 package enum AccessOutcome: String, Sendable, CaseIterable {
-    /// The caller has the whole response of the origin.
+    /// The caller has the whole answer that came through the tunnel, the client's own 502 and 403 included.
     case ok = "ok"
     /// Answered here, without a tunnel: health checks, refusals.
     case answeredHere = "answered-here"
@@ -10,7 +10,7 @@ package enum AccessOutcome: String, Sendable, CaseIterable {
     case callerLeft = "caller-left"
     /// The caller broke HTTP or one of its limits in the middle of a request.
     case callerFailed = "caller-failed"
-    /// The origin could not be reached or broke off; the tunnel works.
+    /// The origin broke off after its answer had begun, or answered nonsense; the tunnel works.
     case originFailed = "origin-failed"
     /// The session ended, or its peer broke the protocol, before the response was whole.
     case tunnelLost = "tunnel-lost"
@@ -34,7 +34,7 @@ package enum AccessOutcome: String, Sendable, CaseIterable {
 /// | `request.bytes`, `response.bytes` | body bytes taken from and written to the caller |
 /// | `first-byte.ms` | from the request's head to the response's head; absent without one |
 /// | `duration.ms` | from the request's head to the end of the exchange |
-/// | `caller.address` | the address and port of the connection |
+/// | `caller.address` | the address that the connection came from |
 /// | `outcome` | an `AccessOutcome` |
 package struct AccessRecord: Sendable {
     package var serverName: String

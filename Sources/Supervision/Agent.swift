@@ -63,7 +63,7 @@ package struct Agent: Sendable {
             "Agent running",
             metadata: [
                 .processID: "\(getpid())", .softwareVersion: "\(software)",
-                .sessionCount: "\(clients.count) tunnels, \(servers.count) servers",
+                .serverCount: "\(servers.count)", .tunnelCount: "\(clients.count)",
             ])
         let outcome = await withTaskGroup(of: Outcome?.self) { group in
             let stop = StopSignal()

@@ -70,13 +70,13 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var basePath: String
     /// A tunnel client that was silent for so long is gone; 3 s…600 s.
     package var wsTimeout: Duration
-    /// How long a caller waits for the whole answer.
+    /// How long a request may go on without a byte in either direction.
     package var httpTimeout: Duration
     /// How long a request waits for a tunnel that is down.
     package var queueTimeout: Duration
     /// Most requests of one token that wait for a session; at least 1.
     package var maxRequestsPerTunnel: Int
-    /// Most sessions of one token, or nil for any number.
+    /// Most tunnel clients of one token, or nil for any number; all sessions of one client count once.
     package var maxClientsPerToken: Int?
     /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
     /// listed connect without.
