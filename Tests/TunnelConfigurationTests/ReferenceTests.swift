@@ -140,6 +140,7 @@ import TunnelConfiguration
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
         machine.write("password", to: "/run/credentials/billing-password")
         machine.entries[folder] = .folder
+        machine.entries["/usr/share"] = .folder
         machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")
         machine.commands[["cat", "other.password"]] = .success("password")
         machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
