@@ -2,6 +2,7 @@ import Glibc
 import HTTPMessage
 import Logging
 import NIOCore
+import NIOPosix
 import Observability
 import Synchronization
 import TunnelProtocol
@@ -36,6 +37,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var body: BodyDecoder?
     private var isAdvancing = false
     private var isReadHeld = false
+    /// After an upgrade: the caller has closed its direction.
+    private var hasInputEnded = false
+    /// After an upgrade: the origin has closed its direction.
+    private var hasOutputEnded = false
+    /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
+    private var restKeeper: CallerHandler?
     private var isFlushScheduled = false
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
@@ -101,8 +108,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            if case .raw(let exchange) = phase {
-                exchange.callerEndedOutput()
+            if case .raw = phase {
+                hasInputEnded = true
+                advance()
             } else {
                 context.close(promise: nil)
             }
@@ -126,10 +134,15 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func end() {
         timer?.cancel()
         timer = nil
-        let exchange = currentExchange
-        phase = .over
-        exchange?.callerLeft()
         context = nil
+        if case .raw = phase, hasInputEnded, hasOutputEnded {
+            // Both directions ended in order, but some of what the caller sent is still to be taken.
+            restKeeper = self
+        } else {
+            let exchange = currentExchange
+            phase = .over
+            exchange?.callerLeft()
+        }
         if isCounted {
             isCounted = false
             core.census.leave(ObjectIdentifier(self), address: address)
@@ -197,7 +210,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             }
             return true
         case .raw(let exchange):
-            guard exchange.takesBytes, input.readableBytes > 0 else { return false }
+            guard exchange.takesBytes else { return false }
+            guard input.readableBytes > 0 else {
+                // What came before the end goes first, however long it has to wait.
+                if hasInputEnded { exchange.callerEndedOutput() }
+                return false
+            }
             let bytes = input
             input = ByteBuffer()
             exchange.callerSent(bytes)
@@ -496,13 +514,14 @@ extension CallerHandler: CallerConnection {
     }
 
     func exchangeEnded(keepAlive: Bool) {
+        restKeeper = nil
         guard context != nil else { return }
         switch phase {
         case .raw:
             phase = .lingering
             lingerDeadline = .now() + core.httpTimeout
             watch(until: lingerDeadline)
-            closeOnceSent(.all)
+            whenSent { $0.close(promise: nil) }
         default:
             guard keepAlive, !core.isStopping else { return linger() }
             waitForNext()
@@ -511,6 +530,7 @@ extension CallerHandler: CallerConnection {
     }
 
     func exchangeBroke() {
+        restKeeper = nil
         phase = .over
         // With a body that is told by its end, an orderly close would make it look whole.
         let reset = Glibc.linger(l_onoff: 1, l_linger: 0)
@@ -519,16 +539,24 @@ extension CallerHandler: CallerConnection {
     }
 
     func exchangeEndedOutput() {
-        closeOnceSent(.output)
+        hasOutputEnded = true
+        whenSent { context in
+            // NIO closes a channel whose output it knows to be closed as soon as the input ends, without a word
+            // about that end: a caller that ends in order could not be told from one that leaves.
+            let result = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self
+            ) { shutdown($0, Int32(SHUT_WR)) }
+            if result == nil { context.close(mode: .output, promise: nil) }
+        }
     }
 
-    /// NIO drops unsent bytes when the second direction closes.
-    private func closeOnceSent(_ mode: CloseMode) {
+    /// Waits until what was written has left: NIO drops unsent bytes when a channel closes.
+    private func whenSent(_ action: @escaping (ChannelHandlerContext) -> Void) {
         guard let context else { return }
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in
-            self.context?.close(mode: mode, promise: nil)
+            if let context = self.context { action(context) }
         }
     }
 }
