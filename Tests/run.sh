@@ -222,6 +222,9 @@ build() {
 run_tests() {
     local arguments=(--skip-build --disable-xctest --parallel) result=0
     if [[ -n $filter ]]; then arguments+=(--filter "$filter"); fi
+    # Tests that wait for sockets and processes hold a thread each, of which there are as many as cores. More
+    # of them at once would only queue up, while their time limits run.
+    export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-$(nproc)}
     swift test "${arguments[@]}" >"$work/test.log" 2>&1 &
     local command=$! start=$SECONDS next_line=30
     while kill -0 "$command" 2>/dev/null; do

@@ -12,19 +12,25 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let core: ServerCore
-    private let loopIndex: Int
-    private var phase = CallerPhase.awaitingHead
-    private var context: ChannelHandlerContext?
+    let core: ServerCore
+    let loopIndex: Int
+    var phase = CallerPhase.awaitingHead
+    var context: ChannelHandlerContext?
     private var input = ByteBuffer()
     private var headReader: RequestHeadReader
     private var body: BodyDecoder?
     private var isAdvancing = false
     private var isReadHeld = false
-    private var output: CallerOutput?
+    var output: CallerOutput?
     private var timer: DeadlineTimer?
+    /// After an upgrade: the caller has closed its direction.
+    private var hasInputEnded = false
+    /// After an upgrade: the origin has closed its direction.
+    var hasOutputEnded = false
+    /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
+    var restKeeper: CallerHandler?
     private var waitingSince = NIODeadline.now()
-    private var lingerDeadline = NIODeadline.distantFuture
+    var lingerDeadline = NIODeadline.distantFuture
     private var address = ""
     private var isCounted = false
     private var hasServed = false
@@ -87,8 +93,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            if case .raw(let exchange) = phase {
-                exchange.callerEndedOutput()
+            if case .raw = phase {
+                hasInputEnded = true
+                advance()
             } else {
                 context.close(promise: nil)
             }
@@ -111,11 +118,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func end() {
         timer?.cancel()
-        let exchange = phase.currentExchange
-        phase = .over
-        exchange?.callerLeft()
         output?.letGo()
         context = nil
+        if case .raw = phase, hasInputEnded, hasOutputEnded {
+            // Both directions ended in order, but some of what the caller sent is still to be taken.
+            restKeeper = self
+        } else {
+            let exchange = phase.currentExchange
+            phase = .over
+            exchange?.callerLeft()
+        }
         if isCounted {
             isCounted = false
             core.census.leave(ObjectIdentifier(self), address: address)
@@ -135,7 +147,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Takes as much of the input as there is use for now.
-    private func advance() {
+    func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
         defer {
@@ -176,7 +188,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             }
             return true
         case .raw(let exchange):
-            guard exchange.takesBytes, input.readableBytes > 0 else { return false }
+            guard exchange.takesBytes else { return false }
+            guard input.readableBytes > 0 else {
+                // What came before the end goes first, however long it has to wait.
+                if hasInputEnded { exchange.callerEndedOutput() }
+                return false
+            }
             let bytes = input
             input = ByteBuffer()
             exchange.callerSent(bytes)
@@ -254,7 +271,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         linger()
     }
 
-    private func waitForNext() {
+    func waitForNext() {
         phase = .awaitingHead
         hasServed = true
         body = nil
@@ -264,7 +281,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Closes our direction, and reads on for a moment: a connection closed with bytes unread is reset, and the
     /// caller might lose the answer.
-    private func linger() {
+    func linger() {
         guard let context else { return }
         phase = .lingering
         input = ByteBuffer()
@@ -284,7 +301,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Time limits
 
-    private func watch(until deadline: NIODeadline) {
+    func watch(until deadline: NIODeadline) {
         timer?.ring(by: deadline) { self.checkTime() }
     }
 
@@ -360,41 +377,4 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         phase.currentExchange?.callerLeft(.shutdown)
         output?.close()
     }
-}
-
-// MARK: - The exchange's view
-
-extension CallerHandler: CallerConnection {
-    var eventLoop: any EventLoop { core.loops[loopIndex] }
-
-    func exchangeBecameWritable() { advance() }
-
-    func exchangeSwitchedProtocols() {
-        guard case .exchange(let exchange) = phase else { return }
-        phase = .raw(exchange)
-        output?.allowHalfClosure()
-        advance()
-    }
-
-    func exchangeEnded(keepAlive: Bool) {
-        guard context != nil else { return }
-        switch phase {
-        case .raw:
-            phase = .lingering
-            lingerDeadline = .now() + core.httpTimeout
-            watch(until: lingerDeadline)
-            output?.closeOnceSent(.all)
-        default:
-            guard keepAlive, !core.isStopping else { return linger() }
-            waitForNext()
-            advance()
-        }
-    }
-
-    func exchangeBroke() {
-        phase = .over
-        output?.reset()
-    }
-
-    func exchangeEndedOutput() { output?.closeOnceSent(.output) }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPMessage
 import NIOCore
+import NIOPosix
 import Observability
 
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
@@ -48,13 +49,30 @@ final class CallerOutput {
 
     func close() { context?.close(promise: nil) }
 
-    /// Closes when everything written has left: NIO drops unsent bytes when the second direction closes.
-    func closeOnceSent(_ mode: CloseMode) {
+    /// Closes when everything written has left.
+    func closeOnceSent() {
+        whenSent { $0.close(promise: nil) }
+    }
+
+    /// Closes our direction when everything written has left, past NIO: it closes a channel whose output it knows to
+    /// be closed as soon as the input ends, without a word about that end, and a caller that ends in order could not
+    /// be told from one that leaves.
+    func shutDownOnceSent() {
+        whenSent { context in
+            let result = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self
+            ) { shutdown($0, Int32(SHUT_WR)) }
+            if result == nil { context.close(mode: .output, promise: nil) }
+        }
+    }
+
+    /// Waits until what was written has left: NIO drops unsent bytes when a channel closes.
+    private func whenSent(_ action: @escaping (ChannelHandlerContext) -> Void) {
         guard let context else { return }
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(NIOAny(ByteBuffer()), promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in
-            self.context?.close(mode: mode, promise: nil)
+            if let context = self.context { action(context) }
         }
     }
 

@@ -21,15 +21,25 @@ package enum ConnectionFailure {
             return "the connection was closed"
         case NIOSSLError.uncleanShutdown:
             return "the TLS connection was cut"
-        case let error as NIOSSLError:
-            return "TLS failed: \(error)"
-        case let error as NIOSSLExtraError:
-            return "TLS failed: \(error.description)"
-        case let error as BoringSSLError:
-            return "TLS failed: \(error)"
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
+            return reason(forTLS: error)
         default:
             return "\(error)"
         }
+    }
+
+    private static func reason(forTLS error: any Error) -> String {
+        let text = "\(error)"
+        if text.contains("CERTIFICATE_VERIFY_FAILED") {
+            return "no TLS: the server's certificate is not trusted; name its authority with certfile"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return "no TLS: the server does not speak it; use ws://"
+        }
+        if (error as? NIOSSLExtraError) == .failedToValidateHostname {
+            return "no TLS: the server's certificate is for another name"
+        }
+        return "no TLS: \(text)"
     }
 
     private static func reason(errno code: CInt) -> String {

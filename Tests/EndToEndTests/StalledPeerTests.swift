@@ -8,7 +8,7 @@ struct StalledPeerTests {
     private static let token = [("X-Token", TunnelPair.token)]
 
     /// `/stall` answers without end, or reads nothing of a body; anything else is answered at once.
-    private static func origin(_ gate: Gate) throws -> ScriptedOrigin {
+    private static func origin(_ gate: Gate, uploadBegan began: Gate = Gate()) throws -> ScriptedOrigin {
         try ScriptedOrigin(limit: .seconds(60)) { connection in
             while let request = try connection.readRequest() {
                 switch (request.method, request.target) {
@@ -16,6 +16,7 @@ struct StalledPeerTests {
                     try connection.writeHead(200, fields: [("Content-Length", "\(1 << 40)")])
                     while true { try connection.socket.write([UInt8](repeating: 0x61, count: 1 << 16)) }
                 case (_, "/stall"):
+                    began.open()
                     return try gate.wait(within: .seconds(60))
                 default:
                     try connection.respond(text: "small")
@@ -24,8 +25,9 @@ struct StalledPeerTests {
         }
     }
 
-    /// The best of three runs: a neighbour on the machine may spoil one, a held-up tunnel spoils all.
-    private func expectQuickAnswers(through tunnel: TunnelPair) throws {
+    /// The 99th percentile of what small requests take, the best of three runs: a neighbour on the machine may
+    /// spoil one, a held-up tunnel spoils all.
+    private func slowest(through tunnel: TunnelPair) throws -> Duration {
         var best = Duration.seconds(1000)
         for _ in 0..<3 where best >= .milliseconds(100) {
             let times = try inThreads(4) { _ in
@@ -39,7 +41,13 @@ struct StalledPeerTests {
             }
             best = min(best, times.flatMap { $0 }.percentile(99))
         }
-        #expect(best < .milliseconds(100), "p99 \(best)")
+        return best
+    }
+
+    /// Under 100 ms; on a machine that is too busy for that, no more than twice what it took before.
+    private func expectQuickAnswers(through tunnel: TunnelPair, before: Duration) throws {
+        let now = try slowest(through: tunnel)
+        #expect(now < max(.milliseconds(100), before * 2), "p99 \(now), before \(before)")
     }
 
     @Test(.timeLimit(.minutes(1))) func aCallerThatDoesNotReadHoldsUpNobody() throws {
@@ -47,10 +55,11 @@ struct StalledPeerTests {
         defer { gate.open() }
         let origin = try Self.origin(gate)
         let tunnel = try TunnelPair(to: origin.url, connections: 1)
+        let before = try slowest(through: tunnel)
         let stalled = try tunnel.connect(receiveBuffer: 16_384)
         try stalled.send("GET", "/stall", fields: Self.token)
         #expect(try stalled.readHead().status == 200)
-        try expectQuickAnswers(through: tunnel)
+        try expectQuickAnswers(through: tunnel, before: before)
         let peaks = [
             try tunnel.server.process.peakResidentBytes(), try tunnel.client.process.peakResidentBytes(),
         ]
@@ -62,16 +71,18 @@ struct StalledPeerTests {
     @Test(.timeLimit(.minutes(1))) func anOriginThatDoesNotReadHoldsUpNobody() throws {
         let gate = Gate()
         defer { gate.open() }
-        let origin = try Self.origin(gate)
+        let uploadBegan = Gate()
+        let origin = try Self.origin(gate, uploadBegan: uploadBegan)
         let tunnel = try TunnelPair(to: origin.url, connections: 1)
+        let before = try slowest(through: tunnel)
         let uploader = try tunnel.connect(limit: .seconds(60))
         let upload = Background {
             try uploader.send("POST", "/stall", fields: Self.token + [("Content-Length", "\(1 << 30)")])
             // Ends when the connection does.
             while true { try uploader.send([UInt8](repeating: 0x62, count: 1 << 16)) }
         }
-        try origin.waitForConnections(1)
-        try expectQuickAnswers(through: tunnel)
+        try uploadBegan.wait()
+        try expectQuickAnswers(through: tunnel, before: before)
         #expect(!upload.isOver)
         let peaks = [
             try tunnel.server.process.peakResidentBytes(), try tunnel.client.process.peakResidentBytes(),

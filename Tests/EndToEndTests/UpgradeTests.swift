@@ -49,12 +49,12 @@ import Testing
         let tunnel = try TunnelPair(to: origin.url)
         let socket = try WebSocketConnection(port: tunnel.port, fields: Self.token)
         let sender = Background {
-            for number in 0..<40 {
-                try socket.send(.binary(SplitMix64(seed: UInt64(number)).sequence(300_000)))
+            for number in 0..<20 {
+                try socket.send(.binary(SplitMix64(seed: UInt64(number)).sequence(100_000)))
             }
         }
-        for number in 0..<40 {
-            let expected = SplitMix64(seed: UInt64(number)).sequence(300_000)
+        for number in 0..<20 {
+            let expected = SplitMix64(seed: UInt64(number)).sequence(100_000)
             #expect(try socket.receive() == .binary(expected), "message \(number)")
         }
         try sender.value()

@@ -209,16 +209,14 @@ package final class StreamSocket: @unchecked Sendable {
             consumed = 0
         }
         var count = 0
-        let before = buffered.count
-        let space = 65_536
-        buffered.append(contentsOf: repeatElement(0, count: space))
-        repeat {
-            count = buffered.withUnsafeMutableBytes {
-                recv(descriptor, $0.baseAddress.map { $0 + before }, space, 0)
-            }
-        } while count < 0 && errno == EINTR
-        let code = errno
-        buffered.removeLast(space - max(0, count))
+        var code: Int32 = 0
+        buffered += [UInt8](unsafeUninitializedCapacity: 65_536) { space, initialized in
+            repeat {
+                count = recv(descriptor, space.baseAddress, space.count, 0)
+                code = errno
+            } while count < 0 && code == EINTR
+            initialized = max(0, count)
+        }
         if count == 0 { throw StreamEnd.closed }
         if count < 0 {
             errno = code
