@@ -23,6 +23,8 @@ final class BesiegedAgent: Sendable {
                   - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)" }
                 """)
         try agent.waitForSession(ofTunnel: "web")
+        // The client is ready a moment before the server knows of it.
+        try agent.waitForLog("Session joined")
     }
 
     var process: ChildProcess { agent.process }
