@@ -203,7 +203,8 @@ import Testing
 
     @Test func aCallerThatDoesNotReadCostsNoMemory() throws {
         let origin = try ScriptedOrigin { connection in
-            guard try connection.readRequest() != nil else { return }
+            guard let request = try connection.readRequest() else { return }
+            guard request.target == "/" else { return try connection.respond(text: "well") }
             try connection.writeHead(200, fields: [("Content-Length", String(1 << 30))])
             let piece = [UInt8](repeating: 1, count: 1 << 20)
             connection.socket.set(limit: .seconds(2))
@@ -216,8 +217,7 @@ import Testing
         try origin.waitForEnds(1, within: .seconds(50))
         #expect(origin.failures.first as? StreamEnd == .timedOut)
         #expect(try agent.process.peakResidentBytes() < 120 << 20)
-        let bystander = try agent.request("/after")
-        #expect(bystander.status == 502 || bystander.status == 200)
+        #expect(try agent.request("/after").text == "well")
     }
 
     /// Interim answers obey no credit.

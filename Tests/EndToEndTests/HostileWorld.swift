@@ -83,7 +83,7 @@ final class Bystander: Sendable {
         let connection = try HTTPConnection(port: port)
         Thread.detachNewThread { [self] in
             var number = 0
-            while !mustEnd.withLock({ $0 }) {
+            repeat {
                 number += 1
                 let start = ContinuousClock.now
                 let result = Result {
@@ -103,7 +103,7 @@ final class Bystander: Sendable {
                     }
                 }
                 if case .failure = result { break }
-            }
+            } while !mustEnd.withLock { $0 }
             ended.open()
         }
     }
