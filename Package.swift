@@ -83,7 +83,7 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "TunnelProtocol", "TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix,
+                "TunnelProtocol", "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "OriginHTTPTests",

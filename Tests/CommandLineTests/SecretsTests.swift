@@ -48,7 +48,7 @@ import Testing
         let server = try AgentProcess(configuration: Self.serverConfiguration())
         let port = try server.port(ofServer: "public")
         let client = try AgentProcess(configuration: Self.clientConfiguration(port))
-        try client.waitForSession(ofTunnel: "web")
+        try server.waitForLog("Session joined")
         let caller = try HTTPConnection(port: port)
         #expect(try caller.exchange("GET", "/", fields: [("X-Token", Self.token)]).status == 200)
         let encoded = Self.token.replacing("!", with: "%21")

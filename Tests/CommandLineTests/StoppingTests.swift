@@ -74,7 +74,7 @@ import Testing
                 configuration: pairConfiguration(
                     port: port, origin: origin.url, token: StoppingTests.token,
                     general: "shutdown-grace: \(grace)"))
-            try agent.waitForSession(ofTunnel: "web")
+            try agent.waitForLog("Session joined")
             download = try HTTPConnection(port: port)
             try download.send("GET", "/file", fields: [("X-Token", StoppingTests.token)])
             #expect(try download.readHead().status == 200)

@@ -119,10 +119,13 @@ import Testing
             body: "0\r\n" + String(repeating: "A: \(String(repeating: "b", count: 1000))\r\n", count: 200)),
     ])
     func aBrokenBodyEndsTheConnectionAndNeverReachesTheOriginWhole(_ example: BodyExample) throws {
+        let whole = WaitableCounter()
         let origin = try ScriptedOrigin { connection in
-            guard let request = try connection.readRequest() else { return }
-            _ = try connection.readBody(of: request)
-            try connection.respond(text: "whole")
+            while let request = try connection.readRequest() {
+                _ = try connection.readBody(of: request)
+                whole.add(1)
+                try connection.respond(text: "whole")
+            }
         }
         let agent = try BesiegedAgent(origin: origin.url)
         let caller = try HTTPConnection(port: agent.port)
@@ -130,10 +133,9 @@ import Testing
         let answer = try? caller.readResponse()
         #expect(answer == nil || answer?.status == 400 || answer?.status == 431, "\(answer?.text ?? "")")
         #expect(caller.waitForEnd() != .timedOut)
-        if origin.connectionCount > 0 {
-            try origin.waitForEnds(1)
-            #expect(origin.failures.count == 1)
-        }
+        // A right request, so that the broken one had its time.
+        #expect(try agent.request().status == 200)
+        #expect(whole.value == 1)
     }
 
     @Test func requestsBehindABrokenBodyAreNotServed() throws {
@@ -201,7 +203,8 @@ import Testing
 
     @Test func aCallerThatDoesNotReadCostsNoMemory() throws {
         let origin = try ScriptedOrigin { connection in
-            guard try connection.readRequest() != nil else { return }
+            guard let request = try connection.readRequest() else { return }
+            guard request.target == "/" else { return try connection.respond(text: "well") }
             try connection.writeHead(200, fields: [("Content-Length", String(1 << 30))])
             let piece = [UInt8](repeating: 1, count: 1 << 20)
             connection.socket.set(limit: .seconds(2))
@@ -214,8 +217,7 @@ import Testing
         try origin.waitForEnds(1, within: .seconds(50))
         #expect(origin.failures.first as? StreamEnd == .timedOut)
         #expect(try agent.process.peakResidentBytes() < 120 << 20)
-        let bystander = try agent.request("/after")
-        #expect(bystander.status == 502 || bystander.status == 200)
+        #expect(try agent.request("/after").text == "well")
     }
 
     /// Interim answers obey no credit.

@@ -23,6 +23,8 @@ final class BesiegedAgent: Sendable {
                   - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)" }
                 """)
         try agent.waitForSession(ofTunnel: "web")
+        // The client is ready a moment before the server knows of it.
+        try agent.waitForLog("Session joined")
     }
 
     var process: ChildProcess { agent.process }
@@ -81,7 +83,7 @@ final class Bystander: Sendable {
         let connection = try HTTPConnection(port: port)
         Thread.detachNewThread { [self] in
             var number = 0
-            while !mustEnd.withLock({ $0 }) {
+            repeat {
                 number += 1
                 let start = ContinuousClock.now
                 let result = Result {
@@ -101,7 +103,7 @@ final class Bystander: Sendable {
                     }
                 }
                 if case .failure = result { break }
-            }
+            } while !mustEnd.withLock { $0 }
             ended.open()
         }
     }

@@ -30,8 +30,7 @@ import TunnelProtocol
         return (assignments.map(\.request), replaced)
     }
 
-    private func request(_ number: Int = 0, loop: Int = 0, at now: MonotonicInstant? = nil) -> String
-    {
+    private func request(_ number: Int = 0, loop: Int = 0, at now: MonotonicInstant? = nil) -> String {
         switch table.request(token, loop: loop, now: now ?? start, request: { number }) {
         case .send(let id, _): "session \(id)"
         case .wait(let id): "wait \(id)"
