@@ -29,7 +29,7 @@ package enum AccessOutcome: String, Sendable, CaseIterable {
 /// | `server.name` | the tunnel server that took it |
 /// | `token.hint` | the tunnel's shortened token; absent when the request named none |
 /// | `request.id` | counts the server's requests since its start |
-/// | `method`, `path` | as the caller wrote them, the query included; the path is cut at 1 KiB |
+/// | `method`, `path` | the path inside the tunnel, the query included, cut at 1 KiB |
 /// | `status` | of the response head the caller got; absent when it got none |
 /// | `request.bytes`, `response.bytes` | body bytes taken from and written to the caller |
 /// | `first-byte.ms` | from the request's head to the response's head; absent without one |

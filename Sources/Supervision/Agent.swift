@@ -53,7 +53,7 @@ package struct Agent: Sendable {
         guard let servers = await startServers(group, budget) else { return .failedToStart }
         // Not before the ports are ours: another agent that runs with this configuration keeps its pidfile.
         guard let pidfile = claimPidfile() else {
-            for server in servers { await server.drain() }
+            await Self.abandon(servers)
             return .failedToStart
         }
         defer { pidfile.remove() }
@@ -156,8 +156,16 @@ package struct Agent: Sendable {
             }
         }
         guard hasFailed else { return servers }
-        for server in servers { await server.drain() }
+        await Self.abandon(servers)
         return nil
+    }
+
+    /// Gives up servers that came up beside one that did not.
+    private static func abandon(_ servers: [TunnelServer]) async {
+        for server in servers {
+            server.close()
+            await server.drain()
+        }
     }
 
     private func makeClients(

@@ -34,16 +34,17 @@ final class CallerExchange {
 
     private let core: ServerCore
     private let loopIndex: Int
-    private unowned let connection: any CallerConnection
+    private weak var connection: (any CallerConnection)?
+    private let eventLoop: any EventLoop
     private let output: CallerOutput
     private let token: RendezvousToken
     private let request: RequestHead
-    private let requestFraming: BodyFraming
     private let isUpgrade: Bool
     private var response: ResponseWriter
     private var record: RequestRecord
     private var phase = Phase.over
     private var attempts = 0
+    private var queueDeadline: NIODeadline?
     private var isRequestWhole: Bool
     private var hasSentBody = false
     private var canSend = true
@@ -63,10 +64,10 @@ final class CallerExchange {
         self.core = core
         self.loopIndex = loopIndex
         self.connection = connection
+        self.eventLoop = connection.eventLoop
         self.output = output
         self.token = token
         self.request = request
-        self.requestFraming = framing
         self.isUpgrade = framing == .none && request.asksForUpgrade
         self.isRequestWhole = framing == .none
         self.response = ResponseWriter(request: request, keepAlive: keepAlive)
@@ -84,17 +85,18 @@ final class CallerExchange {
     /// Looks for a session, or waits for one.
     func start() {
         attempts += 1
-        let connection = connection
+        let eventLoop = eventLoop
         let decision = core.registry.request(token, loop: loopIndex) {
-            WaitingCaller(self, eventLoop: connection.eventLoop)
+            WaitingCaller(self, eventLoop: eventLoop)
         }
         switch decision {
         case .send(let id, let session):
             attach(id, session)
         case .wait(let id):
-            let timer = connection.eventLoop.assumeIsolated().scheduleTask(in: core.queueTimeout) {
-                self.waitedTooLong()
-            }
+            // The limit holds for all its waiting, also when a session that took it is lost.
+            let deadline = queueDeadline ?? .now() + core.queueTimeout
+            queueDeadline = deadline
+            let timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.waitedTooLong() }
             phase = .waiting(id, timer)
             if core.isStopping { refuse(.stopping, .shutdown) }
         case .unknownToken:
@@ -141,7 +143,7 @@ final class CallerExchange {
     }
 
     /// No byte came or went for the server's HTTP timeout, or the server stops.
-    func timedOut(_ refusal: Refusal = .tunnelTimeout, _ outcome: AccessOutcome = .timeout) {
+    func abort(with refusal: Refusal, _ outcome: AccessOutcome) {
         leave(.cancelled)
         fail(refusal, outcome)
     }
@@ -161,7 +163,7 @@ final class CallerExchange {
         }
         timer.cancel()
         attach(id, session)
-        if takesBytes { connection.exchangeBecameWritable() }
+        if takesBytes { connection?.exchangeBecameWritable() }
     }
 
     private func waitedTooLong() {
@@ -173,7 +175,7 @@ final class CallerExchange {
     private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         let port = session.open(
             head: forwardedHead(), isLast: isRequestWhole && !isUpgrade, receiver: self,
-            on: connection.eventLoop)
+            on: eventLoop)
         guard let port else {
             core.registry.streamEnded(token, id)
             tryAgain()
@@ -191,7 +193,7 @@ final class CallerExchange {
             return
         }
         start()
-        if takesBytes { connection.exchangeBecameWritable() }
+        if takesBytes { connection?.exchangeBecameWritable() }
     }
 
     /// What crosses the tunnel: without the caller's secret and what belongs to the caller's hop alone.
@@ -244,7 +246,7 @@ final class CallerExchange {
     private func fail(_ refusal: Refusal, _ outcome: AccessOutcome) {
         guard !response.hasBegun else {
             record.finish(outcome)
-            connection.exchangeBroke()
+            connection?.exchangeBroke()
             return
         }
         let keepAlive = response.keepAlive && isRequestWhole
@@ -257,13 +259,13 @@ final class CallerExchange {
         record.finish(outcome)
         output.write(bytes)
         output.flushNow()
-        connection.exchangeEnded(keepAlive: keepAlive)
+        connection?.exchangeEnded(keepAlive: keepAlive)
     }
 
     private func originEndedRaw() {
         isOriginOver = true
         output.flushNow()
-        connection.exchangeEndedOutput()
+        connection?.exchangeEndedOutput()
         endRawIfOver()
     }
 
@@ -271,7 +273,7 @@ final class CallerExchange {
         guard isOutputOver, isOriginOver else { return }
         detach()
         record.finish(.ok)
-        connection.exchangeEnded(keepAlive: false)
+        connection?.exchangeEnded(keepAlive: false)
     }
 
     private func brokenAnswer() {
@@ -287,7 +289,7 @@ final class CallerExchange {
         let keepAlive = response.keepAlive && isRequestWhole
         if isRequestWhole { detach() } else { leave(.noError) }
         record.finish(.ok)
-        connection.exchangeEnded(keepAlive: keepAlive)
+        connection?.exchangeEnded(keepAlive: keepAlive)
     }
 }
 
@@ -312,7 +314,7 @@ extension CallerExchange: StreamReceiver {
             if !isInterim { record.responded(head.status) }
             if head.status == 101 {
                 output.flushNow()
-                connection.exchangeSwitchedProtocols()
+                connection?.exchangeSwitchedProtocols()
             } else if isLast {
                 answerIsWhole()
             } else {
@@ -376,7 +378,8 @@ extension CallerExchange: StreamReceiver {
     }
 
     func streamBecameWritable() {
+        guard case .attached = phase else { return }
         canSend = true
-        connection.exchangeBecameWritable()
+        connection?.exchangeBecameWritable()
     }
 }

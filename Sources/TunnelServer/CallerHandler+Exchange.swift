@@ -18,10 +18,7 @@ extension CallerHandler: CallerConnection {
         guard context != nil else { return }
         switch phase {
         case .raw:
-            phase = .lingering
-            lingerDeadline = .now() + core.httpTimeout
-            watch(until: lingerDeadline)
-            output?.closeOnceSent()
+            closeInOrder()
         default:
             guard keepAlive, !core.isStopping else { return linger() }
             waitForNext()

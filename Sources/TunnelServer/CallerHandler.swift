@@ -87,7 +87,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { phase.currentExchange?.connectionBecameWritable() }
+        if context.channel.isWritable {
+            phase.currentExchange?.connectionBecameWritable()
+            advance()
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -136,10 +139,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Requests
 
+    private var isWritable: Bool { output?.isWritable ?? false }
+
     /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
         switch phase {
-        case .awaitingHead, .lingering, .over: false
+        case .awaitingHead: !isWritable
+        case .lingering, .over: false
         case .exchange(let exchange):
             body != nil ? !exchange.takesBytes : input.readableBytes > 0
         case .raw(let exchange): !exchange.takesBytes
@@ -169,6 +175,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func step() throws(HTTPMessageError) -> Bool {
         switch phase {
         case .awaitingHead:
+            // A caller that does not read its answers gets no more of them.
+            guard isWritable else { return false }
             guard let head = try headReader.next(&input) else {
                 if input.readableBytes > 0 { watch(until: waitingSince + core.limits.headTimeout) }
                 return false
@@ -248,7 +256,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .awaitingHead:
             refuse(.malformed(error), method: "GET", record: makeRecord("-", path: "-"))
         case .exchange(let exchange):
-            exchange.timedOut(.malformed(error), .callerFailed)
+            exchange.abort(with: .malformed(error), .callerFailed)
             linger()
         case .raw, .lingering, .over:
             output?.close()
@@ -299,6 +307,14 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// Closes when what was written has left.
+    func closeInOrder() {
+        phase = .lingering
+        lingerDeadline = .now() + core.httpTimeout
+        watch(until: lingerDeadline)
+        output?.closeOnceSent()
+    }
+
     // MARK: Time limits
 
     func watch(until deadline: NIODeadline) {
@@ -308,6 +324,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func checkTime() {
         let now = NIODeadline.now()
         switch phase {
+        case .awaitingHead where !isWritable:
+            let deadline = waitingSince + core.httpTimeout
+            guard now >= deadline else { return watch(until: deadline) }
+            output?.close()
         case .awaitingHead where input.readableBytes > 0:
             let deadline = waitingSince + core.limits.headTimeout
             guard now >= deadline else { return watch(until: deadline) }
@@ -316,11 +336,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let patience = hasServed ? core.limits.idleTimeout : core.limits.headTimeout
             let deadline = waitingSince + patience
             guard now >= deadline else { return watch(until: deadline) }
-            output?.close()
+            closeInOrder()
         case .exchange(let exchange):
             let deadline = exchange.lastProgress + core.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
-            exchange.timedOut()
+            exchange.abort(with: .tunnelTimeout, .timeout)
         case .raw:
             break
         case .lingering:
@@ -366,7 +386,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Finishes what is under way, then closes.
     func stop() {
         switch phase {
-        case .awaitingHead: output?.close()
+        case .awaitingHead: closeInOrder()
         case .exchange(let exchange): exchange.serverStops()
         case .raw, .lingering, .over: break
         }

@@ -6,8 +6,13 @@ import Observability
 
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
 final class CallerOutput {
+    /// What counts as a small piece, in bytes.
+    private static let smallPiece = 1024
+
     private var context: ChannelHandlerContext?
     private var isFlushScheduled = false
+    /// Small pieces for a caller that does not keep up: each write of its own would cost more than its bytes.
+    private var gathered = ByteBuffer()
 
     init(_ context: ChannelHandlerContext) { self.context = context }
 
@@ -17,10 +22,25 @@ final class CallerOutput {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func write(_ bytes: ByteBuffer) {
-        context?.write(NIOAny(bytes), promise: nil)
+        guard let context else { return }
+        if !context.channel.isWritable, bytes.readableBytes <= Self.smallPiece {
+            gathered.writeImmutableBuffer(bytes)
+            return
+        }
+        writeGathered()
+        context.write(NIOAny(bytes), promise: nil)
     }
 
-    func flushNow() { context?.flush() }
+    func flushNow() {
+        writeGathered()
+        context?.flush()
+    }
+
+    private func writeGathered() {
+        guard gathered.readableBytes > 0 else { return }
+        context?.write(NIOAny(gathered), promise: nil)
+        gathered = ByteBuffer()
+    }
 
     /// What was written goes out, together with what else is written in this turn of the event loop.
     func flushSoon() {
@@ -28,7 +48,7 @@ final class CallerOutput {
         isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
-            self.context?.flush()
+            self.flushNow()
         }
     }
 
@@ -69,6 +89,7 @@ final class CallerOutput {
     /// Waits until what was written has left: NIO drops unsent bytes when a channel closes.
     private func whenSent(_ action: @escaping (ChannelHandlerContext) -> Void) {
         guard let context else { return }
+        writeGathered()
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(NIOAny(ByteBuffer()), promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in
@@ -79,6 +100,7 @@ final class CallerOutput {
     /// Closes our direction; tells when everything written has left.
     func closeOutput(_ hasLeft: @escaping () -> Void) {
         guard let context else { return }
+        writeGathered()
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.close(mode: .output, promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in hasLeft() }

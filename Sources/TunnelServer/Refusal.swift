@@ -49,6 +49,8 @@ package struct Refusal: Error, Sendable, Hashable {
         429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
     static let tooManyClients = Refusal(
         429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
+    static let tooManySessions = Refusal(
+        503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
     static let notOurProtocol = Refusal(
         400, "This server speaks the WebSocket subprotocol wstunnel.v2 only", "bad-handshake")
 

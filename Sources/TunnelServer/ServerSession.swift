@@ -8,7 +8,7 @@ import TunnelTransport
 /// event loop.
 final class ServerSession: SessionOwner {
     /// How long the session that a new one replaces has to prove that it lives.
-    private static let probePatience: TimeAmount = .seconds(3)
+    static let probePatience: TimeAmount = .seconds(3)
 
     private let core: ServerCore
     private let token: RendezvousToken
@@ -35,9 +35,11 @@ final class ServerSession: SessionOwner {
 
     /// Makes the session's channel handler.
     func makeHandler() -> SessionHandler {
-        SessionHandler(
+        let handler = SessionHandler(
             role: .opener, limits: core.sessionLimits, settings: core.sessionSettings, budget: core.budget,
             owner: self)
+        core.census.enter(id, SessionReference(handler, eventLoop: eventLoop))
+        return handler
     }
 
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
@@ -46,7 +48,6 @@ final class ServerSession: SessionOwner {
             id: id, session: reference, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client)
         logger[.tunnelName] = "\(peer.tunnelName)"
-        core.census.enter(id, reference)
         guard let replaced = core.registry.join(token, member) else {
             session.close(.tryAgainLater)
             return

@@ -31,6 +31,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
 
         fileprivate var isFree: Bool { !isDraining && openStreams < capacity }
+
+        /// The lower, the sooner it gets a stream of a caller on that loop.
+        fileprivate func rank(_ loop: Int) -> (isFar: Int, openStreams: Int, lastTurn: UInt64) {
+            (self.loop == loop ? 0 : 1, openStreams, lastTurn)
+        }
     }
 
     private struct Waiting: Sendable {
@@ -43,6 +48,23 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var members: [Member] = []
         var waiting: [Waiting] = []
         var lastSeen: MonotonicInstant
+
+        /// Gives a stream to the session with the fewest on the caller's own loop, else on any; equals take turns.
+        mutating func takeTurn(_ loop: Int, _ turns: inout UInt64) -> Member? {
+            var best: Int?
+            for index in members.indices where members[index].isFree {
+                guard let rival = best else {
+                    best = index
+                    continue
+                }
+                if members[index].rank(loop) < members[rival].rank(loop) { best = index }
+            }
+            guard let index = best else { return nil }
+            turns += 1
+            members[index].openStreams += 1
+            members[index].lastTurn = turns
+            return members[index]
+        }
     }
 
     /// What becomes of a request.
@@ -91,15 +113,16 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     package mutating func request(
         _ token: RendezvousToken, loop: Int, now: MonotonicInstant, request: () -> Request
     ) -> Decision {
-        guard let entry = entries[token], !isForgotten(entry, now) else { return .unknownToken }
-        // Nobody overtakes those who wait.
-        if entry.waiting.isEmpty, let index = choose(among: entry.members, loop: loop) {
-            take(token, index)
-            return .send(to: entry.members[index].id, entry.members[index].session)
+        guard let place = entries.index(forKey: token), !isForgotten(entries.values[place], now) else {
+            return .unknownToken
         }
-        guard entry.waiting.count < maximumWaiting else { return .tooManyWaiting }
+        // Nobody overtakes those who wait.
+        if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
+            return .send(to: member.id, member.session)
+        }
+        guard entries.values[place].waiting.count < maximumWaiting else { return .tooManyWaiting }
         lastRequest += 1
-        entries[token]?.waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
+        entries.values[place].waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
         return .wait(lastRequest)
     }
 
@@ -153,6 +176,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         return (assign(token), replaced)
     }
 
+    /// Everybody who serves a token.
+    package func sessions(_ token: RendezvousToken) -> [Session] {
+        entries[token]?.members.map(\.session) ?? []
+    }
+
     /// A session takes no new streams.
     package mutating func drain(_ token: RendezvousToken, _ id: SessionID) {
         guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return }
@@ -179,37 +207,15 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         entry.members.isEmpty && entry.waiting.isEmpty && now.since(entry.lastSeen) >= Self.memory
     }
 
-    /// The session with the fewest streams on the caller's own loop, else on any; equals take turns.
-    private func choose(among members: [Member], loop: Int) -> Int? {
-        func best(_ candidates: some Sequence<Int>) -> Int? {
-            candidates.min {
-                (members[$0].openStreams, members[$0].lastTurn) < (
-                    members[$1].openStreams, members[$1].lastTurn
-                )
-            }
-        }
-        let free = members.indices.lazy.filter { members[$0].isFree }
-        return best(free.filter { members[$0].loop == loop }) ?? best(free)
-    }
-
-    private mutating func take(_ token: RendezvousToken, _ index: Int) {
-        turns += 1
-        entries[token]?.members[index].openStreams += 1
-        entries[token]?.members[index].lastTurn = turns
-    }
-
     private mutating func assign(_ token: RendezvousToken) -> [Assignment] {
+        guard let place = entries.index(forKey: token) else { return [] }
         var assignments: [Assignment] = []
-        while let entry = entries[token], let first = entry.waiting.first,
-            let index = choose(among: entry.members, loop: first.loop)
-        {
-            take(token, index)
-            entries[token]?.waiting.removeFirst()
+        for waiting in entries.values[place].waiting {
+            guard let member = entries.values[place].takeTurn(waiting.loop, &turns) else { break }
             assignments.append(
-                Assignment(
-                    request: first.request, sessionID: entry.members[index].id,
-                    session: entry.members[index].session))
+                Assignment(request: waiting.request, sessionID: member.id, session: member.session))
         }
+        entries.values[place].waiting.removeFirst(assignments.count)
         return assignments
     }
 }

@@ -25,20 +25,27 @@ struct TunnelDoor {
         _ head: RequestHead, _ framing: BodyFraming
     ) throws(Refusal) -> (token: RendezvousToken, client: ClientIdentity) {
         let now = MonotonicInstant.now
-        guard !core.throttle.withLock({ $0.refuses(address, now: now) }) else { throw .tooManyFailures }
+        // By token too: one tunnel's wrong password must not shut out the others of its machine or proxy.
+        let guesser = "\(address) \(head.fields[.origin] ?? "")"
+        guard !core.throttle.withLock({ $0.refuses(guesser, now: now) }) else { throw .tooManyFailures }
         let token: RendezvousToken
         do throws(Refusal) {
             token = try core.admission.token(of: head)
         } catch {
-            if error.status == 401 { core.throttle.withLock { $0.failed(address, now: now) } }
+            if error.status == 401 { core.throttle.withLock { $0.failed(guesser, now: now) } }
             throw error
         }
         let client = ClientIdentity(
             text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
         )
-        guard core.registry.admits(token, client), core.census.hasRoomForSession else {
+        guard core.registry.admits(token, client) else {
+            // A client that was cut off and started anew is another one: those that are dead must go soon.
+            for session in core.registry.sessions(token) {
+                session.perform { $0.probe(within: ServerSession.probePatience) }
+            }
             throw .tooManyClients
         }
+        guard core.census.hasRoomForSession else { throw .tooManySessions }
         guard !core.isStopping else { throw .stopping }
         guard framing == .none else { throw .notWebSocket }
         return (token, client)

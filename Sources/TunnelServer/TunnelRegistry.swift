@@ -50,6 +50,11 @@ final class TunnelRegistry: Sendable {
         return replaced
     }
 
+    /// Everybody who serves a token.
+    func sessions(_ token: RendezvousToken) -> [SessionReference] {
+        table.withLock { $0.sessions(token) }
+    }
+
     func drain(_ token: RendezvousToken, _ id: Table.SessionID) {
         table.withLock { $0.drain(token, id) }
     }

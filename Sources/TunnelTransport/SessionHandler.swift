@@ -1,72 +1,6 @@
 package import NIOCore
 package import TunnelProtocol
 
-/// Why a session is over.
-package enum SessionEnd: Sendable, Hashable {
-    /// Everything in flight was finished after one side said it is leaving.
-    case drained
-    /// The peer closed the WebSocket, with this code.
-    case closedByPeer(code: UInt16)
-    /// The connection broke; the reason in words.
-    case connectionLost(String)
-    /// Nothing was heard of the peer for the keepalive timeout.
-    case peerSilent
-    /// The peer broke the protocol; the rule in words.
-    case peerMisbehaved(String)
-    /// We closed it.
-    case closedByUs
-
-    /// A bounded set of words for logs and metrics.
-    package var label: String {
-        switch self {
-        case .drained: "drained"
-        case .closedByPeer: "closed-by-peer"
-        case .connectionLost: "connection-lost"
-        case .peerSilent: "peer-silent"
-        case .peerMisbehaved: "peer-misbehaved"
-        case .closedByUs: "closed"
-        }
-    }
-
-    /// What to tell people.
-    package var message: String {
-        switch self {
-        case .drained: "drained"
-        case .closedByPeer(let code): "closed by the peer with code \(code)"
-        case .connectionLost(let reason): reason
-        case .peerSilent: "the peer was silent for longer than the keepalive timeout"
-        case .peerMisbehaved(let rule): "the peer broke the protocol: \(rule)"
-        case .closedByUs: "closed"
-        }
-    }
-}
-
-/// Owns a session: told what happens to it as a whole, on the session's event loop.
-package protocol SessionOwner: AnyObject {
-    /// The peer's settings came: streams may be opened.
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings)
-    /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
-    /// The peer wants no new streams, or will open none.
-    func sessionPeerDrains(_ session: SessionHandler, reason: String)
-    /// The session is over; told once, after every stream was.
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
-}
-
-/// Receives what the peer sends on one stream, on the session's event loop.
-package protocol StreamReceiver: AnyObject {
-    /// An interim or the final response head, as HTTP/1.1 text (tunnel server only).
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool)
-    /// Part of a body. The receiver reports what it has taken by `consumed`.
-    func streamReceived(data: ByteBuffer, isLast: Bool)
-    /// Trailers, as HTTP/1.1 field lines; ends the body.
-    func streamReceived(trailers: ByteBuffer)
-    /// The stream is over in both directions, before its time.
-    func streamWasReset(_ code: ResetCode, reason: String)
-    /// Sending may go on, after `send` returned false.
-    func streamBecameWritable()
-}
-
 /// Carries one session of protocol v2 over a WebSocket whose handshake is done.
 ///
 /// Bound to its channel's event loop. It decides nothing: bytes go into the codec and the session machine, and
@@ -77,6 +11,10 @@ package final class SessionHandler: ChannelInboundHandler {
 
     /// Data frames that go into one message before the next begins.
     private static let messageBudget = 64 << 10
+    /// How long a drained client waits for the server to close.
+    private static let closePatience: TimeAmount = .seconds(10)
+    /// How long a peer may take to send its settings.
+    private static let settingsPatience: TimeAmount = .seconds(10)
 
     private var machine: SessionMachine
     private var frames: WebSocketDecoder
@@ -87,6 +25,8 @@ package final class SessionHandler: ChannelInboundHandler {
     private var owner: (any SessionOwner)?
     private var context: ChannelHandlerContext?
     private var keepalive: Scheduled<Void>?
+    /// Ends a drained session that its peer does not close.
+    private var closing: Scheduled<Void>?
     private var isReading = false
     private var isFlushScheduled = false
     private var isOver = false
@@ -107,12 +47,6 @@ package final class SessionHandler: ChannelInboundHandler {
     }
 
     // MARK: Commands
-
-    /// Streams open now.
-    package var streamCount: Int { machine.streamCount }
-
-    /// Time from a ping to its answer, the last one measured.
-    package var roundTrip: Duration? { machine.roundTrip }
 
     /// Opens a stream, or returns nil when the session takes none now.
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
@@ -146,8 +80,9 @@ package final class SessionHandler: ChannelInboundHandler {
         scheduleFlush()
     }
 
-    /// What the peer still sends on this stream is not needed.
+    /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
     package func ignoreRest(_ id: StreamID) {
+        receivers.removeValue(forKey: id)
         machine.ignoreRest(id)
         scheduleFlush()
     }
@@ -271,7 +206,8 @@ package final class SessionHandler: ChannelInboundHandler {
                     machine.receive(ByteBuffer(), now: now)
                 case .close(let code):
                     end(
-                        machine.isDraining || machine.isPeerDraining ? .drained : .closedByPeer(code: code),
+                        (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
+                            ? .drained : .closedByPeer(code: code),
                         closing: .normal)
                 }
             }
@@ -335,7 +271,20 @@ package final class SessionHandler: ChannelInboundHandler {
         } catch {
             end(.peerMisbehaved("\(error)"), closing: .protocolError)
         }
-        if !isOver, machine.isDrained { end(.drained, closing: .goingAway) }
+        if !isOver, machine.isDrained { drained() }
+    }
+
+    /// The tunnel server closes; the client waits for it, as its last answers may still be on their way: a
+    /// connection that is closed with bytes to come is reset, and they would be lost.
+    private func drained() {
+        guard masks != nil, let context else {
+            end(.drained, closing: .goingAway)
+            return
+        }
+        guard closing == nil else { return }
+        closing = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) {
+            self.end(.drained, closing: .goingAway)
+        }
     }
 
     private func write(_ frame: (inout ByteBuffer, WebSocketMask?) -> Void) {
@@ -351,6 +300,11 @@ package final class SessionHandler: ChannelInboundHandler {
         guard keepalive == nil, !isOver else { return }
         flush()
         tick()
+        context?.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
+            if self.machine.peer == nil {
+                self.end(.peerMisbehaved("settingsMissing"), closing: .protocolError)
+            }
+        }
     }
 
     private func tick() {
@@ -370,13 +324,15 @@ package final class SessionHandler: ChannelInboundHandler {
         isOver = true
         keepalive?.cancel()
         keepalive = nil
+        closing?.cancel()
+        closing = nil
         if let code, let context {
             write { $0.writeWebSocketClose(code, mask: $1) }
             context.close(promise: nil)
         }
+        owner.take()?.sessionEnded(self, end)
         let lost = receivers.values
         receivers = [:]
         for receiver in lost { receiver.streamWasReset(.sessionLost, reason: end.message) }
-        owner.take()?.sessionEnded(self, end)
     }
 }

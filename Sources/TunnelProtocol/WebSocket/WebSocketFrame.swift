@@ -31,7 +31,6 @@ package enum WebSocketCloseCode: UInt16, Sendable {
     case goingAway = 1001
     case protocolError = 1002
     case unsupportedData = 1003
-    case policyViolation = 1008
     case messageTooBig = 1009
     case internalError = 1011
     case tryAgainLater = 1013

@@ -43,7 +43,7 @@ package struct WebSocketMask: Sendable, Hashable {
         }
     }
 
-    /// Word by word: byter by byte masking was measured at 2.5 times the processor time of a whole tunnel.
+    /// Word by word: byte by byte masking was measured at 2.5 times the processor time of a whole tunnel.
     private func apply(from input: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer) {
         let count = input.count
         let word = UInt64(key) << 32 | UInt64(key)

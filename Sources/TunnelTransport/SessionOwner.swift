@@ -1,0 +1,68 @@
+package import NIOCore
+package import TunnelProtocol
+
+/// Why a session is over.
+package enum SessionEnd: Sendable, Hashable {
+    /// Everything in flight was finished after one side said it is leaving.
+    case drained
+    /// The peer closed the WebSocket, with this code.
+    case closedByPeer(code: UInt16)
+    /// The connection broke; the reason in words.
+    case connectionLost(String)
+    /// Nothing was heard of the peer for the keepalive timeout.
+    case peerSilent
+    /// The peer broke the protocol; the rule in words.
+    case peerMisbehaved(String)
+    /// We closed it.
+    case closedByUs
+
+    /// A bounded set of words for logs and metrics.
+    package var label: String {
+        switch self {
+        case .drained: "drained"
+        case .closedByPeer: "closed-by-peer"
+        case .connectionLost: "connection-lost"
+        case .peerSilent: "peer-silent"
+        case .peerMisbehaved: "peer-misbehaved"
+        case .closedByUs: "closed"
+        }
+    }
+
+    /// What to tell people.
+    package var message: String {
+        switch self {
+        case .drained: "drained"
+        case .closedByPeer(let code): "closed by the peer with code \(code)"
+        case .connectionLost(let reason): reason
+        case .peerSilent: "the peer was silent for longer than the keepalive timeout"
+        case .peerMisbehaved(let rule): "the peer broke the protocol: \(rule)"
+        case .closedByUs: "closed"
+        }
+    }
+}
+
+/// Owns a session: told what happens to it as a whole, on the session's event loop.
+package protocol SessionOwner: AnyObject {
+    /// The peer's settings came: streams may be opened.
+    func sessionReady(_ session: SessionHandler, peer: SessionSettings)
+    /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
+    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    /// The peer wants no new streams, or will open none.
+    func sessionPeerDrains(_ session: SessionHandler, reason: String)
+    /// The session is over; told once, before its streams are, so that none of them is given to it again.
+    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
+}
+
+/// Receives what the peer sends on one stream, on the session's event loop.
+package protocol StreamReceiver: AnyObject {
+    /// An interim or the final response head, as HTTP/1.1 text (tunnel server only).
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    /// Part of a body. The receiver reports what it has taken by `consumed`.
+    func streamReceived(data: ByteBuffer, isLast: Bool)
+    /// Trailers, as HTTP/1.1 field lines; ends the body.
+    func streamReceived(trailers: ByteBuffer)
+    /// The stream is over in both directions, before its time.
+    func streamWasReset(_ code: ResetCode, reason: String)
+    /// Sending may go on, after `send` returned false.
+    func streamBecameWritable()
+}
