@@ -1,3 +1,4 @@
+import Foundation
 import HTTPMessage
 import NIOCore
 import NIOPosix
@@ -121,16 +122,22 @@ struct OriginTLSTests {
     }
 
     @Test func aBodyCutWithoutTLSsOwnEndIsNotWhole() throws {
-        // The server says nothing of a length and is cut by the test, not closed.
-        let server = try TLSServer(name: "DNS:localhost", answer: "HTTP/1.1 200 OK\r\n\r\npart")
+        // The server says nothing of a length; the test cuts the connection in the middle of the body.
+        let body = String(repeating: "part", count: 25_000)
+        let server = try TLSServer(name: "DNS:localhost", answer: "HTTP/1.1 200 OK\r\n\r\n" + body)
         let relay = try ScriptedOrigin { connection in
             let target = try StreamSocket(port: server.port)
-            while true {
-                try target.write(try connection.socket.readSome())
-                let answer = try target.readSome()
-                try connection.socket.write(answer)
-                if answer.first == 23 { return }
+            Thread.detachNewThread {
+                while let bytes = try? connection.socket.readSome() { try? target.write(bytes) }
+                target.close()
             }
+            var count = 0
+            while count < body.utf8.count / 2 {
+                let bytes = try target.readSome()
+                count += bytes.count
+                try connection.socket.write(bytes)
+            }
+            connection.socket.finishWriting()
         }
         let origin = try HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
