@@ -54,7 +54,8 @@ import TunnelProtocol
                     }
                 }
                 let isWhole =
-                    caller.receiver.received == Array(Self.bytes(1_000_000, seed: UInt64(seed)).readableBytesView)
+                    caller.receiver.received
+                    == Array(Self.bytes(1_000_000, seed: UInt64(seed)).readableBytesView)
                 #expect(isWhole, "seed \(seed)")
                 #expect(
                     caller.receiver.events.filter { $0 != .writable } == [

@@ -13,7 +13,8 @@ struct SessionHandlerTests {
     @Test(arguments: [1, 7, 4096]) func anExchangeCrossesWholeHoweverItsBytesAreCut(_ size: Int) throws {
         let pair = try SessionPair(isReady: false)
         pair.pieceSize = size
-        #expect(pair.server.session.open(head: ByteBuffer(), isLast: true, receiver: RecordingReceiver()) == nil)
+        #expect(
+            pair.server.session.open(head: ByteBuffer(), isLast: true, receiver: RecordingReceiver()) == nil)
         try pair.run()
         #expect(pair.server.owner.events == [.ready(tunnelName: "acceptor")])
         #expect(pair.client.owner.events == [.ready(tunnelName: "opener")])
@@ -30,14 +31,16 @@ struct SessionHandlerTests {
 
         let hints = "HTTP/1.1 103 Early Hints\r\n\r\n"
         pair.client.session.respond(id, head: ByteBuffer(string: hints), isInterim: true, isLast: false)
-        pair.client.session.respond(id, head: ByteBuffer(string: Self.answer), isInterim: false, isLast: false)
+        pair.client.session.respond(
+            id, head: ByteBuffer(string: Self.answer), isInterim: false, isLast: false)
         _ = pair.client.session.send(id, ByteBuffer(string: "reply"))
         pair.client.session.finish(id, trailers: ByteBuffer(string: "C: d\r\n"))
         try pair.run()
         #expect(caller.text == "reply")
         #expect(
             caller.events == [
-                .head(hints, isInterim: true, isLast: false), .head(Self.answer, isInterim: false, isLast: false),
+                .head(hints, isInterim: true, isLast: false),
+                .head(Self.answer, isInterim: false, isLast: false),
                 .trailers("C: d\r\n"),
             ])
         #expect(pair.server.session.streamCount == 0)
@@ -63,14 +66,16 @@ struct SessionHandlerTests {
         let fromServer = try #require(try pair.server.written().first)
         let fromClient = try #require(try pair.client.written().first)
         #expect(fromServer.getInteger(at: fromServer.readerIndex + 1, as: UInt8.self).map { $0 & 0x80 } == 0)
-        #expect(fromClient.getInteger(at: fromClient.readerIndex + 1, as: UInt8.self).map { $0 & 0x80 } == 0x80)
+        #expect(
+            fromClient.getInteger(at: fromClient.readerIndex + 1, as: UInt8.self).map { $0 & 0x80 } == 0x80)
     }
 
     @Test func whatIsSentInOneTurnOfTheLoopSharesAMessage() throws {
         let pair = try SessionPair()
         for _ in 0..<10 {
             let id = pair.server.session.open(
-                head: ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"), isLast: false, receiver: RecordingReceiver())
+                head: ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"), isLast: false,
+                receiver: RecordingReceiver())
             _ = pair.server.session.send(try #require(id), ByteBuffer(string: "body"))
         }
         #expect(try pair.server.written().isEmpty)
@@ -250,7 +255,8 @@ struct SessionHandlerTests {
         #expect(try pair.open() == nil)
         #expect(pair.server.owner.ends.isEmpty && pair.client.owner.ends.isEmpty)
 
-        pair.client.session.respond(id, head: ByteBuffer(string: Self.answer), isInterim: false, isLast: false)
+        pair.client.session.respond(
+            id, head: ByteBuffer(string: Self.answer), isInterim: false, isLast: false)
         _ = pair.client.session.send(id, ByteBuffer(string: "whole"))
         pair.client.session.finish(id)
         try pair.run()

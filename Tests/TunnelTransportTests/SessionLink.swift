@@ -135,7 +135,8 @@ final class LinkCaller: Sendable {
             state.value.pieceSize = pieceSize
             state.value.trailers = trailers
             state.value.port = link.session.open(
-                head: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), isLast: false, receiver: receiver, on: loop)
+                head: ByteBuffer(string: "POST / HTTP/1.1\r\n\r\n"), isLast: false, receiver: receiver,
+                on: loop)
             Self.send(state)
         }.get()
     }

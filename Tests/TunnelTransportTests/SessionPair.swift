@@ -77,7 +77,8 @@ final class SessionPair {
 
     private func deliver(_ bytes: ByteBuffer, to end: End) {
         var rest = bytes
-        while let piece = rest.readSlice(length: min(pieceSize, rest.readableBytes)), piece.readableBytes > 0 {
+        while let piece = rest.readSlice(length: min(pieceSize, rest.readableBytes)), piece.readableBytes > 0
+        {
             end.receive(piece)
         }
     }

@@ -12,7 +12,9 @@ import TunnelProtocol
 @Suite(.timeLimit(.minutes(1))) struct TunnelDiallerTests {
     private static let group = MultiThreadedEventLoopGroup.singleton
 
-    private static func dial(_ port: Int, owner: RecordingOwner = RecordingOwner()) async throws -> any Channel {
+    private static func dial(_ port: Int, owner: RecordingOwner = RecordingOwner()) async throws
+        -> any Channel
+    {
         let target = TunnelDialler.Target(
             host: "127.0.0.1", port: port, path: "/base/_tunnel",
             fields: HeaderFields([.origin: "dialler-test-token"]), tls: nil)
@@ -87,16 +89,22 @@ import TunnelProtocol
         Refusal(
             testDescription: "bad request", code: .rejected, words: "400: Rendez-vous token is too short",
             isRefusal: true, answer: plain(400, "Rendez-vous token is too short\nmore")),
-        Refusal(testDescription: "no body", code: .rejected, words: "403", isRefusal: true, answer: plain(403, "")),
         Refusal(
-            testDescription: "too many", code: .rejected, words: "429: Too many", answer: plain(429, "Too many\n")),
+            testDescription: "no body", code: .rejected, words: "403", isRefusal: true, answer: plain(403, "")
+        ),
+        Refusal(
+            testDescription: "too many", code: .rejected, words: "429: Too many",
+            answer: plain(429, "Too many\n")),
         Refusal(
             testDescription: "overloaded, told by the close", code: .rejected, words: "503: Busy",
             answer: { _ in "HTTP/1.1 503 Busy\r\n\r\nBusy\n" }, closes: true),
-        Refusal(testDescription: "a web page", code: .rejected, words: "200: hello", answer: plain(200, "hello")),
+        Refusal(
+            testDescription: "a web page", code: .rejected, words: "200: hello", answer: plain(200, "hello")),
         Refusal(
             testDescription: "101 without proof", code: .rejected, words: "101",
-            answer: { acceptance(of: $0).replacing("Sec-WebSocket-Accept: ", with: "Sec-WebSocket-Accept: x") },
+            answer: {
+                acceptance(of: $0).replacing("Sec-WebSocket-Accept: ", with: "Sec-WebSocket-Accept: x")
+            },
             closes: true),
         Refusal(
             testDescription: "another subprotocol", code: .notATunnelServer, words: "wstunnel.v2",
@@ -111,7 +119,8 @@ import TunnelProtocol
             testDescription: "silence and a close", code: .unreachable, words: "closed during the handshake",
             answer: { _ in "" }, closes: true),
         Refusal(
-            testDescription: "half a head and a close", code: .unreachable, words: "closed during the handshake",
+            testDescription: "half a head and a close", code: .unreachable,
+            words: "closed during the handshake",
             answer: { _ in "HTTP/1.1 101 Swi" }, closes: true),
     ]
 
