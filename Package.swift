@@ -83,7 +83,8 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "TunnelProtocol", "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                "HTTPMessage", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging, .nioCore,
+                .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "OriginHTTPTests",

@@ -13,7 +13,8 @@ import Testing
         let start = ContinuousClock.now
         agent.process.send(signal: signal)
         #expect(try agent.process.waitForExit() == .code(0))
-        #expect(ContinuousClock.now - start < .seconds(2))
+        // The grace would be 30 s.
+        #expect(ContinuousClock.now - start < .seconds(8))
         #expect(agent.log.last?.contains("Agent stopped") == true)
     }
 
@@ -24,7 +25,7 @@ import Testing
         let silent = try StreamSocket(port: agent.port(ofServer: "public"))
         let start = ContinuousClock.now
         #expect(try agent.stop() == .code(0))
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(8))
         #expect(caller.waitForEnd() != .timedOut)
         #expect(silent.waitForEnd() != .timedOut)
     }
@@ -74,7 +75,7 @@ import Testing
                 configuration: pairConfiguration(
                     port: port, origin: origin.url, token: StoppingTests.token,
                     general: "shutdown-grace: \(grace)"))
-            try agent.waitForLog("Session joined")
+            try agent.waitForSession(ofTunnel: "web")
             download = try HTTPConnection(port: port)
             try download.send("GET", "/file", fields: [("X-Token", StoppingTests.token)])
             #expect(try download.readHead().status == 200)
@@ -104,7 +105,7 @@ import Testing
         #expect(throws: StreamEnd.self) { while try busy.events.socket.readChunk() != nil {} }
         #expect(try busy.agent.process.waitForExit() == .code(0))
         let took = ContinuousClock.now - start
-        #expect(took >= .seconds(3) && took < .seconds(6))
+        #expect(took >= .seconds(3) && took < .seconds(12))
     }
 
     @Test func theEndComesAsSoonAsTheLastRequestIsFinished() throws {
@@ -118,7 +119,31 @@ import Testing
         #expect(try busy.download.socket.read(2 * Busy.half.count) == Busy.half + Busy.half)
         busy.download.close()
         #expect(try busy.agent.process.waitForExit() == .code(0))
-        #expect(ContinuousClock.now - start < .seconds(4))
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    /// The exchange is over for the server while most of the answer still waits in it for the caller.
+    @Test func anAnswerThatASlowCallerIsReadingIsFinished() throws {
+        let size = 200 << 10
+        let origin = try ScriptedOrigin { connection in
+            while try connection.readRequest() != nil {
+                try connection.respond(body: [UInt8](repeating: 7, count: size))
+            }
+        }
+        let port = try freePort()
+        let agent = try AgentProcess(
+            configuration: pairConfiguration(port: port, origin: origin.url, token: Self.token))
+        try agent.waitForSession(ofTunnel: "web")
+        let caller = try HTTPConnection(port: port, receiveBuffer: 4096)
+        try caller.send("GET", "/", fields: [("X-Token", Self.token)])
+        #expect(try caller.readHead().status == 200)
+        try agent.waitForLog("Request", ["outcome": "ok"])
+        let lines = agent.log.count
+        agent.process.send(signal: SIGTERM)
+        try agent.process.standardError.waitForLine(containing: "Stopping", from: lines)
+        #expect(try caller.socket.read(size).count == size)
+        #expect(caller.waitForEnd() == .closed)
+        #expect(try agent.process.waitForExit() == .code(0))
     }
 
     @Test func aSecondSignalEndsAtOnce() throws {
@@ -127,7 +152,7 @@ import Testing
         let start = ContinuousClock.now
         busy.agent.process.send(signal: SIGINT)
         #expect(try busy.agent.process.waitForExit() == .code(1))
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(8))
         // Less than was promised, so the end is visible whichever way it comes.
         #expect(throws: StreamEnd.self) { try busy.download.socket.read(2 * Busy.half.count) }
         busy.secondHalf.open()
@@ -141,7 +166,7 @@ import Testing
                 tunnels:
                   - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "builtin:echo", token: "\(Self.token)" }
                 """)
-        try client.waitForSession(ofTunnel: "web")
+        try client.waitForSession(ofTunnel: "web", at: server)
         #expect(try client.stop() == .code(0))
         let caller = try HTTPConnection(port: port)
         try caller.send("GET", "/", fields: [("X-Token", Self.token)])

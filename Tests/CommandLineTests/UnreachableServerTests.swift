@@ -99,7 +99,7 @@ import Testing
     private static func expectQuickEnd(_ agent: AgentProcess) throws {
         let start = ContinuousClock.now
         #expect(try agent.stop() == .code(0))
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(8))
     }
 
     @Test(arguments: answers) func answersThatAreNoTunnelAreNamedAndTriedAgain(_ example: Example) throws {

@@ -220,13 +220,34 @@ import Testing
         #expect(try agent.request("/after").text == "well")
     }
 
+    /// The server answers these itself, so no origin and no credit hold it back.
+    @Test func answersThatACallerDoesNotReadCostNoMemory() throws {
+        let agent = try BesiegedAgent()
+        let before = try agent.process.residentBytes()
+        let caller = try HTTPConnection(port: agent.port, limit: .seconds(2), receiveBuffer: 4096)
+        let many = Array(
+            String(repeating: "GET /_health_check HTTP/1.1\r\nHost: a\r\n\r\n", count: 2000).utf8)
+        let allowed = 24 << 20
+        do {
+            // Their answers would fill three times what is allowed.
+            for _ in 0..<200 {
+                try caller.send(many)
+                guard try agent.process.residentBytes() < before + allowed else { break }
+            }
+        } catch is StreamEnd {
+            // Not read any more, or cut off: either protects the server.
+        }
+        #expect(try agent.process.peakResidentBytes() < before + allowed)
+        #expect(try agent.request().status == 200)
+    }
+
     /// Interim answers obey no credit.
     @Test func interimAnswersWithoutEndToACallerThatDoesNotReadCostNoMemory() throws {
         let origin = try ScriptedOrigin { connection in
             guard try connection.readRequest() != nil else { return }
             let head = "HTTP/1.1 103 Early Hints\r\nLink: <\(String(repeating: "x", count: 1000))>\r\n\r\n"
             let many = Array(String(repeating: head, count: 1000).utf8)
-            for _ in 0..<40 { try connection.socket.write(many) }
+            for _ in 0..<4 { try connection.socket.write(many) }
             try connection.respond(text: "done")
         }
         let agent = try BesiegedAgent(origin: origin.url)

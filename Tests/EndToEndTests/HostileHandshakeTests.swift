@@ -148,6 +148,29 @@ import Testing
         #expect(try HTTPConnection(port: port).exchange("GET", "/_health_check").status == 200)
     }
 
+    /// Tunnels of one site share its address: one that has a wrong password must not get the others refused.
+    @Test func aTunnelWithAWrongPasswordDoesNotGetOthersOfItsAddressRefused() throws {
+        let server = try AgentProcess(
+            configuration: """
+                servers:
+                  - name: public
+                    host: 127.0.0.1
+                    port: 0
+                    passwords:
+                      - { token: \(Self.listed), password: right-password }
+                      - { token: handshake-second-token, password: second-password }
+                """)
+        let port = try server.port(ofServer: "public")
+        for number in 0..<40 {
+            let wrong = ["Origin": Self.listed, "Authorization": Self.basic("\(Self.listed):\(number)")]
+            #expect([401, 429].contains(try Self.knock(port, wrong).status))
+        }
+        let second = Self.basic("handshake-second-token:second-password")
+        let right = ["Origin": "handshake-second-token", "Authorization": second]
+        #expect(try Self.knock(port, right).status == 101)
+        #expect(try Self.knock(port, ["Origin": "handshake-open-token"]).status == 101)
+    }
+
     @Test func moreClientsThanAllowedAreRefusedUntilOneLeaves() throws {
         let server = try Self.server()
         let port = try server.port(ofServer: "public")

@@ -21,7 +21,7 @@ import Testing
                   - { name: bad, tunnel: "ws://127.0.0.1:\(server.port)", server: "\(origin)", token: "hostile-server-token", \
                 connections: 1 }
                 """)
-        try agent.waitForLog("Session joined", ["tunnel.name": "web"])
+        try agent.waitForSession(ofTunnel: "web")
         return (agent, port)
     }
 

@@ -248,13 +248,28 @@ import Testing
             // The caller is well: its connection goes on.
             #expect(try caller.exchange("GET", "/_health_check").status == 200)
         } else {
-            // The reset may overtake the head.
-            if let head = try? caller.readHead() { #expect(head.status == 200) }
-            // Never a body that looks whole: neither a last chunk nor all the promised bytes.
-            #expect(throws: StreamEnd.reset) { while true { _ = try caller.socket.readSome() } }
+            try caller.expectBrokenAnswer()
         }
         peer.connection.reset()
         try bystander.finish()
+    }
+
+    /// To a caller of HTTP/1.0 a body without length ends with its connection: only a reset tells that it broke.
+    @Test func aCutBodyThatEndsWithItsConnectionEndsInAReset() throws {
+        let agent = try Self.shared.value { try BesiegedAgent() }
+        let token = uniqueToken()
+        let peer = try TunnelPeer(port: agent.port, token: token)
+        try Self.waitUntilJoined(agent, token)
+        let caller = try HTTPConnection(port: agent.port)
+        try caller.send("GET / HTTP/1.0\r\nX-Token: \(token)\r\n\r\n")
+        let stream = try peer.nextRequest()
+        try peer.send(Self.head("HTTP/1.1 200 OK"), Mux.frame(.data, stream: stream, "part"))
+        let head = try caller.readHead()
+        #expect(HTTPConnection.framing(of: head, toMethod: "GET") == .untilClose)
+        #expect(try caller.socket.read(4) == Array("part".utf8))
+        try peer.send(Mux.frame(.reset, stream: stream, Mux.integer(UInt32(3))))
+        #expect(caller.waitForEnd() == .reset)
+        peer.connection.reset()
     }
 
     @Test func dataBeyondTheWindowEndsTheSession() throws {
@@ -272,7 +287,8 @@ import Testing
             }
         }
         #expect(try agent.process.peakResidentBytes() < 150 << 20)
-        #expect(try caller.readHead().status == 200)
+        // The end may overtake the head.
+        if let head = try? caller.readHead() { #expect(head.status == 200) }
         #expect(caller.waitForEnd() != .timedOut)
     }
 
@@ -287,7 +303,7 @@ import Testing
         #expect(answer.status == 504)
         #expect(answer.text == "Tunnel timeout\n")
         #expect(answer.head["Retry-After"] != nil)
-        #expect(took >= .seconds(1) && took < .seconds(4))
+        #expect(took >= .seconds(1) && took < .seconds(10))
         let stream = try peer.nextRequest()
         let reset = try peer.nextFrame()
         #expect(reset.kind == Mux.Kind.reset.rawValue && reset.stream == stream)

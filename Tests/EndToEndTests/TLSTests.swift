@@ -72,7 +72,7 @@ import Testing
                 tunnel: "wss://127.0.0.1:\(front.port)", to: origin.url,
                 options: ["connections: 2", trust.option(certificate)]))
         try server.waitForSessions(2)
-        try client.waitForSession(ofTunnel: "web")
+        try client.waitForLog("Session ready", ["tunnel.name": "web"])
         var random = SplitMix64(seed: 23)
         let caller = try HTTPConnection(port: port)
         for size in [0, 1, 1000, 2 << 20] {

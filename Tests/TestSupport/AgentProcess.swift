@@ -3,7 +3,7 @@ import Foundation
 /// The built `wstunnel`, run as users run it: with a configuration file, its log read from standard error.
 ///
 /// Leave `log` out of the configuration, or keep it logfmt on standard error: readiness and ports are
-/// learnt from the lines `Agent running`, `Listening` and `Session ready`.
+/// learnt from the lines `Agent running`, `Listening` and `Session joined`.
 package final class AgentProcess: Sendable {
     package let process: ChildProcess
     package let folder: TemporaryFolder
@@ -42,13 +42,18 @@ package final class AgentProcess: Sendable {
         return port
     }
 
-    /// Waits until a tunnel of the configuration has a session.
+    /// Waits until a tunnel has a session that its server knows of: from then on requests reach it.
     ///
-    /// - Parameter start: how many lines of the log to pass over (`log.count`, to wait for a new session).
+    /// What the client says ("Session ready") is less: the server may still have to hear of it.
+    ///
+    /// - Parameters:
+    ///   - server: the process of the tunnel's server; nil when this one is it.
+    ///   - start: how many lines of the server's log to pass over (`log.count`, to wait for a new session).
     package func waitForSession(
-        ofTunnel name: String, from start: Int = 0, within limit: Duration = .seconds(20)
+        ofTunnel name: String, at server: AgentProcess? = nil, from start: Int = 0,
+        within limit: Duration = .seconds(20)
     ) throws {
-        try waitForLog("Session ready", ["tunnel.name": name], from: start, within: limit)
+        try (server ?? self).waitForLog("Session joined", ["tunnel.name": name], from: start, within: limit)
     }
 
     /// Waits for a log line with that message and those fields, and gives it.

@@ -84,13 +84,18 @@ package final class OriginConnection: Sendable {
         try socket.writeChunk(Array("data: \(text)\n\n".utf8))
     }
 
+    /// What proves to a client that its WebSocket handshake was understood.
+    package static func webSocketAccept(of request: MessageHead) -> String {
+        WebSocketWire.accept(forKey: request["Sec-WebSocket-Key"] ?? "")
+    }
+
     /// Accepts a WebSocket handshake.
     package func acceptWebSocket(_ request: MessageHead, fields: [(String, String)] = []) throws {
         try writeHead(
             101,
             fields: [
                 ("Connection", "Upgrade"), ("Upgrade", "websocket"),
-                ("Sec-WebSocket-Accept", WebSocketWire.accept(forKey: request["Sec-WebSocket-Key"] ?? "")),
+                ("Sec-WebSocket-Accept", Self.webSocketAccept(of: request)),
             ] + fields)
     }
 

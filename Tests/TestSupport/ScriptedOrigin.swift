@@ -22,11 +22,18 @@ package final class ScriptedOrigin: Sendable {
     /// - Parameters:
     ///   - limit: how long each read or write of a script may take, unless the script says otherwise.
     ///   - port: a port to listen on again, for an origin that comes back; 0 for any.
-    package init(port: Int = 0, limit: Duration = .seconds(30), _ script: @escaping Script) throws {
+    ///   - receiveBuffer: the kernel's receive buffer of each connection in bytes; nil for the usual.
+    package init(
+        port: Int = 0, limit: Duration = .seconds(30), receiveBuffer: Int32? = nil, _ script: @escaping Script
+    ) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw TestFailure("socket: errno \(errno)") }
         var one: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        if var receiveBuffer {
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size))
+        }
         guard withLoopbackAddress(port: port, { Glibc.bind(descriptor, $0, $1) }) == 0,
             listen(descriptor, 1024) == 0
         else {

@@ -19,7 +19,7 @@ import Testing
             echo 'time=x level=info logger=a message="Listening" server.name=public listener.address=[::1]:4711' >&2
             echo 'time=x level=info logger=a message="Agent running"' >&2
             echo 'this is not logfmt' >&2
-            echo 'time=x level=info logger=a message="Session ready" tunnel.name=web session.id=1' >&2
+            echo 'time=x level=info logger=a message="Session joined" tunnel.name=web session.id=1' >&2
             exec sleep 60
             """)
         #expect(try agent.port(ofServer: "public") == 4711)

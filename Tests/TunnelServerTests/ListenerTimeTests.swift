@@ -1,3 +1,5 @@
+import Foundation
+import HTTPMessage
 import Logging
 import NIOCore
 import NIOPosix
@@ -5,6 +7,7 @@ import Observability
 import TestSupport
 import Testing
 import TunnelConfiguration
+import TunnelProtocol
 import TunnelTransport
 
 @testable import TunnelServer
@@ -12,8 +15,11 @@ import TunnelTransport
 /// Callers that take their time, on a real listener with small limits.
 @Suite(.timeLimit(.minutes(1))) struct ListenerTimeTests {
     /// Starts a server, runs the body on a thread of its own with the port, and stops.
+    ///
+    /// - Parameter owner: of the session of a tunnel client, if there is to be one.
     private static func withServer(
-        _ limits: ListenerLimits, _ body: @escaping @Sendable (Int) throws -> Void
+        _ limits: ListenerLimits, tunnelOwnedBy owner: LargeAnswers? = nil,
+        _ body: @escaping @Sendable (Int) throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         let log = AgentLog(sink: try LogSink(path: folder.path(of: "log"), format: .logfmt), level: .error)
@@ -22,6 +28,17 @@ import TunnelTransport
             ServerConfiguration(name: "test", host: "127.0.0.1", port: 0), group: group, log: log,
             budget: ProcessReceiveBudget(), software: "test", limits: limits)
         let port = server.address.port ?? 0
+        if let owner {
+            let target = TunnelDialler.Target(
+                host: "127.0.0.1", port: port, path: "/_tunnel", fields: HeaderFields([.origin: token]),
+                tls: nil)
+            _ = try await TunnelDialler(target).dial(on: group.next()) {
+                SessionHandler(
+                    role: .acceptor, limits: SessionLimits(),
+                    settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
+                    budget: ProcessReceiveBudget(), owner: owner)
+            }
+        }
         let result = try await onThread { Result { try body(port) } }
         server.close()
         await server.drain()
@@ -29,6 +46,8 @@ import TunnelTransport
         log.sink.close()
         try result.get()
     }
+
+    private static let token = "listener-time-token"
 
     private static var limits: ListenerLimits {
         var limits = ListenerLimits()
@@ -75,6 +94,23 @@ import TunnelTransport
         }
     }
 
+    /// The exchange is over for the server while most of the answer still waits in it for the caller.
+    @Test func aSlowReaderGetsItsAnswerWholeBeyondTheIdleTimeout() async throws {
+        var limits = ListenerLimits()
+        limits.idleTimeout = .milliseconds(200)
+        limits.lingerTimeout = .milliseconds(200)
+        try await Self.withServer(limits, tunnelOwnedBy: LargeAnswers()) { port in
+            let caller = try HTTPConnection(port: port, receiveBuffer: 4096)
+            try caller.send("GET", "/", fields: [("X-Token", Self.token)])
+            #expect(try caller.readHead().status == 200)
+            // The pause is the subject: several times the time-outs.
+            Thread.sleep(forTimeInterval: 1)
+            let body = try caller.socket.read(LargeAnswers.size)
+            #expect(body.allSatisfy { $0 == 7 })
+            #expect(caller.waitForEnd() == .closed)
+        }
+    }
+
     @Test func moreConnectionsThanAllowedAreRefused() async throws {
         var limits = ListenerLimits()
         limits.callersPerAddress = 2
@@ -89,4 +125,27 @@ import TunnelTransport
             while try HTTPConnection(port: port).exchange("GET", "/_health_check").status != 200 {}
         }
     }
+}
+
+/// A tunnel client's session that answers every request at once by 200 KiB: less than what a stream may send, or a
+/// connection may hold, before anybody is asked to wait.
+private final class LargeAnswers: SessionOwner, StreamReceiver, Sendable {
+    static let size = 200 << 10
+
+    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {}
+    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+        session.accept(id, receiver: self)
+        let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n")
+        session.respond(id, head: head, isInterim: false, isLast: false)
+        _ = session.send(id, ByteBuffer(repeating: 7, count: Self.size))
+        session.finish(id)
+    }
+    func sessionPeerDrains(_ session: SessionHandler, reason: String) {}
+    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {}
+
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
+    func streamReceived(data: ByteBuffer, isLast: Bool) {}
+    func streamReceived(trailers: ByteBuffer) {}
+    func streamWasReset(_ code: ResetCode, reason: String) {}
+    func streamBecameWritable() {}
 }

@@ -1,0 +1,87 @@
+import HTTPMessage
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import TunnelTransport
+
+/// The opening handshake of a WebSocket (RFC 6455 §4), from both sides.
+struct WebSocketHandshakeTests {
+    /// The example of RFC 6455 §1.3.
+    private static let key = "dGhlIHNhbXBsZSBub25jZQ=="
+    private static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+    private static func request(_ changes: [String: String]) -> RequestHead {
+        var values = [
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key,
+        ]
+        values.merge(changes) { $1 }
+        var fields = HeaderFields()
+        for (name, value) in values where !value.isEmpty { fields.append(named: name, value) }
+        return RequestHead(method: "GET", target: "/_tunnel", fields: fields)
+    }
+
+    private static func answer(to request: RequestHead, subprotocol: String? = nil) throws -> ResponseHead? {
+        try WebSocketHandshake.accept(request, subprotocol: subprotocol, on: EmbeddedChannel()).wait()
+    }
+
+    @Test(arguments: [
+        [:], ["Connection": "keep-alive, UPGRADE"], ["Upgrade": "WebSocket"], ["Upgrade": "h2c, websocket"],
+    ]) func aRightRequestIsAccepted(_ changes: [String: String]) throws {
+        let answer = try #require(try Self.answer(to: Self.request(changes), subprotocol: "wstunnel.v2"))
+        #expect(answer.status == 101)
+        #expect(answer.fields.values(.secWebSocketAccept) == [Self.accept])
+        #expect(answer.fields.values(.secWebSocketProtocol) == ["wstunnel.v2"])
+        #expect(answer.fields.list(.connection, contains: "upgrade"))
+        #expect(answer.fields[.upgrade] == "websocket")
+    }
+
+    @Test(arguments: [
+        ["Connection": ""], ["Connection": "close"], ["Upgrade": ""], ["Upgrade": "h2c"],
+        ["Sec-WebSocket-Version": ""], ["Sec-WebSocket-Version": "8"], ["Sec-WebSocket-Key": ""],
+    ]) func aWrongRequestIsNotAccepted(_ changes: [String: String]) throws {
+        #expect(try Self.answer(to: Self.request(changes)) == nil)
+    }
+
+    @Test func withoutASubprotocolNoneIsNamed() throws {
+        let answer = try #require(try Self.answer(to: Self.request([:])))
+        #expect(!answer.fields.contains(.secWebSocketProtocol))
+    }
+
+    @Test(arguments: [
+        ("wstunnel.v2", true), ("mqtt, wstunnel.v2", true), ("wstunnel.v1", false), ("", false),
+    ]) func aTunnelIsKnownByItsSubprotocol(_ value: String, _ isOffered: Bool) {
+        let fields = Self.request(["Sec-WebSocket-Protocol": value]).fields
+        #expect(WebSocketHandshake.offersTunnel(fields) == isOffered)
+    }
+
+    // MARK: The client's side
+
+    @Test func whatAClientAsksForIsAcceptedAndProven() throws {
+        let handshake = ClientHandshake()
+        let request = RequestHead(method: "GET", target: "/", fields: handshake.requestFields())
+        #expect(WebSocketHandshake.offersTunnel(request.fields))
+        let answer = try #require(try Self.answer(to: request, subprotocol: WebSocketHandshake.subprotocol))
+        #expect(handshake.isAccepted(answer))
+        // Another client's proof is none.
+        #expect(!ClientHandshake().isAccepted(answer))
+    }
+
+    enum Change: CaseIterable {
+        case status, upgrade, connection, accept
+    }
+
+    @Test(arguments: Change.allCases) func anAnswerWithoutProofIsNotAccepted(_ change: Change) throws {
+        let handshake = ClientHandshake()
+        let request = RequestHead(method: "GET", target: "/", fields: handshake.requestFields())
+        var answer = try #require(try Self.answer(to: request))
+        switch change {
+        case .status: answer.status = 200
+        case .upgrade: answer.fields.remove(.upgrade)
+        case .connection: answer.fields.remove(.connection)
+        case .accept: answer.fields.remove(.secWebSocketAccept)
+        }
+        #expect(!handshake.isAccepted(answer))
+    }
+}
