@@ -101,8 +101,8 @@ let package = Package(
         .testTarget(
             name: "TunnelClientTests",
             dependencies: [
-                "HTTPMessage", "TunnelClient", "TunnelConfiguration", "TestSupport", .nioCore, .nioEmbedded,
-                .nioPosix,
+                "HTTPMessage", "OriginHTTP", "TunnelClient", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "SupervisionTests", dependencies: ["Supervision", "TestSupport", "TunnelConfiguration"]),

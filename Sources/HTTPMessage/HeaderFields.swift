@@ -108,12 +108,6 @@ package struct HeaderFields: Sendable {
         entries.removeAll { names.contains($0.name) }
     }
 
-    /// Replaces every field of this name by one at the end.
-    package mutating func set(_ name: FieldName, _ value: String) {
-        remove(name)
-        append(name, value)
-    }
-
     /// Removes what belongs to one hop alone: the fields of RFC 9110 §7.6.1 and those that `Connection` names.
     ///
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the

@@ -20,7 +20,8 @@ package protocol Origin: Sendable {
     ) -> any OriginExchange
 }
 
-/// Who hears the answer of an origin. After `originEnded` or `originFailed` nothing more comes.
+/// Who hears the answer of an origin. After `originFailed` nothing more comes, nor after `originEnded`, but for one
+/// case: after 101, an origin that closed its direction can still fail as long as the other one is open.
 package protocol OriginResponseReceiver: AnyObject {
     /// A head came: any number of interim ones (1xx), then the final one.
     ///

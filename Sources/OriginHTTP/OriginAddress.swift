@@ -21,7 +21,10 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     /// `host:port`, for messages.
     package var hostAndPort: String { "\(bracketedHost):\(port)" }
 
-    package var description: String { "\(isSecure ? "https" : "http")://\(authority)" }
+    /// `http` or `https`.
+    package var scheme: String { isSecure ? "https" : "http" }
+
+    package var description: String { "\(scheme)://\(authority)" }
 
     private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
 
@@ -32,10 +35,10 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// Reads `http://host[:port]` or `https://host[:port]`.
+    /// Reads `http://host[:port]` or `https://host[:port]`; one `/` may stand behind it.
     ///
-    /// A path, query or fragment behind it is passed over: requests keep the caller's own target. Credentials
-    /// are refused, since they would be dropped silently.
+    /// Anything else behind it is refused, and so are credentials: what is passed over in silence here would count
+    /// where the text is compared with a pattern.
     package init(_ text: String) throws(OriginURLError) {
         guard let separator = text.firstRange(of: "://") else { throw .noScheme }
         switch text[..<separator.lowerBound].lowercased() {
@@ -43,8 +46,10 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         case "https": self.isSecure = true
         default: throw .unknownScheme
         }
-        let authority = text[separator.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let rest = text[separator.upperBound...]
+        let authority = rest.prefix { !"/?#\\".contains($0) }
         guard !authority.contains("@") else { throw .credentials }
+        guard ["", "/"].contains(rest[authority.endIndex...]) else { throw .moreThanAuthority }
         let (host, port) = try Self.split(authority)
         self.host = host
         self.port = try port.map(Self.port) ?? (isSecure ? 443 : 80)
@@ -91,6 +96,7 @@ package enum OriginURLError: Error, Hashable, Sendable, CustomStringConvertible 
     case noScheme
     case unknownScheme
     case credentials
+    case moreThanAuthority
     case malformedHost
     case malformedPort
 
@@ -100,6 +106,7 @@ package enum OriginURLError: Error, Hashable, Sendable, CustomStringConvertible 
         case .noScheme: "no scheme; write http://host:port or https://host:port"
         case .unknownScheme: "unknown scheme; use http:// or https://"
         case .credentials: "user name and password cannot stand in the URL of an origin"
+        case .moreThanAuthority: "path, query or fragment; write http://host:port or https://host:port alone"
         case .malformedHost: "malformed host; write a name, an IPv4 address, or an IPv6 address in brackets"
         case .malformedPort: "malformed port; use a number from 1 to 65535"
         }

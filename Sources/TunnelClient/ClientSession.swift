@@ -8,12 +8,17 @@ import TunnelTransport
 
 /// The client's side of one session: takes its streams to the origins. Bound to the session's event loop.
 final class ClientSession: SessionOwner {
+    /// Exchanges begun before the event loop looks at its sockets again.
+    private static let beginsPerTurn = 16
+
     private let directory: OriginDirectory
     private let rules: OriginRules
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
     private var logger: Logger
+    private var arrivals = Arrivals()
+    private var isBeginning = false
 
     init(
         directory: OriginDirectory, limits: SessionLimits, eventLoop: any EventLoop, life: SessionLife,
@@ -29,20 +34,42 @@ final class ClientSession: SessionOwner {
 
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
         logger.info("Session ready", metadata: [.peerSoftware: "\(peer.software)"])
-        life.ready(SessionReference(session, eventLoop: eventLoop))
+        life.ready()
     }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, logger: logger)
+        session.accept(id, receiver: stream)
+        arrivals.append(Arrival(stream: stream, head: head, isLast: isLast))
+        guard !isBeginning else { return }
+        isBeginning = true
+        eventLoop.assumeIsolated().execute { self.beginSome() }
+    }
+
+    /// Begins what waits, a few at a time: a server that asks for very much at once must not hold up the other
+    /// sessions of the event loop.
+    private func beginSome() {
+        var count = 0
+        while count < Self.beginsPerTurn, let arrival = arrivals.next() {
+            begin(arrival)
+            count += 1
+        }
+        isBeginning = !arrivals.isEmpty
+        guard isBeginning else { return }
+        // A task for at once would run before sockets are looked at.
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { self.beginSome() }
+    }
+
+    private func begin(_ arrival: Arrival) {
+        let stream = arrival.stream
         do throws(HTTPMessageError) {
             var reader = RequestHeadReader(
                 limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
-            var rest = head
+            var rest = arrival.head
             guard let request = try reader.next(&rest), rest.readableBytes == 0 else {
                 throw HTTPMessageError(.malformed, "not one whole head")
             }
-            let framing = try Self.framing(request, isLast: isLast)
-            let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, logger: logger)
-            session.accept(id, receiver: stream)
+            let framing = try Self.framing(request, isLast: arrival.isLast)
             switch directory.origin(for: request, by: rules) {
             case .success((let origin, let request)):
                 stream.begin(request, framing: framing, at: origin, on: eventLoop)
@@ -50,7 +77,7 @@ final class ClientSession: SessionOwner {
                 stream.refuse(refusal.status, refusal.words)
             }
         } catch {
-            session.reset(id, .malformedMessage, reason: "\(error)")
+            stream.refuseMalformed("\(error)")
         }
     }
 
@@ -74,53 +101,5 @@ final class ClientSession: SessionOwner {
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
         life.ended(end)
-    }
-}
-
-/// What the keeper of a connection waits for in the life of one session.
-final class SessionLife: Sendable {
-    private let becameReady: EventLoopPromise<SessionReference>
-    private let wasReleased: EventLoopPromise<Void>
-    private let hasEnded: EventLoopPromise<SessionEnd>
-
-    init(on eventLoop: any EventLoop) {
-        becameReady = eventLoop.makePromise()
-        wasReleased = eventLoop.makePromise()
-        hasEnded = eventLoop.makePromise()
-    }
-
-    func ready(_ session: SessionReference) { becameReady.succeed(session) }
-
-    func released() { wasReleased.succeed() }
-
-    func ended(_ end: SessionEnd) {
-        becameReady.fail(ChannelError.ioOnClosedChannel)
-        wasReleased.succeed()
-        hasEnded.succeed(end)
-    }
-
-    /// The dial failed: none of it will happen.
-    func neverBegan() { ended(.closedByUs) }
-
-    /// Waits until another session should take this one's place: it ended, or the server is leaving.
-    func untilReleased() async {
-        try? await wasReleased.futureResult.get()
-    }
-
-    /// Waits for the end. A cancelled task drains the session first.
-    func untilEnded() async -> SessionEnd {
-        await withTaskCancellationHandler {
-            (try? await hasEnded.futureResult.get()) ?? .closedByUs
-        } onCancel: {
-            becameReady.futureResult.whenSuccess { session in
-                session.perform { $0.drain(reason: "the tunnel client is stopping") }
-            }
-            wasReleased.succeed()
-        }
-    }
-
-    /// Closes the session at once.
-    func close() {
-        becameReady.futureResult.whenSuccess { session in session.perform { $0.close() } }
     }
 }

@@ -1,25 +1,30 @@
 package import HTTPMessage
+package import OriginHTTP
 package import TunnelConfiguration
 
 /// Which origin a request goes to: the tunnel's own, or the one that `X-Host` asks for.
 package enum OriginChoice: Equatable, Sendable {
     /// The configured origin.
     case configured
-    /// The origin of this `X-Host` value, which matched `regexp`.
-    case named(String)
+    /// The origin at this address, whose text matched `regexp`.
+    case named(OriginAddress)
     /// Neither; 403 with these words.
     case refused(String)
 }
 
 /// The rules of `server`, `regexp` and `X-Host`, without I/O. Made once for each session: compiling is slow, and a
 /// compiled expression cannot be shared between threads.
-package struct OriginRules {
-    /// Longest `X-Host` value that is looked at, in bytes.
-    package static let longestHost = 2048
+package final class OriginRules {
+    /// Longest `X-Host` value that is looked at, in bytes: scheme, host name (RFC 1035 §2.3.4) and port need less.
+    package static let longestHost = 300
+    /// Values whose decision is kept, so that an expression that takes long does not run for each request.
+    private static let mostDecisions = 64
 
     private let hasOrigin: Bool
     private let hasPattern: Bool
     private let expression: Regex<AnyRegexOutput>?
+    /// By value of `X-Host`; nil where it was refused.
+    private var decisions: [String: OriginAddress?] = [:]
 
     package init(hasOrigin: Bool, pattern: HostPattern?) {
         self.hasOrigin = hasOrigin
@@ -35,12 +40,29 @@ package struct OriginRules {
         guard hasPattern else {
             return .refused("X-Host header disallowed by wstunnel cli (no -regexp option)")
         }
-        guard host.utf8.count <= Self.longestHost, fields.count(of: .xHost) == 1,
-            let expression, (try? expression.wholeMatch(in: host)) != nil
+        guard host.utf8.count <= Self.longestHost, fields.count(of: .xHost) == 1, let address = decide(host)
         else {
             let shown = host.prefix(200).filter { !$0.isNewline }
             return .refused("X-Host header '\(shown)' does not match regexp in wstunnel cli")
         }
-        return .named(host)
+        return .named(address)
+    }
+
+    private func decide(_ host: String) -> OriginAddress? {
+        if let decision = decisions[host] { return decision }
+        if decisions.count >= Self.mostDecisions { decisions.removeAll(keepingCapacity: true) }
+        let decision = match(host)
+        decisions[host] = .some(decision)
+        return decision
+    }
+
+    /// What is compared is made of the address that will be dialled: the value itself could hold one host for the
+    /// expression and another for us. Its port is there if the caller wrote one.
+    private func match(_ host: String) -> OriginAddress? {
+        guard let expression, let address = try? OriginAddress(host) else { return nil }
+        let written = host.hasSuffix("/") ? host.dropLast() : host[...]
+        let hasPort = written.hasSuffix(":\(address.port)")
+        let text = hasPort ? "\(address.scheme)://\(address.hostAndPort)" : "\(address)"
+        return (try? expression.wholeMatch(in: text)) == nil ? nil : address
     }
 }

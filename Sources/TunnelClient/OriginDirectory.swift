@@ -56,13 +56,8 @@ final class OriginDirectory: Sendable {
             guard let configured else { return .failure(OriginRefusal(status: 403, words: "no origin")) }
             if request.target.hasPrefix("/") { request.target = basePath + request.target }
             return .success((configured, request))
-        case .named(let host):
-            do throws(OriginURLError) {
-                let address = try OriginAddress(host)
-                return named(address).map { ($0, request) }
-            } catch {
-                return .failure(OriginRefusal(status: 403, words: "X-Host header: \(error)"))
-            }
+        case .named(let address):
+            return named(address).map { ($0, request) }
         case .refused(let words):
             return .failure(OriginRefusal(status: 403, words: words))
         }

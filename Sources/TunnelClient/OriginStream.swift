@@ -18,6 +18,13 @@ final class OriginStream {
     /// After 101, where each direction ends on its own.
     private var isUpgraded = false
     private var unreported = 0
+    /// What came of the body before the exchange began; the stream's window bounds it.
+    private var early: [ByteBuffer] = []
+    private var earlyTrailers: HeaderFields?
+    private var endCameEarly = false
+    private var hasBegun = false
+    /// Whether the stream was over before the exchange began.
+    private(set) var isWithdrawn = false
 
     init(session: SessionHandler, id: StreamID, isRequestWhole: Bool, logger: Logger) {
         self.session = session
@@ -29,7 +36,18 @@ final class OriginStream {
     func begin(
         _ request: RequestHead, framing: BodyFraming, at origin: any Origin, on eventLoop: any EventLoop
     ) {
+        hasBegun = true
         exchange = origin.begin(request, framing: framing, on: eventLoop, receiver: self)
+        for bytes in early { pass(bytes) }
+        early = []
+        if endCameEarly { exchange?.end(trailers: earlyTrailers) }
+    }
+
+    /// The head makes no sense.
+    func refuseMalformed(_ reason: String) {
+        hasBegun = true
+        early = []
+        session.reset(id, .malformedMessage, reason: reason)
     }
 
     /// Answers in the origin's place.
@@ -39,10 +57,22 @@ final class OriginStream {
             .contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count),
         ])
         fields.append(named: "X-Content-Type-Options", "nosniff")
+        hasBegun = true
+        early = []
         hasAnswered = true
         respond(ResponseHead(status: status, fields: fields), isLast: false)
         _ = session.send(id, ByteBuffer(string: body))
         answerIsWhole(trailers: nil)
+    }
+
+    private func pass(_ bytes: ByteBuffer) {
+        guard let exchange else { return }
+        exchange.send(bytes)
+        if exchange.isWritable {
+            session.consumed(id, bytes.readableBytes)
+        } else {
+            unreported += bytes.readableBytes
+        }
     }
 
     private func respond(_ head: ResponseHead, isLast: Bool) {
@@ -66,7 +96,12 @@ final class OriginStream {
     private func requestIsWhole(trailers: HeaderFields?) {
         guard !isRequestWhole else { return }
         isRequestWhole = true
-        exchange?.end(trailers: trailers)
+        if hasBegun {
+            exchange?.end(trailers: trailers)
+        } else {
+            endCameEarly = true
+            earlyTrailers = trailers
+        }
         if isAnswerWhole { letGo() }
     }
 
@@ -85,21 +120,15 @@ extension OriginStream: StreamReceiver {
     }
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {
-        if data.readableBytes > 0, let exchange {
-            exchange.send(data)
-            if exchange.isWritable {
-                session.consumed(id, data.readableBytes)
-            } else {
-                unreported += data.readableBytes
-            }
+        if data.readableBytes > 0 {
+            if hasBegun { pass(data) } else { early.append(data) }
         }
         if isLast { requestIsWhole(trailers: nil) }
     }
 
     func streamReceived(trailers bytes: ByteBuffer) {
         guard let trailers = try? HeaderFields(trailerLines: bytes) else {
-            exchange?.cancel()
-            exchange = nil
+            letGoOfExchange()
             session.reset(id, .malformedMessage, reason: "malformed trailers")
             return
         }
@@ -107,6 +136,12 @@ extension OriginStream: StreamReceiver {
     }
 
     func streamWasReset(_ code: ResetCode, reason: String) {
+        letGoOfExchange()
+    }
+
+    private func letGoOfExchange() {
+        isWithdrawn = !hasBegun
+        early = []
         exchange?.cancel()
         exchange = nil
     }
@@ -150,7 +185,7 @@ extension OriginStream: OriginResponseReceiver {
                 .streamID: "\(id)", .errorCode: "\(error.code.rawValue)", .errorMessage: "\(error.message)",
             ])
         exchange = nil
-        guard !isAnswerWhole else { return }
+        guard !isAnswerWhole || isUpgraded else { return }
         guard !hasAnswered else {
             session.reset(id, .originFailed, reason: error.message)
             return

@@ -71,21 +71,24 @@ package final class TunnelClient: Sendable {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var complaint = RepeatedComplaint()
+        var leaving = LeavingSessions()
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 let started = ContinuousClock.now
                 let life = SessionLife(on: eventLoop)
+                lives.withLock { $0[ObjectIdentifier(life)] = life }
                 var wait: Duration
                 do {
                     _ = try await dialler.dial(on: eventLoop) { self.makeHandler(life, eventLoop) }
                     complaint.reset()
-                    lives.withLock { $0[ObjectIdentifier(life)] = life }
                     group.addTask { await self.accompany(life) }
                     await life.untilReleased()
+                    leaving.add(life)
                     backoff.sessionEnded(after: .now - started)
                     wait = backoff.next(using: &random)
                 } catch {
                     life.neverBegan()
+                    forget(life)
                     guard !Task.isCancelled else { break }
                     let isRefusal = (error as? DialError)?.isRefusal ?? false
                     wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
@@ -99,12 +102,16 @@ package final class TunnelClient: Sendable {
     /// Waits for the end of a session.
     private func accompany(_ life: SessionLife) async {
         let end = await life.untilEnded()
-        lives.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(life)) }
+        forget(life)
         let fields: LogFields = [.errorCode: "\(end.label)", .closeReason: "\(end.message)"]
         switch end {
         case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
         default: logger.warning("Session lost", metadata: fields)
         }
+    }
+
+    private func forget(_ life: SessionLife) {
+        lives.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(life)) }
     }
 
     private func makeHandler(_ life: SessionLife, _ eventLoop: any EventLoop) -> SessionHandler {
@@ -114,8 +121,10 @@ package final class TunnelClient: Sendable {
         let settings = SessionSettings(
             maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow, software: software,
             tunnelName: configuration.name)
-        return SessionHandler(
+        let handler = SessionHandler(
             role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
+        life.began(SessionReference(handler, eventLoop: eventLoop))
+        return handler
     }
 
     private func complain(

@@ -5,6 +5,9 @@ import NIOSSL
 
 /// Words for the errors of connections: what people can act on, never a type's dump.
 package enum ConnectionFailure {
+    /// How much of the TLS library's own words is repeated, in characters.
+    private static let longestDetail = 200
+
     /// A short sentence without a trailing period.
     package static func describe(_ error: any Error) -> String {
         switch error {
@@ -24,7 +27,7 @@ package enum ConnectionFailure {
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
             return reason(forTLS: error)
         default:
-            return "\(error)"
+            return "the connection failed (\(type(of: error)))"
         }
     }
 
@@ -39,7 +42,7 @@ package enum ConnectionFailure {
         if (error as? NIOSSLExtraError) == .failedToValidateHostname {
             return "no TLS: the server's certificate is for another name"
         }
-        return "no TLS: \(text)"
+        return "no TLS: \(text.prefix(longestDetail))"
     }
 
     private static func reason(errno code: CInt) -> String {

@@ -103,6 +103,66 @@ struct OriginConnectionTests {
         #expect(origin.channels.count == 2)
     }
 
+    // MARK: Upgraded
+
+    private func upgraded(_ origin: EmbeddedOrigin) throws -> EmbeddedExchange {
+        let fields = HeaderFields([.connection: "upgrade", .upgrade: "raw"])
+        let exchange = try origin.begin(fields: fields)
+        try origin.receive("HTTP/1.1 101 Up\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n")
+        #expect(exchange.statuses == [101])
+        return exchange
+    }
+
+    @Test(arguments: [false, true]) func anUpgradedOriginThatEndsAndThenBreaksFails(isPaused: Bool) throws {
+        let origin = EmbeddedOrigin()
+        let exchange = try upgraded(origin)
+        if isPaused { exchange.exchange?.pauseReading() }
+        origin.closeByOrigin(0)
+        #expect(exchange.isEnded != isPaused)
+        #expect(exchange.error == nil)
+        origin.channels[0].close(promise: nil)
+        origin.loop.run()
+        exchange.exchange?.resumeReading()
+        #expect(exchange.isEnded)
+        #expect(exchange.error?.code == .closedEarly)
+        #expect(exchange.violations.isEmpty)
+        #expect(try origin.pool.active == 0)
+    }
+
+    @Test func anUpgradedConnectionThatBothEndedDoesNotFail() throws {
+        let origin = EmbeddedOrigin()
+        let exchange = try upgraded(origin)
+        origin.closeByOrigin(0)
+        exchange.exchange?.end(trailers: nil)
+        origin.loop.run()
+        origin.channels[0].close(promise: nil)
+        origin.loop.run()
+        #expect(exchange.isEnded && exchange.error == nil)
+        #expect(try origin.pool.active == 0)
+    }
+
+    // MARK: Requests that are withdrawn
+
+    @Test func requestsThatAreWithdrawnLeaveRoomForOthers() throws {
+        let origin = EmbeddedOrigin(HTTPOriginOptions(activeConnections: 1, waitingRequests: 2))
+        let first = try origin.begin()
+        for _ in 0..<1000 {
+            let withdrawn = try origin.begin()
+            withdrawn.exchange?.cancel()
+            withdrawn.isCancelled = true
+            #expect(withdrawn.violations.isEmpty && !withdrawn.isOver)
+        }
+        let waiting = try (0..<3).map { _ in try origin.begin() }
+        #expect(waiting.map { $0.error?.code } == [nil, nil, .tooBusy])
+        try origin.receive(Self.answer)
+        #expect(first.isEnded)
+        try origin.receive(Self.answer)
+        #expect(waiting[0].isEnded && !waiting[1].isOver)
+        try origin.receive(Self.answer)
+        #expect(waiting[1].isEnded)
+        #expect(origin.channels.count == 1)
+    }
+
     // MARK: The pool and its clock
 
     @Test(arguments: [("GET", 50, 1), ("POST", 1, 1), ("POST", 3, 2), ("GET", 56, 2)])

@@ -1,4 +1,5 @@
 import HTTPMessage
+import OriginHTTP
 import Testing
 import TunnelConfiguration
 
@@ -11,6 +12,10 @@ import TunnelConfiguration
 
     private static func refused(_ host: String) -> OriginChoice {
         .refused("X-Host header '\(host)' does not match regexp in wstunnel cli")
+    }
+
+    private static func named(_ host: String, port: Int, isSecure: Bool = true) -> OriginChoice {
+        .named(OriginAddress(isSecure: isSecure, host: host, port: port))
     }
 
     struct Example: CustomTestStringConvertible, Sendable {
@@ -33,10 +38,22 @@ import TunnelConfiguration
             testDescription: "no pattern", hosts: ["https://a.example.com"], choice: .refused(disallowed)),
         Example(
             testDescription: "a match", regexp: pattern, hosts: ["https://a.example.com"],
-            choice: .named("https://a.example.com")),
+            choice: named("a.example.com", port: 443)),
         Example(
             testDescription: "a match with a port", hasOrigin: false, regexp: pattern,
-            hosts: ["http://a.example.com:81"], choice: .named("http://a.example.com:81")),
+            hosts: ["http://a.example.com:81"], choice: named("a.example.com", port: 81, isSecure: false)),
+        Example(
+            testDescription: "a match with the scheme's own port", regexp: pattern,
+            hosts: ["https://a.example.com:443"], choice: named("a.example.com", port: 443)),
+        Example(
+            testDescription: "a pattern that wants a port", regexp: #"http://a:\d+"#, hosts: ["http://a:80"],
+            choice: named("a", port: 80, isSecure: false)),
+        Example(
+            testDescription: "a slash behind", regexp: pattern, hosts: ["https://a.example.com/"],
+            choice: named("a.example.com", port: 443)),
+        Example(
+            testDescription: "capitals", regexp: pattern, hosts: ["HTTPS://A.Example.com"],
+            choice: named("a.example.com", port: 443)),
         Example(
             testDescription: "more behind", regexp: pattern, hosts: ["https://a.example.com.evil"],
             choice: refused("https://a.example.com.evil")),
@@ -48,14 +65,14 @@ import TunnelConfiguration
             choice: refused("https://b.evil")),
         Example(
             testDescription: "an alternative that matches", regexp: "https://a|https://b",
-            hosts: ["https://b"], choice: .named("https://b")),
+            hosts: ["https://b"], choice: named("b", port: 443)),
         Example(testDescription: "empty", regexp: pattern, hosts: [""], choice: refused("")),
         Example(
             testDescription: "twice", regexp: pattern,
             hosts: ["https://a.example.com", "https://b.example.com"],
             choice: refused("https://a.example.com")),
         Example(
-            testDescription: "too long", regexp: ".*", hosts: [String(repeating: "x", count: 2049)],
+            testDescription: "too long", regexp: ".*", hosts: [String(repeating: "x", count: 301)],
             choice: refused(String(repeating: "x", count: 200))),
     ]
 
@@ -65,6 +82,38 @@ import TunnelConfiguration
         let pattern = example.regexp.map { HostPattern(source: $0) }
         let rules = OriginRules(hasOrigin: example.hasOrigin, pattern: pattern)
         #expect(rules.choose(fields) == example.choice)
+    }
+}
+
+/// What stands behind the host must not help it to match.
+@Suite struct DisguisedHostTests {
+    private static let pattern = #"https?://.*\.some\.example\.com"#
+
+    @Test(arguments: [
+        "https://169.254.169.254/x.some.example.com", "https://169.254.169.254?x.some.example.com",
+        "https://169.254.169.254#x.some.example.com", "https://169.254.169.254\\x.some.example.com",
+        "https://169.254.169.254//.some.example.com", "https://169.254.169.254:80/.some.example.com",
+        "https://169.254.169.254@x.some.example.com", "https://x.some.example.com@169.254.169.254",
+        "https://169.254.169.254\\@x.some.example.com", "https://169.254.169.254 x.some.example.com",
+        "https://[::1]x.some.example.com", "https://[::1]/.some.example.com",
+        "https://x.some.example.com//", "https://x.some.example.com/path", "https://x.some.example.com?",
+    ])
+    func noOtherHostIsDialledThanTheOneThatMatched(host: String) {
+        let rules = OriginRules(hasOrigin: true, pattern: HostPattern(source: Self.pattern))
+        let refusal = "X-Host header '\(host)' does not match regexp in wstunnel cli"
+        // Twice: the second answer is the one that was kept.
+        for _ in 0..<2 { #expect(rules.choose(HeaderFields([.xHost: host])) == .refused(refusal)) }
+    }
+
+    @Test func decisionsAreTheSameWhetherKeptOrMadeAnew() {
+        let rules = OriginRules(hasOrigin: true, pattern: HostPattern(source: #"http://a\d*[02468]"#))
+        for _ in 0..<2 {
+            for number in 0..<200 {
+                let choice = rules.choose(HeaderFields([.xHost: "http://a\(number)"]))
+                let address = OriginAddress(isSecure: false, host: "a\(number)", port: 80)
+                #expect((choice == .named(address)) == (number % 2 == 0))
+            }
+        }
     }
 }
 

@@ -23,10 +23,14 @@ final class HTTPExchange: OriginExchange {
     private(set) var isPaused = false
     /// Whether the sender ended its direction after 101.
     private(set) var hasHalfClosed = false
+    /// Whether the origin ended its direction after 101.
+    private(set) var originHasHalfClosed = false
     /// Whether this is the second try: it must not go on a connection that was used before.
     private(set) var isRepetition = false
     /// The attempt made for this exchange; abandoned with it.
     var attempt: ConnectAttempt?
+    /// Whether it waits in the pool's queue.
+    var isQueued = false
 
     private let pool: OriginPool
     private var receiver: (any OriginResponseReceiver)?
@@ -35,7 +39,6 @@ final class HTTPExchange: OriginExchange {
     private var timer: Scheduled<Void>?
     private var senderAwaitsWritability = false
     private var isUpgraded = false
-    private var originHasHalfClosed = false
     private var headHasCome = false
 
     init(_ request: RequestEncoder, pool: OriginPool, receiver: any OriginResponseReceiver) {

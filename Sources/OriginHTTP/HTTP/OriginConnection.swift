@@ -161,6 +161,7 @@ final class OriginConnection: ChannelDuplexHandler {
         inputEnd = inputEnd ?? (outputIsSent ? .clean : .broken)
         pool.closed(self)
         deliver()
+        if let exchange, exchange.originHasHalfClosed, !exchange.hasHalfClosed { brokeAfterItsEnd(exchange) }
         context.fireChannelInactive()
     }
 
@@ -212,10 +213,22 @@ final class OriginConnection: ChannelDuplexHandler {
     }
 
     private func rawInputEnded(_ exchange: HTTPExchange) {
-        guard exchange.hasHalfClosed || context == nil else { return exchange.originHalfClosed() }
+        guard exchange.hasHalfClosed else {
+            exchange.originHalfClosed()
+            if context == nil { brokeAfterItsEnd(exchange) }
+            return
+        }
         self.exchange = nil
         if outputIsSent { close() }
         exchange.ended(trailers: nil)
+    }
+
+    /// The origin had closed its direction after 101, and no longer listens either.
+    private func brokeAfterItsEnd(_ exchange: HTTPExchange) {
+        self.exchange = nil
+        parser = nil
+        exchange.connectionFailed(
+            .closedEarly, "\(pool.address.hostAndPort) closed the upgraded connection", isUntouched: false)
     }
 
     private func failed(_ exchange: HTTPExchange, _ error: HTTPMessageError) {

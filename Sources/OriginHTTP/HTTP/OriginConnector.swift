@@ -25,6 +25,7 @@ struct OriginConnector {
     }
 
     private func dial(_ attempt: ConnectAttempt, pool: OriginPool) {
+        guard !attempt.isAbandoned else { return attempt.failed(ChannelError.ioOnClosedChannel) }
         guard let bootstrap = ClientBootstrap(validatingGroup: eventLoop) else {
             return attempt.failed(ChannelError.operationUnsupported)
         }
@@ -69,7 +70,8 @@ final class ConnectAttempt {
     private let address: OriginAddress
     private var completion: ((Result<OriginConnection, OriginError>) -> Void)?
     private var channel: (any Channel)?
-    private var isAbandoned = false
+    /// Whether the request for which it was made was withdrawn.
+    private(set) var isAbandoned = false
 
     init(
         address: OriginAddress, completion: @escaping (Result<OriginConnection, OriginError>) -> Void

@@ -21,7 +21,7 @@ extension OriginError {
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError, ChannelError.eof:
             self.init(.tlsFailed, "no TLS with \(origin): \(Self.words(forTLS: error))")
         default:
-            self.init(.unreachable, "cannot connect to \(origin): \(error)")
+            self.init(.unreachable, "cannot connect to \(origin) (\(type(of: error)))")
         }
     }
 
@@ -37,7 +37,7 @@ extension OriginError {
         case ChannelError.connectTimeout?, nil:
             self.init(.timedOut, "no connection to \(origin) in time")
         case let cause?:
-            self.init(.unreachable, "cannot connect to \(origin): \(cause)")
+            self.init(.unreachable, "cannot connect to \(origin) (\(type(of: cause)))")
         }
     }
 
@@ -60,6 +60,6 @@ extension OriginError {
         if (error as? NIOSSLExtraError) == .failedToValidateHostname {
             return "its certificate is for another name"
         }
-        return error is ChannelError ? "the connection ended in the handshake" : text
+        return error is ChannelError ? "the connection ended in the handshake" : String(text.prefix(200))
     }
 }

@@ -24,7 +24,9 @@ final class OriginPool {
     private(set) var idle: [OriginConnection] = []
 
     private let connect: Connect
+    /// Those that were withdrawn stay until their turn comes, or until they are the greater part.
     private var waiting = CircularBuffer<HTTPExchange>()
+    private var withdrawn = 0
     private var idleTimer: Scheduled<Void>?
 
     init(
@@ -41,8 +43,9 @@ final class OriginPool {
     func submit(_ exchange: HTTPExchange) {
         if active < options.activeConnections {
             start(exchange)
-        } else if waiting.count < options.waitingRequests {
+        } else if waiting.count - withdrawn < options.waitingRequests {
             exchange.startConnectTimer()
+            exchange.isQueued = true
             waiting.append(exchange)
         } else {
             let error = OriginError(.tooBusy, "too many requests for \(address.hostAndPort) at once")
@@ -52,16 +55,31 @@ final class OriginPool {
 
     /// The exchange no longer wants a connection.
     func withdraw(_ exchange: HTTPExchange) {
-        waiting.removeAll { $0 === exchange }
         exchange.attempt?.abandon()
         exchange.attempt = nil
+        guard exchange.isQueued else { return }
+        exchange.isQueued = false
+        withdrawn += 1
+        guard withdrawn > 32, withdrawn * 2 > waiting.count else { return }
+        waiting.removeAll { !$0.isQueued }
+        withdrawn = 0
+    }
+
+    /// The request that has waited longest.
+    private func nextWaiting() -> HTTPExchange? {
+        while let exchange = waiting.popFirst() {
+            if exchange.isQueued {
+                exchange.isQueued = false
+                return exchange
+            }
+            withdrawn -= 1
+        }
+        return nil
     }
 
     /// A connection finished its exchange and can carry another.
     func takeBack(_ connection: OriginConnection) {
-        while let exchange = waiting.popFirst() {
-            if exchange.isWaiting { return connection.carry(exchange) }
-        }
+        if let exchange = nextWaiting() { return connection.carry(exchange) }
         active -= 1
         connection.isActive = false
         connection.idleSince = eventLoop.now
@@ -116,9 +134,7 @@ final class OriginPool {
     /// One connection less is active: the next request in the queue may have one.
     private func release() {
         active -= 1
-        while active < options.activeConnections, let exchange = waiting.popFirst() {
-            if exchange.isWaiting { start(exchange) }
-        }
+        while active < options.activeConnections, let exchange = nextWaiting() { start(exchange) }
     }
 
     /// One timer for all: the first is the oldest.

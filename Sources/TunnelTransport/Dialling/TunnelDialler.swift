@@ -19,7 +19,7 @@ package struct DialError: Error, Sendable, CustomStringConvertible {
     package let code: Code
     /// What went wrong, in words.
     package let message: String
-    /// Whether trying again soon is pointless: the server said no to who we are.
+    /// Whether trying again soon is pointless: the server said no to who we are, or that we come too often.
     package let isRefusal: Bool
 
     package init(_ code: Code, _ message: String, isRefusal: Bool = false) {
@@ -113,6 +113,8 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
     private var refusal: ResponseHead?
+    private var refusalBody = BodyDecoder(.untilClose)
+    private var quote = ByteBuffer()
     private var timer: Scheduled<Void>?
     private var isDone = false
 
@@ -148,22 +150,46 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDone else { return }
         var bytes = unwrapInboundIn(data)
+        input.discardReadBytes()
         input.writeBuffer(&bytes)
         if refusal == nil {
             do throws(HTTPMessageError) {
-                guard let head = try reader.next(&input) else { return }
-                if handshake.isAccepted(head) {
-                    opened(head, context)
-                    return
-                }
+                // Interim answers may precede the answer (RFC 9110 §15.2).
+                guard let head = try nextFinalHead() else { return }
+                if head.status == 101 { return switched(head, context) }
                 refusal = head
+                refusalBody = BodyDecoder(try head.bodyFraming(requestMethod: "GET"))
             } catch {
                 fail(
                     DialError(.notATunnelServer, "what answers there does not speak HTTP: \(error)"), context)
                 return
             }
         }
-        if input.readableBytes >= (refusalLength ?? Self.longestQuote) { rejected(context) }
+        if isQuoteWhole() { rejected(context) }
+    }
+
+    private func nextFinalHead() throws(HTTPMessageError) -> ResponseHead? {
+        while let head = try reader.next(&input) {
+            if !head.isInterim { return head }
+        }
+        return nil
+    }
+
+    /// Takes what came of a refusal's body; whether no more of it is needed.
+    private func isQuoteWhole() -> Bool {
+        while quote.readableBytes < Self.longestQuote {
+            do throws(HTTPMessageError) {
+                switch try refusalBody.next(&input) {
+                case .bytes(let bytes): quote.writeImmutableBuffer(bytes)
+                case .end: return true
+                case nil: return false
+                }
+            } catch {
+                // The status says enough.
+                return true
+            }
+        }
+        return true
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -178,12 +204,11 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
         fail(DialError(.unreachable, ConnectionFailure.describe(error)), context)
     }
 
-    private var refusalLength: Int? {
-        guard let refusal, let length = try? refusal.fields.contentLength() else { return nil }
-        return min(length, Self.longestQuote)
-    }
-
-    private func opened(_ head: ResponseHead, _ context: ChannelHandlerContext) {
+    private func switched(_ head: ResponseHead, _ context: ChannelHandlerContext) {
+        guard handshake.isAccepted(head) else {
+            fail(DialError(.notATunnelServer, "the server's 101 opens no WebSocket"), context)
+            return
+        }
         guard head.fields[.secWebSocketProtocol] == WebSocketHandshake.subprotocol else {
             fail(
                 DialError(.notATunnelServer, "the server does not speak \(WebSocketHandshake.subprotocol)"),
@@ -210,9 +235,9 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
     private func rejected(_ context: ChannelHandlerContext) {
         guard let refusal else { return }
         let words =
-            String(decoding: input.readableBytesView.prefix(Self.longestQuote), as: UTF8.self)
+            String(decoding: quote.readableBytesView.prefix(Self.longestQuote), as: UTF8.self)
             .split(whereSeparator: \.isNewline).first.map(String.init) ?? refusal.reason
-        let isRefusal = (400...403).contains(refusal.status)
+        let isRefusal = (400...403).contains(refusal.status) || refusal.status == 429
         fail(
             DialError(.rejected, "the server answered \(refusal.status): \(words)", isRefusal: isRefusal),
             context)

@@ -1,0 +1,137 @@
+import NIOCore
+import Synchronization
+import TunnelTransport
+
+/// The life of one session, from the dial to its end: what the keeper of a connection waits for, and how it ends
+/// the session from any thread.
+final class SessionLife: Sendable {
+    /// How long a server may take to say who it is, once the WebSocket is open.
+    static let patience: TimeAmount = .seconds(10)
+
+    private struct State {
+        /// Known once the WebSocket is open.
+        var session: SessionReference?
+        var isReady = false
+        /// Whether the session is to be closed, perhaps before it is there.
+        var isUnwanted = false
+        /// Whether it was closed because the server did not say who it is.
+        var wasTooSlow = false
+        var isOver = false
+    }
+
+    private enum Ending {
+        case drain(SessionReference)
+        case close(SessionReference)
+    }
+
+    private let eventLoop: any EventLoop
+    private let wasReleased: EventLoopPromise<Void>
+    private let hasEnded: EventLoopPromise<SessionEnd>
+    private let state = Mutex(State())
+
+    init(on eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        wasReleased = eventLoop.makePromise()
+        hasEnded = eventLoop.makePromise()
+    }
+
+    /// Whether the session has ended, or never began.
+    var isOver: Bool { state.withLock { $0.isOver } }
+
+    // MARK: What happens to the session
+
+    /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.
+    func began(_ session: SessionReference) {
+        let isUnwanted = state.withLock { state in
+            state.session = session
+            return state.isUnwanted
+        }
+        // A handler that is closed before it is in the pipeline would leave the connection open.
+        if isUnwanted { eventLoop.execute { session.perform { $0.close() } } }
+        eventLoop.scheduleTask(in: Self.patience) { self.patienceIsOver() }
+    }
+
+    /// The server said who it is.
+    func ready() { state.withLock { $0.isReady = true } }
+
+    /// The server is leaving.
+    func released() { wasReleased.succeed() }
+
+    func ended(_ end: SessionEnd) {
+        let wasTooSlow = state.withLock { state in
+            state.isOver = true
+            state.session = nil
+            return state.wasTooSlow
+        }
+        wasReleased.succeed()
+        hasEnded.succeed(wasTooSlow ? .peerMisbehaved("the server did not say who it is in time") : end)
+    }
+
+    /// The dial failed: none of it will happen.
+    func neverBegan() { ended(.closedByUs) }
+
+    // MARK: What its keeper does
+
+    /// Waits until another session should take this one's place: it ended, or the server is leaving.
+    func untilReleased() async {
+        try? await wasReleased.futureResult.get()
+    }
+
+    /// Waits for the end. A cancelled task stops the session first.
+    func untilEnded() async -> SessionEnd {
+        await withTaskCancellationHandler {
+            (try? await hasEnded.futureResult.get()) ?? .closedByUs
+        } onCancel: {
+            stop()
+        }
+    }
+
+    /// Finishes what is in flight and closes the session then; at once when the server has not said who it is.
+    func stop() {
+        let ending = state.withLock { state -> Ending? in
+            if !state.isReady { state.isUnwanted = true }
+            return state.session.map { state.isUnwanted ? .close($0) : .drain($0) }
+        }
+        switch ending {
+        case .drain(let session): session.perform { $0.drain(reason: "the tunnel client is stopping") }
+        case .close(let session): session.perform { $0.close() }
+        case nil: break
+        }
+        wasReleased.succeed()
+    }
+
+    /// Closes the session at once, or as soon as it begins.
+    func close() {
+        let session = state.withLock { state in
+            state.isUnwanted = true
+            return state.session
+        }
+        session?.perform { $0.close() }
+    }
+
+    private func patienceIsOver() {
+        let session = state.withLock { state -> SessionReference? in
+            guard !state.isReady, !state.isOver else { return nil }
+            state.wasTooSlow = true
+            return state.session
+        }
+        session?.perform { $0.close() }
+    }
+}
+
+/// Sessions of one connection whose server is leaving, while what is in flight there finishes. A server that says
+/// so again and again, and stays, does not pile them up.
+struct LeavingSessions {
+    /// Most sessions that are left to finish.
+    static let most = 4
+
+    private var lives: [SessionLife] = []
+
+    /// - Parameter life: released; the oldest is closed when there are too many.
+    mutating func add(_ life: SessionLife) {
+        lives.removeAll { $0.isOver }
+        guard !life.isOver else { return }
+        lives.append(life)
+        if lives.count > Self.most { lives.removeFirst().close() }
+    }
+}
