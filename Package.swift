@@ -29,14 +29,11 @@ let package = Package(
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "HTTPMessage", "Observability", "TunnelProtocol",
-                .logging, .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL,
+                "HTTPMessage", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: [
-                "HTTPMessage", "Observability", .logging, .nioCore, .nioPosix, .nioSSL, .nioTLS,
-            ]),
+            dependencies: ["HTTPMessage", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
 
         // Roles: they never import each other.
         .target(
@@ -57,15 +54,12 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "Observability", "OriginHTTP", "TunnelClient", "TunnelConfiguration",
-                "TunnelProtocol", "TunnelServer", "TunnelTransport",
+                "Observability", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
                 .logging, .nioCore, .nioPosix, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
-            dependencies: [
-                "Observability", "Supervision", "TunnelConfiguration", .argumentParser, .logging,
-            ]),
+            dependencies: ["Observability", "Supervision", "TunnelConfiguration", .argumentParser]),
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport"),

@@ -32,7 +32,7 @@ package protocol OriginResponseReceiver: AnyObject {
     func originSent(_ bytes: ByteBuffer)
     /// The response is whole; after 101, the origin closed its direction and may still listen.
     func originEnded(trailers: HeaderFields?)
-    /// There will be no whole response. `error.headHadCome` tells whether the final head was handed over.
+    /// There will be no whole response.
     func originFailed(_ error: OriginError)
     /// `isWritable` became true again.
     func originBecameWritable()

@@ -8,7 +8,7 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
         case unreachable
         /// The host name has no address.
         case unresolvable
-        /// Connecting, or the head of the response, took longer than allowed.
+        /// Connecting took longer than allowed.
         case timedOut = "timed_out"
         /// No TLS session: an untrusted certificate, a wrong name, or no TLS on the other side.
         case tlsFailed = "tls_failed"
@@ -27,13 +27,10 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
     package let code: Code
     /// What happened and where (`host:port`), in words for a person; no secret, no trailing period.
     package let message: String
-    /// Whether the final head was handed over: a caller can no longer be answered with 502 then.
-    package var headHadCome: Bool
 
-    package init(_ code: Code, _ message: String, headHadCome: Bool = false) {
+    package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
-        self.headHadCome = headHadCome
     }
 
     package var description: String { message }

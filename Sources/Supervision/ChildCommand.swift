@@ -5,15 +5,15 @@ import TunnelConfiguration
 /// ours. It leads a process group of its own, so that killing it takes its children along.
 struct ChildCommand: ~Copyable {
     private let pid: pid_t
-    private let output: OpenFile
+    private let output: OwnedDescriptor
 
     /// Starts the command. A program without `/` is looked up in `PATH`.
     init(_ command: [String]) throws(ConfigurationSourceError) {
         guard let program = command.first else { throw .notFound }
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ConfigurationSourceError(errno: errno) }
-        let readEnd = OpenFile(ends[0])
-        let input = OpenFile(ends[1])
+        let readEnd = OwnedDescriptor(ends[0])
+        let input = OwnedDescriptor(ends[1])
         // A process started by another thread just now may inherit the ends. That holds up nothing: the
         // command's own end is waited for, not only the end of its output.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

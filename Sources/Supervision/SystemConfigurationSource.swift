@@ -9,7 +9,7 @@ package struct SystemConfigurationSource: ConfigurationSource {
         at path: String, sizeLimit: Int
     ) throws(ConfigurationSourceError) -> ConfigurationFile {
         // Opening a FIFO would wait for a writer: O_NONBLOCK, and only regular files are read.
-        let file = OpenFile(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+        let file = OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
         guard file.descriptor >= 0 else { throw ConfigurationSourceError(errno: errno) }
         var status = stat()
         guard fstat(file.descriptor, &status) == 0 else { throw ConfigurationSourceError(errno: errno) }
@@ -46,7 +46,7 @@ package struct SystemConfigurationSource: ConfigurationSource {
 }
 
 /// A descriptor that is closed when it goes out of use.
-struct OpenFile: ~Copyable {
+struct OwnedDescriptor: ~Copyable {
     /// Negative when opening failed.
     let descriptor: Int32
 

@@ -216,23 +216,6 @@ struct OriginConnectionTests {
         #expect(!receiver.isOver)
     }
 
-    @Test func theTimeOutOfTheHeadCountsFromTheEndOfTheRequest() throws {
-        let origin = EmbeddedOrigin(HTTPOriginOptions(responseHeadTimeout: .seconds(5)))
-        let upload = try origin.begin("POST", framing: .chunked)
-        origin.loop.advanceTime(by: .seconds(60))
-        #expect(!upload.isOver)
-        upload.exchange?.end(trailers: nil)
-        origin.loop.advanceTime(by: .seconds(4))
-        try origin.receive("HTTP/1.1 103 Early\r\n\r\n")
-        #expect(!upload.isOver)
-        origin.loop.advanceTime(by: .seconds(2))
-        #expect(upload.error?.code == .timedOut)
-        let slowBody = try origin.begin()
-        try origin.receive("HTTP/1.1 200 OK\r\n\r\n", on: 1)
-        origin.loop.advanceTime(by: .seconds(60))
-        #expect(!slowBody.isOver)
-    }
-
     @Test func aFailedAttemptLetsTheNextWaitingRequestTry() throws {
         let origin = EmbeddedOrigin(HTTPOriginOptions(activeConnections: 1))
         origin.refuses = true
@@ -247,10 +230,7 @@ struct OriginConnectionTests {
         let seed = UInt64.random(in: 0 ... .max)
         var random = SplitMix64(seed: seed)
         let origin = EmbeddedOrigin(
-            HTTPOriginOptions(
-                responseHeadTimeout: round % 2 == 0 ? .seconds(20) : nil, idleConnections: 2,
-                activeConnections: 3,
-                waitingRequests: 3))
+            HTTPOriginOptions(idleConnections: 2, activeConnections: 3, waitingRequests: 3))
         var exchanges: [EmbeddedExchange] = []
         for _ in 0..<200 {
             try step(origin, &exchanges, &random)

@@ -24,7 +24,6 @@ final class LocalAnswer {
     private var isPaused = false
     private var isStarted = false
     private var isDelivering = false
-    private var headHasCome = false
     private var awaitsWritability = false
 
     init(on eventLoop: any EventLoop, receiver: any OriginResponseReceiver) {
@@ -97,7 +96,6 @@ final class LocalAnswer {
     private func hand(_ part: Part, to receiver: any OriginResponseReceiver) {
         switch part {
         case .head(let head, let framing):
-            headHasCome = headHasCome || !head.isInterim
             receiver.originAnswered(head, framing: framing)
         case .bytes(let bytes):
             held -= bytes.readableBytes
@@ -105,9 +103,8 @@ final class LocalAnswer {
         case .end(let trailers):
             cancel()
             receiver.originEnded(trailers: trailers)
-        case .failure(var error):
+        case .failure(let error):
             cancel()
-            error.headHadCome = headHasCome
             receiver.originFailed(error)
         }
     }

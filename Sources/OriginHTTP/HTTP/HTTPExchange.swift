@@ -39,7 +39,6 @@ final class HTTPExchange: OriginExchange {
     private var timer: Scheduled<Void>?
     private var senderAwaitsWritability = false
     private var isUpgraded = false
-    private var headHasCome = false
 
     init(_ request: RequestEncoder, pool: OriginPool, receiver: any OriginResponseReceiver) {
         self.request = request
@@ -75,7 +74,6 @@ final class HTTPExchange: OriginExchange {
         do throws(OriginError) {
             try request.encode(bytes, to: &output)
             outputGrew()
-            if request.isComplete { startHeadTimer() }
         } catch {
             abort(error)
         }
@@ -109,7 +107,6 @@ final class HTTPExchange: OriginExchange {
         do throws(OriginError) {
             try request.end(trailers: trailers, to: &output)
             outputGrew()
-            startHeadTimer()
         } catch {
             abort(error)
         }
@@ -135,7 +132,6 @@ final class HTTPExchange: OriginExchange {
         output.drain { whole.append($0) }
         output = whole
         outputGrew()
-        if request.isComplete { startHeadTimer() }
     }
 
     /// There is no connection to be had.
@@ -147,11 +143,7 @@ final class HTTPExchange: OriginExchange {
     // MARK: What the connection says
 
     func answered(_ head: ResponseHead, framing: BodyFraming) {
-        if !head.isInterim {
-            stopTimer()
-            headHasCome = true
-            isUpgraded = head.status == 101
-        }
+        if !head.isInterim { isUpgraded = head.status == 101 }
         receiver?.originAnswered(head, framing: framing)
     }
 
@@ -177,12 +169,11 @@ final class HTTPExchange: OriginExchange {
     func connectionFailed(_ code: OriginError.Code, _ message: String, isUntouched: Bool) {
         if isUntouched, request.isRepeatable, !isRepetition {
             isRepetition = true
-            stopTimer()
             state = .waiting
             output = Output()
             pool.submit(self)
         } else {
-            letGo()?.originFailed(OriginError(code, message, headHadCome: headHasCome))
+            letGo()?.originFailed(OriginError(code, message))
         }
     }
 
@@ -206,24 +197,12 @@ final class HTTPExchange: OriginExchange {
         connection.flushSoon()
     }
 
-    /// The time-out of the head counts from the end of the request.
-    private func startHeadTimer() {
-        guard let timeout = pool.options.responseHeadTimeout, timer == nil, !headHasCome,
-            case .connected = state
-        else { return }
-        timer = pool.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
-            self.abort(OriginError(.timedOut, "no answer from \(self.pool.address.hostAndPort) in time"))
-        }
-    }
-
     private func stopTimer() {
         timer?.cancel()
         timer = nil
     }
 
     private func abort(_ error: OriginError) {
-        var error = error
-        error.headHadCome = headHasCome
         abandon()?.originFailed(error)
     }
 

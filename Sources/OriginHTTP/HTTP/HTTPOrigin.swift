@@ -2,12 +2,11 @@ package import HTTPMessage
 package import NIOCore
 import Synchronization
 
-/// Times and bounds of the connections to an HTTP origin.
+/// Times and bounds of the connections to an HTTP origin. For its answer an origin may take as long as the caller
+/// waits.
 package struct HTTPOriginOptions: Sendable, Hashable {
     /// Most time for name look-up, TCP and TLS together, and for waiting until a connection is free.
     package var connectTimeout: Duration
-    /// Most time from the end of a request to the head of its response; nil: the origin may think for ever.
-    package var responseHeadTimeout: Duration?
     /// How long an unused connection is kept; below the 60 s and 75 s after which common servers close it.
     package var idleTimeout: Duration
     /// Most unused connections kept per event loop.
@@ -18,12 +17,10 @@ package struct HTTPOriginOptions: Sendable, Hashable {
     package var waitingRequests: Int
 
     package init(
-        connectTimeout: Duration = .seconds(10), responseHeadTimeout: Duration? = nil,
-        idleTimeout: Duration = .seconds(55), idleConnections: Int = 64, activeConnections: Int = 1024,
-        waitingRequests: Int = 1024
+        connectTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(55),
+        idleConnections: Int = 64, activeConnections: Int = 1024, waitingRequests: Int = 1024
     ) {
         self.connectTimeout = connectTimeout
-        self.responseHeadTimeout = responseHeadTimeout
         self.idleTimeout = idleTimeout
         self.idleConnections = idleConnections
         self.activeConnections = activeConnections

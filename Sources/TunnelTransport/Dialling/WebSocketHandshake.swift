@@ -32,11 +32,6 @@ package enum WebSocketHandshake {
             return ResponseHead(status: 101, fields: fields)
         }.recover { _ in nil }
     }
-
-    /// Whether a client offers our subprotocol.
-    package static func offersTunnel(_ fields: HeaderFields) -> Bool {
-        fields.list(.secWebSocketProtocol, contains: "wstunnel.v2")
-    }
 }
 
 /// A client's side of one opening handshake.

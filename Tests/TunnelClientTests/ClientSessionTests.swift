@@ -1,0 +1,141 @@
+import HTTPMessage
+import Logging
+import NIOCore
+import NIOEmbedded
+import Testing
+import TunnelConfiguration
+import TunnelProtocol
+import TunnelTransport
+
+@testable import TunnelClient
+
+/// A client's session and the server's end of it, on one embedded loop; each request is answered by a refusal.
+private final class LinkedSession: SessionOwner {
+    let loop = EmbeddedEventLoop()
+    let life: SessionLife
+    private let client: EmbeddedChannel
+    private let server: EmbeddedChannel
+    private(set) var opener: SessionHandler?
+
+    init() throws {
+        let configuration = TunnelClientConfiguration(
+            name: "t", tunnel: TunnelURL(isSecure: false, host: "a", port: 1),
+            hostPattern: HostPattern(source: "http://a"), token: try RendezvousToken("a-token-for-the-test"))
+        life = SessionLife(on: loop)
+        let owner = ClientSession(
+            directory: try OriginDirectory(configuration), limits: SessionLimits(), eventLoop: loop,
+            life: life,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
+        client = EmbeddedChannel(loop: loop)
+        server = EmbeddedChannel(loop: loop)
+        let acceptor = SessionHandler(
+            role: .acceptor, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
+            owner: owner)
+        life.began(SessionReference(acceptor, eventLoop: loop))
+        let opener = SessionHandler(
+            role: .opener, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
+            owner: self)
+        self.opener = opener
+        for (channel, handler) in [(client, acceptor), (server, opener)] {
+            try channel.pipeline.syncOperations.addHandler(handler)
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        }
+        try exchange()
+        try exchange()
+    }
+
+    /// One turn of the loop, then everything that was written goes to the other side.
+    func exchange() throws {
+        loop.run()
+        for (source, target) in [(server, client), (client, server)] {
+            var bytes = ByteBuffer()
+            while let piece = try source.readOutbound(as: ByteBuffer.self) {
+                bytes.writeImmutableBuffer(piece)
+            }
+            guard bytes.readableBytes > 0 else { continue }
+            target.pipeline.fireChannelRead(bytes)
+            target.pipeline.fireChannelReadComplete()
+        }
+    }
+
+    /// Opens a stream as the server.
+    func open(_ receiver: Answer, isLast: Bool = true) throws -> StreamID {
+        let head = ByteBuffer(string: "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return try #require(opener?.open(head: head, isLast: isLast, receiver: receiver))
+    }
+
+    func close() {
+        life.close()
+        opener?.close()
+        loop.run()
+    }
+
+    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {}
+    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+    func sessionPeerDrains(_ session: SessionHandler, reason: String) {}
+    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {}
+}
+
+/// What the server hears on one stream.
+private final class Answer: StreamReceiver {
+    private(set) var head: String?
+    private(set) var isReset = false
+
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) { self.head = String(buffer: head) }
+    func streamReceived(data: ByteBuffer, isLast: Bool) {}
+    func streamReceived(trailers: ByteBuffer) {}
+    func streamWasReset(_ code: ResetCode, reason: String) { isReset = true }
+    func streamBecameWritable() {}
+}
+
+@Suite struct ClientSessionTests {
+    @Test func manyRequestsAtOnceAreBegunAFewAtATime() throws {
+        let session = try LinkedSession()
+        let answers = (0..<100).map { _ in Answer() }
+        for answer in answers { _ = try session.open(answer) }
+        try session.exchange()
+        #expect(answers.count { $0.head != nil } == 0)
+        var counts: [Int] = []
+        for _ in 0..<12 {
+            session.loop.advanceTime(by: .milliseconds(1))
+            try session.exchange()
+            try session.exchange()
+            counts.append(answers.count { $0.head != nil })
+        }
+        let steps = zip(counts, [0] + counts).map { $0 - $1 }
+        #expect(steps.allSatisfy { $0 <= 32 }, "\(steps)")
+        #expect(answers.allSatisfy { $0.head?.hasPrefix("HTTP/1.1 403 ") == true })
+        session.close()
+    }
+
+    @Test func requestsThatAreResetAtOnceAreNotBegun() throws {
+        let session = try LinkedSession()
+        let loser = Answer()
+        for _ in 0..<500 {
+            let id = try session.open(loser)
+            session.opener?.reset(id, .cancelled)
+        }
+        let answer = Answer()
+        _ = try session.open(answer)
+        try session.exchange()
+        try session.exchange()
+        try session.exchange()
+        // It is the only one left: nothing of the 500 took its turn.
+        #expect(answer.head?.hasPrefix("HTTP/1.1 403 ") == true)
+        #expect(loser.head == nil)
+        session.close()
+    }
+
+    @Test func bodiesThatComeBeforeTheExchangeBeginsKeepTheirPlace() throws {
+        let session = try LinkedSession()
+        let answer = Answer()
+        let id = try session.open(answer, isLast: false)
+        _ = session.opener?.send(id, ByteBuffer(string: "body"))
+        session.opener?.finish(id)
+        for _ in 0..<3 { try session.exchange() }
+        #expect(answer.head?.hasPrefix("HTTP/1.1 403 ") == true)
+        #expect(!answer.isReset)
+        session.close()
+    }
+}
