@@ -259,5 +259,7 @@ import Testing
         let answer = try caller.readResponse()
         #expect(answer.status == 200)
         #expect(answer.text == "done")
+        // Only as many are kept as a head may be long.
+        #expect((1...100).contains(answer.informational.count))
     }
 }

@@ -25,8 +25,9 @@ final class SessionPair {
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         }
 
-        /// Bytes from the network.
+        /// Bytes from the network; a closed channel gets none.
         func receive(_ bytes: ByteBuffer) {
+            guard channel.isActive else { return }
             channel.pipeline.fireChannelRead(bytes)
             channel.pipeline.fireChannelReadComplete()
         }
