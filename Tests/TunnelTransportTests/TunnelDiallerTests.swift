@@ -94,14 +94,14 @@ import TunnelProtocol
         ),
         Refusal(
             testDescription: "too many", code: .rejected, words: "429: Too many",
-            answer: plain(429, "Too many\n")),
+            isRefusal: true, answer: plain(429, "Too many\n")),
         Refusal(
             testDescription: "overloaded, told by the close", code: .rejected, words: "503: Busy",
             answer: { _ in "HTTP/1.1 503 Busy\r\n\r\nBusy\n" }, closes: true),
         Refusal(
             testDescription: "a web page", code: .rejected, words: "200: hello", answer: plain(200, "hello")),
         Refusal(
-            testDescription: "101 without proof", code: .rejected, words: "101",
+            testDescription: "101 without proof", code: .notATunnelServer, words: "opens no WebSocket",
             answer: {
                 acceptance(of: $0).replacing("Sec-WebSocket-Accept: ", with: "Sec-WebSocket-Accept: x")
             },
