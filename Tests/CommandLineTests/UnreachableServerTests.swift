@@ -66,7 +66,8 @@ import Testing
             words: "the connection was closed during the handshake",
             script: { connection in _ = try connection.readRequest() }),
         Example(
-            testDescription: "a wrong accept", code: "rejected", words: "the server answered 101",
+            testDescription: "a wrong accept", code: "notATunnelServer",
+            words: "the server's 101 opens no WebSocket",
             script: { connection in
                 _ = try connection.readRequest()
                 try connection.writeHead(
