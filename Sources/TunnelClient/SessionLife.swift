@@ -5,17 +5,12 @@ import TunnelTransport
 /// The life of one session, from the dial to its end: what the keeper of a connection waits for, and how it ends
 /// the session from any thread.
 final class SessionLife: Sendable {
-    /// How long a server may take to say who it is, once the WebSocket is open.
-    static let patience: TimeAmount = .seconds(10)
-
     private struct State {
         /// Known once the WebSocket is open.
         var session: SessionReference?
         var isReady = false
         /// Whether the session is to be closed, perhaps before it is there.
         var isUnwanted = false
-        /// Whether it was closed because the server did not say who it is.
-        var wasTooSlow = false
         var isOver = false
     }
 
@@ -48,7 +43,6 @@ final class SessionLife: Sendable {
         }
         // A handler that is closed before it is in the pipeline would leave the connection open.
         if isUnwanted { eventLoop.execute { session.perform { $0.close() } } }
-        eventLoop.scheduleTask(in: Self.patience) { self.patienceIsOver() }
     }
 
     /// The server said who it is.
@@ -58,13 +52,12 @@ final class SessionLife: Sendable {
     func released() { wasReleased.succeed() }
 
     func ended(_ end: SessionEnd) {
-        let wasTooSlow = state.withLock { state in
+        state.withLock { state in
             state.isOver = true
             state.session = nil
-            return state.wasTooSlow
         }
         wasReleased.succeed()
-        hasEnded.succeed(wasTooSlow ? .peerMisbehaved("the server did not say who it is in time") : end)
+        hasEnded.succeed(end)
     }
 
     /// The dial failed: none of it will happen.
@@ -104,15 +97,6 @@ final class SessionLife: Sendable {
     func close() {
         let session = state.withLock { state in
             state.isUnwanted = true
-            return state.session
-        }
-        session?.perform { $0.close() }
-    }
-
-    private func patienceIsOver() {
-        let session = state.withLock { state -> SessionReference? in
-            guard !state.isReady, !state.isOver else { return nil }
-            state.wasTooSlow = true
             return state.session
         }
         session?.perform { $0.close() }

@@ -98,15 +98,6 @@ private final class EmbeddedSession: SessionOwner {
         #expect(session.life.isOver)
     }
 
-    @Test func aServerThatSaidWhoItIsStays() throws {
-        let session = EmbeddedSession()
-        try session.begin()
-        session.life.ready()
-        session.loop.advanceTime(by: .seconds(11))
-        #expect(session.channel.isActive)
-        session.life.close()
-    }
-
     @Test func theOldestOfTooManyLeavingSessionsIsClosed() throws {
         let loop = EmbeddedEventLoop()
         var leaving = LeavingSessions()

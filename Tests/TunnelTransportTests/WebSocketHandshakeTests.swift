@@ -49,19 +49,12 @@ struct WebSocketHandshakeTests {
         #expect(!answer.fields.contains(.secWebSocketProtocol))
     }
 
-    @Test(arguments: [
-        ("wstunnel.v2", true), ("mqtt, wstunnel.v2", true), ("wstunnel.v1", false), ("", false),
-    ]) func aTunnelIsKnownByItsSubprotocol(_ value: String, _ isOffered: Bool) {
-        let fields = Self.request(["Sec-WebSocket-Protocol": value]).fields
-        #expect(WebSocketHandshake.offersTunnel(fields) == isOffered)
-    }
-
     // MARK: The client's side
 
     @Test func whatAClientAsksForIsAcceptedAndProven() throws {
         let handshake = ClientHandshake()
         let request = RequestHead(method: "GET", target: "/", fields: handshake.requestFields())
-        #expect(WebSocketHandshake.offersTunnel(request.fields))
+        #expect(request.fields[.secWebSocketProtocol] == WebSocketHandshake.subprotocol)
         let answer = try #require(try Self.answer(to: request, subprotocol: WebSocketHandshake.subprotocol))
         #expect(handshake.isAccepted(answer))
         // Another client's proof is none.

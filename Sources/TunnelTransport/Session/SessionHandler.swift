@@ -302,7 +302,7 @@ package final class SessionHandler: ChannelInboundHandler {
         tick()
         context?.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
             if self.machine.peer == nil {
-                self.end(.peerMisbehaved("settingsMissing"), closing: .protocolError)
+                self.end(.peerMisbehaved("it did not say who it is in time"), closing: .protocolError)
             }
         }
     }
