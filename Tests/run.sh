@@ -214,7 +214,7 @@ watch() { # COMMAND [ARGUMENT...]
 
 build() {
     if [[ ! -e .build/debug ]]; then
-        echo "the first build fetches and compiles all dependencies: about 5 minutes on 2 cores"
+        echo "the first build fetches and compiles all dependencies: about 4 minutes on 2 cores"
     fi
     watch swift build --build-tests
 }

@@ -168,7 +168,7 @@ build_agent() {
     local is_first=0 start=$SECONDS status=0 size
     [[ -x $binary ]] || is_first=1
     if ((is_first)); then
-        echo "== Building wstunnel. The first build fetches and compiles its dependencies too: about 5 minutes"
+        echo "== Building wstunnel. The first build fetches and compiles its dependencies too: about 4 minutes"
         echo "   on 2 cores, 10 if they have other work to do; the last steps are the longest. Later ones take seconds."
     else
         echo "== Building wstunnel (seconds, unless much has changed)"
