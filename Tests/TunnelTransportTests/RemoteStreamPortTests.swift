@@ -115,7 +115,11 @@ import TunnelProtocol
         try await SessionLink.with(onOpened: { $0.reset($1, .originFailed, reason: "no origin") }) { link in
             let caller = LinkCaller(link)
             try await caller.start(link, body: ByteBuffer(repeating: 1, count: 1 << 20))
-            try await onThread { try caller.receiver.waitForEvents(1) }
+            try await onThread {
+                // Before it the sender may have been told to go on.
+                try caller.receiver.wait(for: "the reset") { events, _ in events.contains { $0 != .writable }
+                }
+            }
             let events = caller.receiver.events.filter { $0 != .writable }
             #expect(events == [.reset(.originFailed, "no origin")])
         }
