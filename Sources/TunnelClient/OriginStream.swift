@@ -53,14 +53,10 @@ final class OriginStream {
     /// Answers in the origin's place.
     func refuse(_ status: Int, _ words: String) {
         let body = words + "\n"
-        var fields = HeaderFields([
-            .contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count),
-        ])
-        fields.append(named: "X-Content-Type-Options", "nosniff")
         hasBegun = true
         early = []
         hasAnswered = true
-        respond(ResponseHead(status: status, fields: fields), isLast: false)
+        respond(ResponseHead(status: status, fields: HeaderFields(plainText: body)), isLast: false)
         _ = session.send(id, ByteBuffer(string: body))
         answerIsWhole(trailers: nil)
     }

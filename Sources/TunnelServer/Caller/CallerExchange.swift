@@ -250,12 +250,9 @@ final class CallerExchange {
             return
         }
         let keepAlive = response.keepAlive && isRequestWhole
-        let (head, body) = refusal.response(closing: !keepAlive)
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(head)
-        if request.method != "HEAD" { bytes.writeString(body) }
+        let (bytes, bodyBytes) = refusal.encoded(closing: !keepAlive, method: request.method)
         record.responded(refusal.status)
-        record.responseBytes += body.utf8.count
+        record.responseBytes += bodyBytes
         record.finish(outcome)
         output.write(bytes)
         output.flushNow()

@@ -54,15 +54,12 @@ final class CallerOutput {
 
     /// Writes an answer of our own.
     func answer(_ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?) {
-        let (head, body) = refusal.response(closing: closing)
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(head)
-        if method != "HEAD" { bytes.writeString(body) }
+        let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method)
         write(bytes)
         flushNow()
         if var record {
             record.responded(refusal.status)
-            record.responseBytes = body.utf8.count
+            record.responseBytes = bodyBytes
             record.finish(.answeredHere)
         }
     }

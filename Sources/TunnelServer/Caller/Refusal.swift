@@ -1,4 +1,5 @@
 import HTTPMessage
+import struct NIOCore.ByteBuffer
 
 /// An answer that the tunnel server gives itself, in the words of the Go program where it has them.
 package struct Refusal: Error, Sendable, Hashable {
@@ -58,16 +59,16 @@ package struct Refusal: Error, Sendable, Hashable {
         Refusal(error.status, "Bad request: \(error)", "bad-request")
     }
 
-    /// The whole answer.
-    func response(closing: Bool) -> (head: ResponseHead, body: String) {
+    /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.
+    func encoded(closing: Bool, method: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
         let body = text + "\n"
-        var fields = HeaderFields([
-            .contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count),
-        ])
-        fields.append(named: "X-Content-Type-Options", "nosniff")
+        var fields = HeaderFields(plainText: body)
         if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
         if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }
         if closing { fields.append(.connection, "close") }
-        return (ResponseHead(status: status, fields: fields), body)
+        var bytes = ByteBuffer()
+        bytes.writeResponseHead(ResponseHead(status: status, fields: fields))
+        if method != "HEAD" { bytes.writeString(body) }
+        return (bytes, body.utf8.count)
     }
 }
