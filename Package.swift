@@ -20,7 +20,7 @@ let package = Package(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
-        .target(name: "TunnelProtocol", dependencies: [.nioCore]),
+        .target(name: "TunnelProtocol", dependencies: ["HTTPMessage", .nioCore]),
         .target(
             name: "TunnelConfiguration", dependencies: ["HTTPMessage", "TunnelProtocol", "YAMLDocument"]),
 

@@ -33,7 +33,9 @@ final class ClientSession: SessionOwner {
     }
 
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
-        logger.info("Session ready", metadata: [.peerSoftware: "\(peer.software)"])
+        logger.info(
+            "Session ready",
+            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         life.ready()
     }
 

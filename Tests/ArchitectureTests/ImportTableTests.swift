@@ -7,7 +7,7 @@ private let importTable: [String: Set<String>] = [
     "CLibYAML": [],
     "YAMLDocument": ["CLibYAML"],
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
-    "TunnelProtocol": ["struct NIOCore.ByteBuffer"],
+    "TunnelProtocol": ["HTTPMessage", "struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": ["HTTPMessage", "TunnelProtocol", "YAMLDocument"],
 
     // Edges: each talks to one outside thing.
