@@ -192,8 +192,10 @@ package final class SessionHandler: ChannelInboundHandler {
             while !isOver, let event = try frames.next(&input) {
                 switch event {
                 case .message(let piece, let isLast):
+                    let answeredPings = machine.answeredPings
                     machine.receive(piece, now: now)
                     try dispatchEvents(now: now)
+                    if machine.answeredPings != answeredPings { owner?.sessionWasAnswered(self) }
                     if isLast, !isOver { try machine.messageEnded() }
                 case .ping(let payload):
                     machine.receive(ByteBuffer(), now: now)
@@ -204,6 +206,7 @@ package final class SessionHandler: ChannelInboundHandler {
                     }
                 case .pong:
                     machine.receive(ByteBuffer(), now: now)
+                    owner?.sessionWasAnswered(self)
                 case .close(let code):
                     end(
                         (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0

@@ -47,10 +47,16 @@ package protocol SessionOwner: AnyObject {
     func sessionReady(_ session: SessionHandler, peer: SessionSettings)
     /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    /// The peer answered a ping.
+    func sessionWasAnswered(_ session: SessionHandler)
     /// The peer wants no new streams, or will open none.
     func sessionPeerDrains(_ session: SessionHandler, reason: String)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
+}
+
+extension SessionOwner {
+    package func sessionWasAnswered(_ session: SessionHandler) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.
