@@ -9,7 +9,8 @@ import Synchronization
 final class StatusFile: Sendable {
     private struct State {
         var isWriting = false
-        /// When the last write began. The file tells whole seconds: a second one within them would change nothing.
+        /// When the server was last heard of. The file tells whole seconds: a second write within one would change
+        /// nothing.
         var lastSecond: Int?
         var mustWriteAgain = false
         /// Whether the last write failed, which was told.
@@ -38,8 +39,7 @@ final class StatusFile: Sendable {
     }
 
     /// The server was heard of just now. Never waits.
-    func serverWasHeard() {
-        let now = time(nil)
+    func serverWasHeard(now: Int = time(nil)) {
         let mustWrite = state.withLock { state in
             guard state.lastSecond != now else { return false }
             state.mustWriteAgain = state.isWriting
@@ -54,7 +54,7 @@ final class StatusFile: Sendable {
         pool.submit { state in
             guard case .active = state else { return }
             do throws(StatusFileError) {
-                try self.write(secondsSince1970: time(nil))
+                try self.write(secondsSince1970: self.state.withLock { $0.lastSecond } ?? 0)
                 self.wasWritten(nil)
             } catch {
                 self.wasWritten(error)
