@@ -13,6 +13,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case peerAddress = "peer.address"
     case peerSoftware = "peer.software"
     case processID = "process.id"
+    case portCount = "port.count"
+    case proxyAddress = "proxy.address"
     case requestID = "request.id"
     case retryDelayMilliseconds = "retry.delay.ms"
     case serverCount = "server.count"

@@ -33,6 +33,9 @@ final class SessionLife: Sendable {
     /// Whether the session has ended, or never began.
     var isOver: Bool { state.withLock { $0.isOver } }
 
+    /// Whether the WebSocket is open.
+    var isUp: Bool { state.withLock { $0.session != nil } }
+
     // MARK: What happens to the session
 
     /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.

@@ -31,6 +31,16 @@ final class StatusFile: Sendable {
         self.onError = onError
     }
 
+    /// Tells at once of a file that cannot be written. Waits for the disk: not for event loops.
+    func tryOut() {
+        do throws(StatusFileError) {
+            try probe()
+        } catch {
+            state.withLock { $0.isFailing = true }
+            onError(error)
+        }
+    }
+
     /// Whether the file could be written, by making its predecessor and removing it: tells of a wrong path at the
     /// start, not at the first pong. Waits for the disk: not for event loops.
     func probe() throws(StatusFileError) {

@@ -14,10 +14,19 @@ package final class TunnelClient: Sendable {
     /// Sessions kept when the configuration names no number, at most.
     private static let mostConnections = 4
 
+    /// How a run ended.
+    package enum RunEnd: Sendable, Equatable {
+        /// Its task was cancelled.
+        case stopped
+        /// The server was not reached in as many tries as are allowed (`max-retries`).
+        case gaveUp
+    }
+
     private let configuration: TunnelClientConfiguration
     private let loops: [any EventLoop]
     private let directory: OriginDirectory
     private let tls: ClientTLS?
+    private let statusFile: StatusFile?
     private let budget: any ReceiveBudget
     private let software: String
     private let logger: Logger
@@ -47,15 +56,44 @@ package final class TunnelClient: Sendable {
         logger[.tunnelName] = "\(configuration.name)"
         logger[.tokenHint] = "\(configuration.token.hint)"
         self.logger = logger
+        statusFile = configuration.statusFile.map { Self.makeStatusFile($0, logger) }
     }
 
-    /// Keeps the sessions up until the task is cancelled; then finishes what is in flight and returns.
-    package func run() async {
+    /// A status file that cannot be written is told of, and is no reason not to run.
+    private static func makeStatusFile(_ path: String, _ logger: Logger) -> StatusFile {
+        let file = StatusFile(path: path) { error in
+            logger.error("Cannot write the status file", metadata: [.errorMessage: "\(error)"])
+        }
+        file.tryOut()
+        return file
+    }
+
+    /// Keeps the sessions up until the task is cancelled, or the tunnel gives up; then finishes what is in flight
+    /// and returns.
+    package func run() async -> RunEnd {
         let connections = configuration.connections ?? min(loops.count, Self.mostConnections)
-        await withDiscardingTaskGroup { group in
+        tellOfTheWayOut(connections)
+        return await withTaskGroup(of: RunEnd.self) { group in
             for slot in 0..<connections {
                 group.addTask { await self.keep(slot) }
             }
+            var end = RunEnd.stopped
+            for await slotEnd in group where slotEnd == .gaveUp {
+                end = .gaveUp
+                group.cancelAll()
+            }
+            return end
+        }
+    }
+
+    private func tellOfTheWayOut(_ connections: Int) {
+        if let proxy = configuration.proxy {
+            logger.info("Dialling through a proxy", metadata: [.proxyAddress: "\(proxy.host):\(proxy.port)"])
+        }
+        if let ports = ClientPorts(configuration.clientPorts), ports.count < connections {
+            logger.warning(
+                "Fewer client-ports than connections: some will not come up; name more ports, or set connections",
+                metadata: [.portCount: "\(ports.count)", .limit: "\(connections)"])
         }
     }
 
@@ -65,14 +103,16 @@ package final class TunnelClient: Sendable {
     }
 
     /// Keeps one session up: a new one as soon as the last has ended, or as soon as its server says it is leaving.
-    private func keep(_ slot: Int) async {
+    private func keep(_ slot: Int) async -> RunEnd {
         let eventLoop = loops[slot % loops.count]
         let dialler = TunnelDialler(target(slot))
         var backoff = ReconnectBackoff()
+        backoff.longest = configuration.longestRetryDelay
+        var failures = 0
         var random = SystemRandomNumberGenerator()
         var complaint = RepeatedComplaint()
         var leaving = LeavingSessions()
-        await withDiscardingTaskGroup { group in
+        return await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 let started = ContinuousClock.now
                 let life = SessionLife(on: eventLoop)
@@ -81,6 +121,7 @@ package final class TunnelClient: Sendable {
                 do {
                     _ = try await dialler.dial(on: eventLoop) { self.makeHandler(life, eventLoop) }
                     complaint.reset()
+                    failures = 0
                     group.addTask { await self.accompany(life) }
                     await life.untilReleased()
                     leaving.add(life)
@@ -92,12 +133,23 @@ package final class TunnelClient: Sendable {
                     guard !Task.isCancelled else { break }
                     let isRefusal = (error as? DialError)?.isRefusal ?? false
                     wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
+                    failures = hasSession ? 0 : failures + 1
+                    if let most = configuration.maxRetries, failures >= most {
+                        logger.error(
+                            "Gave up: the tunnel server was not reached",
+                            metadata: [.limit: "\(most)", .errorMessage: "\(words(for: error))"])
+                        return .gaveUp
+                    }
                     complain(error, wait, slot, &complaint)
                 }
                 try? await Task.sleep(for: wait)
             }
+            return .stopped
         }
     }
+
+    /// Whether any connection of the tunnel is up.
+    private var hasSession: Bool { lives.withLock { $0.values.contains { $0.isUp } } }
 
     /// Waits for the end of a session.
     private func accompany(_ life: SessionLife) async {
@@ -117,7 +169,8 @@ package final class TunnelClient: Sendable {
     private func makeHandler(_ life: SessionLife, _ eventLoop: any EventLoop) -> SessionHandler {
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
-            directory: directory, limits: limits, eventLoop: eventLoop, life: life, logger: logger)
+            directory: directory, limits: limits, eventLoop: eventLoop, life: life, statusFile: statusFile,
+            logger: logger)
         let settings = SessionSettings(
             maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow, software: software,
             tunnelName: configuration.name)
@@ -130,7 +183,7 @@ package final class TunnelClient: Sendable {
     private func complain(
         _ error: any Error, _ wait: Duration, _ slot: Int, _ complaint: inout RepeatedComplaint
     ) {
-        let message = withoutSecrets((error as? DialError)?.message ?? ConnectionFailure.describe(error))
+        let message = words(for: error)
         let code = (error as? DialError)?.code.rawValue ?? DialError.Code.unreachable.rawValue
         let url = configuration.tunnel
         let level: Logger.Level = slot == 0 && complaint.isNews(message) ? .warning : .debug
@@ -143,14 +196,17 @@ package final class TunnelClient: Sendable {
             ]))
     }
 
-    /// What a server says may repeat what it was told.
-    private func withoutSecrets(_ message: String) -> String {
+    /// Why the server was not reached, without secrets: what a server or a proxy says may repeat what it was told.
+    private func words(for error: any Error) -> String {
+        let message = (error as? DialError)?.message ?? ConnectionFailure.describe(error)
         let tunnel = configuration
-        let outer = tunnel.tunnel.credentials?.password.secret
-        var secrets = [tunnel.token.secret, tunnel.password?.secret, outer].compactMap { $0 }
-        secrets += target(0).fields.pairs.compactMap {
-            $1.hasPrefix("Basic ") ? String($1.dropFirst(6)) : nil
-        }
+        var secrets = [
+            tunnel.token.secret, tunnel.password?.secret, tunnel.tunnel.credentials?.password.secret,
+            tunnel.proxy?.credentials?.password.secret,
+        ].compactMap { $0 }
+        let target = target(0)
+        let authorizations = target.fields.pairs.map(\.value) + [target.proxy?.authorization ?? ""]
+        secrets += authorizations.compactMap { $0.hasPrefix("Basic ") ? String($0.dropFirst(6)) : nil }
         return secrets.reduce(message) { $1.isEmpty ? $0 : $0.replacing($1, with: "***") }
     }
 
@@ -163,13 +219,18 @@ package final class TunnelClient: Sendable {
         let own = configuration.password.map {
             BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
         }
-        let outer = url.credentials.map {
-            BasicAuthorization.encode(user: $0.user, password: $0.password.secret)
-        }
+        let outer = url.credentials.map(Self.authorization)
         if let first = own ?? outer { fields.append(.authorization, first) }
         if own != nil, let outer { fields.append(.xTunnelAuthorization, outer) }
         return TunnelDialler.Target(
-            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: tls)
+            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: tls,
+            proxy: configuration.proxy.map {
+                HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
+            }, clientPorts: ClientPorts(configuration.clientPorts))
+    }
+
+    private static func authorization(_ credentials: BasicCredentials) -> String {
+        BasicAuthorization.encode(user: credentials.user, password: credentials.password.secret)
     }
 }
 
