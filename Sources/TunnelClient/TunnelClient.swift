@@ -87,8 +87,8 @@ package final class TunnelClient: Sendable {
     }
 
     private func tellOfTheWayOut(_ connections: Int) {
-        if let proxy = configuration.proxy {
-            logger.info("Dialling through a proxy", metadata: [.proxyAddress: "\(proxy.host):\(proxy.port)"])
+        if let proxy = target(0).proxy {
+            logger.info("Dialling through a proxy", metadata: [.proxyAddress: "\(proxy.name)"])
         }
         if let ports = ClientPorts(configuration.clientPorts), ports.count < connections {
             logger.warning(

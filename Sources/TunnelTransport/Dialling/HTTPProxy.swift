@@ -15,7 +15,7 @@ package struct HTTPProxy: Sendable {
     }
 
     /// Host and port, as messages name it.
-    var name: String { hostAndPort(host, port) }
+    package var name: String { hostAndPort(host, port) }
 }
 
 /// `host:port`, IPv6 in brackets.
@@ -140,14 +140,15 @@ final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler {
         let status = refusal.head.status
         let message =
             switch (status, proxy.authorization) {
-            case (407, nil):
-                "the proxy \(proxy.name) asks for a user and a password (407): write them before its host, as in http://user:password@host:port"
-            case (407, _):
-                "the proxy \(proxy.name) does not take the user and the password that its URL names (407): correct them"
+            case (407, nil), (401, nil):
+                "the proxy \(proxy.name) asks for a user and a password (\(status)): write them before its host, as in http://user:password@host:port"
+            // Some proxies say 401 where 407 is meant.
+            case (407, _), (401, _):
+                "the proxy \(proxy.name) does not take the user and the password that its URL names (\(status)): correct them"
             default:
                 "the proxy \(proxy.name) did not connect to \(destination): it answered \(status): \(refusal.plainWords)"
             }
-        fail(.proxyRejected, message, context, isRefusal: status == 403 || status == 407)
+        fail(.proxyRejected, message, context, isRefusal: [401, 403, 407].contains(status))
     }
 
     private func fail(
