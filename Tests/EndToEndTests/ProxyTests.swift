@@ -61,6 +61,18 @@ import Testing
         #expect(!log.contains(Self.password))
     }
 
+    @Test func aServerNobodyVouchesForIsNotTrustedBehindAProxyEither() throws {
+        let (_, port) = try Self.server()
+        let front = try NginxFront.terminator(certificate: try Certificate(), to: port)
+        let proxy = try Tinyproxy()
+        let client = try Self.client(tunnel: "wss://127.0.0.1:\(front.port)", [Self.proxyURL(proxy.port)])
+        let line = try client.waitForLog("Cannot connect", ["error.code": "unreachable"])
+        #expect(
+            line["error.message"]
+                == "no TLS: the server's certificate is not trusted; name its authority with certfile"
+                + " (through the proxy 127.0.0.1:\(proxy.port))")
+    }
+
     struct Refusal: CustomTestStringConvertible, Sendable {
         let testDescription: String
         /// What the client says; tinyproxy asks for `password`.

@@ -95,6 +95,7 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
 
     // Guarded by `condition`.
     private var recorded: [Event] = []
+    private var answers = 0
     private let condition = NSCondition()
     private let onOpened: @Sendable (SessionHandler, StreamID) -> Void
 
@@ -108,6 +109,9 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     var ends: [SessionEnd] {
         events.compactMap { if case .ended(let end) = $0 { end } else { nil } }
     }
+
+    /// How often the peer answered a ping.
+    var answerCount: Int { condition.withLock { answers } }
 
     func wait(for what: String, _ isThere: ([Event]) -> Bool) throws {
         let deadline = Date(timeIntervalSinceNow: 30)
@@ -130,6 +134,8 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     }
 
     func sessionPeerDrains(_ session: SessionHandler, reason: String) { note(.peerDrains(reason)) }
+
+    func sessionWasAnswered(_ session: SessionHandler) { condition.withLock { answers += 1 } }
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) { note(.ended(end)) }
 
