@@ -5,14 +5,12 @@ import Synchronization
 /// The file that says when a tunnel's server was last heard of, for monitors that look at it.
 ///
 /// Put in place whole, by a rename, so that a reader never sees half of it. Written on NIO's thread pool, one write
-/// at a time; what comes meanwhile is one more write behind it.
+/// at a time: what comes meanwhile is left to the next answer.
 final class StatusFile: Sendable {
     private struct State {
         var isWriting = false
-        /// When the server was last heard of. The file tells whole seconds: a second write within one would change
-        /// nothing.
+        /// The moment of the last write. The file tells whole seconds: another write within one would change nothing.
         var lastSecond: Int?
-        var mustWriteAgain = false
         /// Whether the last write failed, which was told.
         var isFailing = false
     }
@@ -51,20 +49,16 @@ final class StatusFile: Sendable {
     /// The server was heard of just now. Never waits.
     func serverWasHeard(now: Int = time(nil)) {
         let mustWrite = state.withLock { state in
-            guard state.lastSecond != now else { return false }
-            state.mustWriteAgain = state.isWriting
+            guard !state.isWriting, state.lastSecond != now else { return false }
+            state.isWriting = true
             state.lastSecond = now
-            defer { state.isWriting = true }
-            return !state.isWriting
+            return true
         }
-        if mustWrite { submitWrite() }
-    }
-
-    private func submitWrite() {
+        guard mustWrite else { return }
         pool.submit { state in
             guard case .active = state else { return }
             do throws(StatusFileError) {
-                try self.write(secondsSince1970: self.state.withLock { $0.lastSecond } ?? 0)
+                try self.write(secondsSince1970: now)
                 self.wasWritten(nil)
             } catch {
                 self.wasWritten(error)
@@ -73,16 +67,12 @@ final class StatusFile: Sendable {
     }
 
     private func wasWritten(_ error: StatusFileError?) {
-        let (isNews, mustWriteAgain) = state.withLock { state in
-            let isNews = error != nil && !state.isFailing
-            state.isFailing = error != nil
-            let again = state.mustWriteAgain
-            state.mustWriteAgain = false
-            state.isWriting = again
-            return (isNews, again)
+        let isNews = state.withLock { state in
+            defer { state.isFailing = error != nil }
+            state.isWriting = false
+            return error != nil && !state.isFailing
         }
         if isNews, let error { onError(error) }
-        if mustWriteAgain { submitWrite() }
     }
 
     // MARK: The file
