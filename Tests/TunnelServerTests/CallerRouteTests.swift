@@ -23,6 +23,14 @@ import TunnelProtocol
         Example(target: "/_health_check", outcome: "health"),
         Example(target: "/_health_check?x=1", tokens: [token], outcome: "health"),
         Example(target: "/_health_check/", tokens: [token], outcome: "\(token) /_health_check/"),
+        Example(target: "/_stats", outcome: "stats"),
+        Example(target: "/_stats?x", outcome: "stats"),
+        Example(target: "/_stats/x", outcome: "400 Missing X-Token header"),
+        Example(target: "/w/_stats", basePath: "/w", outcome: "stats"),
+        Example(target: "/_token/my_b!g_$secret!!/x", outcome: "my_b!g_$secret!! /x"),
+        Example(target: "/_token/my_b%21g_%24secret%21!/x", outcome: "my_b!g_$secret!! /x"),
+        Example(target: "/_token/%3F%23%2F%25%5B%22-and-more-of-it/x", outcome: "?#/%[\"-and-more-of-it /x"),
+        Example(target: "/_token/100%sure-this-is-a-token/x", outcome: "100%sure-this-is-a-token /x"),
         Example(target: "/_tunnel", outcome: "tunnel"),
         Example(target: "/_tunnel?x", outcome: "tunnel"),
         Example(target: "/_tunnel/x", outcome: "400 Missing X-Token header"),
@@ -72,6 +80,7 @@ import TunnelProtocol
         let outcome =
             switch CallerRoute(head, basePath: example.basePath) {
             case .healthCheck: "health"
+            case .stats: "stats"
             case .tunnel: "tunnel"
             case .forward(let token, let target): "\(token.secret) \(target)"
             case .refuse(let refusal): "\(refusal.status) \(refusal.text)"
