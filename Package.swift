@@ -23,6 +23,7 @@ let package = Package(
         .target(name: "TunnelProtocol", dependencies: [.nioCore]),
         .target(
             name: "TunnelConfiguration", dependencies: ["HTTPMessage", "TunnelProtocol", "YAMLDocument"]),
+        .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
 
         // Edges: each talks to one outside thing.
         .target(name: "Observability", dependencies: [.logging]),
@@ -59,7 +60,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "wstunnel",
-            dependencies: ["Observability", "Supervision", "TunnelConfiguration", .argumentParser]),
+            dependencies: [
+                "GoCommands", "Observability", "Supervision", "TunnelConfiguration", .argumentParser,
+            ]),
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -72,6 +75,9 @@ let package = Package(
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "GoCommandsTests",
+            dependencies: ["GoCommands", "TestSupport", "TunnelConfiguration", "TunnelProtocol"]),
         .testTarget(
             name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
         .testTarget(

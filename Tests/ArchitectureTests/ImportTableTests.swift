@@ -9,6 +9,7 @@ private let importTable: [String: Set<String>] = [
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": ["HTTPMessage", "TunnelProtocol", "YAMLDocument"],
+    "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
 
     // Edges: each talks to one outside thing.
     "Observability": ["Glibc", "Logging", "Synchronization"],
@@ -32,7 +33,7 @@ private let importTable: [String: Set<String>] = [
         "UnixSignals",
     ]),
     "wstunnel": [
-        "ArgumentParser", "Glibc", "Observability", "Supervision", "TunnelConfiguration",
+        "ArgumentParser", "Glibc", "GoCommands", "Observability", "Supervision", "TunnelConfiguration",
     ],
 ]
 
