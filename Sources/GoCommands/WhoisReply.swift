@@ -8,6 +8,12 @@ package struct WhoisArguments: Hashable, Sendable {
     package var host: String
     package var port: Int
 
+    package init(address: String, host: String = Self.rootHost, port: Int = Self.defaultPort) {
+        self.address = address
+        self.host = host
+        self.port = port
+    }
+
     /// Knows which networks belong to which registry.
     package static let rootHost = "whois.iana.org"
     /// RFC 3912.

@@ -45,12 +45,13 @@ struct RunGoCommand {
         }
     }
 
-    /// Secrets out of the environment, which children would inherit.
+    /// Takes secrets out of the environment, which children would inherit, and out of `/proc/PID/environ`.
     private static func takeSecrets() -> [String: String] {
         var secrets: [String: String] = [:]
         for name in CommandSurroundings.secretVariables {
             guard let value = getenv(name) else { continue }
             secrets[name] = String(cString: value)
+            memset(value, 0, strlen(value))
             unsetenv(name)
         }
         return secrets
