@@ -129,6 +129,30 @@ import TunnelProtocol
         #expect(!(result.errors + result.warnings).joined().contains("hunter2"))
     }
 
+    /// Passwords where they do not belong, and URLs with characters that had to be encoded.
+    @Test(arguments: [
+        "-tunnel ws://u:hunter2#x@h", "-tunnel ws://u:hunter2/x@h", "-tunnel ws://u:hunter2?x@h",
+        "-tunnel u:hunter2@h",
+        "-tunnel wss://u:hunter2@h:99999", "-tunnel wss://u:hunter2", "-tunnel http://u:hunter2@h",
+        "-server http://u:hunter2@h", "-server ws://u:hunter2@h", "-proxy socks5://u:hunter2@h",
+        "-proxy http://u:hunter2@h/path", "-proxy u:hunter2", "-token hunter2", "-token=hunter2:hunter2",
+        "-token :hunter2", "-token hunter2-is-no-é-token", "-password hunter2",
+        "-tunnel=ws://h -hunter2-hunter2",
+    ]) func noMessageHoldsASecret(_ line: String) {
+        let arguments = line.split(separator: " ").map(String.init)
+        switch GoCommand.cli.read(arguments, CommandSurroundings()) {
+        case .fault(let text):
+            #expect(!text.contains("hunter2-hunter2"))
+            #expect(!text.contains("hunter2") || line.contains(" -hunter2"))
+        case .plan(let plan):
+            let (configuration, messages) = plan.load(from: StillMachine())
+            #expect(configuration == nil)
+            #expect(!messages.errors.isEmpty)
+            #expect(!messages.text(for: "wstunnel cli").contains("hunter2"), "\(messages)")
+        case .help: Issue.record("help")
+        }
+    }
+
     @Test func aBadPatternIsAnError() {
         let result = read(.cli, Self.cli + Self.token + ["-regexp", "https://(a"])
         #expect(result.configuration == nil)

@@ -34,6 +34,8 @@ struct RunGoCommand {
                     return Self.badUsage
                 }
             }
+            // Not before the prompt, which a hangup may end.
+            AgentRun.ignoreHangup()
             let (configuration, messages) = plan.load(from: SystemConfigurationSource())
             Terminal.printToStandardError(messages.text(for: name))
             guard let configuration else { return Self.badUsage }

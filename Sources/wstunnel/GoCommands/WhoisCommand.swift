@@ -48,6 +48,8 @@ enum WhoisCommand {
 /// The name of an address in the DNS.
 enum ReverseName {
     static func of(_ address: String) -> String? {
+        // At most 9 s with the three name servers that the resolver takes, unless the user chose otherwise.
+        setenv("RES_OPTIONS", "timeout:3 attempts:1", 0)
         guard let found = SocketAddresses(address, 0, flags: AI_NUMERICHOST) else { return nil }
         var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         guard let first = found.first,
