@@ -86,6 +86,42 @@ import TunnelProtocol
         #expect(colons.configuration?.tunnels == [try Self.tunnel { $0.password = Secret("my:password") }])
     }
 
+    /// Every command line of the Go program's README.
+    @Test(arguments: [
+        (GoCommand.srv, "-port 8080"), (.srv, "-port 8080 -passwords token1:password1,token2:password2"),
+        (.srv, "-port 8080 -max-requests-per-tunnel 50"), (.srv, "-port 8080 -max-clients-per-token 1"),
+        (
+            .srv,
+            "-port 8080 -passwords prod-token:secure-password,dev-token:dev-pass -max-requests-per-tunnel 30 "
+                + "-max-clients-per-token 2"
+        ),
+        (.srv, "-port 8080 -base-path /wstunnel"),
+        (.cli, "-tunnel ws://wstun.example.com:8080 -server http://localhost -token my_b!g_$secret!!"),
+        (
+            .cli,
+            "-tunnel ws://wstun.example.com:8080 -server http://localhost -token my_b!g_$secret!!:mypassword"
+        ),
+        (
+            .cli,
+            "-regexp https://.*\\.some\\.example\\.com -server https://default.some.example.com -tunnel "
+                + "wss://wstun.example.com -token my_b!g_$secret!!"
+        ),
+        (
+            .cli,
+            "-regexp http://(www\\.example\\.com|blog\\.example\\.com) -server http://www.example.com -tunnel "
+                + "wss://wstun.example.com -token my_b!g_$secret!!"
+        ),
+        (
+            .cli,
+            "-proxy http://myuser:mypass@proxy-server.com:3128 -server http://localhost -tunnel "
+                + "wss://wstun.example.com -token my_b!g_$secret!!"
+        ),
+    ]) func theGoProgramsReadmeStillHolds(_ command: GoCommand, _ line: String) {
+        let result = read(command, line.split(separator: " ").map(String.init))
+        #expect(result.errors == [])
+        #expect(result.configuration != nil)
+    }
+
     @Test func everyFlagOfATunnelCounts() throws {
         let machine = StillMachine(files: [
             "/work/ca.pem": "-----BEGIN CERTIFICATE-----\n", "/run/password": "from-a-file\n",

@@ -1,5 +1,4 @@
 import HTTPMessage
-
 import struct NIOCore.ByteBuffer
 
 /// An answer that the tunnel server gives itself, in the words of the Go program where it has them.
