@@ -64,7 +64,7 @@ import TunnelProtocol
             result.configuration
                 == Self.agent(
                     log: LogConfiguration(
-                        level: .warning, format: .text, destination: .file(path: "/work/a.log"),
+                        level: .warning, format: .text, destination: .file(path: "/folder/a.log"),
                         syslog: .local3),
                     pidfile: "/run/a.pid",
                     ServerConfiguration(
@@ -124,7 +124,7 @@ import TunnelProtocol
 
     @Test func everyFlagOfATunnelCounts() throws {
         let machine = StillMachine(files: [
-            "/work/ca.pem": "-----BEGIN CERTIFICATE-----\n", "/run/password": "from-a-file\n",
+            "/folder/ca.pem": "-----BEGIN CERTIFICATE-----\n", "/run/password": "from-a-file\n",
         ])
         let result = read(
             .cli,
@@ -141,12 +141,12 @@ import TunnelProtocol
         let tunnel = try Self.tunnel {
             $0.hostPattern = HostPattern(source: "https://.*\\.some\\.example\\.com")
             $0.timeout = .seconds(45)
-            $0.statusFile = "/work/a.status"
+            $0.statusFile = "/folder/a.status"
             $0.proxy = ProxyURL(
                 host: "proxy-server.com", port: 3128,
                 credentials: BasicCredentials(user: "myuser", password: Secret("mypass")))
             $0.clientPorts = [8000...8100, 8300...8400, 8500...8500, 8505...8505]
-            $0.certFile = "/work/ca.pem"
+            $0.certFile = "/folder/ca.pem"
             $0.longestRetryDelay = .seconds(7)
             $0.maxRetries = 9
             $0.password = Secret("from-a-file")
@@ -154,7 +154,7 @@ import TunnelProtocol
         #expect(
             result.configuration
                 == AgentConfiguration(
-                    log: LogConfiguration(level: .debug), pidfile: "/work/a.pid", tunnels: [tunnel]))
+                    log: LogConfiguration(level: .debug), pidfile: "/folder/a.pid", tunnels: [tunnel]))
     }
 
     @Test func theTunnelsURLBringsBasePathAndCredentials() throws {

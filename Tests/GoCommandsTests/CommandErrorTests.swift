@@ -62,7 +62,8 @@ import TunnelProtocol
             ]),
         Example(
             arguments: cli + token + ["-certfile", "none.pem"],
-            errors: ["-certfile: cannot read \"/work/none.pem\": not found — create it or correct the path"]),
+            errors: ["-certfile: cannot read \"/folder/none.pem\": not found — create it or correct the path"]
+        ),
         Example(
             arguments: cli + token + [
                 "-statusfile", "/nowhere/x", "-logfile", "/nowhere/y", "-pidfile", "/nowhere/z",
@@ -120,7 +121,7 @@ import TunnelProtocol
             command: .srv, arguments: ["-passwords", "token-number-0001:p", "-passwords-file", "f"],
             errors: [
                 "-passwords and -passwords-file are both given — keep one of them",
-                "-passwords-file: cannot read \"/work/f\": not found — create it or correct the path",
+                "-passwords-file: cannot read \"/folder/f\": not found — create it or correct the path",
             ]),
     ]) func everythingWrongIsToldAtOnce(_ example: Example) {
         let result = read(example.command, example.arguments, secrets: example.secrets)
@@ -173,7 +174,7 @@ import TunnelProtocol
     }
 
     @Test func aFlagOutdoesAVariableAndSaysSo() throws {
-        let machine = StillMachine(files: ["/work/p": "from-the-file"])
+        let machine = StillMachine(files: ["/folder/p": "from-the-file"])
         let result = read(
             .cli, Self.cli + Self.token + ["-password-file", "p"],
             secrets: ["WSTUNNEL_TOKEN": "another-token-of-the-tests", "WSTUNNEL_PASSWORD": "x"], machine)

@@ -58,7 +58,7 @@ import TunnelConfiguration
         ["-token", "a-token-of-the-tests", "-proxy", "u:p%20@h:1"],
         ["-token", "a-token-of-the-tests", "-proxy", "http://${x}:$${y}@[::1]:3128/"],
         ["-token", "a-token-of-the-tests", "-tunnel", "wss://u:long-password@h:1/b?x"],
-        ["-token", "a-token-of-the-tests", "-server", "file:///work", "-client-ports", "1..2,3"],
+        ["-token", "a-token-of-the-tests", "-server", "file:///folder", "-client-ports", "1..2,3"],
         [
             "-token", "a-token-of-the-tests", "-statusfile", "/run/$x ${y}", "-max-retries", "3", "-timeout",
             "5",
@@ -67,7 +67,7 @@ import TunnelConfiguration
         ["-token-file", "t", "-password-file", "p \"${x}\""],
     ]) func aTunnelComesBack(_ arguments: [String]) throws {
         let machine = StillMachine(
-            files: ["/work/t": "token-out-of-a-file\n", "/work/p \"${x}\"": "password"],
+            files: ["/folder/t": "token-out-of-a-file\n", "/folder/p \"${x}\"": "password"],
             environment: ["HOME": "wrong", "x": "wrong", "y": "wrong"])
         let result = read(.cli, Self.cli + arguments, machine)
         guard var plan = result.plan, plan.needsPassword else {

@@ -4,7 +4,7 @@ import TunnelConfiguration
 /// A machine for tests: files and environment, and nothing that runs.
 struct StillMachine: ConfigurationSource {
     var files: [String: String] = [:]
-    var folders: Set<String> = ["/work", "/run", "/var/log"]
+    var folders: Set<String> = ["/folder", "/run", "/var/log"]
     var environment: [String: String] = [:]
 
     func readFile(at path: String, sizeLimit: Int) throws(ConfigurationSourceError) -> ConfigurationFile {
@@ -32,12 +32,12 @@ struct CommandResult {
     var plan: CommandPlan?
 }
 
-/// Reads a command line in `/work`.
+/// Reads a command line in `/folder`.
 func read(
     _ command: GoCommand, _ arguments: [String], secrets: [String: String] = [:],
     _ machine: StillMachine = StillMachine()
 ) -> CommandResult {
-    let surroundings = CommandSurroundings(secrets: secrets, workingFolder: "/work")
+    let surroundings = CommandSurroundings(secrets: secrets, workingFolder: "/folder")
     guard case .plan(let plan) = command.read(arguments, surroundings) else {
         return CommandResult(configuration: nil, errors: ["no plan"], warnings: [])
     }
