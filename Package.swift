@@ -19,10 +19,12 @@ let package = Package(
         .systemLibrary(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
+        .target(name: "LinearRegex"),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
-        .target(name: "TunnelProtocol", dependencies: [.nioCore]),
+        .target(name: "TunnelProtocol", dependencies: ["HTTPMessage", .nioCore]),
         .target(
-            name: "TunnelConfiguration", dependencies: ["HTTPMessage", "TunnelProtocol", "YAMLDocument"]),
+            name: "TunnelConfiguration",
+            dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"]),
 
         // Edges: each talks to one outside thing.
         .target(name: "Observability", dependencies: [.logging]),
@@ -66,6 +68,7 @@ let package = Package(
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
         .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
+        .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
             name: "TunnelProtocolTests", dependencies: ["TunnelProtocol", "TestSupport", .nioCore]),

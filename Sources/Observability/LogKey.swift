@@ -13,6 +13,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case peerAddress = "peer.address"
     case peerSoftware = "peer.software"
     case processID = "process.id"
+    /// 1 for what the Go program speaks, else 2.
+    case protocolVersion = "protocol.version"
     case requestID = "request.id"
     case retryDelayMilliseconds = "retry.delay.ms"
     case serverCount = "server.count"

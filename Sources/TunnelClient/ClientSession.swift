@@ -12,7 +12,6 @@ final class ClientSession: SessionOwner {
     private static let beginsPerTurn = 16
 
     private let directory: OriginDirectory
-    private let rules: OriginRules
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
@@ -25,7 +24,6 @@ final class ClientSession: SessionOwner {
         logger: Logger
     ) {
         self.directory = directory
-        self.rules = directory.makeRules()
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
@@ -33,7 +31,9 @@ final class ClientSession: SessionOwner {
     }
 
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
-        logger.info("Session ready", metadata: [.peerSoftware: "\(peer.software)"])
+        logger.info(
+            "Session ready",
+            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         life.ready()
     }
 
@@ -70,7 +70,7 @@ final class ClientSession: SessionOwner {
                 throw HTTPMessageError(.malformed, "not one whole head")
             }
             let framing = try Self.framing(request, isLast: arrival.isLast)
-            switch directory.origin(for: request, by: rules) {
+            switch directory.origin(for: request) {
             case .success((let origin, let request)):
                 stream.begin(request, framing: framing, at: origin, on: eventLoop)
             case .failure(let refusal):

@@ -12,24 +12,17 @@ package enum OriginChoice: Equatable, Sendable {
     case refused(String)
 }
 
-/// The rules of `server`, `regexp` and `X-Host`, without I/O. Made once for each session: compiling is slow, and a
-/// compiled expression cannot be shared between threads.
-package final class OriginRules {
+/// The rules of `server`, `regexp` and `X-Host`, without I/O.
+package struct OriginRules: Sendable {
     /// Longest `X-Host` value that is looked at, in bytes: scheme, host name (RFC 1035 §2.3.4) and port need less.
     package static let longestHost = 300
-    /// Values whose decision is kept, so that an expression that takes long does not run for each request.
-    private static let mostDecisions = 64
 
     private let hasOrigin: Bool
-    private let hasPattern: Bool
-    private let expression: Regex<AnyRegexOutput>?
-    /// By value of `X-Host`; nil where it was refused.
-    private var decisions: [String: OriginAddress?] = [:]
+    private let pattern: HostPattern?
 
     package init(hasOrigin: Bool, pattern: HostPattern?) {
         self.hasOrigin = hasOrigin
-        self.hasPattern = pattern != nil
-        self.expression = try? pattern?.compiled()
+        self.pattern = pattern
     }
 
     package func choose(_ fields: HeaderFields) -> OriginChoice {
@@ -37,10 +30,11 @@ package final class OriginRules {
             return hasOrigin
                 ? .configured : .refused("X-Host header required by wstunnel cli (no -server option)")
         }
-        guard hasPattern else {
+        guard let pattern else {
             return .refused("X-Host header disallowed by wstunnel cli (no -regexp option)")
         }
-        guard host.utf8.count <= Self.longestHost, fields.count(of: .xHost) == 1, let address = decide(host)
+        guard host.utf8.count <= Self.longestHost, fields.count(of: .xHost) == 1,
+            let address = Self.address(host, allowedBy: pattern)
         else {
             let shown = host.prefix(200).filter { !$0.isNewline }
             return .refused("X-Host header '\(shown)' does not match regexp in wstunnel cli")
@@ -48,21 +42,13 @@ package final class OriginRules {
         return .named(address)
     }
 
-    private func decide(_ host: String) -> OriginAddress? {
-        if let decision = decisions[host] { return decision }
-        if decisions.count >= Self.mostDecisions { decisions.removeAll(keepingCapacity: true) }
-        let decision = match(host)
-        decisions[host] = .some(decision)
-        return decision
-    }
-
     /// What is compared is made of the address that will be dialled: the value itself could hold one host for the
     /// expression and another for us. Its port is there if the caller wrote one.
-    private func match(_ host: String) -> OriginAddress? {
-        guard let expression, let address = try? OriginAddress(host) else { return nil }
+    private static func address(_ host: String, allowedBy pattern: HostPattern) -> OriginAddress? {
+        guard let address = try? OriginAddress(host) else { return nil }
         let written = host.hasSuffix("/") ? host.dropLast() : host[...]
         let hasPort = written.hasSuffix(":\(address.port)")
         let text = hasPort ? "\(address.scheme)://\(address.hostAndPort)" : "\(address)"
-        return (try? expression.wholeMatch(in: text)) == nil ? nil : address
+        return pattern.allows(text) ? address : nil
     }
 }

@@ -13,7 +13,7 @@ final class OriginDirectory: Sendable {
         var order: [OriginAddress] = []
     }
 
-    private let pattern: HostPattern?
+    private let rules: OriginRules
     private let configured: (any Origin)?
     private let basePath: String
     private let tls: OriginTLS
@@ -21,7 +21,8 @@ final class OriginDirectory: Sendable {
 
     /// - Throws: `OriginTLSError` when `certfile` cannot be used.
     init(_ configuration: TunnelClientConfiguration) throws(OriginTLSError) {
-        pattern = configuration.hostPattern
+        rules = OriginRules(
+            hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
         tls = try OriginTLS(certfile: configuration.certFile, insecure: configuration.isInsecure)
         switch configuration.origin {
         case .web(let url):
@@ -40,13 +41,8 @@ final class OriginDirectory: Sendable {
         }
     }
 
-    /// The rules by which a session chooses.
-    func makeRules() -> OriginRules { OriginRules(hasOrigin: configured != nil, pattern: pattern) }
-
     /// Where a request goes, and the request as it goes there; or the words of a refusal.
-    func origin(
-        for request: RequestHead, by rules: OriginRules
-    ) -> Result<(any Origin, RequestHead), OriginRefusal> {
+    func origin(for request: RequestHead) -> Result<(any Origin, RequestHead), OriginRefusal> {
         var request = request
         let choice = rules.choose(request.fields)
         request.fields.remove(.xHost)

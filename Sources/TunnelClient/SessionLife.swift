@@ -8,6 +8,7 @@ final class SessionLife: Sendable {
     private struct State {
         /// Known once the WebSocket is open.
         var session: SessionReference?
+        var speaksMux = false
         var isReady = false
         /// Whether the session is to be closed, perhaps before it is there.
         var isUnwanted = false
@@ -33,12 +34,18 @@ final class SessionLife: Sendable {
     /// Whether the session has ended, or never began.
     var isOver: Bool { state.withLock { $0.isOver } }
 
+    /// Whether the session speaks protocol v2, once it has begun.
+    var speaksMux: Bool { state.withLock { $0.speaksMux } }
+
     // MARK: What happens to the session
 
     /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.
-    func began(_ session: SessionReference) {
+    ///
+    /// - Parameter speaksMux: whether it speaks protocol v2.
+    func began(_ session: SessionReference, speaksMux: Bool = true) {
         let isUnwanted = state.withLock { state in
             state.session = session
+            state.speaksMux = speaksMux
             return state.isUnwanted
         }
         // A handler that is closed before it is in the pipeline would leave the connection open.

@@ -23,6 +23,8 @@ package final class TunnelClient: Sendable {
     private let logger: Logger
     /// Tells the server which connections belong together.
     private let identity = String(UInt64.random(in: .min ... .max), radix: 16)
+    /// Connections beyond the first that are kept though nobody said how many there should be.
+    private let furtherSlots = Mutex<Set<Int>>([])
     private let lives = Mutex<[ObjectIdentifier: SessionLife]>([:])
 
     /// - Throws: `TunnelClientError` when the certificates cannot be read. Reads files: not for event loops.
@@ -51,10 +53,32 @@ package final class TunnelClient: Sendable {
 
     /// Keeps the sessions up until the task is cancelled; then finishes what is in flight and returns.
     package func run() async {
-        let connections = configuration.connections ?? min(loops.count, Self.mostConnections)
+        if let connections = configuration.connections {
+            await withDiscardingTaskGroup { group in
+                for slot in 0..<connections { group.addTask { await self.keep(slot) {} } }
+            }
+        } else {
+            await runAsTheServerAllows()
+        }
+    }
+
+    /// Where nobody said how many connections there should be: one to a server of protocol v1, which counts each of
+    /// them as a client, else one for each event loop.
+    private func runAsTheServerAllows() async {
+        let most = min(loops.count, Self.mostConnections)
+        let (foundMux, found) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withDiscardingTaskGroup { group in
-            for slot in 0..<connections {
-                group.addTask { await self.keep(slot) }
+            group.addTask {
+                await self.keep(0) { found.yield() }
+                found.finish()
+            }
+            for await _ in foundMux {
+                for slot in 1..<max(1, most) where furtherSlots.withLock({ $0.insert(slot).inserted }) {
+                    group.addTask {
+                        await self.keep(slot) {}
+                        self.furtherSlots.withLock { _ = $0.remove(slot) }
+                    }
+                }
             }
         }
     }
@@ -65,7 +89,9 @@ package final class TunnelClient: Sendable {
     }
 
     /// Keeps one session up: a new one as soon as the last has ended, or as soon as its server says it is leaving.
-    private func keep(_ slot: Int) async {
+    ///
+    /// - Parameter foundMux: called when a session speaks protocol v2.
+    private func keep(_ slot: Int, foundMux: @escaping @Sendable () -> Void) async {
         let eventLoop = loops[slot % loops.count]
         let dialler = TunnelDialler(target(slot))
         var backoff = ReconnectBackoff()
@@ -79,9 +105,15 @@ package final class TunnelClient: Sendable {
                 lives.withLock { $0[ObjectIdentifier(life)] = life }
                 var wait: Duration
                 do {
-                    _ = try await dialler.dial(on: eventLoop) { self.makeHandler(life, eventLoop) }
+                    _ = try await dialler.dial(on: eventLoop) { self.makeHandler($0, life, eventLoop) }
                     complaint.reset()
                     group.addTask { await self.accompany(life) }
+                    if life.speaksMux {
+                        foundMux()
+                    } else if slot > 0, configuration.connections == nil {
+                        life.stop()
+                        return
+                    }
                     await life.untilReleased()
                     leaving.add(life)
                     backoff.sessionEnded(after: .now - started)
@@ -114,16 +146,26 @@ package final class TunnelClient: Sendable {
         lives.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(life)) }
     }
 
-    private func makeHandler(_ life: SessionLife, _ eventLoop: any EventLoop) -> SessionHandler {
+    private func makeHandler(
+        _ version: TunnelVersion, _ life: SessionLife, _ eventLoop: any EventLoop
+    ) -> SessionHandler {
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
             directory: directory, limits: limits, eventLoop: eventLoop, life: life, logger: logger)
-        let settings = SessionSettings(
-            maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow, software: software,
-            tunnelName: configuration.name)
-        let handler = SessionHandler(
-            role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
-        life.began(SessionReference(handler, eventLoop: eventLoop))
+        let handler: SessionHandler
+        switch version {
+        case .v1:
+            handler = SessionHandler(
+                oldProtocolAs: .acceptor, limits: limits, peer: "unknown", budget: budget,
+                numbering: nil, owner: owner)
+        case .v2:
+            let settings = SessionSettings(
+                maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
+                software: software, tunnelName: configuration.name)
+            handler = SessionHandler(
+                role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
+        }
+        life.began(SessionReference(handler, eventLoop: eventLoop), speaksMux: version == .v2)
         return handler
     }
 

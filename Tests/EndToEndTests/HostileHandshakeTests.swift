@@ -73,12 +73,6 @@ import Testing
             fields: ["Sec-WebSocket-Version": ""]),
         Example(
             testDescription: "no key", status: 400, words: notWebSocket, fields: ["Sec-WebSocket-Key": ""]),
-        Example(
-            testDescription: "no subprotocol", status: 400, words: "wstunnel.v2",
-            fields: ["Sec-WebSocket-Protocol": ""]),
-        Example(
-            testDescription: "another subprotocol", status: 400, words: "wstunnel.v2",
-            fields: ["Sec-WebSocket-Protocol": "mqtt"]),
         Example(testDescription: "a body", status: 400, words: notWebSocket, fields: ["Content-Length": "5"]),
     ]
 

@@ -20,7 +20,8 @@ private final class LinkedSession: SessionOwner {
     init() throws {
         let configuration = TunnelClientConfiguration(
             name: "t", tunnel: TunnelURL(isSecure: false, host: "a", port: 1),
-            hostPattern: HostPattern(source: "http://a"), token: try RendezvousToken("a-token-for-the-test"))
+            hostPattern: try HostPattern(source: "http://a"),
+            token: try RendezvousToken("a-token-for-the-test"))
         life = SessionLife(on: loop)
         let owner = ClientSession(
             directory: try OriginDirectory(configuration), limits: SessionLimits(), eventLoop: loop,

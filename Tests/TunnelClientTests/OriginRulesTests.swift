@@ -79,7 +79,7 @@ import TunnelConfiguration
     @Test(arguments: examples) func theRulesDecide(_ example: Example) throws {
         var fields = HeaderFields()
         for host in example.hosts { fields.append(.xHost, host) }
-        let pattern = example.regexp.map { HostPattern(source: $0) }
+        let pattern = try example.regexp.map { try HostPattern(source: $0) }
         let rules = OriginRules(hasOrigin: example.hasOrigin, pattern: pattern)
         #expect(rules.choose(fields) == example.choice)
     }
@@ -98,22 +98,10 @@ import TunnelConfiguration
         "https://[::1]x.some.example.com", "https://[::1]/.some.example.com",
         "https://x.some.example.com//", "https://x.some.example.com/path", "https://x.some.example.com?",
     ])
-    func noOtherHostIsDialledThanTheOneThatMatched(host: String) {
-        let rules = OriginRules(hasOrigin: true, pattern: HostPattern(source: Self.pattern))
+    func noOtherHostIsDialledThanTheOneThatMatched(host: String) throws {
+        let rules = OriginRules(hasOrigin: true, pattern: try HostPattern(source: Self.pattern))
         let refusal = "X-Host header '\(host)' does not match regexp in wstunnel cli"
-        // Twice: the second answer is the one that was kept.
-        for _ in 0..<2 { #expect(rules.choose(HeaderFields([.xHost: host])) == .refused(refusal)) }
-    }
-
-    @Test func decisionsAreTheSameWhetherKeptOrMadeAnew() {
-        let rules = OriginRules(hasOrigin: true, pattern: HostPattern(source: #"http://a\d*[02468]"#))
-        for _ in 0..<2 {
-            for number in 0..<200 {
-                let choice = rules.choose(HeaderFields([.xHost: "http://a\(number)"]))
-                let address = OriginAddress(isSecure: false, host: "a\(number)", port: 80)
-                #expect((choice == .named(address)) == (number % 2 == 0))
-            }
-        }
+        #expect(rules.choose(HeaderFields([.xHost: host])) == .refused(refusal))
     }
 }
 

@@ -23,7 +23,7 @@ import TunnelTransport
             TunnelDialler.Target(
                 host: "127.0.0.1", port: server.port, path: "/_tunnel", fields: HeaderFields(), tls: nil))
         do {
-            let channel = try await dialler.dial(on: MultiThreadedEventLoopGroup.singleton.any()) {
+            let channel = try await dialler.dial(on: MultiThreadedEventLoopGroup.singleton.any()) { _ in
                 SessionHandler(
                     role: .acceptor, limits: SessionLimits(),
                     settings: SessionSettings(maximumStreams: 10, initialWindow: 1 << 16, software: "test"),

@@ -52,7 +52,7 @@ struct LoadConfigurationTests {
             tunnel: TunnelURL(
                 isSecure: true, host: "h", port: 1, basePath: "/t",
                 credentials: BasicCredentials(user: "u", password: Secret("p"))),
-            origin: .folder(path: "/srv/www"), hostPattern: HostPattern(source: "https://x"),
+            origin: .folder(path: "/srv/www"), hostPattern: try HostPattern(source: "https://x"),
             token: try RendezvousToken(token), password: Secret("pw"), connections: 64,
             timeout: .seconds(600), isInsecure: false, certFile: "/etc/wstunnel/ca.pem")
         #expect(

@@ -60,9 +60,6 @@ import TunnelProtocol
         #expect(try Self.outcome([.origin: "short"]) == "400 bad-handshake")
         #expect(try Self.outcome([.origin: "credentials-token-2"], method: "POST") == "400 bad-handshake")
         #expect(try Self.outcome([.origin: "credentials-token-2", .upgrade: "h2c"]) == "400 bad-handshake")
-        #expect(
-            try Self.outcome([.origin: "credentials-token-2", .secWebSocketProtocol: "wstunnel.v3"])
-                == "400 bad-handshake")
     }
 
     // MARK: Parts

@@ -32,7 +32,7 @@ import TunnelTransport
             let target = TunnelDialler.Target(
                 host: "127.0.0.1", port: port, path: "/_tunnel", fields: HeaderFields([.origin: token]),
                 tls: nil)
-            _ = try await TunnelDialler(target).dial(on: group.next()) {
+            _ = try await TunnelDialler(target).dial(on: group.next()) { _ in
                 SessionHandler(
                     role: .acceptor, limits: SessionLimits(),
                     settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),

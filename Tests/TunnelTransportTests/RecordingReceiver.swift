@@ -90,6 +90,7 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
         case ready(tunnelName: String)
         case opened(StreamID, String, isLast: Bool)
         case peerDrains(String)
+        case occupied(Bool)
         case ended(SessionEnd)
     }
 
@@ -130,6 +131,8 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     }
 
     func sessionPeerDrains(_ session: SessionHandler, reason: String) { note(.peerDrains(reason)) }
+
+    func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) { note(.occupied(isOccupied)) }
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) { note(.ended(end)) }
 

@@ -66,7 +66,7 @@ final class SessionLink: Sendable {
     }
 
     private static func handler(
-        _ role: SessionMachine.Role, _ limits: SessionLimits, _ owner: RecordingOwner
+        _ role: SessionRole, _ limits: SessionLimits, _ owner: RecordingOwner
     ) -> SessionHandler {
         SessionHandler(
             role: role, limits: limits,

@@ -13,7 +13,7 @@ final class SessionPair {
         let channel: EmbeddedChannel
 
         init(
-            _ role: SessionMachine.Role, limits: SessionLimits, loop: EmbeddedEventLoop, owner: RecordingOwner
+            _ role: SessionRole, limits: SessionLimits, loop: EmbeddedEventLoop, owner: RecordingOwner
         ) throws {
             self.owner = owner
             session = SessionHandler(

@@ -18,7 +18,7 @@ import TunnelProtocol
         let target = TunnelDialler.Target(
             host: "127.0.0.1", port: port, path: "/base/_tunnel",
             fields: HeaderFields([.origin: "dialler-test-token"]), tls: nil)
-        return try await TunnelDialler(target).dial(on: group.next()) {
+        return try await TunnelDialler(target).dial(on: group.next()) { _ in
             SessionHandler(
                 role: .acceptor, limits: SessionLimits(),
                 settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
@@ -54,11 +54,11 @@ import TunnelProtocol
 
     /// What a server sends first: its settings in a message.
     private static var settingsMessage: [UInt8] {
-        var message = OutgoingMessage(capacity: 100)
+        var message = FrameBuffer(capacity: 100)
         message.buffer.writeMuxFrame(
             .settings(
                 SessionSettings(maximumStreams: 1, initialWindow: 1, software: "test", tunnelName: "far")))
-        return Array(message.finished(mask: nil).readableBytesView)
+        return Array(message.finished(as: .message(isFirst: true, isLast: true), mask: nil).readableBytesView)
     }
 
     private static func acceptance(of request: MessageHead, subprotocol: String = "wstunnel.v2") -> String {
@@ -107,7 +107,7 @@ import TunnelProtocol
             },
             closes: true),
         Refusal(
-            testDescription: "another subprotocol", code: .notATunnelServer, words: "wstunnel.v2",
+            testDescription: "another subprotocol", code: .notATunnelServer, words: "did not offer",
             answer: { acceptance(of: $0, subprotocol: "mqtt") }),
         Refusal(
             testDescription: "SSH", code: .notATunnelServer, words: "does not speak HTTP",

@@ -22,14 +22,15 @@ struct WebSocketHandshakeTests {
         return RequestHead(method: "GET", target: "/_tunnel", fields: fields)
     }
 
-    private static func answer(to request: RequestHead, subprotocol: String? = nil) throws -> ResponseHead? {
-        try WebSocketHandshake.accept(request, subprotocol: subprotocol, on: EmbeddedChannel()).wait()
+    private static func answer(to request: RequestHead, version: TunnelVersion = .v1) throws -> ResponseHead?
+    {
+        try WebSocketHandshake.accept(request, version: version, on: EmbeddedChannel()).wait()
     }
 
     @Test(arguments: [
         [:], ["Connection": "keep-alive, UPGRADE"], ["Upgrade": "WebSocket"], ["Upgrade": "h2c, websocket"],
     ]) func aRightRequestIsAccepted(_ changes: [String: String]) throws {
-        let answer = try #require(try Self.answer(to: Self.request(changes), subprotocol: "wstunnel.v2"))
+        let answer = try #require(try Self.answer(to: Self.request(changes), version: .v2))
         #expect(answer.status == 101)
         #expect(answer.fields.values(.secWebSocketAccept) == [Self.accept])
         #expect(answer.fields.values(.secWebSocketProtocol) == ["wstunnel.v2"])
@@ -55,7 +56,7 @@ struct WebSocketHandshakeTests {
         let handshake = ClientHandshake()
         let request = RequestHead(method: "GET", target: "/", fields: handshake.requestFields())
         #expect(request.fields[.secWebSocketProtocol] == WebSocketHandshake.subprotocol)
-        let answer = try #require(try Self.answer(to: request, subprotocol: WebSocketHandshake.subprotocol))
+        let answer = try #require(try Self.answer(to: request, version: .v2))
         #expect(handshake.isAccepted(answer))
         // Another client's proof is none.
         #expect(!ClientHandshake().isAccepted(answer))

@@ -7,15 +7,13 @@ extension HostPattern {
         guard !text.isEmpty else {
             throw ValueFault("the pattern is empty and matches nothing", advice: "remove the key")
         }
-        let pattern = HostPattern(source: text)
         do {
-            _ = try pattern.compiled()
+            return try HostPattern(source: text)
         } catch {
             throw ValueFault(
-                "\(Quotation.of(text)) is no regular expression: \(firstLine(of: "\(error)"))",
-                advice: "see the README on regexp")
+                "\(Quotation.of(text)) is no regular expression: \(error)", advice: "see the README on regexp"
+            )
         }
-        return pattern
     }
 
     /// What the pattern probably does not mean: message and advice.
@@ -108,8 +106,4 @@ extension HostPattern {
         let after = characters[(index + 1)...].prefix(while: isHostCharacter)
         return String(before) + "." + String(after)
     }
-}
-
-private func firstLine(of text: String) -> String {
-    String(text.prefix { !$0.isNewline })
 }

@@ -25,13 +25,22 @@ package enum ResetCode: UInt32, Sendable, Hashable {
     /// More data than the credit allowed.
     case flowControl = 5
     case internalError = 6
-    /// The session ended under the stream. Never sent; it is what the near side is told.
+
+    // Never sent; they are what the near side is told.
+
+    /// The session ended under the stream.
     case sessionLost = 7
+    /// The request is longer than the peer takes.
+    case requestTooLarge = 8
+    /// The tunnel's protocol cannot carry an upgrade.
+    case upgradeUnsupported = 9
+    /// The stream moved too slowly while it held up others.
+    case tooSlow = 10
 
     /// - Parameter number: what a peer sent.
     init(wire number: UInt32) {
-        let code = Self(rawValue: number) ?? .internalError
-        self = code == .sessionLost ? .internalError : code
+        let code = number < Self.sessionLost.rawValue ? Self(rawValue: number) : nil
+        self = code ?? .internalError
     }
 }
 

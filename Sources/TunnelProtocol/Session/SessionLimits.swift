@@ -14,6 +14,10 @@ package struct SessionLimits: Sendable, Hashable {
     package var initialWindow = 256 << 10
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
+    /// Protocol v1: what one stream keeps at most, in each direction, while it cannot go on.
+    package var maximumStoredBytes = 8 << 20
+    /// Protocol v1: the longest request; old clients refuse longer messages.
+    package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.
     package var sendHighWater = 64 << 10
     /// Data waiting in a stream, down to which its sender is asked to go on.

@@ -1,247 +1,113 @@
 package import struct NIOCore.ByteBuffer
 
-/// One end of a session of protocol v2, without I/O: messages and commands in, events and messages out.
+/// One end of a session, without I/O: messages and commands in, events and messages out. `MuxMachine` speaks
+/// protocol v2, `MessageMachine` v1.
 ///
 /// The tunnel server opens streams, the tunnel client takes them. Bytes that came are fed with `receive`, then
 /// `nextEvent` is called until it returns nil; after commands `write` is called while the carrier takes more, and
 /// then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
-package struct SessionMachine: ~Copyable {
-    package enum Role: Sendable {
-        /// The tunnel server.
-        case opener
-        /// The tunnel client.
-        case acceptor
-    }
-
-    /// What the owner of the session is told.
-    package enum Event: Sendable, Equatable {
-        /// The peer's settings came; streams may be opened.
-        case ready(SessionSettings)
-        case request(StreamID, head: ByteBuffer, isLast: Bool)
-        case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
-        case data(StreamID, ByteBuffer, isLast: Bool)
-        case trailers(StreamID, ByteBuffer)
-        /// The stream is over in both directions.
-        case reset(StreamID, ResetCode, reason: String)
-        /// A sender that was asked to wait may go on.
-        case writable(StreamID)
-        /// The peer opens or takes no new streams.
-        case peerDraining(reason: String)
-    }
-
-    let role: Role
-    let limits: SessionLimits
-    let budget: any ReceiveBudget
-
-    /// The peer's settings, once they came.
-    package internal(set) var peer: SessionSettings?
-    /// Whether we announced that we are leaving.
-    package private(set) var isDraining = false
-    package var isPeerDraining: Bool { peerGoAways > 0 }
-    /// Time from a ping to its answer, the last one measured.
-    package internal(set) var roundTrip: Duration?
-
-    var streams: [StreamID: MuxStream] = [:]
-    /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
-    var unreadWindows: [StreamID: ReceiveWindow] = [:]
-    /// Streams that have something to write, in the order of their turns; some may have ended meanwhile.
-    var scheduled = FIFO<StreamID>()
-    /// How many of those have not ended.
-    var scheduledCount = 0
-    /// Heads and control frames that wait to be written.
-    var control = ByteBuffer()
-    /// What of those the peer brought about since it last took all of them.
-    var answerBytes = 0
-    var decoder: MuxDecoder
-    var events = FIFO<Event>()
-    var lastStream = StreamID(0)
-    var lastHeard: MonotonicInstant
-    var peerGoAways = 0
-    /// The last ping, until it is answered.
-    var openPing: UInt64?
-    /// The ping behind our goAway: once it is answered, every stream the peer opened before has come.
-    var drainPing: UInt64?
-    var isDrainConfirmed = false
-    private var lastPing: UInt64 = 0
-    private var nextPing: MonotonicInstant
-
-    /// - Parameter settings: what to tell the peer of us; its bounds are replaced by those of the limits, which are
-    ///   what is held.
-    package init(
-        role: Role, limits: SessionLimits, settings: SessionSettings, budget: any ReceiveBudget,
-        now: MonotonicInstant
-    ) {
-        self.role = role
-        self.limits = limits
-        self.budget = budget
-        self.decoder = MuxDecoder(maximumHeadBytes: limits.maximumHeadBytes)
-        self.lastHeard = now
-        self.nextPing = now.advanced(by: limits.keepaliveInterval)
-        var settings = settings
-        settings.maximumStreams = limits.maximumStreams
-        settings.initialWindow = limits.minimumWindow
-        control.writeMuxFrame(.settings(settings))
-        ping(now: now)
-    }
-
-    deinit {
-        for stream in streams.values { stream.receiveWindow.release(to: budget) }
-        for window in unreadWindows.values { window.release(to: budget) }
-    }
-
+package protocol SessionMachine: ~Copyable {
+    /// Whether the session takes streams: v2 waits for the peer's settings.
+    var isReady: Bool { get }
+    /// Whether we announced that we are leaving, or decided to where there is no way to say so.
+    var isDraining: Bool { get }
+    var isPeerDraining: Bool { get }
     /// Streams open now.
-    package var streamCount: Int { streams.count }
-
+    var streamCount: Int { get }
     /// Whether the session has nothing left to do and may be closed.
-    package var isDrained: Bool {
-        guard streams.isEmpty, control.readableBytes == 0 else { return false }
-        switch role {
-        case .opener: return isDraining || isPeerDraining
-        case .acceptor: return isDrainConfirmed
-        }
-    }
-
-    // MARK: Commands
+    var isDrained: Bool { get }
+    /// Whether this end closes a drained session: a client of v2 leaves that to the server.
+    var closesWhenDrained: Bool { get }
+    /// Whether the peer answers `ping` at any time.
+    var canProbe: Bool { get }
+    /// Whether one exchange has a direction of the connection for itself, so that others have to wait.
+    var isOccupied: Bool { get }
+    /// When something last came from the peer.
+    var lastHeard: MonotonicInstant { get }
+    /// Streams that we opened and of which the peer has not seen a byte: they may be opened elsewhere.
+    var untouchedStreams: Set<StreamID> { get }
+    /// Whether nothing more should be received: what came is not taken, and there is no way to hold back one stream.
+    var isBlocked: Bool { get }
+    /// When `tick` is to be called though no ping is due, because streams stand in each other's way.
+    var urgentTick: MonotonicInstant? { get }
 
     /// Opens a stream.
     ///
     /// - Parameter head: a request head as HTTP/1.1 text, within the limit on heads.
     /// - Returns: its identifier, or nil when the session takes no more now (not ready, full, or draining).
-    package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
-        guard role == .opener, let peer, !isDraining, !isPeerDraining,
-            streams.count < peer.maximumStreams, head.readableBytes <= limits.maximumHeadBytes,
-            control.readableBytes <= limits.maximumControlBytes
-        else { return nil }
-        guard lastStream.rawValue < limits.highestStream else {
-            drain(reason: "the session has no stream identifiers left", now: now)
-            return nil
-        }
-        let id = StreamID(lastStream.rawValue + 1)
-        lastStream = id
-        let window = ReceiveWindow(
-            initial: limits.initialWindow, minimum: limits.minimumWindow, budget: budget, now: now)
-        var stream = MuxStream(sendCredit: peer.initialWindow, receiveWindow: window)
-        stream.hasSentEverything = isLast
-        control.writeMuxFrame(.request(id, window: window.credit, head: head, isLast: isLast))
-        streams[id] = stream
-        return id
-    }
-
-    /// Answers a stream with an interim or the final head. Interim heads beyond the limit on heads, all of a
-    /// stream together, are dropped: there is no credit that would hold an origin back from sending them.
-    package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        guard let index = streams.index(forKey: id), !streams.values[index].hasFinalHead else { return }
-        guard head.readableBytes <= limits.maximumHeadBytes else {
-            reset(id, .malformedMessage, reason: "the origin's header fields are too large")
-            return
-        }
-        if isInterim {
-            guard streams.values[index].takesInterim(head, limits) else { return }
-        } else {
-            streams.values[index].hasFinalHead = true
-        }
-        control.writeMuxFrame(.response(id, head: head, isInterim: isInterim, isLast: isLast))
-        if isLast { sendingEnded(id) }
-    }
-
+    mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID?
+    /// Answers a stream with an interim or the final head.
+    mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
     /// Sends part of a body.
     ///
     /// - Returns: false when the sender should wait for `writable`.
-    package mutating func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
-        guard let index = streams.index(forKey: id), streams.values[index].ending == nil,
-            !streams.values[index].hasSentEverything
-        else { return true }
-        if bytes.readableBytes > 0 {
-            streams.values[index].enqueue(bytes)
-            schedule(id)
-        }
-        // Once asked to wait, a sender waits until it is told: what it sends meanwhile must not call that off.
-        if streams.values[index].waitingBytes >= limits.sendHighWater {
-            streams.values[index].senderWaits = true
-        }
-        return !streams.values[index].senderWaits
-    }
-
+    mutating func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool
     /// Ends the sending direction, with trailers as HTTP/1.1 field lines if there are any.
-    package mutating func finish(_ id: StreamID, trailers: ByteBuffer? = nil) {
-        guard let index = streams.index(forKey: id), streams.values[index].ending == nil,
-            !streams.values[index].hasSentEverything
-        else { return }
-        let fitting = trailers.flatMap { $0.readableBytes <= limits.maximumHeadBytes ? $0 : nil }
-        streams.values[index].ending = fitting.map { .trailers($0) } ?? .last
-        schedule(id)
-    }
-
-    /// The rest of what the peer sends on this stream is not needed; it is told so when our direction has ended.
-    package mutating func ignoreRest(_ id: StreamID) {
-        guard let index = streams.index(forKey: id) else { return }
-        streams.values[index].ignoresRest = true
-        if streams.values[index].hasSentEverything { sendingEnded(id) }
-    }
-
+    mutating func finish(_ id: StreamID, trailers: ByteBuffer?)
+    /// The rest of what the peer sends on this stream is not needed.
+    mutating func ignoreRest(_ id: StreamID)
     /// Ends a stream in both directions at once.
-    package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
-        forget(id)
-        guard remove(id) != nil else { return }
-        control.writeMuxFrame(.reset(id, code, reason: reason))
-    }
-
-    /// The reader took so many bytes of this stream; grants the peer new credit when that is due.
-    package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
-        guard let index = streams.index(forKey: id) else {
-            unreadWindows[id]?.consumedRest(count)
-            if unreadWindows[id]?.unread == 0 { forget(id) }
-            return
-        }
-        guard !streams.values[index].hasReceivedEverything else {
-            streams.values[index].receiveWindow.consumedRest(count)
-            return
-        }
-        // A peer that answers pings late must not get large windows for it.
-        let roundTrip = min(roundTrip ?? .milliseconds(50), .seconds(1))
-        let grant = streams.values[index].receiveWindow.consumed(
-            count, maximum: limits.maximumWindow, roundTrip: roundTrip, budget: budget, now: now)
-        if let grant { answer(.window(id, grant)) }
-    }
-
+    mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String)
+    /// The reader took so many bytes of this stream.
+    mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant)
     /// The reader is through with a stream that is over, whether or not it took everything.
-    package mutating func forget(_ id: StreamID) {
-        unreadWindows.removeValue(forKey: id)?.release(to: budget)
-    }
-
-    /// Announces that no new streams are wanted. The streams in flight go on.
-    package mutating func drain(reason: String, now: MonotonicInstant) {
-        guard !isDraining else { return }
-        isDraining = true
-        control.writeMuxFrame(.goAway(lastTaken: StreamID(UInt32(Int32.max)), reason: reason))
-        drainPing = ping(now: now)
-    }
+    mutating func forget(_ id: StreamID)
+    /// Takes no new streams; those in flight go on.
+    mutating func drain(reason: String, now: MonotonicInstant)
 
     /// Sends a ping when one is due.
     ///
     /// - Returns: when to call again, or nil when the peer was silent for too long and the session is dead.
-    package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
-        let deadline = lastHeard.advanced(by: limits.keepaliveTimeout)
-        guard now < deadline else { return nil }
-        if now >= nextPing {
-            ping(now: now)
-            nextPing = now.advanced(by: limits.keepaliveInterval)
-        }
-        return min(nextPing, deadline)
-    }
+    mutating func tick(now: MonotonicInstant) -> MonotonicInstant?
+    /// Sends a ping out of turn.
+    mutating func sendPing(now: MonotonicInstant)
+    /// The carrier had a sign of life.
+    mutating func heard(now: MonotonicInstant)
 
-    /// Whether anything came from the peer after an instant.
-    package func wasHeard(since instant: MonotonicInstant) -> Bool { lastHeard > instant }
+    /// Takes part of a message from the carrier.
+    mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant)
+    /// The carrier's message is over. Call after `nextEvent` returned nil, and `nextEvent` again afterwards.
+    mutating func messageEnded() throws
+    /// - Returns: what happened next; nil when all that came, and all that `write` brought about, is dealt with.
+    mutating func nextEvent(now: MonotonicInstant) throws -> SessionEvent?
 
-    /// Sends a ping, also out of turn. Its clock is no other's, though two may be sent at one instant.
+    /// Whether `write` would write something.
+    var hasSomethingToWrite: Bool { get }
+    /// Writes the payload of one WebSocket frame.
     ///
-    /// - Returns: the clock that the answer will bear.
-    @discardableResult
-    package mutating func ping(now: MonotonicInstant) -> UInt64 {
-        lastPing = max(now.nanoseconds, lastPing &+ 1)
-        openPing = lastPing
-        control.writeMuxFrame(.ping(lastPing))
-        return lastPing
-    }
+    /// - Parameter budget: bytes after which no further data begins.
+    /// - Returns: what the payload is, or nil when there is none.
+    mutating func write(to payload: inout ByteBuffer, budget: Int) -> OutgoingFrame?
+}
+
+/// Which end of a session.
+package enum SessionRole: Sendable {
+    /// The tunnel server.
+    case opener
+    /// The tunnel client.
+    case acceptor
+}
+
+/// What the owner of a session is told.
+package enum SessionEvent: Sendable, Equatable {
+    /// Streams may be opened.
+    case ready(SessionSettings)
+    case request(StreamID, head: ByteBuffer, isLast: Bool)
+    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    case data(StreamID, ByteBuffer, isLast: Bool)
+    case trailers(StreamID, ByteBuffer)
+    /// The stream is over in both directions.
+    case reset(StreamID, ResetCode, reason: String)
+    /// A sender that was asked to wait may go on.
+    case writable(StreamID)
+    /// The peer opens or takes no new streams.
+    case peerDraining(reason: String)
+}
+
+/// What a session's machine wrote.
+package enum OutgoingFrame: Sendable, Equatable {
+    /// A whole binary message, or one of its fragments (RFC 6455 §5.4).
+    case message(isFirst: Bool, isLast: Bool)
+    case ping
 }

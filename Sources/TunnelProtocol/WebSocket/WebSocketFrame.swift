@@ -68,10 +68,22 @@ extension ByteBuffer {
         }
     }
 
-    /// Writes the header of an unfragmented frame, the mask's key included (RFC 6455 §5.2).
-    mutating func writeFrameHeader(_ opcode: WebSocketOpcode, length: Int, mask: WebSocketMask?) {
+    mutating func writeFrameHeader(_ kind: OutgoingFrame, length: Int, mask: WebSocketMask?) {
+        switch kind {
+        case .message(let isFirst, let isLast):
+            let opcode = isFirst ? WebSocketOpcode.binary : .continuation
+            writeFrameHeader(opcode, isFinal: isLast, length: length, mask: mask)
+        case .ping:
+            writeFrameHeader(WebSocketOpcode.ping, length: length, mask: mask)
+        }
+    }
+
+    /// Writes a frame's header, the mask's key included (RFC 6455 §5.2).
+    mutating func writeFrameHeader(
+        _ opcode: WebSocketOpcode, isFinal: Bool = true, length: Int, mask: WebSocketMask?
+    ) {
         let maskBit: UInt8 = mask == nil ? 0 : 0x80
-        writeInteger(0x80 | opcode.rawValue)
+        writeInteger((isFinal ? 0x80 : 0) | opcode.rawValue)
         switch length {
         case ..<126:
             writeInteger(maskBit | UInt8(length))

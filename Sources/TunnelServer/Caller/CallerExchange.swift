@@ -365,10 +365,14 @@ extension CallerExchange: StreamReceiver {
         switch code {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()
-        case .originFailed:
+        case .originFailed, .malformedMessage:
             fail(.badAnswer, .originFailed)
-        case .malformedMessage:
-            fail(.badAnswer, .originFailed)
+        case .requestTooLarge:
+            fail(.requestTooLarge, .callerFailed)
+        case .upgradeUnsupported:
+            fail(.upgradeUnsupported, .answeredHere)
+        case .tooSlow:
+            fail(.requestTooSlow, .callerFailed)
         default:
             fail(.tunnelLost, .tunnelLost)
         }

@@ -16,7 +16,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     let loopIndex: Int
     var phase = CallerPhase.awaitingHead
     var context: ChannelHandlerContext?
-    private var input = ByteBuffer()
+    var input = ByteBuffer()
     private var headReader: RequestHeadReader
     private var body: BodyDecoder?
     private var isAdvancing = false
@@ -31,7 +31,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var restKeeper: CallerHandler?
     private var waitingSince = NIODeadline.now()
     var lingerDeadline = NIODeadline.distantFuture
-    private var address = ""
+    var address = ""
     private var isCounted = false
     private var hasServed = false
 
@@ -243,7 +243,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
+    func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
         RequestRecord(
             log: core.access, serverName: core.name, tokenHint: tokenHint, requestID: core.nextRequestID(),
             method: method, path: path, callerAddress: address)
@@ -274,7 +274,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     /// Answers and closes.
-    private func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
+    func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
         output?.answer(refusal, closing: true, method: method, record: record)
         linger()
     }
@@ -349,36 +349,6 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .over:
             break
         }
-    }
-
-    // MARK: Tunnels
-
-    private func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming) {
-        guard let context else { return }
-        let door = TunnelDoor(core: core, address: address)
-        do throws(Refusal) {
-            let (token, client) = try door.admit(head, framing)
-            WebSocketHandshake.accept(head, subprotocol: WebSocketHandshake.subprotocol, on: context.channel)
-                .assumeIsolated().whenSuccess { answer in
-                    guard let answer else { return self.reject(.notWebSocket, head, at: door) }
-                    self.phase = .over
-                    let leftover = self.input
-                    self.input = ByteBuffer()
-                    door.seat(
-                        TunnelDoor.Guest(token: token, client: client, answer: answer), in: context,
-                        from: self, leftover: leftover)
-                }
-        } catch {
-            reject(error, head, at: door)
-        }
-    }
-
-    private func reject(_ refusal: Refusal, _ head: RequestHead, at door: TunnelDoor) {
-        door.report(refusal, head)
-        let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
-        refuse(
-            refusal, method: head.method,
-            record: makeRecord(head.method, path: "/_tunnel", tokenHint: hint))
     }
 
     // MARK: Stopping

@@ -1,4 +1,5 @@
 import HTTPMessage
+
 import struct NIOCore.ByteBuffer
 
 /// An answer that the tunnel server gives itself, in the words of the Go program where it has them.
@@ -33,6 +34,12 @@ package struct Refusal: Error, Sendable, Hashable {
     static let tunnelBusy = Refusal(
         503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
     static let badAnswer = Refusal(502, "The tunnel's answer is no valid HTTP response", "bad-answer")
+    static let requestTooLarge = Refusal(
+        413, "The request is larger than this tunnel's client takes (100 MiB)", "request-too-large")
+    static let requestTooSlow = Refusal(
+        408, "The request came too slowly while others had to wait for it", "request-too-slow")
+    static let upgradeUnsupported = Refusal(
+        501, "This tunnel's client speaks protocol v1, which carries no WebSockets", "upgrade-unsupported")
     static let tooManyCallers = Refusal(503, "Too many connections", "too-many-callers", retryAfter: 1)
     static let stopping = Refusal(503, "The tunnel server is stopping", "stopping", retryAfter: 5)
     static let headTimeout = Refusal(408, "The request did not come in time", "head-timeout")
@@ -52,8 +59,6 @@ package struct Refusal: Error, Sendable, Hashable {
         429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
     static let tooManySessions = Refusal(
         503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
-    static let notOurProtocol = Refusal(
-        400, "This server speaks the WebSocket subprotocol wstunnel.v2 only", "bad-handshake")
 
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", "bad-request")

@@ -17,12 +17,20 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         package var capacity: Int
         /// The client process and which of its connections this is: a new one takes the place of an old.
         package var client: ClientIdentity
+        /// Whether its streams stand in each other's way (protocol v1).
+        package var isSerial: Bool
         package var openStreams = 0
         package var isDraining = false
+        /// Whether one of its streams has the connection for itself now.
+        package var isOccupied = false
         /// When it was last given a stream, to take turns among equals.
         fileprivate var lastTurn: UInt64 = 0
 
-        package init(id: SessionID, session: Session, loop: Int, capacity: Int, client: ClientIdentity) {
+        package init(
+            id: SessionID, session: Session, loop: Int, capacity: Int, client: ClientIdentity,
+            isSerial: Bool = false
+        ) {
+            self.isSerial = isSerial
             self.id = id
             self.session = session
             self.loop = loop
@@ -32,9 +40,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
         fileprivate var isFree: Bool { !isDraining && openStreams < capacity }
 
-        /// The lower, the sooner it gets a stream of a caller on that loop.
-        fileprivate func rank(_ loop: Int) -> (isFar: Int, openStreams: Int, lastTurn: UInt64) {
-            (self.loop == loop ? 0 : 1, openStreams, lastTurn)
+        /// The lower, the sooner it gets a stream of a caller on that loop. Where a stream may have to wait for
+        /// another, that counts more than a hop between loops.
+        fileprivate func rank(_ loop: Int) -> (delay: Int, openStreams: Int, lastTurn: UInt64) {
+            let delay = isOccupied ? 3 : isSerial && openStreams > 0 ? 2 : self.loop == loop ? 0 : 1
+            return (delay, openStreams, lastTurn)
         }
     }
 
@@ -48,6 +58,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var members: [Member] = []
         var waiting: [Waiting] = []
         var lastSeen: MonotonicInstant
+        /// Of the token's requests on sessions of protocol v1.
+        let numbering = RequestNumbers()
 
         /// Gives a stream to the session with the fewest on the caller's own loop, else on any; equals take turns.
         mutating func takeTurn(_ loop: Int, _ turns: inout UInt64) -> Member? {
@@ -179,6 +191,17 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Everybody who serves a token.
     package func sessions(_ token: RendezvousToken) -> [Session] {
         entries[token]?.members.map(\.session) ?? []
+    }
+
+    /// Numbers of a token's requests; from now on the token is known.
+    package mutating func numbering(_ token: RendezvousToken, now: MonotonicInstant) -> RequestNumbers {
+        entries[token, default: Entry(lastSeen: now)].numbering
+    }
+
+    /// One stream of a session has the connection for itself, or no more.
+    package mutating func setOccupied(_ token: RendezvousToken, _ id: SessionID, _ isOccupied: Bool) {
+        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return }
+        entries[token]?.members[index].isOccupied = isOccupied
     }
 
     /// A session takes no new streams.

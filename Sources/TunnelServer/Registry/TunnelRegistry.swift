@@ -55,6 +55,15 @@ final class TunnelRegistry: Sendable {
         table.withLock { $0.sessions(token) }
     }
 
+    func numbering(_ token: RendezvousToken) -> RequestNumbers {
+        let now = MonotonicInstant.now
+        return table.withLock { $0.numbering(token, now: now) }
+    }
+
+    func setOccupied(_ token: RendezvousToken, _ id: Table.SessionID, _ isOccupied: Bool) {
+        table.withLock { $0.setOccupied(token, id, isOccupied) }
+    }
+
     func drain(_ token: RendezvousToken, _ id: Table.SessionID) {
         table.withLock { $0.drain(token, id) }
     }

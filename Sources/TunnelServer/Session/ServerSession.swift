@@ -9,6 +9,8 @@ import TunnelTransport
 final class ServerSession: SessionOwner {
     /// How long the session that a new one replaces has to prove that it lives.
     static let probePatience: TimeAmount = .seconds(3)
+    /// How much of a client's own words is kept.
+    private static let longestSoftware = 256
 
     private let core: ServerCore
     private let token: RendezvousToken
@@ -34,10 +36,20 @@ final class ServerSession: SessionOwner {
     }
 
     /// Makes the session's channel handler.
-    func makeHandler() -> SessionHandler {
-        let handler = SessionHandler(
-            role: .opener, limits: core.sessionLimits, settings: core.sessionSettings, budget: core.budget,
-            owner: self)
+    ///
+    /// - Parameter oldSoftware: what a client of protocol v1 says it is; nil for one of v2.
+    func makeHandler(oldSoftware: String?) -> SessionHandler {
+        let handler =
+            if let oldSoftware {
+                SessionHandler(
+                    oldProtocolAs: .opener, limits: core.sessionLimits,
+                    peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: core.budget,
+                    numbering: core.registry.numbering(token), owner: self)
+            } else {
+                SessionHandler(
+                    role: .opener, limits: core.sessionLimits, settings: core.sessionSettings,
+                    budget: core.budget, owner: self)
+            }
         core.census.enter(id, SessionReference(handler, eventLoop: eventLoop))
         return handler
     }
@@ -46,7 +58,7 @@ final class ServerSession: SessionOwner {
         let reference = SessionReference(session, eventLoop: eventLoop)
         let member = TunnelRegistry.Table.Member(
             id: id, session: reference, loop: core.index(of: eventLoop),
-            capacity: peer.maximumStreams, client: client)
+            capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)
         logger[.tunnelName] = "\(peer.tunnelName)"
         guard let replaced = core.registry.join(token, member) else {
             session.close(.tryAgainLater)
@@ -55,7 +67,9 @@ final class ServerSession: SessionOwner {
         for replaced in replaced {
             replaced.perform { $0.probe(within: Self.probePatience) }
         }
-        logger.info("Session joined", metadata: [.peerSoftware: "\(peer.software)"])
+        logger.info(
+            "Session joined",
+            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 
@@ -67,6 +81,10 @@ final class ServerSession: SessionOwner {
     func sessionPeerDrains(_ session: SessionHandler, reason: String) {
         core.registry.drain(token, id)
         logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
+    }
+
+    func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {
+        core.registry.setOccupied(token, id, isOccupied)
     }
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {

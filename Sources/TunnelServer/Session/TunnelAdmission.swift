@@ -22,7 +22,6 @@ package struct TunnelAdmission: Sendable {
         }
         guard isAuthorized(token, head.fields[.authorization]) else { throw .unauthorized }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
-        guard head.fields.list(.secWebSocketProtocol, contains: "wstunnel.v2") else { throw .notOurProtocol }
         return token
     }
 

@@ -14,6 +14,10 @@ struct TunnelDoor {
         var client: ClientIdentity
         /// The 101 answer.
         var answer: ResponseHead
+        /// What to speak with it.
+        var version: TunnelVersion
+        /// What it says it is, without bounds.
+        var software: String
     }
 
     let core: ServerCore
@@ -73,9 +77,10 @@ struct TunnelDoor {
         var preface = ByteBuffer()
         preface.writeResponseHead(guest.answer)
         let (core, address, token, client) = (core, address, guest.token, guest.client)
+        let oldSoftware = guest.version == .v1 ? guest.software : nil
         let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
             ServerSession(core: core, token: token, client: client, address: address, eventLoop: eventLoop)
-                .makeHandler()
+                .makeHandler(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(token, loops: core.loops.count)

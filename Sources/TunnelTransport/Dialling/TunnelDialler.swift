@@ -65,7 +65,7 @@ package struct TunnelDialler: Sendable {
     /// - Parameter makeHandler: makes the session's handler on the channel's event loop once the handshake is done.
     /// - Throws: `DialError`.
     package func dial(
-        on eventLoop: any EventLoop, makeHandler: @escaping @Sendable () -> SessionHandler
+        on eventLoop: any EventLoop, makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
     ) async throws -> any Channel {
         let target = self.target
         let isOpen = eventLoop.makePromise(of: Void.self)
@@ -108,7 +108,7 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
-    private let makeHandler: @Sendable () -> SessionHandler
+    private let makeHandler: @Sendable (TunnelVersion) -> SessionHandler
     private let handshake = ClientHandshake()
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
@@ -120,7 +120,7 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
 
     init(
         target: TunnelDialler.Target, patience: TimeAmount, isOpen: EventLoopPromise<Void>,
-        makeHandler: @escaping @Sendable () -> SessionHandler
+        makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
     ) {
         self.target = target
         self.patience = patience
@@ -209,16 +209,17 @@ private final class DialHandler: ChannelInboundHandler, RemovableChannelHandler 
             fail(DialError(.notATunnelServer, "the server's 101 opens no WebSocket"), context)
             return
         }
-        guard head.fields[.secWebSocketProtocol] == WebSocketHandshake.subprotocol else {
+        guard let version = handshake.version(chosenBy: head) else {
             fail(
-                DialError(.notATunnelServer, "the server does not speak \(WebSocketHandshake.subprotocol)"),
+                DialError(
+                    .notATunnelServer, "the server chose a WebSocket subprotocol that we did not offer"),
                 context)
             return
         }
         isDone = true
         timer?.cancel()
         do {
-            let handler = makeHandler()
+            let handler = makeHandler(version)
             let pipeline = context.pipeline
             try pipeline.syncOperations.addHandler(handler, position: .after(self))
             isOpen.succeed()

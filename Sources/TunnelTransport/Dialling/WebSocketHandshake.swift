@@ -3,17 +3,30 @@ package import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
+/// The protocol of a session, as the two ends agree on in the handshake.
+package enum TunnelVersion: Sendable, Hashable {
+    /// Whole HTTP messages: what the Go program speaks.
+    case v1
+    /// The mux: what two ends of ours speak.
+    case v2
+}
+
 /// The opening handshake of a WebSocket (RFC 6455 §4), on NIO's implementation; the HTTP around it is ours.
 package enum WebSocketHandshake {
     /// The subprotocol by which two new ends know each other.
     package static let subprotocol = "wstunnel.v2"
+
+    /// What to speak with a client: v2 if it offers it, else it is an old one.
+    package static func version(offeredBy request: RequestHead) -> TunnelVersion {
+        request.fields.list(.secWebSocketProtocol, contains: "wstunnel.v2") ? .v2 : .v1
+    }
 
     /// Answers a client's handshake.
     ///
     /// - Returns: the 101 head, or nil when the request is no valid WebSocket handshake. Completes at once on the
     ///   channel's event loop.
     package static func accept(
-        _ request: RequestHead, subprotocol: String?, on channel: any Channel
+        _ request: RequestHead, version: TunnelVersion, on channel: any Channel
     ) -> EventLoopFuture<ResponseHead?> {
         let upgrader = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
@@ -28,7 +41,7 @@ package enum WebSocketHandshake {
         ).map { headers -> ResponseHead? in
             var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
             for accept in headers["Sec-WebSocket-Accept"] { fields.append(.secWebSocketAccept, accept) }
-            if let subprotocol { fields.append(.secWebSocketProtocol, subprotocol) }
+            if version == .v2 { fields.append(.secWebSocketProtocol, subprotocol) }
             return ResponseHead(status: 101, fields: fields)
         }.recover { _ in nil }
     }
@@ -51,6 +64,15 @@ struct ClientHandshake {
         for (name, value) in headers { fields.append(named: name, value) }
         fields.append(.secWebSocketProtocol, WebSocketHandshake.subprotocol)
         return fields
+    }
+
+    /// What the server chose: an old one ignores what we offer. Nil for what we did not offer.
+    func version(chosenBy response: ResponseHead) -> TunnelVersion? {
+        switch response.fields[.secWebSocketProtocol] {
+        case nil: .v1
+        case WebSocketHandshake.subprotocol: .v2
+        default: nil
+        }
     }
 
     /// Whether a 101 answer proves that the server understood (RFC 6455 §4.1).

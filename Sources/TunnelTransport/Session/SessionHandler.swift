@@ -1,132 +1,82 @@
 package import NIOCore
 package import TunnelProtocol
 
-/// Carries one session of protocol v2 over a WebSocket whose handshake is done.
+/// Carries one session over a WebSocket whose handshake is done.
 ///
 /// Bound to its channel's event loop. It decides nothing: bytes go into the codec and the session machine, and
 /// their events to the owner and the receivers.
-package final class SessionHandler: ChannelInboundHandler {
+package final class SessionHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// Data frames that go into one message before the next begins.
-    private static let messageBudget = 64 << 10
-    /// How long a drained client waits for the server to close.
+    /// Data that goes into one frame before the next begins.
+    private static let frameBudget = 64 << 10
+    /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
     private static let settingsPatience: TimeAmount = .seconds(10)
 
-    private var machine: SessionMachine
+    var machine: any SessionMachine & ~Copyable
     private var frames: WebSocketDecoder
     private var input = ByteBuffer()
     private var masks: MaskSource?
-    private var receivers: [StreamID: any StreamReceiver] = [:]
+    var receivers: [StreamID: any StreamReceiver] = [:]
     /// Let go when the session is over.
     private var owner: (any SessionOwner)?
-    private var context: ChannelHandlerContext?
+    var context: ChannelHandlerContext?
     private var keepalive: Scheduled<Void>?
+    private var nextTick = MonotonicInstant(nanoseconds: .max)
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
     private var isReading = false
+    /// Whether what came waits because the machine is blocked.
+    var isHeld = false
+    private var isReadHeld = false
+    private var wasOccupied = false
     private var isFlushScheduled = false
-    private var isOver = false
+    /// Whether our close frame went out while the peer's is still to come: nothing is sent or taken any more.
+    private var hasSaidGoodbye = false
+    var isOver = false
 
+    /// A session of protocol v2.
+    ///
     /// - Parameters:
     ///   - role: the opener is the tunnel server; the acceptor, the client, masks what it sends.
     ///   - owner: kept until the session is over.
-    package init(
-        role: SessionMachine.Role, limits: SessionLimits, settings: SessionSettings,
+    package convenience init(
+        role: SessionRole, limits: SessionLimits, settings: SessionSettings,
         budget: any ReceiveBudget, owner: any SessionOwner
     ) {
-        self.machine = SessionMachine(
-            role: role, limits: limits, settings: settings, budget: budget, now: .now)
+        let machine = MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: .now)
+        self.init(machine, role: role, longestMessage: limits.maximumMessageBytes, owner: owner)
+    }
+
+    /// A session of protocol v1.
+    ///
+    /// - Parameters:
+    ///   - peer: what is known of the peer's software.
+    ///   - numbering: of the token's requests; nil on a client, which opens none.
+    ///   - owner: kept until the session is over.
+    package convenience init(
+        oldProtocolAs role: SessionRole, limits: SessionLimits, peer: String,
+        budget: any ReceiveBudget, numbering: (any RequestNumbering)?, owner: any SessionOwner
+    ) {
+        let machine = MessageMachine(
+            role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: .now)
+        // Messages are taken as they come, so their length costs nothing.
+        self.init(machine, role: role, longestMessage: .max, owner: owner)
+    }
+
+    private init(
+        _ machine: consuming any SessionMachine & ~Copyable, role: SessionRole, longestMessage: Int,
+        owner: any SessionOwner
+    ) {
+        self.machine = machine
         self.frames = WebSocketDecoder(
-            expectsMask: role == .opener, maximumMessageBytes: limits.maximumMessageBytes)
+            expectsMask: role == .opener, maximumMessageBytes: longestMessage)
         self.masks = role == .acceptor ? MaskSource() : nil
         self.owner = owner
-    }
-
-    // MARK: Commands
-
-    /// Opens a stream, or returns nil when the session takes none now.
-    package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
-        guard !isOver, let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
-        receivers[id] = receiver
-        scheduleFlush()
-        return id
-    }
-
-    /// Takes a stream that the peer opened.
-    package func accept(_ id: StreamID, receiver: any StreamReceiver) {
-        receivers[id] = receiver
-    }
-
-    /// Answers a stream with an interim or the final head.
-    package func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        machine.respond(id, head: head, isInterim: isInterim, isLast: isLast)
-        scheduleFlush()
-    }
-
-    /// Sends part of a body; false asks to wait for `streamBecameWritable`.
-    package func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
-        let goesOn = machine.send(id, bytes)
-        scheduleFlush()
-        return goesOn
-    }
-
-    /// Ends the sending direction.
-    package func finish(_ id: StreamID, trailers: ByteBuffer? = nil) {
-        machine.finish(id, trailers: trailers)
-        scheduleFlush()
-    }
-
-    /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
-    package func ignoreRest(_ id: StreamID) {
-        receivers.removeValue(forKey: id)
-        machine.ignoreRest(id)
-        scheduleFlush()
-    }
-
-    /// Ends a stream in both directions; its receiver hears no more.
-    package func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
-        receivers.removeValue(forKey: id)
-        machine.reset(id, code, reason: reason)
-        scheduleFlush()
-    }
-
-    /// The owner of the stream is through with it: everything was sent and received.
-    package func forget(_ id: StreamID) {
-        receivers.removeValue(forKey: id)
-        machine.forget(id)
-    }
-
-    /// The receiver took so many bytes.
-    package func consumed(_ id: StreamID, _ count: Int) {
-        guard count > 0 else { return }
-        machine.consumed(id, count, now: .now)
-        if machine.hasSomethingToWrite { scheduleFlush() }
-    }
-
-    /// Takes no new streams, finishes those in flight, then closes.
-    package func drain(reason: String) {
-        machine.drain(reason: reason, now: .now)
-        scheduleFlush()
-    }
-
-    /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
-    package func probe(within patience: TimeAmount) {
-        guard !isOver, let context else { return }
-        let asked = MonotonicInstant.now
-        machine.ping(now: asked)
-        flush()
-        context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
-            if !self.machine.wasHeard(since: asked) { self.end(.peerSilent, closing: .goingAway) }
-        }
-    }
-
-    /// Closes at once; streams in flight are lost.
-    package func close(_ code: WebSocketCloseCode = .goingAway) {
-        end(.closedByUs, closing: code)
     }
 
     // MARK: Channel events
@@ -166,17 +116,16 @@ package final class SessionHandler: ChannelInboundHandler {
             input.writeBuffer(&bytes)
         }
         process()
-        if input.readableBytes == 0 {
-            input = ByteBuffer()
-        } else {
-            input.discardReadBytes()
-        }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         flush()
         context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if isHeld { isReadHeld = true } else { context.read() }
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -189,21 +138,25 @@ package final class SessionHandler: ChannelInboundHandler {
     private func process() {
         let now = MonotonicInstant.now
         do {
-            while !isOver, let event = try frames.next(&input) {
+            while !isOver, !machine.isBlocked, let event = try frames.next(&input) {
                 switch event {
+                case .message where hasSaidGoodbye, .ping where hasSaidGoodbye:
+                    break
                 case .message(let piece, let isLast):
                     machine.receive(piece, now: now)
                     try dispatchEvents(now: now)
-                    if isLast, !isOver { try machine.messageEnded() }
+                    guard isLast, !isOver else { continue }
+                    try machine.messageEnded()
+                    try dispatchEvents(now: now)
                 case .ping(let payload):
-                    machine.receive(ByteBuffer(), now: now)
+                    machine.heard(now: now)
                     // A peer that pings and does not read would make us keep the answers. It loses nothing: only
                     // the last ping must be answered (RFC 6455 §5.5.3).
                     if context?.channel.isWritable == true {
                         write { $0.writeWebSocketPong(payload, mask: $1) }
                     }
                 case .pong:
-                    machine.receive(ByteBuffer(), now: now)
+                    machine.heard(now: now)
                 case .close(let code):
                     end(
                         (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
@@ -216,13 +169,24 @@ package final class SessionHandler: ChannelInboundHandler {
         } catch {
             end(.peerMisbehaved("\(error)"), closing: .protocolError)
         }
+        isHeld = !isOver && machine.isBlocked
+        if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
     }
 
-    private func dispatchEvents(now: MonotonicInstant) throws(MuxError) {
+    /// Goes on with what came and was not taken, once that is possible.
+    private func resumeReading() {
+        guard isHeld, !machine.isBlocked else { return }
+        process()
+        guard !isHeld, isReadHeld else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    private func dispatchEvents(now: MonotonicInstant) throws {
         while !isOver, let event = try machine.nextEvent(now: now) { dispatch(event) }
     }
 
-    private func dispatch(_ event: SessionMachine.Event) {
+    private func dispatch(_ event: SessionEvent) {
         switch event {
         case .ready(let settings):
             owner?.sessionReady(self, peer: settings)
@@ -246,7 +210,7 @@ package final class SessionHandler: ChannelInboundHandler {
     // MARK: Writing
 
     /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
-    private func scheduleFlush() {
+    func scheduleFlush() {
         guard !isReading, !isFlushScheduled, !isOver, let context else { return }
         isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute {
@@ -255,14 +219,14 @@ package final class SessionHandler: ChannelInboundHandler {
         }
     }
 
-    private func flush() {
-        guard !isOver, let context else { return }
+    func flush() {
+        guard !isOver, !hasSaidGoodbye, let context else { return }
+        resumeReading()
         var hasWritten = false
-        while machine.hasSomethingToWrite, context.channel.isWritable {
-            var message = OutgoingMessage(capacity: 256)
-            machine.write(to: &message.buffer, budget: Self.messageBudget)
-            guard !message.isEmpty else { break }
-            context.write(wrapOutboundOut(message.finished(mask: masks?.next())), promise: nil)
+        while !isOver, machine.hasSomethingToWrite, context.channel.isWritable {
+            var frame = FrameBuffer(capacity: 256)
+            guard let kind = machine.write(to: &frame.buffer, budget: Self.frameBudget) else { break }
+            context.write(wrapOutboundOut(frame.finished(as: kind, mask: masks?.next())), promise: nil)
             hasWritten = true
         }
         if hasWritten { context.flush() }
@@ -271,17 +235,27 @@ package final class SessionHandler: ChannelInboundHandler {
         } catch {
             end(.peerMisbehaved("\(error)"), closing: .protocolError)
         }
-        if !isOver, machine.isDrained { drained() }
+        guard !isOver else { return }
+        tellOccupation()
+        if let urgent = machine.urgentTick, urgent < nextTick { schedule(tickAt: urgent) }
+        if machine.isDrained { drained() }
     }
 
-    /// The tunnel server closes; the client waits for it, as its last answers may still be on their way: a
-    /// connection that is closed with bytes to come is reset, and they would be lost.
+    private func tellOccupation() {
+        guard machine.isOccupied != wasOccupied else { return }
+        wasOccupied.toggle()
+        owner?.session(self, becameOccupied: wasOccupied)
+    }
+
+    /// One end closes, the other waits for it, as its last answers may still be on their way: a connection that is
+    /// closed with bytes to come is reset, and they would be lost.
     private func drained() {
-        guard masks != nil, let context else {
-            end(.drained, closing: .goingAway)
-            return
+        guard closing == nil, let context else { return }
+        if machine.closesWhenDrained {
+            guard masks != nil else { return end(.drained, closing: .goingAway) }
+            write { $0.writeWebSocketClose(.goingAway, mask: $1) }
+            hasSaidGoodbye = true
         }
-        guard closing == nil else { return }
         closing = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) {
             self.end(.drained, closing: .goingAway)
         }
@@ -301,25 +275,32 @@ package final class SessionHandler: ChannelInboundHandler {
         flush()
         tick()
         context?.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
-            if self.machine.peer == nil {
+            if !self.machine.isReady {
                 self.end(.peerMisbehaved("it did not say who it is in time"), closing: .protocolError)
             }
         }
     }
 
     private func tick() {
-        guard !isOver, let context else { return }
+        guard !isOver else { return }
         guard let next = machine.tick(now: .now) else {
             end(.peerSilent, closing: .goingAway)
             return
         }
+        schedule(tickAt: next)
         flush()
+    }
+
+    private func schedule(tickAt instant: MonotonicInstant) {
+        guard let context else { return }
+        keepalive?.cancel()
+        nextTick = instant
         keepalive = context.eventLoop.assumeIsolated().scheduleTask(
-            deadline: .uptimeNanoseconds(next.nanoseconds)
+            deadline: .uptimeNanoseconds(instant.nanoseconds)
         ) { self.tick() }
     }
 
-    private func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
+    func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
         guard !isOver else { return }
         isOver = true
         keepalive?.cancel()
@@ -327,12 +308,15 @@ package final class SessionHandler: ChannelInboundHandler {
         closing?.cancel()
         closing = nil
         if let code, let context {
-            write { $0.writeWebSocketClose(code, mask: $1) }
+            if !hasSaidGoodbye { write { $0.writeWebSocketClose(code, mask: $1) } }
             context.close(promise: nil)
         }
         owner.take()?.sessionEnded(self, end)
-        let lost = receivers.values
+        let lost = receivers
         receivers = [:]
-        for receiver in lost { receiver.streamWasReset(.sessionLost, reason: end.message) }
+        let untouched = machine.untouchedStreams
+        for (id, receiver) in lost {
+            receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
+        }
     }
 }

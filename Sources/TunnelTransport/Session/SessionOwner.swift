@@ -49,8 +49,15 @@ package protocol SessionOwner: AnyObject {
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
     /// The peer wants no new streams, or will open none.
     func sessionPeerDrains(_ session: SessionHandler, reason: String)
+    /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
+    func session(_ session: SessionHandler, becameOccupied isOccupied: Bool)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
+}
+
+extension SessionOwner {
+    /// Only who chooses among sessions has to know.
+    package func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.

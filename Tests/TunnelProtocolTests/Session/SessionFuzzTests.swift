@@ -76,7 +76,7 @@ import Testing
         throws
     {
         var random = SplitMix64(seed: seed)
-        let role: SessionMachine.Role = seed.isMultiple(of: 2) ? .opener : .acceptor
+        let role: SessionRole = seed.isMultiple(of: 2) ? .opener : .acceptor
         let writes = Int.random(in: 0...3, using: &random)
         let probe = try SessionProbe(role, limits: limits(), budget: 50_000)
         var next: UInt32 = 0

@@ -11,11 +11,11 @@ import Testing
 
     struct Misuse: CustomTestStringConvertible, Sendable {
         let testDescription: String
-        let role: SessionMachine.Role
+        let role: SessionRole
         let frames: [MuxFrame]
         let error: MuxError
 
-        init(_ what: String, _ role: SessionMachine.Role, _ error: MuxError, _ frames: MuxFrame...) {
+        init(_ what: String, _ role: SessionRole, _ error: MuxError, _ frames: MuxFrame...) {
             (testDescription, self.role, self.frames, self.error) = (what, role, frames, error)
         }
     }
@@ -67,8 +67,8 @@ import Testing
         #expect(throws: misuse.error) { try probe.receive(misuse.frames) }
     }
 
-    @Test(arguments: [.opener, .acceptor] as [SessionMachine.Role])
-    func nothingComesBeforeTheSettings(role: SessionMachine.Role) throws {
+    @Test(arguments: [.opener, .acceptor] as [SessionRole])
+    func nothingComesBeforeTheSettings(role: SessionRole) throws {
         for frame in [MuxFrame.ping(1), .pong(1), .window(Self.one, 1), Self.request(1)] {
             let probe = try SessionProbe(role, isReady: false)
             #expect(throws: MuxError.settingsMissing) { try probe.receive(frame) }
@@ -195,7 +195,7 @@ import Testing
     /// - Returns: the most that waited to be written.
     private func flood(
         _ probe: SessionProbe, messages: Int, frames: (Int) -> [MuxFrame],
-        owner: (SessionMachine.Event) -> Void = { _ in }
+        owner: (SessionEvent) -> Void = { _ in }
     ) -> (error: MuxError?, most: Int) {
         var most = 0
         for index in 0..<messages {

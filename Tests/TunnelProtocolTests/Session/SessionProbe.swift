@@ -5,19 +5,19 @@ import Testing
 
 /// One machine, fed with frames by hand and read by what it writes.
 final class SessionProbe {
-    var machine: SessionMachine
+    var machine: MuxMachine
     let budget: TestBudget
     var now: MonotonicInstant
 
     /// - Parameter isReady: whether settings are exchanged already and what we wrote for it is thrown away.
     init(
-        _ role: SessionMachine.Role, limits: SessionLimits = SessionLimits(), budget: Int = 1 << 30,
+        _ role: SessionRole, limits: SessionLimits = SessionLimits(), budget: Int = 1 << 30,
         isReady: Bool = true, peer: SessionSettings = SessionProbe.settings
     ) throws {
         let budget = TestBudget(budget)
         self.budget = budget
         now = MonotonicInstant(nanoseconds: 1_000_000_000)
-        machine = SessionMachine(
+        machine = MuxMachine(
             role: role, limits: limits, settings: Self.settings, budget: budget, now: now)
         if isReady {
             #expect(try receive(.settings(peer)) == [.ready(peer)])
@@ -60,12 +60,12 @@ final class SessionProbe {
 
     /// Feeds a message of these frames.
     @discardableResult
-    func receive(_ frames: MuxFrame...) throws(MuxError) -> [SessionMachine.Event] {
+    func receive(_ frames: MuxFrame...) throws(MuxError) -> [SessionEvent] {
         try receive(frames)
     }
 
     @discardableResult
-    func receive(_ frames: [MuxFrame]) throws(MuxError) -> [SessionMachine.Event] {
+    func receive(_ frames: [MuxFrame]) throws(MuxError) -> [SessionEvent] {
         var message = ByteBuffer()
         for frame in frames { message.writeMuxFrame(frame) }
         machine.receive(message, now: now)
@@ -74,8 +74,8 @@ final class SessionProbe {
         return events
     }
 
-    func events() throws(MuxError) -> [SessionMachine.Event] {
-        var events: [SessionMachine.Event] = []
+    func events() throws(MuxError) -> [SessionEvent] {
+        var events: [SessionEvent] = []
         while let event = try machine.nextEvent(now: now) { events.append(event) }
         return events
     }
@@ -83,7 +83,7 @@ final class SessionProbe {
     /// One message.
     func message(budget: Int = 64 << 10) -> ByteBuffer {
         var message = ByteBuffer()
-        machine.write(to: &message, budget: budget)
+        _ = machine.write(to: &message, budget: budget)
         return message
     }
 

@@ -27,7 +27,7 @@ struct WorldExchange {
 
 /// One end of the session, and the owner of its streams.
 final class WorldEnd {
-    var machine: SessionMachine
+    var machine: MuxMachine
     let budget: TestBudget
     var exchanges: [StreamID: WorldExchange] = [:]
     /// Messages on their way to the other end.
@@ -35,10 +35,9 @@ final class WorldEnd {
     /// What of the first message is already delivered.
     var isDelivering = false
 
-    init(_ role: SessionMachine.Role, _ limits: SessionLimits, _ budget: TestBudget, _ now: MonotonicInstant)
-    {
+    init(_ role: SessionRole, _ limits: SessionLimits, _ budget: TestBudget, _ now: MonotonicInstant) {
         self.budget = budget
-        machine = SessionMachine(
+        machine = MuxMachine(
             role: role, limits: limits, settings: SessionProbe.settings, budget: budget, now: now)
     }
 }
@@ -96,7 +95,7 @@ final class SessionWorld {
     func write(_ end: WorldEnd) {
         guard end.machine.hasSomethingToWrite else { return }
         var message = ByteBuffer()
-        end.machine.write(to: &message, budget: Int.random(in: 1...20_000, using: &random))
+        _ = end.machine.write(to: &message, budget: Int.random(in: 1...20_000, using: &random))
         if message.readableBytes == 0 { fail("an empty message") }
         if message.readableBytes > limits.maximumMessageBytes {
             fail("a message of \(message.readableBytes)")
@@ -133,7 +132,7 @@ final class SessionWorld {
         }
     }
 
-    private func see(_ event: SessionMachine.Event, at end: WorldEnd) {
+    private func see(_ event: SessionEvent, at end: WorldEnd) {
         switch event {
         case .ready, .peerDraining:
             return

@@ -9,11 +9,14 @@ import TunnelProtocol
         var random = SplitMix64(seed: 5)
         for length in Array(0...130) + [65533, 65534, 65535, 65536, 65537, 100_000] {
             let payload = random.bytes(length)
-            var message = OutgoingMessage(capacity: Int.random(in: 0...200, using: &random))
+            var message = FrameBuffer(capacity: Int.random(in: 0...200, using: &random))
             #expect(message.isEmpty)
             message.buffer.writeBytes(payload)
             #expect(message.isEmpty == payload.isEmpty)
-            let wire = Array(message.finished(mask: bits.map(WebSocketMask.init(random:))).readableBytesView)
+            let wire = Array(
+                message.finished(
+                    as: .message(isFirst: true, isLast: true), mask: bits.map(WebSocketMask.init(random:))
+                ).readableBytesView)
             let mask = bits == nil ? nil : Array(wire.dropFirst(wire.count - length - 4).prefix(4))
             #expect(wire == FrameBytes(opcode: 2, mask: mask, payload: payload).bytes, "\(length) bytes")
             #expect(try WebSocketReader.read(wire, expectsMask: bits != nil) == [.message(payload)])

@@ -1,6 +1,6 @@
 package import struct NIOCore.ByteBuffer
 
-extension SessionMachine {
+extension MuxMachine {
     /// Whether `write` would write something.
     package var hasSomethingToWrite: Bool { control.readableBytes > 0 || scheduledCount > 0 }
 
@@ -9,10 +9,15 @@ extension SessionMachine {
     ///
     /// - Parameter budget: bytes after which no further data frame begins; at most `turnBytes` and the control
     ///   frames above it are written, and never more than the longest message.
-    package mutating func write(to message: inout ByteBuffer, budget: Int) {
+    package mutating func write(to message: inout ByteBuffer, budget: Int) -> OutgoingFrame? {
+        let start = message.readableBytes
         writeControl(to: &message)
         // A head that still waits must not be overtaken by its body.
-        guard control.readableBytes == 0 else { return }
+        if control.readableBytes == 0 { writeData(to: &message, budget: budget) }
+        return message.readableBytes > start ? .message(isFirst: true, isLast: true) : nil
+    }
+
+    private mutating func writeData(to message: inout ByteBuffer, budget: Int) {
         let longestTurn = 2 * MuxFrame.headerBytes + limits.turnBytes + limits.maximumHeadBytes
         let end = max(1, min(budget, limits.maximumMessageBytes - longestTurn))
         while message.readableBytes < end, let id = nextScheduled() {

@@ -1,5 +1,5 @@
-extension SessionMachine {
-    mutating func emit(_ event: Event) { events.append(event) }
+extension MuxMachine {
+    mutating func emit(_ event: SessionEvent) { events.append(event) }
 
     /// Puts a stream in the queue of those that have something to write, if it has.
     mutating func schedule(_ id: StreamID) {

@@ -1,13 +1,12 @@
 package import struct NIOCore.ByteBuffer
 
-extension SessionMachine {
+extension MuxMachine {
     /// How often a peer may say that it is leaving; each time costs a look at every stream.
     private static var maximumGoAways: Int { 8 }
 
     /// Takes part of a message from the carrier.
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
-        // A peer that never says who it is does not live by anything else that it sends.
-        if peer != nil { lastHeard = now }
+        heard(now: now)
         decoder.feed(piece)
     }
 
@@ -17,7 +16,7 @@ extension SessionMachine {
     }
 
     /// - Returns: what happened next; nil when all that came, and all that `write` brought about, is dealt with.
-    package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> Event? {
+    package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
         while true {
             if let event = events.popFirst() { return event }
             guard answerBytes <= limits.maximumControlBytes else { throw .flooded }
@@ -26,7 +25,7 @@ extension SessionMachine {
         }
     }
 
-    private mutating func handle(_ frame: MuxFrame, now: MonotonicInstant) throws(MuxError) -> Event? {
+    private mutating func handle(_ frame: MuxFrame, now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
         if case .settings(let settings) = frame {
             guard peer == nil else { throw .malformedFrame }
             guard settings.initialWindow <= Int(Int32.max) else { throw .flowControl }
@@ -64,7 +63,7 @@ extension SessionMachine {
 
     private mutating func requestCame(
         _ id: StreamID, window: Int, head: ByteBuffer, isLast: Bool, now: MonotonicInstant
-    ) throws(MuxError) -> Event? {
+    ) throws(MuxError) -> SessionEvent? {
         guard role == .acceptor else { throw .wrongDirection }
         guard id > lastStream, id.rawValue <= UInt32(Int32.max) else { throw .streamOutOfOrder }
         guard window <= Int(Int32.max) else { throw .flowControl }
@@ -95,7 +94,7 @@ extension SessionMachine {
 
     private mutating func responseCame(
         _ id: StreamID, _ head: ByteBuffer, isInterim: Bool, isLast: Bool
-    ) throws(MuxError) -> Event? {
+    ) throws(MuxError) -> SessionEvent? {
         guard role == .opener else { throw .wrongDirection }
         guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
         guard !streams.values[index].hasFinalHead, !(isInterim && isLast) else {
@@ -113,7 +112,7 @@ extension SessionMachine {
 
     private mutating func dataCame(
         _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
-    ) throws(MuxError) -> Event? {
+    ) throws(MuxError) -> SessionEvent? {
         guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
         guard role == .acceptor || streams.values[index].hasFinalHead else {
             return misused(id, "a body before the final head")
@@ -124,7 +123,8 @@ extension SessionMachine {
         return isIgnored || (bytes.readableBytes == 0 && !isLast) ? nil : .data(id, bytes, isLast: isLast)
     }
 
-    private mutating func trailersCame(_ id: StreamID, _ fields: ByteBuffer) throws(MuxError) -> Event? {
+    private mutating func trailersCame(_ id: StreamID, _ fields: ByteBuffer) throws(MuxError) -> SessionEvent?
+    {
         guard try isOpen(id), let stream = streams[id] else { return nil }
         guard role == .acceptor || stream.hasFinalHead else {
             return misused(id, "trailers before the final head")
@@ -135,7 +135,7 @@ extension SessionMachine {
 
     private mutating func resetCame(
         _ id: StreamID, _ code: ResetCode, _ reason: String
-    ) throws(MuxError) -> Event? {
+    ) throws(MuxError) -> SessionEvent? {
         try requireKnown(id)
         guard let stream = remove(id) else { return nil }
         if role == .opener, code == .noError, stream.hasReceivedEverything {
@@ -163,7 +163,9 @@ extension SessionMachine {
         roundTrip = now.since(MonotonicInstant(nanoseconds: clock))
     }
 
-    private mutating func goAwayCame(_ lastTaken: StreamID, _ reason: String) throws(MuxError) -> Event? {
+    private mutating func goAwayCame(_ lastTaken: StreamID, _ reason: String) throws(MuxError)
+        -> SessionEvent?
+    {
         peerGoAways += 1
         guard peerGoAways <= Self.maximumGoAways else { throw .flooded }
         if role == .opener {
@@ -188,7 +190,7 @@ extension SessionMachine {
     }
 
     /// The peer broke the order of one exchange: that stream ends, the others go on.
-    private mutating func misused(_ id: StreamID, _ reason: String) -> Event {
+    private mutating func misused(_ id: StreamID, _ reason: String) -> SessionEvent {
         reset(id, .malformedMessage, reason: reason)
         return .reset(id, .malformedMessage, reason: reason)
     }

@@ -1,8 +1,8 @@
 package import struct NIOCore.ByteBuffer
 
-/// One binary message under construction: the payload is written behind room for the frame header, so that
+/// One frame under construction: the payload is written behind room for the frame header, so that
 /// neither header nor mask costs another copy.
-package struct OutgoingMessage {
+package struct FrameBuffer {
     private static let longestHeader = 14
 
     /// The payload goes to the end of this buffer.
@@ -21,10 +21,12 @@ package struct OutgoingMessage {
 
     /// The frame, ready to be sent.
     ///
-    /// - Parameter mask: a fresh random one from a client, nil from a server (RFC 6455 §5.1).
-    package consuming func finished(mask: WebSocketMask?) -> ByteBuffer {
+    /// - Parameters:
+    ///   - kind: what the payload is.
+    ///   - mask: a fresh random one from a client, nil from a server (RFC 6455 §5.1).
+    package consuming func finished(as kind: OutgoingFrame, mask: WebSocketMask?) -> ByteBuffer {
         var header = ByteBuffer()
-        header.writeFrameHeader(.binary, length: buffer.readableBytes, mask: mask)
+        header.writeFrameHeader(kind, length: buffer.readableBytes, mask: mask)
         mask?.apply(to: &buffer, from: 0)
         let start = Self.longestHeader - header.readableBytes
         buffer.setBuffer(header, at: start)

@@ -1,0 +1,76 @@
+import HTTPMessage
+
+import struct NIOCore.ByteBuffer
+
+/// Heads of protocol v1: complete HTTP messages, whose framing stands in their fields.
+enum MessageHead {
+    /// The interim answer to a caller that waits before it sends a body (RFC 9110 §10.1.1).
+    static let proceed = ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")
+
+    struct Request {
+        var head: ByteBuffer
+        /// As announced; 0 without one.
+        var contentLength: Int
+        var isChunked: Bool
+        /// Whether no body follows.
+        var isWhole: Bool
+        var expectsContinue: Bool
+        /// Whether it asks for a WebSocket, which a message cannot carry. Any other upgrade may be ignored (RFC 9110 §7.8).
+        var isWebSocket: Bool
+    }
+
+    struct Response {
+        var head: ByteBuffer
+        var isChunked: Bool
+    }
+
+    static func read(request text: ByteBuffer, _ limits: SessionLimits) -> RequestHead? {
+        var reader = RequestHeadReader(
+            limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
+        var rest = text
+        return try? reader.next(&rest)
+    }
+
+    static func read(response text: ByteBuffer, _ limits: SessionLimits) -> ResponseHead? {
+        var reader = ResponseHeadReader(
+            limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
+        var rest = text
+        return try? reader.next(&rest)
+    }
+
+    static func prepare(_ request: RequestHead, isLast: Bool) -> Request {
+        var head = request
+        let asksForUpgrade = head.asksForUpgrade
+        let isWebSocket = asksForUpgrade && head.fields.list(.upgrade, contains: "websocket")
+        head.fields.removeHopByHop()
+        let isWhole = isLast || asksForUpgrade
+        let length = isWhole ? 0 : (try? head.fields.contentLength()) ?? nil
+        let isChunked = !isWhole && length == nil
+        if isChunked { head.fields.append(.transferEncoding, "chunked") }
+        if !head.fields.contains(.host) { head.fields.append(.host, "") }
+        let expectsContinue = !isWhole && head.fields.list(.expect, contains: "100-continue")
+        head.fields.remove(.expect)
+        var text = ByteBuffer()
+        text.writeRequestHead(head)
+        return Request(
+            head: text, contentLength: length ?? 0, isChunked: isChunked, isWhole: isWhole,
+            expectsContinue: expectsContinue, isWebSocket: isWebSocket)
+    }
+
+    /// - Parameter isLast: no body follows.
+    static func prepare(_ response: ResponseHead, method: String, isLast: Bool) -> Response {
+        var head = response
+        head.fields.removeHopByHop()
+        let hasNoBody = (try? head.bodyFraming(requestMethod: method)) == BodyFraming.none
+        let hasLength = head.fields.contains(.contentLength)
+        let isChunked = !isLast && !hasLength
+        if isChunked {
+            head.fields.append(.transferEncoding, "chunked")
+        } else if isLast, !hasNoBody, !hasLength {
+            head.fields.append(.contentLength, "0")
+        }
+        var text = ByteBuffer()
+        text.writeResponseHead(head)
+        return Response(head: text, isChunked: isChunked)
+    }
+}

@@ -1,0 +1,62 @@
+package import struct NIOCore.ByteBuffer
+
+extension MessageMachine {
+    package var hasSomethingToWrite: Bool {
+        if isPingDue { return true }
+        guard let sending else { return hasReady }
+        return sending.isCut || hasSomething(in: sending.id)
+    }
+
+    package mutating func write(to payload: inout ByteBuffer, budget: Int) -> OutgoingFrame? {
+        if isPingDue {
+            isPingDue = false
+            return .ping
+        }
+        if sending?.isCut == true {
+            sending = nil
+            return .message(isFirst: false, isLast: true)
+        }
+        let isFirst = sending == nil
+        guard let id = sending?.id ?? takeReady(), let index = streams.index(forKey: id) else { return nil }
+        if isFirst {
+            sending = SendingMessage(id: id)
+            sendHold = HoldAllowance()
+            payload.writeString(RequestNumber.text(streams.values[index].number))
+        }
+        let before = payload.readableBytes
+        if streams.values[index].outgoing.take(atMost: budget, into: &payload) {
+            events.append(.writable(id))
+        }
+        let count = payload.readableBytes - before
+        sendHold.moved(count)
+        let isLast =
+            streams.values[index].outgoing.isWhole && streams.values[index].outgoing.waitingBytes == 0
+        if isLast {
+            sending = nil
+            sendingEnded(id)
+        }
+        return isFirst || isLast || count > 0 ? .message(isFirst: isFirst, isLast: isLast) : nil
+    }
+
+    /// Whether a message has bytes to send, or its end.
+    func hasSomething(in id: StreamID) -> Bool {
+        guard let message = streams[id]?.outgoing else { return false }
+        return message.waitingBytes > 0 || message.isWhole
+    }
+
+    /// Whether a message may begin.
+    var hasReady: Bool { pending.contains { isReady($0) } }
+
+    /// A message that is whole never holds up others. One that is not gets the connection when it cannot be kept any
+    /// longer; an answer also when it has waited for a while, or nobody else is there: it may be a stream of events.
+    private func isReady(_ id: StreamID) -> Bool {
+        guard let message = streams[id]?.outgoing else { return false }
+        return message.isWhole || message.senderWaits || message.isOverdue
+            || role == .acceptor && streams.count == 1
+    }
+
+    private mutating func takeReady() -> StreamID? {
+        guard let index = pending.firstIndex(where: { isReady($0) }) else { return nil }
+        return pending.remove(at: index)
+    }
+}

@@ -1,0 +1,237 @@
+import HTTPMessage
+
+package import struct NIOCore.ByteBuffer
+
+/// One end of a session of protocol v1: each WebSocket message is a request's number and one whole HTTP message.
+///
+/// Messages of one direction go one after another, so each has the connection for itself while it lasts. Where v2
+/// holds a sender back by credit, this can only stop to read the connection, or hold back its own message until it
+/// is whole. What waits is bounded by the budget that all streams of the process share, and a stream that keeps
+/// the connection from others without using it is ended (`HoldAllowance`).
+package struct MessageMachine: SessionMachine, ~Copyable {
+    /// How long an answer that has begun waits to become whole before it gets the connection for itself.
+    private static let patience: Duration = .seconds(1)
+    /// Numbers in use, from which on the session is left: a peer that does not answer would use up all of them.
+    private static let mostNumbers = Int(RequestNumber.modulus) / 2
+
+    let role: SessionRole
+    let limits: SessionLimits
+    let budget: any ReceiveBudget
+    private let numbering: (any RequestNumbering)?
+
+    package private(set) var isDraining = false
+    var streams: [StreamID: MessageStream] = [:]
+    /// Who waits for an answer under which number; nil where the caller left before it came.
+    var numbers: [UInt16: StreamID?] = [:]
+    /// What streams that are over have received and their reader has not taken yet.
+    var unreadRests: [StreamID: UnreadBytes] = [:]
+    /// Streams with something to send whose message has not begun, oldest first.
+    var pending: [StreamID] = []
+    /// The message that has the connection.
+    var sending: SendingMessage?
+    var sendHold = HoldAllowance()
+    /// Since when nothing is sent because no message is whole.
+    private var idleSince: MonotonicInstant?
+    var incoming = IncomingMessage()
+    /// The stream that does not take what came.
+    var blocker: StreamID?
+    var receiveHold = HoldAllowance()
+    var events = FIFO<SessionEvent>()
+    var lastStream: UInt32 = 0
+    package private(set) var lastHeard: MonotonicInstant
+    private var nextPing: MonotonicInstant
+    var isPingDue = false
+
+    struct SendingMessage {
+        var id: StreamID
+        /// Whether it ends here, so that the peer sees that it is not whole.
+        var isCut = false
+    }
+
+    /// - Parameters:
+    ///   - peer: what is known of the peer: nothing comes from itself.
+    ///   - numbering: of the token's requests; nil on a client, which opens none.
+    package init(
+        role: SessionRole, limits: SessionLimits, peer: String, budget: any ReceiveBudget,
+        numbering: (any RequestNumbering)?, now: MonotonicInstant
+    ) {
+        self.role = role
+        self.limits = limits
+        self.budget = budget
+        self.numbering = numbering
+        self.lastHeard = now
+        self.nextPing = now
+        events.append(
+            .ready(
+                SessionSettings(
+                    version: 1, maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
+                    software: peer)))
+    }
+
+    deinit {
+        for stream in streams.values {
+            stream.outgoing.release(to: budget)
+            stream.unread.release(to: budget)
+        }
+        for rest in unreadRests.values { rest.release(to: budget) }
+    }
+
+    package var isReady: Bool { true }
+    package var isPeerDraining: Bool { false }
+    package var streamCount: Int { streams.count }
+    package var isDrained: Bool { isDraining && streams.isEmpty && sending == nil }
+    package var closesWhenDrained: Bool { true }
+    package var canProbe: Bool { role == .acceptor }
+    package var isOccupied: Bool { sending != nil || incoming.isInBody }
+    package var isBlocked: Bool { blocker != nil }
+
+    package var untouchedStreams: Set<StreamID> {
+        guard role == .opener else { return [] }
+        return Set(streams.lazy.filter { !$0.value.outgoing.isOpen }.map(\.key))
+    }
+
+    // MARK: Time
+
+    package mutating func heard(now: MonotonicInstant) { lastHeard = now }
+
+    package mutating func sendPing(now: MonotonicInstant) { isPingDue = true }
+
+    package var urgentTick: MonotonicInstant? {
+        [sendHold.deadline, receiveHold.deadline, idleSince?.advanced(by: Self.patience)]
+            .compactMap { $0 }.min()
+    }
+
+    package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
+        if let deadline = sendHold.deadline, deadline <= now, let sending {
+            end(sending.id, .tooSlow, "its message kept others waiting for too long")
+        }
+        if let deadline = receiveHold.deadline, deadline <= now, let blocker {
+            end(blocker, .tooSlow, "what came was not taken while others had to wait")
+        }
+        if let idleSince, idleSince.advanced(by: Self.patience) <= now, let id = pending.first {
+            streams[id]?.outgoing.isOverdue = true
+        }
+        assess(now: now)
+        // We cannot have heard anything while we did not read.
+        if isBlocked { lastHeard = now }
+        let deadline = lastHeard.advanced(by: limits.keepaliveTimeout)
+        guard now < deadline else { return nil }
+        var next = deadline
+        if role == .acceptor {
+            if now >= nextPing {
+                isPingDue = true
+                nextPing = now.advanced(by: limits.keepaliveInterval)
+            }
+            next = min(next, nextPing)
+        }
+        return urgentTick.map { min($0, next) } ?? next
+    }
+
+    /// Takes note of who holds up whom.
+    mutating func assess(now: MonotonicInstant) {
+        let isStarving = sending.map { !$0.isCut && !hasSomething(in: $0.id) } ?? false
+        sendHold.holds(isStarving && !pending.isEmpty, now: now)
+        receiveHold.holds(isBlocked && streams.count > 1, now: now)
+        let isIdle = role == .acceptor && sending == nil && !pending.isEmpty && !hasReady
+        idleSince = isIdle ? idleSince ?? now : nil
+    }
+
+    // MARK: Commands
+
+    package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
+        guard let numbering, !isDraining, streams.count < limits.maximumStreams,
+            let request = MessageHead.read(request: head, limits)
+        else { return nil }
+        guard numbers.count < Self.mostNumbers else {
+            drain(reason: "too many requests were not answered", now: now)
+            return nil
+        }
+        lastStream &+= 1
+        let id = StreamID(lastStream)
+        let outcome = MessageHead.prepare(request, isLast: isLast)
+        let length = RequestNumber.digits + outcome.head.readableBytes + outcome.contentLength
+        guard length <= limits.maximumOldMessageBytes else {
+            events.append(.reset(id, .requestTooLarge, reason: "the request is too large"))
+            return id
+        }
+        guard !outcome.isWebSocket else {
+            events.append(.reset(id, .upgradeUnsupported, reason: "protocol v1 carries no upgrade"))
+            return id
+        }
+        var number = numbering.next()
+        while numbers.keys.contains(number) { number = numbering.next() }
+        var stream = MessageStream(number: number, method: request.method, limits: limits)
+        stream.outgoing.begin(head: outcome.head, isChunked: outcome.isChunked, isWhole: outcome.isWhole)
+        streams[id] = stream
+        numbers[number] = .some(id)
+        pending.append(id)
+        if outcome.expectsContinue {
+            events.append(.response(id, head: MessageHead.proceed, isInterim: true, isLast: false))
+        }
+        return id
+    }
+
+    /// Interim heads have no place in a message.
+    package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        guard !isInterim, let stream = streams[id], !stream.outgoing.hasHead else { return }
+        guard let response = MessageHead.read(response: head, limits) else {
+            reset(id, .malformedMessage, reason: "the origin's answer is no valid HTTP")
+            return
+        }
+        let outcome = MessageHead.prepare(response, method: stream.method, isLast: isLast)
+        streams[id]?.outgoing.begin(head: outcome.head, isChunked: outcome.isChunked, isWhole: isLast)
+        pending.append(id)
+    }
+
+    package mutating func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
+        guard let index = streams.index(forKey: id), streams.values[index].outgoing.hasHead else {
+            return true
+        }
+        let goesOn = streams.values[index].outgoing.append(bytes, budget: budget)
+        if role == .opener, streams.values[index].outgoing.totalBytes > limits.maximumOldMessageBytes {
+            end(id, .requestTooLarge, "the request is too large")
+            return true
+        }
+        return goesOn
+    }
+
+    package mutating func finish(_ id: StreamID, trailers: ByteBuffer?) {
+        streams[id]?.outgoing.finish()
+    }
+
+    package mutating func ignoreRest(_ id: StreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].ignoresRest = true
+        unblock(id)
+        if streams.values[index].isDone { remove(id) }
+    }
+
+    package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String) {
+        forget(id)
+        guard let stream = streams[id] else { return }
+        if role == .acceptor, !stream.outgoing.isOpen {
+            // Without an answer the server would wait for one.
+            answerInstead(id, code == .malformedMessage ? 400 : 502, reason)
+        } else {
+            remove(id)
+        }
+    }
+
+    package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
+        if let index = streams.index(forKey: id) {
+            streams.values[index].unread.consumed(count)
+            receiveHold.moved(count)
+            if !streams.values[index].unread.isFull { unblock(id) }
+        } else if let index = unreadRests.index(forKey: id) {
+            unreadRests.values[index].consumed(count)
+            if unreadRests.values[index].count == 0 { forget(id) }
+        }
+    }
+
+    package mutating func forget(_ id: StreamID) {
+        unreadRests.removeValue(forKey: id)?.release(to: budget)
+    }
+
+    /// There is no way to tell the peer; a client goes on to serve what comes until a moment when nothing is open.
+    package mutating func drain(reason: String, now: MonotonicInstant) { isDraining = true }
+}

@@ -1,0 +1,53 @@
+/// One exchange within a session of protocol v1.
+struct MessageStream {
+    /// Its number on the wire.
+    let number: UInt16
+    /// The method of the request: the answer to HEAD has no body.
+    let method: String
+    var outgoing: OutgoingMessage
+    var unread: UnreadBytes
+    var hasSentEverything = false
+    var hasReceivedEverything = false
+    /// What still comes is dropped: the answer is whole without it.
+    var ignoresRest = false
+
+    init(number: UInt16, method: String, limits: SessionLimits) {
+        self.number = number
+        self.method = method
+        self.outgoing = OutgoingMessage(limits: limits)
+        self.unread = UnreadBytes(limits: limits)
+    }
+
+    var isDone: Bool { hasSentEverything && (hasReceivedEverything || ignoresRest) }
+}
+
+/// What came on a stream and was not taken yet. Beyond a guaranteed minimum it is drawn from the budget that all
+/// streams of the process share.
+struct UnreadBytes {
+    private let maximum: Int
+    private(set) var count = 0
+    private var capacity: Int
+    private var borrowed = 0
+
+    init(limits: SessionLimits) {
+        self.maximum = limits.maximumStoredBytes
+        self.capacity = limits.minimumWindow
+    }
+
+    /// Whether more should not come for now.
+    var isFull: Bool { count >= capacity }
+
+    mutating func received(_ bytes: Int, budget: any ReceiveBudget) {
+        count += bytes
+        while count >= capacity, capacity * 2 <= maximum, budget.take(capacity) {
+            borrowed += capacity
+            capacity *= 2
+        }
+    }
+
+    mutating func consumed(_ bytes: Int) { count = max(0, count - bytes) }
+
+    func release(to budget: any ReceiveBudget) {
+        if borrowed > 0 { budget.giveBack(borrowed) }
+    }
+}

@@ -1,0 +1,111 @@
+import HTTPMessage
+
+import struct NIOCore.ByteBuffer
+
+/// One HTTP message of protocol v1 on its way out: kept until it is whole, or until it may have the connection.
+struct OutgoingMessage {
+    private let limits: SessionLimits
+    private var waiting = FIFO<ByteBuffer>()
+    private(set) var waitingBytes = 0
+    /// Bytes of the message so far.
+    private(set) var totalBytes = RequestNumber.digits
+    /// Whether nothing more will be added.
+    private(set) var isWhole = false
+    private var isChunked = false
+    /// Whether its first fragment has gone out.
+    private(set) var isOpen = false
+    /// Whether its sender was asked to wait.
+    private(set) var senderWaits = false
+    /// Whether it has waited long enough for the rest of itself.
+    var isOverdue = false
+    private var capacity: Int
+    private var borrowed = 0
+
+    init(limits: SessionLimits) {
+        self.limits = limits
+        self.capacity = limits.minimumWindow
+    }
+
+    var hasHead: Bool { totalBytes > RequestNumber.digits }
+
+    /// - Parameter isChunked: whether the head says that the body is.
+    mutating func begin(head: ByteBuffer, isChunked: Bool, isWhole: Bool) {
+        self.isChunked = isChunked
+        self.isWhole = isWhole
+        add(head)
+    }
+
+    /// - Returns: false when the sender should wait.
+    mutating func append(_ bytes: ByteBuffer, budget: any ReceiveBudget) -> Bool {
+        guard bytes.readableBytes > 0, !isWhole else { return !senderWaits }
+        if isChunked {
+            var chunk = ByteBuffer()
+            chunk.writeChunkSize(bytes.readableBytes)
+            chunk.writeImmutableBuffer(bytes)
+            chunk.writeStaticString("\r\n")
+            add(chunk)
+        } else {
+            add(bytes)
+        }
+        if waitingBytes >= (isOpen ? limits.sendHighWater : capacity), isOpen || !grow(budget) {
+            senderWaits = true
+        }
+        return !senderWaits
+    }
+
+    mutating func finish() {
+        guard !isWhole else { return }
+        isWhole = true
+        guard isChunked else { return }
+        var end = ByteBuffer()
+        end.writeLastChunk(trailers: nil)
+        add(end)
+    }
+
+    /// Takes what waits, at most so many bytes.
+    ///
+    /// - Returns: whether the sender is to be told that it may go on.
+    mutating func take(atMost limit: Int, into payload: inout ByteBuffer) -> Bool {
+        isOpen = true
+        var left = limit
+        while left > 0, let first = waiting.first {
+            if first.readableBytes <= left {
+                left -= first.readableBytes
+                payload.writeImmutableBuffer(first)
+                _ = waiting.popFirst()
+            } else {
+                waiting.updateFirst { buffer in
+                    if let part = buffer.readSlice(length: left) { payload.writeImmutableBuffer(part) }
+                }
+                left = 0
+            }
+        }
+        waitingBytes -= limit - left
+        guard senderWaits, waitingBytes <= limits.sendLowWater else { return false }
+        senderWaits = false
+        return true
+    }
+
+    /// Gives back what was drawn from the budget.
+    func release(to budget: any ReceiveBudget) {
+        if borrowed > 0 { budget.giveBack(borrowed) }
+    }
+
+    private mutating func grow(_ budget: any ReceiveBudget) -> Bool {
+        guard capacity * 2 <= limits.maximumStoredBytes, budget.take(capacity) else { return false }
+        borrowed += capacity
+        capacity *= 2
+        return true
+    }
+
+    /// A piece keeps the whole buffer alive that it was read into, so small ones are put together.
+    private mutating func add(_ bytes: ByteBuffer) {
+        totalBytes += bytes.readableBytes
+        waitingBytes += bytes.readableBytes
+        if bytes.readableBytes <= 1024, let last = waiting.last, last.readableBytes <= 4096 {
+            waiting.updateLast { $0.writeImmutableBuffer(bytes) }
+        } else {
+            waiting.append(bytes)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import HTTPMessage
+import NIOCore
+import TunnelProtocol
+import TunnelTransport
+
+/// A connection whose caller is a tunnel client that knocks.
+extension CallerHandler {
+    func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming) {
+        guard let context else { return }
+        let door = TunnelDoor(core: core, address: address)
+        do throws(Refusal) {
+            let (token, client) = try door.admit(head, framing)
+            let version = WebSocketHandshake.version(offeredBy: head)
+            let software = head.fields[.xClientVersion] ?? "unknown"
+            WebSocketHandshake.accept(head, version: version, on: context.channel)
+                .assumeIsolated().whenSuccess { answer in
+                    guard let answer else { return self.reject(.notWebSocket, head, at: door) }
+                    self.phase = .over
+                    let leftover = self.input
+                    self.input = ByteBuffer()
+                    door.seat(
+                        TunnelDoor.Guest(
+                            token: token, client: client, answer: answer, version: version,
+                            software: software),
+                        in: context, from: self, leftover: leftover)
+                }
+        } catch {
+            reject(error, head, at: door)
+        }
+    }
+
+    private func reject(_ refusal: Refusal, _ head: RequestHead, at door: TunnelDoor) {
+        door.report(refusal, head)
+        let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        refuse(
+            refusal, method: head.method,
+            record: makeRecord(head.method, path: "/_tunnel", tokenHint: hint))
+    }
+}

@@ -1,0 +1,86 @@
+package import NIOCore
+package import TunnelProtocol
+
+// What owner and streams ask of a session, on its event loop.
+extension SessionHandler {
+    /// Opens a stream, or returns nil when the session takes none now.
+    package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
+        guard !isOver, let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
+        receivers[id] = receiver
+        scheduleFlush()
+        return id
+    }
+
+    /// Takes a stream that the peer opened.
+    package func accept(_ id: StreamID, receiver: any StreamReceiver) {
+        receivers[id] = receiver
+    }
+
+    /// Answers a stream with an interim or the final head.
+    package func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        machine.respond(id, head: head, isInterim: isInterim, isLast: isLast)
+        scheduleFlush()
+    }
+
+    /// Sends part of a body; false asks to wait for `streamBecameWritable`.
+    package func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
+        let goesOn = machine.send(id, bytes)
+        scheduleFlush()
+        return goesOn
+    }
+
+    /// Ends the sending direction.
+    package func finish(_ id: StreamID, trailers: ByteBuffer? = nil) {
+        machine.finish(id, trailers: trailers)
+        scheduleFlush()
+    }
+
+    /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
+    package func ignoreRest(_ id: StreamID) {
+        receivers.removeValue(forKey: id)
+        machine.ignoreRest(id)
+        scheduleFlush()
+    }
+
+    /// Ends a stream in both directions; its receiver hears no more.
+    package func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
+        receivers.removeValue(forKey: id)
+        machine.reset(id, code, reason: reason)
+        scheduleFlush()
+    }
+
+    /// The owner of the stream is through with it: everything was sent and received.
+    package func forget(_ id: StreamID) {
+        receivers.removeValue(forKey: id)
+        machine.forget(id)
+    }
+
+    /// The receiver took so many bytes.
+    package func consumed(_ id: StreamID, _ count: Int) {
+        guard count > 0 else { return }
+        machine.consumed(id, count, now: .now)
+        if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
+    }
+
+    /// Takes no new streams, finishes those in flight, then closes.
+    package func drain(reason: String) {
+        machine.drain(reason: reason, now: .now)
+        scheduleFlush()
+    }
+
+    /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
+    package func probe(within patience: TimeAmount) {
+        guard !isOver, machine.canProbe, let context else { return }
+        let asked = MonotonicInstant.now
+        machine.sendPing(now: asked)
+        flush()
+        context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            if self.machine.lastHeard <= asked { self.end(.peerSilent, closing: .goingAway) }
+        }
+    }
+
+    /// Closes at once; streams in flight are lost.
+    package func close(_ code: WebSocketCloseCode = .goingAway) {
+        end(.closedByUs, closing: code)
+    }
+}
