@@ -292,7 +292,8 @@ import Testing
             try await group.waitForAll()
         }
         let body = SplitMix64(seed: 4).sequence(10 << 20)
-        #expect(try Self.ask(server, "POST", "/", body: body).body == body)
+        let isSame = try Self.ask(server, "POST", "/", body: body).body == body
+        #expect(isSame)
         #expect(client.ids.count == 101)
         #expect(Set(client.ids) == Set(1...101))
         #expect(server.violations == [])

@@ -68,6 +68,8 @@ package final class OldTunnelClient: Sendable {
     package var ids: [Int] { core.ids }
     /// How many connections have ended.
     package var endedCount: Int { core.ended.value }
+    /// How many pongs came.
+    package var pongCount: Int { core.pongs.value }
     /// How many pings went out, those between fragments too.
     package var pingCount: Int { links.reduce(0) { $0 + $1.pingCount } }
 
