@@ -24,6 +24,10 @@ final class ServerCore: Sendable {
     let sessionLimits: SessionLimits
     let software: String
     let census: ConnectionCensus
+    let names = ReverseNames()
+    let trustedProxies: [AddressRange]
+    private let maximumWaiting: Int
+    private let maximumClients: Int?
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
@@ -35,6 +39,9 @@ final class ServerCore: Sendable {
         self.name = configuration.name
         self.basePath = configuration.basePath
         self.queueTimeout = TimeAmount(configuration.queueTimeout)
+        self.trustedProxies = configuration.trustedProxies
+        self.maximumWaiting = configuration.maxRequestsPerTunnel
+        self.maximumClients = configuration.maxClientsPerToken
         self.httpTimeout = TimeAmount(configuration.httpTimeout)
         self.limits = limits
         self.registry = TunnelRegistry(
@@ -70,6 +77,29 @@ final class ServerCore: Sendable {
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
     func stopTakingRequests() { stopping.store(true, ordering: .releasing) }
+
+    /// What `/_stats` tells.
+    ///
+    /// - Parameter isDetailed: whether who asks may know more than how many tunnels there are.
+    func stats(isDetailed: Bool) -> String {
+        guard isDetailed else { return StatsReport.brief(tunnels: registry.tokenCount) }
+        let now = MonotonicInstant.now
+        let summaries = registry.summaries.sorted { $0.token.secret < $1.token.secret }
+        let tunnels = summaries.map { summary in
+            let latest = summary.sessions.max { $0.reference.lastHeard < $1.reference.lastHeard }
+            return StatsReport.Tunnel(
+                tokenHint: summary.token.hint, pending: summary.pending, clients: summary.clients,
+                lastCaller: summary.lastCaller,
+                session: latest.map {
+                    StatsReport.Session(
+                        address: $0.address, name: names.name(of: $0.address), software: $0.software,
+                        idle: now.since($0.reference.lastHeard))
+                })
+        }
+        return StatsReport(
+            maximumWaiting: maximumWaiting, maximumClients: maximumClients, tunnels: tunnels
+        ).text
+    }
 
     /// The settings that every session begins with.
     var sessionSettings: SessionSettings {

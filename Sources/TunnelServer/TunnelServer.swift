@@ -75,6 +75,7 @@ package final class TunnelServer: Sendable {
         for caller in callers { caller.eventLoop.execute { caller.handler.value.stop() } }
         for session in sessions { session.perform { $0.drain(reason: "the tunnel server is stopping") } }
         await core.census.becomesEmpty()
+        core.names.stop()
     }
 
     /// Closes every connection at once.

@@ -214,7 +214,7 @@ struct LoadConfigurationTests {
         machine.write("password", to: "/etc/wstunnel/p")
         let report = load("tunnels:\n" + entries.joined(separator: "\n"), machine)
         #expect(report.configuration?.tunnels.count == 50)
-        #expect(machine.questions.count == 3)
+        #expect(machine.questions.count { !$0.hasPrefix("variable ") } == 3)
     }
 
     @Test func aMissingFileIsOneProblemWithoutAPlace() {

@@ -82,7 +82,8 @@ import TunnelConfiguration
             case .boolean: #expect(alternatives.first?["type"] as? String == "boolean")
             case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
-            case .list, .secrets: #expect(property["type"] as? String == "array")
+            case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
+            case .ports: #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
             case .text, .secret, .path, .url, .regexp:
                 #expect(property["$ref"] as? String == "#/$defs/text", "\(key.name)")

@@ -22,26 +22,7 @@ extension TunnelURL {
         return TunnelURL(
             isSecure: url.scheme == "wss", host: url.host,
             port: url.port ?? (url.scheme == "wss" ? 443 : 80),
-            basePath: try pathPrefix(url.path, shown), credentials: try credentials(url.userinfo))
-    }
-
-    private static func credentials(_ userinfo: String?) throws(ValueFault) -> BasicCredentials? {
-        guard let userinfo else { return nil }
-        let parts = userinfo.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let user = PercentEncoding.decode(parts[0]),
-            let password = PercentEncoding.decode(parts.count > 1 ? parts[1] : "")
-        else {
-            throw ValueFault(
-                "the user or password holds a broken % escape", advice: "write a literal % as %25")
-        }
-        guard !user.isEmpty else {
-            throw ValueFault("there is no user before the \"@\"", advice: "write user:password@ or nothing")
-        }
-        guard !user.contains(":") else {
-            throw ValueFault(
-                "the user holds a colon, which HTTP cannot carry", advice: "choose a user without one")
-        }
-        return BasicCredentials(user: user, password: Secret(password))
+            basePath: try pathPrefix(url.path, shown), credentials: try urlCredentials(url.userinfo))
     }
 }
 
@@ -115,7 +96,27 @@ func mayHoldUserinfo(_ text: String) -> Bool {
     return authority[authority.index(after: colon)...].contains { !("0"..."9").contains($0) }
 }
 
-private func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {
+/// The userinfo of a URL, percent-decoded.
+func urlCredentials(_ userinfo: String?) throws(ValueFault) -> BasicCredentials? {
+    guard let userinfo else { return nil }
+    let parts = userinfo.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let user = PercentEncoding.decode(parts[0]),
+        let password = PercentEncoding.decode(parts.count > 1 ? parts[1] : "")
+    else {
+        throw ValueFault(
+            "the user or password holds a broken % escape", advice: "write a literal % as %25")
+    }
+    guard !user.isEmpty else {
+        throw ValueFault("there is no user before the \"@\"", advice: "write user:password@ or nothing")
+    }
+    guard !user.contains(":") else {
+        throw ValueFault(
+            "the user holds a colon, which HTTP cannot carry", advice: "choose a user without one")
+    }
+    return BasicCredentials(user: user, password: Secret(password))
+}
+
+func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {
     do {
         return try URLText(text)
     } catch {

@@ -16,6 +16,10 @@ package enum ValueShape: Hashable, Sendable {
     /// A URL with one of these schemes.
     case url([String])
     case regexp
+    /// Ports and ranges of them, as one text or a list.
+    case ports
+    /// A list of IP addresses and CIDR ranges.
+    case addresses
     case mapping(ConfigurationSection)
     case list(ConfigurationSection)
 
@@ -93,6 +97,20 @@ extension ScalarKey where Value: CaseIterable & RawRepresentable, Value.RawValue
             defaultValue: value,
             parse: { value throws(ValueFault) in
                 if let choice = Value(rawValue: value.text) { return choice }
+                throw ValueRule.noChoice(value.text, among: choices)
+            })
+    }
+}
+
+extension ScalarKey {
+    /// A choice without a default: absent is nil.
+    static func optionalChoice<Choice>(_ name: String) -> Self
+    where Value == Choice?, Choice: CaseIterable & RawRepresentable, Choice.RawValue == String {
+        let choices = Choice.allCases.map(\.rawValue)
+        return Self(
+            declaration: KeyDeclaration(name, .choice(choices)), defaultValue: nil,
+            parse: { value throws(ValueFault) in
+                if let choice = Choice(rawValue: value.text) { return choice }
                 throw ValueRule.noChoice(value.text, among: choices)
             })
     }

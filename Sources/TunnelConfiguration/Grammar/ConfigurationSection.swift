@@ -11,7 +11,11 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.version.declaration, Keys.log, Keys.pidfile.declaration,
                 Keys.shutdownGrace.declaration, Keys.defaults, Keys.servers, Keys.tunnels,
             ]
-        case .log: [Keys.level.declaration, Keys.format.declaration, Keys.file.declaration]
+        case .log:
+            [
+                Keys.level.declaration, Keys.format.declaration, Keys.file.declaration,
+                Keys.syslog.declaration,
+            ]
         case .defaults: [Keys.serverDefaults, Keys.tunnelDefaults]
         case .server:
             [
@@ -19,7 +23,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.basePath.declaration, Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
                 Keys.maxClientsPerToken.declaration, Keys.passwordEntries,
-                Keys.passwordsFile.declaration,
+                Keys.passwordsFile.declaration, Keys.trustedProxies,
             ]
         case .passwordEntry: Keys.token.declarations + Keys.password.declarations + [Keys.passwordList]
         case .tunnel:
@@ -30,7 +34,9 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 + Keys.token.declarations + Keys.password.declarations
                 + [
                     Keys.connections.declaration, Keys.timeout.declaration,
-                    Keys.insecure.declaration, Keys.certFile.declaration,
+                    Keys.insecure.declaration, Keys.certFile.declaration, Keys.proxy.declaration,
+                    Keys.clientPorts, Keys.statusFile.declaration, Keys.reconnectDelay.declaration,
+                    Keys.maxRetries.declaration,
                 ]
         }
     }

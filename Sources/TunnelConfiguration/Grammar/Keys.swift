@@ -25,6 +25,8 @@ enum Keys {
     static let format = ScalarKey<LogConfiguration.Format>.choice("format", default: .auto)
     static let file = ScalarKey<String>.text("file", .path, default: "-", TextRule.path)
 
+    static let syslog = ScalarKey<SyslogFacility?>.optionalChoice("syslog")
+
     // servers and tunnels
     static let name = ScalarKey<String?>.optional("name", .text, TextRule.name)
 
@@ -44,6 +46,8 @@ enum Keys {
     static let passwordEntries = KeyDeclaration("passwords", .list(.passwordEntry))
     static let passwordsFile = ScalarKey<String?>.optional("passwords-file", .path, TextRule.path)
 
+    static let trustedProxies = KeyDeclaration("trusted-proxies", .addresses)
+
     // tunnels and the passwords of servers
     static let token = SecretKeys("token")
     static let password = SecretKeys("password")
@@ -58,6 +62,16 @@ enum Keys {
     static let timeout = ScalarKey<Duration>.duration("timeout", sessionTimeouts, default: .seconds(30))
     static let insecure = ScalarKey<Bool>.boolean("insecure", default: false)
     static let certFile = ScalarKey<String?>.optional("certfile", .path, TextRule.path)
+
+    /// Hidden in excerpts, as it may hold a password.
+    static let proxy = ScalarKey<ProxyChoice>(
+        declaration: KeyDeclaration("proxy", .secret), defaultValue: .environment,
+        parse: { value throws(ValueFault) in try ProxyChoice.parse(value.text) })
+    static let clientPorts = KeyDeclaration("client-ports", .ports)
+    static let statusFile = ScalarKey<String?>.optional("statusfile", .path, TextRule.path)
+    static let reconnectDelay = ScalarKey<Duration>.duration(
+        "reconnect-delay", .seconds(1) ... .seconds(86_400), default: .seconds(30))
+    static let maxRetries = ScalarKey<Int>.integer("max-retries", 0...1_000_000, default: 0)
 
     /// The clamp of the Go program, here a range: a value outside is an error, not silently another one.
     private static let sessionTimeouts: ClosedRange<Duration> = .seconds(3) ... .seconds(600)

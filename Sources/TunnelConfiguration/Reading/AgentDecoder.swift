@@ -73,28 +73,17 @@ struct AgentDecoder {
     private func log(_ file: MappingReader) -> LogConfiguration {
         guard let log = child(of: file, Keys.log, .log) else { return LogConfiguration() }
         let path = log.value(Keys.file)
-        if path != Keys.file.defaultValue { checkFolder(of: pass.resolve(path), log, Keys.file.declaration) }
+        if path != Keys.file.defaultValue { log.checkFolder(of: pass.resolve(path), Keys.file.declaration) }
         return LogConfiguration(
             level: log.value(Keys.level), format: log.value(Keys.format),
-            destination: path == Keys.file.defaultValue ? .standardError : .file(path: pass.resolve(path)))
+            destination: path == Keys.file.defaultValue ? .standardError : .file(path: pass.resolve(path)),
+            syslog: log.value(Keys.syslog))
     }
 
     private func pidfile(_ file: MappingReader) -> String? {
         guard let path = file.value(Keys.pidfile).map(pass.resolve) else { return nil }
-        checkFolder(of: path, file, Keys.pidfile.declaration)
+        file.checkFolder(of: path, Keys.pidfile.declaration)
         return path
-    }
-
-    /// A file that the agent will write needs a folder to be in.
-    private func checkFolder(of path: String, _ reader: MappingReader, _ key: KeyDeclaration) {
-        guard !pass.options.isOffline, let field = reader.field(key),
-            let slash = path.lastIndex(of: "/"), slash > path.startIndex
-        else { return }
-        let folder = String(path[..<slash])
-        guard pass.source.kind(ofPath: folder) != .folder else { return }
-        pass.error(
-            at: field.node.mark, field.path, "the folder \(Quotation.of(folder)) does not exist",
-            advice: "create it or correct the path")
     }
 
     private func reportDuplicateNames(_ readers: [MappingReader], _ kind: String) {

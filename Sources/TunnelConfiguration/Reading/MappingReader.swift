@@ -99,6 +99,18 @@ struct MappingReader {
         pass.error(at: mark, path, "\"\(key.name)\" is missing", advice: advice)
     }
 
+    /// A file that the agent will write needs a folder to be in.
+    func checkFolder(of path: String, _ key: KeyDeclaration) {
+        guard !pass.options.isOffline, let field = field(key),
+            let slash = path.lastIndex(of: "/"), slash > path.startIndex
+        else { return }
+        let folder = String(path[..<slash])
+        guard pass.source.kind(ofPath: folder) != .folder else { return }
+        pass.error(
+            at: field.node.mark, field.path, "the folder \(Quotation.of(folder)) does not exist",
+            advice: "create it or correct the path")
+    }
+
     /// Whether a key is absent because it is misspelt, which is reported already.
     func misses(_ key: KeyDeclaration) -> Bool {
         section.keys.contains { other in

@@ -17,8 +17,24 @@ extension MappingReader {
             name: name ?? "", host: value(Keys.host), port: value(Keys.port), basePath: value(Keys.basePath),
             wsTimeout: value(Keys.wsTimeout), httpTimeout: value(Keys.httpTimeout),
             queueTimeout: value(Keys.queueTimeout), maxRequestsPerTunnel: value(Keys.maxRequestsPerTunnel),
-            maxClientsPerToken: maxClients == 0 ? nil : maxClients, passwords: passwords)
+            maxClientsPerToken: maxClients == 0 ? nil : maxClients, passwords: passwords,
+            trustedProxies: trustedProxies())
         return name == nil ? nil : server
+    }
+
+    private func trustedProxies() -> [AddressRange] {
+        items(Keys.trustedProxies).enumerated().compactMap { index, item in
+            guard let list = field(Keys.trustedProxies) else { return nil }
+            let path = "\(list.path)[#\(index + 1)]"
+            guard let text = Self.text(of: item, path, pass)?.text else { return nil }
+            let range = AddressRange(text)
+            if range == nil {
+                pass.error(
+                    at: item.mark, path, "\(Quotation.of(text)) is no IP address or range of them",
+                    advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
+            }
+            return range
+        }
     }
 
     private func listedPasswords(isDefaults: Bool) -> [RendezvousToken: Set<Secret>] {

@@ -19,18 +19,26 @@ extension MappingReader {
         let hostPattern = value(Keys.regexp)
         let isInsecure = value(Keys.insecure)
         let certFile = value(Keys.certFile).map(pass.resolve)
-        warnAboutURLSecret(url)
+        if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
         lint(hostPattern)
         checkFolder(origin)
         checkCertificates(certFile, isInsecure: isInsecure)
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let timeout = value(Keys.timeout)
+        let proxy = proxy(for: url)
+        let clientPorts = clientPorts()
+        let statusFile = value(Keys.statusFile).map(pass.resolve)
+        if let statusFile { checkFolder(of: statusFile, Keys.statusFile.declaration) }
+        let longestRetryDelay = value(Keys.reconnectDelay)
+        let maxRetries = value(Keys.maxRetries)
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
             password: read.passwords.first, connections: connections, timeout: timeout,
-            isInsecure: isInsecure, certFile: certFile)
+            isInsecure: isInsecure, certFile: certFile, proxy: proxy, clientPorts: clientPorts,
+            statusFile: statusFile, longestRetryDelay: longestRetryDelay,
+            maxRetries: maxRetries == 0 ? nil : maxRetries)
     }
 
     private func requireTarget() {
@@ -42,8 +50,46 @@ extension MappingReader {
             advice: "add server: http://localhost:8080, or a regexp of the X-Host values to allow")
     }
 
-    private func warnAboutURLSecret(_ url: TunnelURL?) {
-        guard pass.isWorldReadable, url?.credentials != nil, let field = field(Keys.tunnel.declaration),
+    /// The proxy that the key names, or else the environment.
+    private func proxy(for url: TunnelURL?) -> ProxyURL? {
+        switch value(Keys.proxy) {
+        case .direct: return nil
+        case .proxy(let proxy):
+            if proxy.credentials != nil { warnAboutURLSecret(Keys.proxy.declaration) }
+            return proxy
+        case .environment:
+            guard let url, !pass.options.isOffline else { return nil }
+            do {
+                return try EnvironmentProxy.proxy(
+                    forHost: url.host, port: url.port, variable: pass.source.environmentVariable)
+            } catch {
+                pass.error(at: mark, "\(path).proxy", error.message, advice: error.advice)
+                return nil
+            }
+        }
+    }
+
+    private func clientPorts() -> [ClosedRange<Int>] {
+        guard let field = field(Keys.clientPorts) else { return [] }
+        let items = field.node.sequence ?? [field.node]
+        if items.isEmpty {
+            pass.error(
+                at: field.node.mark, field.path, "the list is empty",
+                advice: "give ports, or remove the key for any port")
+        }
+        return items.flatMap { item -> [ClosedRange<Int>] in
+            guard let text = Self.text(of: item, field.path, pass)?.text else { return [] }
+            do throws(ValueFault) {
+                return try ClientPortsText.parse(text)
+            } catch {
+                pass.error(at: item.mark, field.path, error.message, advice: error.advice)
+                return []
+            }
+        }
+    }
+
+    private func warnAboutURLSecret(_ key: KeyDeclaration) {
+        guard pass.isWorldReadable, let field = field(key),
             let written = field.node.scalar?.text, !written.contains("${")
         else { return }
         pass.warning(

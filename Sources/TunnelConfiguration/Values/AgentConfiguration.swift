@@ -50,11 +50,17 @@ package struct LogConfiguration: Hashable, Sendable {
     package var level: Level
     package var format: Format
     package var destination: Destination
+    /// Also goes to the machine's syslog under this facility, or nil.
+    package var syslog: SyslogFacility?
 
-    package init(level: Level = .info, format: Format = .auto, destination: Destination = .standardError) {
+    package init(
+        level: Level = .info, format: Format = .auto, destination: Destination = .standardError,
+        syslog: SyslogFacility? = nil
+    ) {
         self.level = level
         self.format = format
         self.destination = destination
+        self.syslog = syslog
     }
 }
 
@@ -81,12 +87,15 @@ package struct ServerConfiguration: Hashable, Sendable {
     /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
     /// listed connect without.
     package var passwords: [RendezvousToken: Set<Secret>]
+    /// Whose `X-Forwarded-For` is believed; empty for nobody's.
+    package var trustedProxies: [AddressRange]
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, basePath: String = "",
         wsTimeout: Duration = .seconds(30), httpTimeout: Duration = .seconds(1200),
         queueTimeout: Duration = .seconds(30), maxRequestsPerTunnel: Int = 20,
-        maxClientsPerToken: Int? = nil, passwords: [RendezvousToken: Set<Secret>] = [:]
+        maxClientsPerToken: Int? = nil, passwords: [RendezvousToken: Set<Secret>] = [:],
+        trustedProxies: [AddressRange] = []
     ) {
         self.name = name
         self.host = host
@@ -98,6 +107,7 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.maxRequestsPerTunnel = maxRequestsPerTunnel
         self.maxClientsPerToken = maxClientsPerToken
         self.passwords = passwords
+        self.trustedProxies = trustedProxies
     }
 }
 
@@ -122,11 +132,23 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var isInsecure: Bool
     /// A PEM file of further trusted roots, or nil.
     package var certFile: String?
+    /// The HTTP proxy to dial through, or nil: what the key says, or else the environment.
+    package var proxy: ProxyURL?
+    /// Local ports to dial from, tried in this order; empty for any.
+    package var clientPorts: [ClosedRange<Int>]
+    /// A file that is rewritten whenever the server has shown that it lives, or nil.
+    package var statusFile: String?
+    /// The longest wait between two tries to connect.
+    package var longestRetryDelay: Duration
+    /// Failed tries in a row after which the tunnel gives up, or nil: never.
+    package var maxRetries: Int?
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         token: RendezvousToken, password: Secret? = nil, connections: Int? = nil,
-        timeout: Duration = .seconds(30), isInsecure: Bool = false, certFile: String? = nil
+        timeout: Duration = .seconds(30), isInsecure: Bool = false, certFile: String? = nil,
+        proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
+        longestRetryDelay: Duration = .seconds(30), maxRetries: Int? = nil
     ) {
         self.name = name
         self.tunnel = tunnel
@@ -138,5 +160,10 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.timeout = timeout
         self.isInsecure = isInsecure
         self.certFile = certFile
+        self.proxy = proxy
+        self.clientPorts = clientPorts
+        self.statusFile = statusFile
+        self.longestRetryDelay = longestRetryDelay
+        self.maxRetries = maxRetries
     }
 }

@@ -86,12 +86,12 @@ final class CallerExchange {
     func start() {
         attempts += 1
         let eventLoop = eventLoop
-        let decision = core.registry.request(token, loop: loopIndex) {
+        let decision = core.registry.request(token, loop: loopIndex, caller: record.callerAddress) {
             WaitingCaller(self, eventLoop: eventLoop)
         }
         switch decision {
         case .send(let id, let session):
-            attach(id, session)
+            attach(id, session.reference)
         case .wait(let id):
             // The limit holds for all its waiting, also when a session that took it is lost.
             let deadline = queueDeadline ?? .now() + core.queueTimeout

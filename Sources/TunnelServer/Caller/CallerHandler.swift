@@ -31,6 +31,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var restKeeper: CallerHandler?
     private var waitingSince = NIODeadline.now()
     var lingerDeadline = NIODeadline.distantFuture
+    /// The address that connected.
+    private var peer = ""
+    /// Who calls, as far as is known from its latest request.
     var address = ""
     private var isCounted = false
     private var hasServed = false
@@ -47,11 +50,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.context = context
         output = CallerOutput(context)
         timer = DeadlineTimer(on: context.eventLoop)
-        address = context.remoteAddress?.ipAddress ?? "unknown"
+        peer = context.remoteAddress?.ipAddress ?? "unknown"
+        address = peer
         waitingSince = .now()
         let caller = ConnectionCensus.Caller(
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
-        isCounted = core.census.enter(ObjectIdentifier(self), caller, address: address)
+        isCounted = core.census.enter(ObjectIdentifier(self), caller, address: peer)
         if !isCounted {
             refuse(.tooManyCallers, method: "GET", record: nil)
         } else if core.isStopping {
@@ -133,7 +137,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if isCounted {
             isCounted = false
-            core.census.leave(ObjectIdentifier(self), address: address)
+            core.census.leave(ObjectIdentifier(self), address: peer)
         }
     }
 
@@ -217,11 +221,15 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard hosts == 1 || hosts == 0 && head.version == .http10 else {
             throw HTTPMessageError(.malformed, "exactly one Host header is required")
         }
-        let route = CallerRoute(head, basePath: core.basePath)
-        switch route {
+        let caller = CallerAddress(peer: peer, head.fields, trusted: core.trustedProxies)
+        address = caller.text
+        switch CallerRoute(head, basePath: core.basePath) {
         case .healthCheck:
             let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
             answerHere(refusal, head, framing, path: "/_health_check")
+        case .stats:
+            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), "ok")
+            answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)
         case .refuse(let refusal):

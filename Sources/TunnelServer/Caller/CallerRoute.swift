@@ -5,6 +5,8 @@ package import TunnelProtocol
 package enum CallerRoute: Sendable, Equatable {
     /// `/_health_check`
     case healthCheck
+    /// `/_stats`
+    case stats
     /// `/_tunnel`: a tunnel client knocks.
     case tunnel
     /// To the tunnel of this token, with this target.
@@ -26,6 +28,8 @@ package enum CallerRoute: Sendable, Equatable {
         let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
         if path.elementsEqual("/_health_check".utf8) {
             self = .healthCheck
+        } else if path.elementsEqual("/_stats".utf8) {
+            self = .stats
         } else if path.elementsEqual("/_tunnel".utf8) {
             self = .tunnel
         } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
@@ -35,16 +39,14 @@ package enum CallerRoute: Sendable, Equatable {
         }
     }
 
-    /// `/_token/<token>/<path>?<query>` (the token may be percent-encoded).
+    /// `/_token/<token>/<path>?<query>`. The token may be percent-encoded; where it is not, a `%` is its own.
     private static func tokenInPath(_ target: String) -> CallerRoute {
         let rest = target.utf8.dropFirst("/_token/".utf8.count)
         guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), slash > rest.startIndex,
             !rest[..<slash].contains(UInt8(ascii: "?"))
         else { return .refuse(.missingTokenInPath) }
-        guard let text = PercentEncoding.decode(target[rest.startIndex..<slash]) else {
-            return .refuse(.tunnelNotFound)
-        }
-        return forward(text, target: String(target[slash...]))
+        let written = target[rest.startIndex..<slash]
+        return forward(PercentEncoding.decode(written) ?? String(written), target: String(target[slash...]))
     }
 
     private static func tokenInField(_ head: RequestHead, target: String) -> CallerRoute {

@@ -66,7 +66,7 @@ package struct Refusal: Error, Sendable, Hashable {
 
     /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.
     func encoded(closing: Bool, method: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
-        let body = text + "\n"
+        let body = text.hasSuffix("\n") ? text : text + "\n"
         var fields = HeaderFields(plainText: body)
         if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
         if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }

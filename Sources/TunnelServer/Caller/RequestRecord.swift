@@ -10,7 +10,7 @@ struct RequestRecord {
     private let requestID: UInt64
     private let method: String
     private let path: String
-    private let callerAddress: String
+    let callerAddress: String
     private var firstByte: NIODeadline?
     private var status: Int?
     private var isFinished = false

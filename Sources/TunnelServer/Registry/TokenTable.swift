@@ -58,6 +58,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var members: [Member] = []
         var waiting: [Waiting] = []
         var lastSeen: MonotonicInstant
+        /// Who last sent a request.
+        var lastCaller = ""
         /// Of the token's requests on sessions of protocol v1.
         let numbering = RequestNumbers()
 
@@ -123,11 +125,13 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// A request came from a caller on this event loop. `request` is made only if it has to wait.
     package mutating func request(
-        _ token: RendezvousToken, loop: Int, now: MonotonicInstant, request: () -> Request
+        _ token: RendezvousToken, loop: Int, caller: String = "", now: MonotonicInstant,
+        request: () -> Request
     ) -> Decision {
         guard let place = entries.index(forKey: token), !isForgotten(entries.values[place], now) else {
             return .unknownToken
         }
+        entries.values[place].lastCaller = caller
         // Nobody overtakes those who wait.
         if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
             return .send(to: member.id, member.session)
@@ -186,6 +190,28 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         entry.lastSeen = now
         entries[token] = entry
         return (assign(token), replaced)
+    }
+
+    /// What there is to tell of one token.
+    package struct Summary: Sendable {
+        package var token: RendezvousToken
+        package var sessions: [Session]
+        /// Client processes.
+        package var clients: Int
+        /// Requests that wait or are carried.
+        package var pending: Int
+        package var lastCaller: String
+    }
+
+    /// Every token that is known, in no order.
+    package var summaries: [Summary] {
+        entries.map { token, entry in
+            Summary(
+                token: token, sessions: entry.members.map(\.session),
+                clients: Set(entry.members.map(\.client.process)).count,
+                pending: entry.waiting.count + entry.members.reduce(0) { $0 + $1.openStreams },
+                lastCaller: entry.lastCaller)
+        }
     }
 
     /// Everybody who serves a token.

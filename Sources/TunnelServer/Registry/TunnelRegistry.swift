@@ -7,7 +7,7 @@ import TunnelTransport
 ///
 /// A lock around `TokenTable`, held for table look-ups only; requests that get a session are told outside of it.
 final class TunnelRegistry: Sendable {
-    typealias Table = TokenTable<SessionReference, WaitingCaller>
+    typealias Table = TokenTable<ServedSession, WaitingCaller>
 
     private let table: Mutex<Table>
 
@@ -16,11 +16,19 @@ final class TunnelRegistry: Sendable {
     }
 
     func request(
-        _ token: RendezvousToken, loop: Int, waiting: () -> WaitingCaller
+        _ token: RendezvousToken, loop: Int, caller: String, waiting: () -> WaitingCaller
     ) -> Table.Decision {
         let now = MonotonicInstant.now
-        return table.withLock { $0.request(token, loop: loop, now: now, request: waiting) }
+        return table.withLock {
+            $0.request(token, loop: loop, caller: caller, now: now, request: waiting)
+        }
     }
+
+    /// How many tokens are known.
+    var tokenCount: Int { table.withLock { $0.tokenCount } }
+
+    /// Every token that is known, in no order.
+    var summaries: [Table.Summary] { table.withLock { $0.summaries } }
 
     func abandon(_ token: RendezvousToken, _ id: Table.RequestID) -> Bool {
         table.withLock { $0.abandon(token, id) }
@@ -40,7 +48,7 @@ final class TunnelRegistry: Sendable {
 
     /// - Returns: sessions whose place the new one takes; nil when it may not join: others that knocked at the same
     ///   time were faster.
-    func join(_ token: RendezvousToken, _ member: Table.Member) -> [SessionReference]? {
+    func join(_ token: RendezvousToken, _ member: Table.Member) -> [ServedSession]? {
         let now = MonotonicInstant.now
         let joined = table.withLock { table in
             table.admits(token, member.client) ? table.join(token, member, now: now) : nil
@@ -51,7 +59,7 @@ final class TunnelRegistry: Sendable {
     }
 
     /// Everybody who serves a token.
-    func sessions(_ token: RendezvousToken) -> [SessionReference] {
+    func sessions(_ token: RendezvousToken) -> [ServedSession] {
         table.withLock { $0.sessions(token) }
     }
 
@@ -80,9 +88,17 @@ final class TunnelRegistry: Sendable {
 
     private func deliver(_ assignments: [Table.Assignment]) {
         for assignment in assignments {
-            assignment.request.assigned(assignment.sessionID, assignment.session)
+            assignment.request.assigned(assignment.sessionID, assignment.session.reference)
         }
     }
+}
+
+/// A session with what is known of its client.
+struct ServedSession: Sendable {
+    let reference: SessionReference
+    /// Of the tunnel client.
+    let address: String
+    let software: String
 }
 
 /// A request that waits for a session, as seen from any event loop.

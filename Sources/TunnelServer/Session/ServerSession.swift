@@ -16,6 +16,7 @@ final class ServerSession: SessionOwner {
     private let token: RendezvousToken
     private let client: ClientIdentity
     private let id: UInt64
+    private let address: String
     private let eventLoop: any EventLoop
     private var logger: Logger
 
@@ -28,6 +29,7 @@ final class ServerSession: SessionOwner {
         self.token = token
         self.client = client
         self.id = core.nextSessionID()
+        self.address = address
         self.eventLoop = eventLoop
         self.logger = core.logger
         logger[.sessionID] = "\(id)"
@@ -55,9 +57,11 @@ final class ServerSession: SessionOwner {
     }
 
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
-        let reference = SessionReference(session, eventLoop: eventLoop)
+        let served = ServedSession(
+            reference: SessionReference(session, eventLoop: eventLoop), address: address,
+            software: peer.software)
         let member = TunnelRegistry.Table.Member(
-            id: id, session: reference, loop: core.index(of: eventLoop),
+            id: id, session: served, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)
         logger[.tunnelName] = "\(peer.tunnelName)"
         guard let replaced = core.registry.join(token, member) else {
@@ -65,11 +69,12 @@ final class ServerSession: SessionOwner {
             return
         }
         for replaced in replaced {
-            replaced.perform { $0.probe(within: Self.probePatience) }
+            replaced.reference.perform { $0.probe(within: Self.probePatience) }
         }
         logger.info(
             "Session joined",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
+        core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 

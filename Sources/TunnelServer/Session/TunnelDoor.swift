@@ -45,7 +45,7 @@ struct TunnelDoor {
         guard core.registry.admits(token, client) else {
             // A client that was cut off and started anew is another one: those that are dead must go soon.
             for session in core.registry.sessions(token) {
-                session.perform { $0.probe(within: ServerSession.probePatience) }
+                session.reference.perform { $0.probe(within: ServerSession.probePatience) }
             }
             throw .tooManyClients
         }

@@ -17,6 +17,8 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// How long a peer may take to send its settings.
     private static let settingsPatience: TimeAmount = .seconds(10)
 
+    /// For who looks at the session from elsewhere.
+    let pulse = SessionPulse()
     var machine: any SessionMachine & ~Copyable
     private var frames: WebSocketDecoder
     private var input = ByteBuffer()
@@ -137,6 +139,7 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     private func process() {
         let now = MonotonicInstant.now
+        pulse.beat(now)
         do {
             while !isOver, !machine.isBlocked, let event = try frames.next(&input) {
                 switch event {

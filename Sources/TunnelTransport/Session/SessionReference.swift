@@ -6,12 +6,17 @@ package struct SessionReference: Sendable {
     /// The session's own loop. A stream of a caller on the same loop costs no hop.
     package let eventLoop: any EventLoop
     private let handler: NIOLoopBound<SessionHandler>
+    private let pulse: SessionPulse
 
     /// Call on the session's event loop.
     package init(_ handler: SessionHandler, eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        self.pulse = handler.pulse
     }
+
+    /// When something last came from the peer.
+    package var lastHeard: MonotonicInstant { pulse.last }
 
     /// Opens a stream for a receiver on another loop or the same.
     ///

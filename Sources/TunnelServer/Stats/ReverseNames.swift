@@ -1,0 +1,63 @@
+import Glibc
+import NIOPosix
+import Synchronization
+
+/// DNS names of tunnel clients, looked up one after another on a thread of its own and kept for an hour.
+///
+/// Nobody waits for a name: it is there, or it is not.
+final class ReverseNames: Sendable {
+    private static let lifetime: Duration = .seconds(3600)
+    /// Most addresses whose name is known or asked for.
+    private static let mostAddresses = 10_000
+
+    private struct Entry {
+        /// Nil while it is looked up, and where there is none.
+        var name: String?
+        var asked: ContinuousClock.Instant
+    }
+
+    private let entries = Mutex<[String: Entry]>([:])
+    private let pool = NIOThreadPool(numberOfThreads: 1)
+
+    init() { pool.start() }
+
+    /// The name of an address, if it is known.
+    func name(of address: String) -> String? { entries.withLock { $0[address]?.name } }
+
+    /// Has the name of an address looked up, unless that was done not long ago.
+    func lookUp(_ address: String) {
+        let now = ContinuousClock.now
+        let isNews = entries.withLock { entries in
+            if let entry = entries[address], now - entry.asked < Self.lifetime { return false }
+            if entries.count >= Self.mostAddresses {
+                entries = entries.filter { now - $0.value.asked < Self.lifetime }
+            }
+            guard entries.count < Self.mostAddresses else { return false }
+            entries[address] = Entry(name: entries[address]?.name, asked: now)
+            return true
+        }
+        guard isNews else { return }
+        pool.submit { state in
+            guard state == .active else { return }
+            let name = Self.resolve(address)
+            self.entries.withLock { $0[address]?.name = name }
+        }
+    }
+
+    /// A look-up under way is not waited for.
+    func stop() { pool.shutdownGracefully { _ in } }
+
+    private static func resolve(_ address: String) -> String? {
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(address, nil, &hints, &found) == 0, let found else { return nil }
+        defer { freeaddrinfo(found) }
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let result = getnameinfo(
+            found.pointee.ai_addr, found.pointee.ai_addrlen, &host, socklen_t(host.count), nil, 0, NI_NAMEREQD
+        )
+        guard result == 0 else { return nil }
+        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
