@@ -72,6 +72,7 @@ import TunnelProtocol
         let outcome =
             switch CallerRoute(head, basePath: example.basePath) {
             case .healthCheck: "health"
+            case .stats: "stats"
             case .tunnel: "tunnel"
             case .forward(let token, let target): "\(token.secret) \(target)"
             case .refuse(let refusal): "\(refusal.status) \(refusal.text)"
