@@ -134,6 +134,20 @@ import Testing
         #expect(tunnel.violations == [])
     }
 
+    @Test(arguments: Ends.all) func aSlowUploadHoldsNobodyUp(ends: Ends) throws {
+        let origin = try Self.origin()
+        let tunnel = try MixedTunnel(ends, to: origin) { $0.connections = 2 }
+        let slow = try tunnel.ask("POST", "/slow", fields: [("Content-Length", "100000")])
+        let half = [UInt8](repeating: 3, count: 50_000)
+        try slow.send(half)
+        for number in 0..<20 {
+            #expect(try tunnel.exchange("GET", "/\(number)").head["X-Echo-Target"] == "/\(number)")
+        }
+        try slow.send(half)
+        #expect(try slow.readResponse().body.count == 100_000)
+        #expect(tunnel.violations == [])
+    }
+
     @Test(arguments: Ends.all) func twoClientsServeAThousandRequestsWithoutAnError(ends: Ends) throws {
         let origin = try Self.origin()
         let tunnel = try MixedTunnel(ends, to: origin, clients: 2)

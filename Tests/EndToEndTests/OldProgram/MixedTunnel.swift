@@ -211,6 +211,16 @@ final class MixedClient: Sendable {
     var old: OldTunnelClient? { if case .old(let client) = program { client } else { nil } }
     var violations: [String] { old?.violations ?? [] }
 
+    /// Expects that it runs and has nothing to complain of.
+    func expectLife(sourceLocation: SourceLocation = #_sourceLocation) {
+        switch program {
+        case .ours(let agent): #expect(agent.process.exit == nil, sourceLocation: sourceLocation)
+        case .old(let client):
+            #expect(client.violations == [], sourceLocation: sourceLocation)
+            #expect(client.endedCount == 0, sourceLocation: sourceLocation)
+        }
+    }
+
     /// Dies without a word.
     func kill() {
         switch program {
