@@ -102,7 +102,8 @@ let package = Package(
                 "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
-            name: "SupervisionTests", dependencies: ["Supervision", "TestSupport", "TunnelConfiguration"]),
+            name: "SupervisionTests",
+            dependencies: ["Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
     ],

@@ -75,9 +75,19 @@ package struct AccessRecord: Sendable {
     /// How much of a method a line shows, in bytes: a method may be any token.
     static let longestMethod = 32
 
+    /// The record as a line of one of the sinks.
+    func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
+        filled(sink.makeLine(at: timestamp, level: .info, logger: "access", message: "Request"))
+    }
+
     /// The record as a line.
     func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
-        var line = LogLine(format: format, at: timestamp, level: .info, logger: "access", message: "Request")
+        filled(
+            LogLine(format: format, at: timestamp, level: .info, logger: "access", message: "Request"))
+    }
+
+    private func filled(_ begun: LogLine) -> [UInt8] {
+        var line = begun
         line.add(LogKey.serverName.rawValue, serverName)
         if let tokenHint { line.add(LogKey.tokenHint.rawValue, tokenHint) }
         line.add(LogKey.requestID.rawValue, requestID)
@@ -96,11 +106,11 @@ package struct AccessRecord: Sendable {
 
 /// Writes the line of each request, past swift-log and the dictionary it would want for each.
 package struct AccessLog: Sendable {
-    private let sink: LogSink
+    private let sinks: [LogSink]
     private let level: AgentLogLevel
 
-    init(sink: LogSink, level: AgentLogLevel) {
-        self.sink = sink
+    init(sinks: [LogSink], level: AgentLogLevel) {
+        self.sinks = sinks
         self.level = level
     }
 
@@ -110,6 +120,8 @@ package struct AccessLog: Sendable {
     /// Writes the request's line. Never waits.
     package func write(_ record: @autoclosure () -> AccessRecord) {
         guard isEnabled else { return }
-        sink.append(record().line(format: sink.format, at: .now()))
+        let record = record()
+        let now = LogTimestamp.now()
+        for sink in sinks { sink.append(record.line(for: sink, at: now)) }
     }
 }

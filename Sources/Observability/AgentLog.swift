@@ -4,17 +4,21 @@ internal import Synchronization
 /// The agent's log: where its lines go and which are written. Made once, at the start, and handed down;
 /// nothing is registered process-wide.
 package struct AgentLog: Sendable {
-    /// Where the lines go. Whoever made it closes it, after the last logger fell silent.
+    /// Where the lines go. Whoever made them closes them, after the last logger fell silent.
     package let sink: LogSink
+    /// Where the same lines go as messages for syslog, if anywhere.
+    package let syslog: LogSink?
     /// The level of all loggers made here that were given none of their own.
     package let level: AgentLogLevel
     /// Fields that every line gets from elsewhere, such as the node's name.
     package let metadataProvider: Logger.MetadataProvider?
 
     package init(
-        sink: LogSink, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil
+        sink: LogSink, syslog: LogSink? = nil, level: Logger.Level = .info,
+        metadataProvider: Logger.MetadataProvider? = nil
     ) {
         self.sink = sink
+        self.syslog = syslog
         self.level = AgentLogLevel(level)
         self.metadataProvider = metadataProvider
     }
@@ -22,14 +26,21 @@ package struct AgentLog: Sendable {
     /// A logger whose lines carry the label.
     package func makeLogger(label: String) -> Logger {
         Logger(label: label) { label in
-            var handler = AgentLogHandler(label: label, sink: sink, level: level)
+            var handler = AgentLogHandler(label: label, sinks: sinks, level: level)
             handler.metadataProvider = metadataProvider
             return handler
         }
     }
 
-    /// The log of callers' requests, in the same place.
-    package var access: AccessLog { AccessLog(sink: sink, level: level) }
+    /// The log of callers' requests, in the same places.
+    package var access: AccessLog { AccessLog(sinks: sinks, level: level) }
+
+    /// Writes what is left, within the time, and takes no more. Safe to call again.
+    package func close() {
+        for sink in sinks { sink.close() }
+    }
+
+    private var sinks: [LogSink] { syslog.map { [sink, $0] } ?? [sink] }
 }
 
 /// The level that all loggers of the agent share; a change counts from the next line on.

@@ -1,6 +1,6 @@
 package import Logging
 
-/// Puts what a `Logger` says into a line and hands it to the sink.
+/// Puts what a `Logger` says into a line for each sink and hands it over.
 ///
 /// Metadata and a level set on one logger stay with that logger; without a level of its own it follows the
 /// agent's, which can change while the agent runs.
@@ -9,13 +9,13 @@ package struct AgentLogHandler: LogHandler {
     package var metadataProvider: Logger.MetadataProvider?
 
     private let label: String
-    private let sink: LogSink
+    private let sinks: [LogSink]
     private let agentLevel: AgentLogLevel
     private var ownLevel: Logger.Level?
 
-    package init(label: String, sink: LogSink, level: AgentLogLevel) {
+    package init(label: String, sinks: [LogSink], level: AgentLogLevel) {
         self.label = label
-        self.sink = sink
+        self.sinks = sinks
         self.agentLevel = level
     }
 
@@ -30,13 +30,14 @@ package struct AgentLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var line = LogLine(
-            format: sink.format, at: .now(), level: event.level, logger: label,
-            message: event.message.description)
-        for (key, value) in fields(of: event).sorted(by: { $0.key < $1.key }) {
-            line.add(metadata: key, value)
+        let fields = fields(of: event).sorted { $0.key < $1.key }
+        let now = LogTimestamp.now()
+        for sink in sinks {
+            var line = sink.makeLine(
+                at: now, level: event.level, logger: label, message: event.message.description)
+            for (key, value) in fields { line.add(metadata: key, value) }
+            sink.append(line.end())
         }
-        sink.append(line.end())
     }
 
     /// The nearer source wins: the call's own fields, then the logger's, then the provider's.

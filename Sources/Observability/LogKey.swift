@@ -15,6 +15,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case processID = "process.id"
     /// 1 for what the Go program speaks, else 2.
     case protocolVersion = "protocol.version"
+    case portCount = "port.count"
+    case proxyAddress = "proxy.address"
     case requestID = "request.id"
     case retryDelayMilliseconds = "retry.delay.ms"
     case serverCount = "server.count"

@@ -44,6 +44,20 @@ struct LogLine {
         }
     }
 
+    /// Begins a message for syslog: its header, and then as `text` has it, but without time and level, which the header
+    /// tells.
+    init(
+        syslog header: SyslogHeader, at timestamp: LogTimestamp, level: Logger.Level, logger: String,
+        message: String
+    ) {
+        self.format = .text
+        bytes.reserveCapacity(512)
+        header.append(to: &bytes, at: timestamp, level: level)
+        LogEscaping.appendName(logger, to: &bytes)
+        append(": ")
+        LogEscaping.appendBare(message, to: &bytes)
+    }
+
     /// Adds a field of text, under a name of our own: plain ASCII, and none of the header's.
     ///
     /// - Parameter limit: how much of the value is shown, in bytes.

@@ -1,8 +1,18 @@
 internal import Glibc
 internal import Synchronization
 
+/// What the log's thread writes to.
+protocol LogWriting: Sendable {
+    /// Writes whole lines, waiting as long as it takes; gives up where the system says that it will not work.
+    ///
+    /// - Returns: how many of the bytes were written.
+    func write(_ bytes: [UInt8]) -> Int
+    /// Closes what is owned.
+    func close()
+}
+
 /// The descriptor that the log's thread writes to.
-final class LogOutput: Sendable {
+final class LogOutput: LogWriting {
     private struct State {
         var descriptor: Int32
         /// Takes the descriptor's place before the next write.

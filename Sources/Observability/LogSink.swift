@@ -2,7 +2,7 @@ internal import Glibc
 internal import Logging
 internal import Synchronization
 
-/// Where log lines go: a file descriptor or a file.
+/// Where log lines go: a file descriptor, a file, or syslog.
 ///
 /// `append` only copies the line into memory, so that event loops can log; one thread of the sink's own
 /// writes what has gathered. When the reader is slower than the writers (a full disk, a pipe that nobody
@@ -21,7 +21,9 @@ package final class LogSink: Sendable {
     private let path: String?
     private let buffer: Mutex<LogBuffer>
     private let wakeUp: WakeUpPipe
-    private let output: LogOutput
+    private let output: any LogWriting
+    /// What stands before each line for syslog.
+    private let syslogHeader: SyslogHeader?
 
     /// A sink for an open descriptor, such as standard error; it is never closed here.
     ///
@@ -32,8 +34,10 @@ package final class LogSink: Sendable {
     package convenience init(
         fileDescriptor: Int32, format: LogFormat? = nil, capacity: Int = defaultCapacity
     ) throws(LogSinkError) {
+        let isTerminal = isatty(fileDescriptor) == 1
         try self.init(
-            descriptor: fileDescriptor, path: nil, format: format, capacity: capacity)
+            output: LogOutput(descriptor: fileDescriptor, isOwned: false), path: nil, isTerminal: isTerminal,
+            format: format ?? .automatic(isTerminal: isTerminal), capacity: capacity)
     }
 
     /// A sink that appends to a file, made with mode 0640 where it is missing.
@@ -43,17 +47,33 @@ package final class LogSink: Sendable {
         path: String, format: LogFormat? = nil, capacity: Int = defaultCapacity
     ) throws(LogSinkError) {
         let descriptor = try LogOutput.openFile(path)
-        try self.init(descriptor: descriptor, path: path, format: format, capacity: capacity)
+        let isTerminal = isatty(descriptor) == 1
+        try self.init(
+            output: LogOutput(descriptor: descriptor, isOwned: true), path: path, isTerminal: isTerminal,
+            format: format ?? .automatic(isTerminal: isTerminal), capacity: capacity)
+    }
+
+    /// A sink that sends each line to the system's log. Where nobody takes them, lines are dropped and counted.
+    ///
+    /// - Throws: `LogSinkError` as above; not when syslog is away.
+    package convenience init(
+        syslog target: SyslogTarget, capacity: Int = defaultCapacity
+    ) throws(LogSinkError) {
+        try self.init(
+            output: SyslogOutput(path: target.path), path: nil, isTerminal: false, format: .text,
+            capacity: capacity, syslogHeader: SyslogHeader(facilityCode: target.facilityCode))
     }
 
     private init(
-        descriptor: Int32, path: String?, format: LogFormat?, capacity: Int
+        output: any LogWriting, path: String?, isTerminal: Bool, format: LogFormat, capacity: Int,
+        syslogHeader: SyslogHeader? = nil
     ) throws(LogSinkError) {
         self.path = path
-        isTerminal = isatty(descriptor) == 1
-        self.format = format ?? .automatic(isTerminal: isTerminal)
+        self.isTerminal = isTerminal
+        self.format = format
+        self.syslogHeader = syslogHeader
+        self.output = output
         buffer = Mutex(LogBuffer(capacity: capacity))
-        output = LogOutput(descriptor: descriptor, isOwned: path != nil)
         do {
             wakeUp = try WakeUpPipe()
         } catch {
@@ -65,6 +85,17 @@ package final class LogSink: Sendable {
             output.close()
             throw LogSinkError(what: "cannot start the log's thread", code: EAGAIN)
         }
+    }
+
+    /// Begins a line as this sink wants it.
+    func makeLine(
+        at timestamp: LogTimestamp, level: Logger.Level, logger: String, message: String
+    ) -> LogLine {
+        if let syslogHeader {
+            return LogLine(
+                syslog: syslogHeader, at: timestamp, level: level, logger: logger, message: message)
+        }
+        return LogLine(format: format, at: timestamp, level: level, logger: logger, message: message)
     }
 
     /// Takes a line, the newline included. Never waits; what is beyond the buffer is dropped and counted.
@@ -94,7 +125,8 @@ package final class LogSink: Sendable {
         // What was logged before belongs into the old file, as far as it goes without a long wait.
         flush(timeout: .milliseconds(200))
         let descriptor = try LogOutput.openFile(path)
-        let wasTaken = buffer.withLock { $0.isClosed } ? false : output.replace(with: descriptor)
+        let isClosed = buffer.withLock { $0.isClosed }
+        let wasTaken = !isClosed && (output as? LogOutput)?.replace(with: descriptor) == true
         if !wasTaken { Glibc.close(descriptor) }
     }
 
@@ -179,9 +211,11 @@ extension LogSink {
     private static let pauseMicroseconds: UInt32 = 5_000
 
     private func dropReport(_ count: Int) -> [UInt8] {
-        var line = LogLine(
-            format: format, at: .now(), level: .warning, logger: "log",
-            message: "Lines dropped: the log is not read, or its disk not written, fast enough")
+        var line = makeLine(
+            at: .now(), level: .warning, logger: "log",
+            message: syslogHeader == nil
+                ? "Lines dropped: the log is not read, or its disk not written, fast enough"
+                : "Lines dropped: syslog did not take them")
         line.add(LogKey.lineCount.rawValue, count)
         return line.end()
     }

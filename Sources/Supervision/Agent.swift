@@ -20,6 +20,8 @@ package struct Agent: Sendable {
         case stopped
         /// A second signal asked for the end at once.
         case stoppedAtOnce
+        /// There are no servers, and every tunnel gave up.
+        case gaveUp
         /// It could not start; the reasons are logged.
         case failedToStart
     }
@@ -72,7 +74,9 @@ package struct Agent: Sendable {
                     for client in clients { group.addTask { await Self.run(client, until: stop) } }
                     for server in servers { group.addTask { await Self.run(server, until: stop) } }
                 }
-                return .stopped
+                guard !stop.isGiven else { return .stopped }
+                self.logger.error("Nothing is left to run: every tunnel gave up", metadata: [:])
+                return .gaveUp
             }
             group.addTask { await self.watch(signals, stop: stop) }
             // The signal watcher ends by itself only when there is nothing left to wait for.
@@ -197,8 +201,9 @@ package struct Agent: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask {
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await client.run() }
-                    await stop.wait()
+                    group.addTask { _ = await client.run() }
+                    group.addTask { await stop.wait() }
+                    await group.next()
                     group.cancelAll()
                 }
             }

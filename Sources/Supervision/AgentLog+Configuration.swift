@@ -7,7 +7,9 @@ extension AgentLog {
     /// The log that a configuration asks for.
     ///
     /// - Throws: `LogSinkError` when its file cannot be opened.
-    package init(_ configuration: LogConfiguration) throws(LogSinkError) {
+    package init(
+        _ configuration: LogConfiguration, syslogPath: String = "/dev/log"
+    ) throws(LogSinkError) {
         let format: LogFormat? =
             switch configuration.format {
             case .auto: nil
@@ -29,6 +31,18 @@ extension AgentLog {
             case .standardError: try LogSink(fileDescriptor: STDERR_FILENO, format: format)
             case .file(let path): try LogSink(path: path, format: format)
             }
-        self.init(sink: sink, level: level)
+        guard let facility = configuration.syslog else {
+            self.init(sink: sink, level: level)
+            return
+        }
+        let target = SyslogTarget(facilityCode: facility.code, path: syslogPath)
+        self.init(sink: sink, syslog: try LogSink(syslog: target), level: level)
+        do throws(LogSinkError) {
+            try target.check()
+        } catch {
+            makeLogger(label: "log").warning(
+                "Syslog is not there: its lines are dropped until it comes",
+                metadata: [.errorMessage: "\(error)"])
+        }
     }
 }

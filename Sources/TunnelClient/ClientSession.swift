@@ -15,18 +15,20 @@ final class ClientSession: SessionOwner {
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
+    private let statusFile: StatusFile?
     private var logger: Logger
     private var arrivals = Arrivals()
     private var isBeginning = false
 
     init(
         directory: OriginDirectory, limits: SessionLimits, eventLoop: any EventLoop, life: SessionLife,
-        logger: Logger
+        statusFile: StatusFile? = nil, logger: Logger
     ) {
         self.directory = directory
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
+        self.statusFile = statusFile
         self.logger = logger
     }
 
@@ -36,6 +38,8 @@ final class ClientSession: SessionOwner {
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         life.ready()
     }
+
+    func sessionWasAnswered(_ session: SessionHandler) { statusFile?.serverWasHeard() }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, logger: logger)

@@ -37,6 +37,9 @@ final class SessionLife: Sendable {
     /// Whether the session speaks protocol v2, once it has begun.
     var speaksMux: Bool { state.withLock { $0.speaksMux } }
 
+    /// Whether the WebSocket is open.
+    var isUp: Bool { state.withLock { $0.session != nil } }
+
     // MARK: What happens to the session
 
     /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.

@@ -14,17 +14,24 @@ package final class TunnelClient: Sendable {
     /// Sessions kept when the configuration names no number, at most.
     private static let mostConnections = 4
 
+    /// How a run ended.
+    package enum RunEnd: Sendable, Equatable {
+        /// Its task was cancelled.
+        case stopped
+        /// The server was not reached in as many tries as are allowed (`max-retries`).
+        case gaveUp
+    }
+
     private let configuration: TunnelClientConfiguration
     private let loops: [any EventLoop]
     private let directory: OriginDirectory
     private let tls: ClientTLS?
+    private let statusFile: StatusFile?
     private let budget: any ReceiveBudget
     private let software: String
     private let logger: Logger
     /// Tells the server which connections belong together.
     private let identity = String(UInt64.random(in: .min ... .max), radix: 16)
-    /// Connections beyond the first that are kept though nobody said how many there should be.
-    private let furtherSlots = Mutex<Set<Int>>([])
     private let lives = Mutex<[ObjectIdentifier: SessionLife]>([:])
 
     /// - Throws: `TunnelClientError` when the certificates cannot be read. Reads files: not for event loops.
@@ -49,37 +56,60 @@ package final class TunnelClient: Sendable {
         logger[.tunnelName] = "\(configuration.name)"
         logger[.tokenHint] = "\(configuration.token.hint)"
         self.logger = logger
+        statusFile = configuration.statusFile.map { Self.makeStatusFile($0, logger) }
     }
 
-    /// Keeps the sessions up until the task is cancelled; then finishes what is in flight and returns.
-    package func run() async {
-        if let connections = configuration.connections {
-            await withDiscardingTaskGroup { group in
-                for slot in 0..<connections { group.addTask { await self.keep(slot) {} } }
+    /// A status file that cannot be written is told of, and is no reason not to run.
+    private static func makeStatusFile(_ path: String, _ logger: Logger) -> StatusFile {
+        let file = StatusFile(path: path) { error in
+            logger.error("Cannot write the status file", metadata: [.errorMessage: "\(error)"])
+        }
+        file.tryOut()
+        return file
+    }
+
+    /// Keeps the sessions up until the task is cancelled, or the tunnel gives up; then finishes what is in flight
+    /// and returns.
+    package func run() async -> RunEnd {
+        let connections = configuration.connections ?? min(loops.count, Self.mostConnections)
+        tellOfTheWayOut(connections)
+        // Where nobody said how many: a server of protocol v1 counts each of them as a client.
+        let certain = configuration.connections ?? 1
+        let (foundMux, found) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        return await withTaskGroup(of: RunEnd.self) { group in
+            for slot in 0..<certain {
+                group.addTask { await self.keep(slot) { found.yield() } }
             }
-        } else {
-            await runAsTheServerAllows()
+            if certain < connections {
+                group.addTask { await self.keep(certain..<connections, whenever: foundMux) }
+            }
+            var end = RunEnd.stopped
+            for await slotEnd in group where slotEnd == .gaveUp {
+                end = .gaveUp
+                group.cancelAll()
+            }
+            return end
         }
     }
 
-    /// Where nobody said how many connections there should be: one to a server of protocol v1, which counts each of
-    /// them as a client, else one for each event loop.
-    private func runAsTheServerAllows() async {
-        let most = min(loops.count, Self.mostConnections)
-        let (foundMux, found) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        await withDiscardingTaskGroup { group in
-            group.addTask {
-                await self.keep(0) { found.yield() }
-                found.finish()
+    /// Keeps further sessions up for as long as their server speaks protocol v2.
+    private func keep(_ slots: Range<Int>, whenever foundMux: AsyncStream<Void>) async -> RunEnd {
+        for await _ in foundMux {
+            await withDiscardingTaskGroup { group in
+                for slot in slots { group.addTask { _ = await self.keep(slot) {} } }
             }
-            for await _ in foundMux {
-                for slot in 1..<max(1, most) where furtherSlots.withLock({ $0.insert(slot).inserted }) {
-                    group.addTask {
-                        await self.keep(slot) {}
-                        self.furtherSlots.withLock { _ = $0.remove(slot) }
-                    }
-                }
-            }
+        }
+        return .stopped
+    }
+
+    private func tellOfTheWayOut(_ connections: Int) {
+        if let proxy = target(0).proxy {
+            logger.info("Dialling through a proxy", metadata: [.proxyAddress: "\(proxy.name)"])
+        }
+        if let ports = ClientPorts(configuration.clientPorts), ports.count < connections {
+            logger.warning(
+                "Fewer client-ports than connections: some will not come up; name more ports, or set connections",
+                metadata: [.portCount: "\(ports.count)", .limit: "\(connections)"])
         }
     }
 
@@ -91,14 +121,16 @@ package final class TunnelClient: Sendable {
     /// Keeps one session up: a new one as soon as the last has ended, or as soon as its server says it is leaving.
     ///
     /// - Parameter foundMux: called when a session speaks protocol v2.
-    private func keep(_ slot: Int, foundMux: @escaping @Sendable () -> Void) async {
+    private func keep(_ slot: Int, foundMux: @Sendable () -> Void) async -> RunEnd {
         let eventLoop = loops[slot % loops.count]
         let dialler = TunnelDialler(target(slot))
         var backoff = ReconnectBackoff()
+        backoff.longest = configuration.longestRetryDelay
+        var failures = 0
         var random = SystemRandomNumberGenerator()
         var complaint = RepeatedComplaint()
         var leaving = LeavingSessions()
-        await withDiscardingTaskGroup { group in
+        return await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 let started = ContinuousClock.now
                 let life = SessionLife(on: eventLoop)
@@ -107,12 +139,13 @@ package final class TunnelClient: Sendable {
                 do {
                     _ = try await dialler.dial(on: eventLoop) { self.makeHandler($0, life, eventLoop) }
                     complaint.reset()
+                    failures = 0
                     group.addTask { await self.accompany(life) }
                     if life.speaksMux {
                         foundMux()
                     } else if slot > 0, configuration.connections == nil {
                         life.stop()
-                        return
+                        return .stopped
                     }
                     await life.untilReleased()
                     leaving.add(life)
@@ -124,12 +157,23 @@ package final class TunnelClient: Sendable {
                     guard !Task.isCancelled else { break }
                     let isRefusal = (error as? DialError)?.isRefusal ?? false
                     wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
+                    failures = hasSession ? 0 : failures + 1
+                    if let most = configuration.maxRetries, failures >= most {
+                        logger.error(
+                            "Gave up: the tunnel server was not reached",
+                            metadata: [.limit: "\(most)", .errorMessage: "\(words(for: error))"])
+                        return .gaveUp
+                    }
                     complain(error, wait, slot, &complaint)
                 }
                 try? await Task.sleep(for: wait)
             }
+            return .stopped
         }
     }
+
+    /// Whether any connection of the tunnel is up.
+    private var hasSession: Bool { lives.withLock { $0.values.contains { $0.isUp } } }
 
     /// Waits for the end of a session.
     private func accompany(_ life: SessionLife) async {
@@ -151,7 +195,8 @@ package final class TunnelClient: Sendable {
     ) -> SessionHandler {
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
-            directory: directory, limits: limits, eventLoop: eventLoop, life: life, logger: logger)
+            directory: directory, limits: limits, eventLoop: eventLoop, life: life, statusFile: statusFile,
+            logger: logger)
         let handler: SessionHandler
         switch version {
         case .v1:
@@ -172,7 +217,7 @@ package final class TunnelClient: Sendable {
     private func complain(
         _ error: any Error, _ wait: Duration, _ slot: Int, _ complaint: inout RepeatedComplaint
     ) {
-        let message = withoutSecrets((error as? DialError)?.message ?? ConnectionFailure.describe(error))
+        let message = words(for: error)
         let code = (error as? DialError)?.code.rawValue ?? DialError.Code.unreachable.rawValue
         let url = configuration.tunnel
         let level: Logger.Level = slot == 0 && complaint.isNews(message) ? .warning : .debug
@@ -185,14 +230,17 @@ package final class TunnelClient: Sendable {
             ]))
     }
 
-    /// What a server says may repeat what it was told.
-    private func withoutSecrets(_ message: String) -> String {
+    /// Why the server was not reached, without secrets: what a server or a proxy says may repeat what it was told.
+    private func words(for error: any Error) -> String {
+        let message = (error as? DialError)?.message ?? ConnectionFailure.describe(error)
         let tunnel = configuration
-        let outer = tunnel.tunnel.credentials?.password.secret
-        var secrets = [tunnel.token.secret, tunnel.password?.secret, outer].compactMap { $0 }
-        secrets += target(0).fields.pairs.compactMap {
-            $1.hasPrefix("Basic ") ? String($1.dropFirst(6)) : nil
-        }
+        var secrets = [
+            tunnel.token.secret, tunnel.password?.secret, tunnel.tunnel.credentials?.password.secret,
+            tunnel.proxy?.credentials?.password.secret,
+        ].compactMap { $0 }
+        let target = target(0)
+        let authorizations = target.fields.pairs.map(\.value) + [target.proxy?.authorization ?? ""]
+        secrets += authorizations.compactMap { $0.hasPrefix("Basic ") ? String($0.dropFirst(6)) : nil }
         return secrets.reduce(message) { $1.isEmpty ? $0 : $0.replacing($1, with: "***") }
     }
 
@@ -205,13 +253,18 @@ package final class TunnelClient: Sendable {
         let own = configuration.password.map {
             BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
         }
-        let outer = url.credentials.map {
-            BasicAuthorization.encode(user: $0.user, password: $0.password.secret)
-        }
+        let outer = url.credentials.map(Self.authorization)
         if let first = own ?? outer { fields.append(.authorization, first) }
         if own != nil, let outer { fields.append(.xTunnelAuthorization, outer) }
         return TunnelDialler.Target(
-            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: tls)
+            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: tls,
+            proxy: configuration.proxy.map {
+                HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
+            }, clientPorts: ClientPorts(configuration.clientPorts))
+    }
+
+    private static func authorization(_ credentials: BasicCredentials) -> String {
+        BasicAuthorization.encode(user: credentials.user, password: credentials.password.secret)
     }
 }
 

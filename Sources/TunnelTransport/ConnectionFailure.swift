@@ -13,9 +13,11 @@ package enum ConnectionFailure {
         switch error {
         case let error as NIOConnectionError:
             if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
-                return "the host name \"\(error.host)\" cannot be resolved"
+                return unresolved(error.host)
             }
             return error.connectionErrors.first.map { describe($0.error) } ?? "cannot connect"
+        case let error as AddressLookUpError:
+            return unresolved(error.host)
         case let error as IOError:
             return reason(errno: error.errnoCode)
         case ChannelError.connectTimeout:
@@ -29,6 +31,10 @@ package enum ConnectionFailure {
         default:
             return "the connection failed (\(type(of: error)))"
         }
+    }
+
+    private static func unresolved(_ host: String) -> String {
+        "the host name \"\(host)\" cannot be resolved"
     }
 
     private static func reason(forTLS error: any Error) -> String {

@@ -27,7 +27,7 @@ struct Run: AsyncParsableCommand {
             throw ExitStatus.failure
         }
         let outcome = await Agent(configuration, log: log, software: Version.text).run()
-        _ = log.sink.close()
+        log.close()
         guard outcome == .stopped else { throw ExitStatus.failure }
     }
 }

@@ -47,26 +47,12 @@ import Testing
         #expect(answer.text.contains("no TLS with 127.0.0.1:\(origin.port)"), "\(answer.text)")
     }
 
-    /// nginx that ends TLS before the tunnel server.
-    private func terminator(to port: Int) throws -> NginxFront {
-        try NginxFront(
-            certificate: certificate,
-            """
-            location / {
-                proxy_pass http://127.0.0.1:\(port);
-                proxy_http_version 1.1;
-                proxy_set_header Upgrade $http_upgrade;
-                proxy_set_header Connection upgrade;
-            }
-            """)
-    }
-
     @Test(.timeLimit(.minutes(1)), arguments: Trust.allCases)
     func aTunnelRunsThroughATerminatorOfTLS(trust: Trust) throws {
         let origin = try ScriptedOrigin.echo()
         let server = try AgentProcess(configuration: Configuration.server())
         let port = try server.port(ofServer: "public")
-        let front = try terminator(to: port)
+        let front = try NginxFront.terminator(certificate: certificate, to: port)
         let client = try AgentProcess(
             configuration: Configuration.client(
                 tunnel: "wss://127.0.0.1:\(front.port)", to: origin.url,
@@ -87,7 +73,7 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func aServerNobodyVouchesForIsNotConnectedTo() throws {
         let server = try AgentProcess(configuration: Configuration.server())
         let port = try server.port(ofServer: "public")
-        let front = try terminator(to: port)
+        let front = try NginxFront.terminator(certificate: certificate, to: port)
         let client = try AgentProcess(
             configuration: Configuration.client(
                 tunnel: "wss://127.0.0.1:\(front.port)", to: "builtin:echo"))

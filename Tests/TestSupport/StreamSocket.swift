@@ -76,12 +76,19 @@ package final class StreamSocket: @unchecked Sendable {
     }
 
     /// The port of this end.
-    package var localPort: Int {
+    package var localPort: Int { port(getsockname) }
+
+    /// The port of the peer's end.
+    package var peerPort: Int { port(getpeername) }
+
+    private func port(
+        _ ask: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> Int {
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = getsockname(descriptor, $0, &size)
+                _ = ask(descriptor, $0, &size)
             }
         }
         return Int(UInt16(bigEndian: address.sin_port))

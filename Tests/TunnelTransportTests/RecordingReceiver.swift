@@ -96,6 +96,7 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
 
     // Guarded by `condition`.
     private var recorded: [Event] = []
+    private var answers = 0
     private let condition = NSCondition()
     private let onOpened: @Sendable (SessionHandler, StreamID) -> Void
 
@@ -109,6 +110,9 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     var ends: [SessionEnd] {
         events.compactMap { if case .ended(let end) = $0 { end } else { nil } }
     }
+
+    /// How often the peer answered a ping.
+    var answerCount: Int { condition.withLock { answers } }
 
     func wait(for what: String, _ isThere: ([Event]) -> Bool) throws {
         let deadline = Date(timeIntervalSinceNow: 30)
@@ -133,6 +137,7 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     func sessionPeerDrains(_ session: SessionHandler, reason: String) { note(.peerDrains(reason)) }
 
     func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) { note(.occupied(isOccupied)) }
+    func sessionWasAnswered(_ session: SessionHandler) { condition.withLock { answers += 1 } }
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) { note(.ended(end)) }
 

@@ -59,6 +59,25 @@ struct SessionHandlerTests {
         #expect(caller.events == [.head(Self.answer, isInterim: false, isLast: true)])
     }
 
+    @Test func theOwnerHearsOfEachAnswerToAPing() throws {
+        let pair = try SessionPair(isReady: false)
+        #expect(pair.client.owner.answerCount == 0)
+        try pair.run()
+        #expect(pair.client.owner.answerCount == 1)
+        pair.client.session.probe(within: .seconds(5))
+        try pair.run()
+        #expect(pair.client.owner.answerCount == 2)
+        // A ping of the peer's, or a message, is no answer.
+        pair.server.session.probe(within: .seconds(5))
+        _ = try pair.open(isLast: true)
+        try pair.run()
+        #expect(pair.client.owner.answerCount == 2)
+        var pong = ByteBuffer()
+        pong.writeWebSocketPong(ByteBuffer(), mask: nil)
+        try pair.client.channel.writeInbound(pong)
+        #expect(pair.client.owner.answerCount == 3)
+    }
+
     @Test func onlyTheClientMasksWhatItSends() throws {
         let pair = try SessionPair(isReady: false)
         let fromServer = try #require(try pair.server.written().first)

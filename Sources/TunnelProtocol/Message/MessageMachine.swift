@@ -81,6 +81,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package var streamCount: Int { streams.count }
     package var isDrained: Bool { isDraining && streams.isEmpty && sending == nil }
     package var closesWhenDrained: Bool { true }
+    package var answeredPings: Int { 0 }
     package var canProbe: Bool { role == .acceptor }
     package var isOccupied: Bool { sending != nil || incoming.isInBody }
     package var isBlocked: Bool { blocker != nil }

@@ -160,6 +160,7 @@ extension MuxMachine {
         if clock == drainPing { isDrainConfirmed = true }
         guard clock == openPing else { return }
         openPing = nil
+        answeredPings += 1
         roundTrip = now.since(MonotonicInstant(nanoseconds: clock))
     }
 

@@ -13,6 +13,7 @@ package struct MuxMachine: SessionMachine, ~Copyable {
     package var isPeerDraining: Bool { peerGoAways > 0 }
     /// Time from a ping to its answer, the last one measured.
     package internal(set) var roundTrip: Duration?
+    package internal(set) var answeredPings = 0
 
     var streams: [StreamID: MuxStream] = [:]
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.

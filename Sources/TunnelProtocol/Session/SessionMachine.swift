@@ -23,6 +23,8 @@ package protocol SessionMachine: ~Copyable {
     var canProbe: Bool { get }
     /// Whether one exchange has a direction of the connection for itself, so that others have to wait.
     var isOccupied: Bool { get }
+    /// How many of our pings were answered by a message of the peer's: v2 has its own, v1 the carrier's.
+    var answeredPings: Int { get }
     /// When something last came from the peer.
     var lastHeard: MonotonicInstant { get }
     /// Streams that we opened and of which the peer has not seen a byte: they may be opened elsewhere.

@@ -146,8 +146,10 @@ package final class SessionHandler: ChannelDuplexHandler {
                 case .message where hasSaidGoodbye, .ping where hasSaidGoodbye:
                     break
                 case .message(let piece, let isLast):
+                    let answeredPings = machine.answeredPings
                     machine.receive(piece, now: now)
                     try dispatchEvents(now: now)
+                    if machine.answeredPings != answeredPings { owner?.sessionWasAnswered(self) }
                     guard isLast, !isOver else { continue }
                     try machine.messageEnded()
                     try dispatchEvents(now: now)
@@ -160,6 +162,7 @@ package final class SessionHandler: ChannelDuplexHandler {
                     }
                 case .pong:
                     machine.heard(now: now)
+                    owner?.sessionWasAnswered(self)
                 case .close(let code):
                     end(
                         (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0

@@ -47,6 +47,8 @@ package protocol SessionOwner: AnyObject {
     func sessionReady(_ session: SessionHandler, peer: SessionSettings)
     /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    /// The peer answered a ping.
+    func sessionWasAnswered(_ session: SessionHandler)
     /// The peer wants no new streams, or will open none.
     func sessionPeerDrains(_ session: SessionHandler, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
@@ -58,6 +60,7 @@ package protocol SessionOwner: AnyObject {
 extension SessionOwner {
     /// Only who chooses among sessions has to know.
     package func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {}
+    package func sessionWasAnswered(_ session: SessionHandler) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.

@@ -32,6 +32,20 @@ final class NginxFront: Sendable {
         throw lastFailure
     }
 
+    /// nginx that ends TLS before a tunnel server.
+    static func terminator(certificate: Certificate, to port: Int) throws -> NginxFront {
+        try NginxFront(
+            certificate: certificate,
+            """
+            location / {
+                proxy_pass http://127.0.0.1:\(port);
+                proxy_http_version 1.1;
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection upgrade;
+            }
+            """)
+    }
+
     private static func configuration(
         folder: String, port: Int, _ certificate: Certificate?, _ block: String
     ) -> String {

@@ -1,0 +1,138 @@
+import Glibc
+import NIOPosix
+import Synchronization
+
+/// The file that says when a tunnel's server was last heard of, for monitors that look at it.
+///
+/// Put in place whole, by a rename, so that a reader never sees half of it. Written on NIO's thread pool, one write
+/// at a time: what comes meanwhile is left to the next answer.
+final class StatusFile: Sendable {
+    private struct State {
+        var isWriting = false
+        /// The moment of the last write. The file tells whole seconds: another write within one would change nothing.
+        var lastSecond: Int?
+        /// Whether the last write failed, which was told.
+        var isFailing = false
+    }
+
+    private let path: String
+    private let pool: NIOThreadPool
+    private let onError: @Sendable (StatusFileError) -> Void
+    private let state = Mutex(State())
+
+    /// - Parameter onError: told of the first of a row of writes that failed, on any thread.
+    init(
+        path: String, pool: NIOThreadPool = .singleton, onError: @escaping @Sendable (StatusFileError) -> Void
+    ) {
+        self.path = path
+        self.pool = pool
+        self.onError = onError
+    }
+
+    /// Tells at once of a file that cannot be written. Waits for the disk: not for event loops.
+    func tryOut() {
+        do throws(StatusFileError) {
+            try probe()
+        } catch {
+            state.withLock { $0.isFailing = true }
+            onError(error)
+        }
+    }
+
+    /// Whether the file could be written, by making its predecessor and removing it: tells of a wrong path at the
+    /// start, not at the first pong. Waits for the disk: not for event loops.
+    func probe() throws(StatusFileError) {
+        close(try openNewFile())
+        unlink(newPath)
+    }
+
+    /// The server was heard of just now. Never waits.
+    func serverWasHeard(now: Int = time(nil)) {
+        let mustWrite = state.withLock { state in
+            guard !state.isWriting, state.lastSecond != now else { return false }
+            state.isWriting = true
+            state.lastSecond = now
+            return true
+        }
+        guard mustWrite else { return }
+        pool.submit { state in
+            guard case .active = state else { return }
+            do throws(StatusFileError) {
+                try self.write(secondsSince1970: now)
+                self.wasWritten(nil)
+            } catch {
+                self.wasWritten(error)
+            }
+        }
+    }
+
+    private func wasWritten(_ error: StatusFileError?) {
+        let isNews = state.withLock { state in
+            defer { state.isFailing = error != nil }
+            state.isWriting = false
+            return error != nil && !state.isFailing
+        }
+        if isNews, let error { onError(error) }
+    }
+
+    // MARK: The file
+
+    private var newPath: String { path + ".new" }
+
+    /// Writes the file for a moment. Waits for the disk.
+    func write(secondsSince1970 seconds: Int) throws(StatusFileError) {
+        let descriptor = try openNewFile()
+        let text = Array(Self.text(secondsSince1970: seconds).utf8)
+        let written = Glibc.write(descriptor, text, text.count)
+        let code = written < 0 ? errno : ENOSPC
+        let closed = close(descriptor)
+        guard written == text.count, closed == 0 else {
+            unlink(newPath)
+            throw StatusFileError(path: path, code: code)
+        }
+        guard rename(newPath, path) == 0 else {
+            let code = errno
+            unlink(newPath)
+            throw StatusFileError(path: path, code: code)
+        }
+    }
+
+    /// A new file beside the one that it is to replace; never one that somebody else has laid there.
+    private func openNewFile() throws(StatusFileError) -> CInt {
+        // A device or a folder of that name is no status file, and must not be replaced by one.
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFLNK {
+            throw StatusFileError(path: path, code: EEXIST)
+        }
+        unlink(newPath)
+        let descriptor = open(newPath, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw StatusFileError(path: path, code: errno) }
+        return descriptor
+    }
+
+    /// The file's two lines, as the older wstunnel wrote them.
+    static func text(secondsSince1970 seconds: Int) -> String {
+        var moment = time_t(seconds)
+        var date = tm()
+        gmtime_r(&moment, &date)
+        func digits(_ number: CInt, _ count: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let day = "\(digits(date.tm_year + 1900, 4))-\(digits(date.tm_mon + 1, 2))-\(digits(date.tm_mday, 2))"
+        let time = "\(digits(date.tm_hour, 2)):\(digits(date.tm_min, 2)):\(digits(date.tm_sec, 2))"
+        return "Unix: \(seconds)\nTime: \(day)T\(time)Z\n"
+    }
+}
+
+/// A status file that cannot be written.
+struct StatusFileError: Error, CustomStringConvertible {
+    var path: String
+    var code: CInt
+
+    var description: String {
+        guard code != EEXIST else { return "statusfile: \(path) is there, and is no regular file" }
+        return
+            "statusfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
+    }
+}

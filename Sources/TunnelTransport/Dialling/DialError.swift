@@ -1,0 +1,39 @@
+/// Why a tunnel server was not reached.
+package struct DialError: Error, Sendable, CustomStringConvertible {
+    /// A bounded set of reasons.
+    package enum Code: String, Sendable, Hashable {
+        /// No connection came about: name, network, TLS.
+        case unreachable
+        /// The server did not answer in time.
+        case timedOut
+        /// The server refused; its status and the first line of its words are in the message.
+        case rejected
+        /// What answered is no tunnel server that we can talk to.
+        case notATunnelServer
+        /// No connection to the proxy came about, or it closed the one there was.
+        case proxyUnreachable
+        /// The proxy did not answer in time.
+        case proxyTimedOut
+        /// The proxy refused; its status and words are in the message.
+        case proxyRejected
+        /// What answered is no HTTP proxy.
+        case notAProxy
+        /// None of the local ports that may be used is free.
+        case noClientPort
+    }
+
+    package let code: Code
+    /// What went wrong, in words.
+    package let message: String
+    /// Whether trying again soon is pointless: the server or the proxy said no to who we are, or that we come too
+    /// often.
+    package let isRefusal: Bool
+
+    package init(_ code: Code, _ message: String, isRefusal: Bool = false) {
+        self.code = code
+        self.message = message
+        self.isRefusal = isRefusal
+    }
+
+    package var description: String { message }
+}
