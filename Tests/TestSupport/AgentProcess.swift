@@ -7,7 +7,7 @@ import Foundation
 package final class AgentProcess: Sendable {
     package let process: ChildProcess
     package let folder: TemporaryFolder
-    /// The path of its `tunnels.yaml`.
+    /// The path of its `tunnels.yaml`; of nothing when it was started by flags.
     package let configurationPath: String
 
     /// Starts the agent and waits until it says that it runs.
@@ -26,6 +26,20 @@ package final class AgentProcess: Sendable {
         for (name, text) in files { try folder.write(text, to: name) }
         configurationPath = try folder.write(configuration, to: "tunnels.yaml")
         process = try wstunnel(["--config", configurationPath] + arguments, environment: environment)
+        try process.standardError.waitForLine(containing: #"message="Agent running""#, within: startLimit)
+    }
+
+    /// Starts the agent by a command that takes flags (`srv`, `cli`), and waits until it says that it runs.
+    ///
+    /// - Parameters:
+    ///   - arguments: the command and its flags.
+    ///   - environment: variables beside those of the test process.
+    package init(
+        arguments: [String], environment: [String: String] = [:], startLimit: Duration = .seconds(20)
+    ) throws {
+        folder = try TemporaryFolder()
+        configurationPath = folder.path(of: "none.yaml")
+        process = try wstunnel(arguments, environment: environment)
         try process.standardError.waitForLine(containing: #"message="Agent running""#, within: startLimit)
     }
 
@@ -86,6 +100,14 @@ package func wstunnel(
     _ arguments: [String], environment: [String: String] = [:]
 ) throws -> ChildProcess {
     let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    return try ChildProcess([try wstunnelPath(variables)] + arguments, environment: variables)
+}
+
+/// Where the built program is.
+/// - Parameter variables: the environment that may name another.
+package func wstunnelPath(
+    _ variables: [String: String] = ProcessInfo.processInfo.environment
+) throws -> String {
     let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let beside = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("wstunnel")
         .path
@@ -93,5 +115,5 @@ package func wstunnel(
     guard FileManager.default.isExecutableFile(atPath: binary) else {
         throw TestFailure("no program at \(binary); run swift build first")
     }
-    return try ChildProcess([binary] + arguments, environment: variables)
+    return binary
 }
