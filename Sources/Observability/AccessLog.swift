@@ -75,53 +75,133 @@ package struct AccessRecord: Sendable {
     /// How much of a method a line shows, in bytes: a method may be any token.
     static let longestMethod = 32
 
-    /// The record as a line of one of the sinks.
+    /// The record as a line of one of the sinks: in text as the Go program has it.
     func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
-        filled(sink.makeLine(at: timestamp, level: .info, logger: "access", message: "Request"))
+        line(sink.format) { sink.makeLine(at: timestamp, level: .info, logger: "access", message: $0) }
     }
 
     /// The record as a line.
     func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
-        filled(
-            LogLine(format: format, at: timestamp, level: .info, logger: "access", message: "Request"))
+        line(format) {
+            LogLine(format: format, at: timestamp, level: .info, logger: "access", message: $0)
+        }
     }
 
-    private func filled(_ begun: LogLine) -> [UInt8] {
-        var line = begun
+    private func line(_ format: LogFormat, begin: (_ message: String) -> LogLine) -> [UInt8] {
+        let isText = format == .text
+        var line = begin(isText ? "HTTP RET" : "Request")
+        if isText { addOldFields(to: &line) } else { addFields(to: &line) }
+        addMeasures(to: &line)
+        return line.end()
+    }
+
+    private func addFields(to line: inout LogLine) {
         line.add(LogKey.serverName.rawValue, serverName)
         if let tokenHint { line.add(LogKey.tokenHint.rawValue, tokenHint) }
         line.add(LogKey.requestID.rawValue, requestID)
         line.add("method", method, limit: Self.longestMethod)
         line.add("path", path, limit: Self.longestPath)
         if let status { line.add("status", status) }
+    }
+
+    private func addOldFields(to line: inout LogLine) {
+        line.addOldFields(tokenHint: tokenHint, requestID: requestID)
+        // Who left before an answer has this status, as in the old log.
+        if let status = status ?? (outcome == .callerLeft ? 499 : nil) { line.add("status", status) }
+        line.add("verb", method, limit: Self.longestMethod)
+        line.add("url", path, limit: Self.longestPath)
+        line.add(LogKey.serverName.rawValue, serverName)
+    }
+
+    private func addMeasures(to line: inout LogLine) {
         line.add("request.bytes", requestBytes)
         line.add("response.bytes", responseBytes)
         if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
         line.add(LogKey.durationMilliseconds.rawValue, Milliseconds(duration))
         line.add(LogKey.callerAddress.rawValue, callerAddress)
         line.add("outcome", outcome.rawValue)
-        return line.end()
     }
 }
 
-/// Writes the line of each request, past swift-log and the dictionary it would want for each.
+/// A request on its way, as the Go program's log tells it: only in text.
+package enum AccessStep: Sendable {
+    /// `HTTP RCV`, level info: it came.
+    case received(method: String, path: String, caller: String, xHost: String?, attempt: Int)
+    /// `WS SND`, level debug: its head went into a session.
+    case sent(method: String, path: String)
+    /// `WS RCV`, level debug: the head of its answer came out of a session, so many bytes long.
+    case answered(sessionID: UInt64, bytes: Int)
+}
+
+extension LogLine {
+    fileprivate mutating func addOldFields(tokenHint: String?, requestID: UInt64) {
+        add("pkg", "WStunsrv")
+        add("token", tokenHint ?? "-")
+        add("id", requestID)
+    }
+}
+
+/// Writes the lines of requests, past swift-log and the dictionary it would want for each.
 package struct AccessLog: Sendable {
     private let sinks: [LogSink]
     private let level: AgentLogLevel
+    private let hasText: Bool
 
     init(sinks: [LogSink], level: AgentLogLevel) {
         self.sinks = sinks
         self.level = level
+        self.hasText = sinks.contains { $0.format == .text }
     }
 
     /// False when the level leaves requests out: then a record need not even be made.
     package var isEnabled: Bool { level.value <= .info }
 
-    /// Writes the request's line. Never waits.
+    /// Writes the request's line, when it is over. Never waits.
     package func write(_ record: @autoclosure () -> AccessRecord) {
         guard isEnabled else { return }
         let record = record()
         let now = LogTimestamp.now()
         for sink in sinks { sink.append(record.line(for: sink, at: now)) }
+    }
+
+    /// Writes a line about a request on its way, where lines are text. Never waits.
+    package func write(_ step: @autoclosure () -> AccessStep, tokenHint: String?, requestID: UInt64) {
+        guard hasText, isEnabled else { return }
+        let step = step()
+        let stepLevel: Logger.Level = if case .received = step { .info } else { .debug }
+        guard level.value <= stepLevel else { return }
+        let now = LogTimestamp.now()
+        for sink in sinks where sink.format == .text {
+            var line = sink.makeLine(at: now, level: stepLevel, logger: "access", message: step.message)
+            line.addOldFields(tokenHint: tokenHint, requestID: requestID)
+            step.addFields(to: &line)
+            sink.append(line.end())
+        }
+    }
+}
+
+extension AccessStep {
+    fileprivate var message: String {
+        switch self {
+        case .received: "HTTP RCV"
+        case .sent: "WS SND"
+        case .answered: "WS RCV"
+        }
+    }
+
+    fileprivate func addFields(to line: inout LogLine) {
+        switch self {
+        case .received(let method, let path, let caller, let xHost, let attempt):
+            line.add("verb", method, limit: AccessRecord.longestMethod)
+            line.add("url", path, limit: AccessRecord.longestPath)
+            line.add("addr", caller)
+            line.add("x-host", xHost ?? "", limit: AccessRecord.longestPath)
+            line.add("try", attempt > 1 ? "(attempt #\(attempt))" : "")
+        case .sent(let method, let path):
+            line.add("info", "\(method) \(path)", limit: AccessRecord.longestPath)
+        case .answered(let sessionID, let bytes):
+            line.add("ws", sessionID)
+            line.add("len", bytes)
+        }
     }
 }

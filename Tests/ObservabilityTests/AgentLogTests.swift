@@ -98,8 +98,8 @@ import Testing
         #expect(
             Self.line(Self.record, .text)
                 == #"""
-                1970-01-01T00:00:00.000Z INFO  access: Request server.name=public token.hint=abcdefgh... \#
-                request.id=17 method=GET path="/a?b=c" status=200 request.bytes=0 response.bytes=1024 \#
+                1970-01-01T00:00:00.000Z INFO  access: HTTP RET pkg=WStunsrv token=abcdefgh... id=17 \#
+                status=200 verb=GET url="/a?b=c" server.name=public request.bytes=0 response.bytes=1024 \#
                 first-byte.ms=1.500 duration.ms=2.000 caller.address=127.0.0.1:4711 outcome=ok
 
                 """#)
@@ -123,6 +123,13 @@ import Testing
         let line = Self.line(record, .logfmt)
         for absent in ["token.hint", "status", "first-byte"] { #expect(!line.contains(absent)) }
         #expect(line.hasSuffix("outcome=caller-left\n"))
+    }
+
+    @Test func whoLeftBeforeAnAnswerHasTheOldStatusInText() {
+        var record = Self.record
+        record.status = nil
+        record.outcome = .callerLeft
+        #expect(Self.line(record, .text).contains(" id=17 status=499 verb=GET "))
     }
 
     @Test(arguments: LogFormat.allCases)

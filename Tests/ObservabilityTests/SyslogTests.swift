@@ -99,8 +99,8 @@ private final class SyslogListener {
                     status: 200, requestBytes: 0, responseBytes: 5, timeToFirstByte: nil,
                     duration: .seconds(1), callerAddress: "127.0.0.1:1", outcome: .ok))
             let message = try listener.receive()
-            #expect(message.contains(" - - access: Request server.name=public request.id=7 method=GET "))
-            #expect(message.contains(#"path="/a\nb""#), "one line, one message")
+            #expect(message.contains(" - - access: HTTP RET pkg=WStunsrv token=- id=7 status=200 verb=GET "))
+            #expect(message.contains(#"url="/a\nb""#), "one line, one message")
         }
     }
 

@@ -85,6 +85,7 @@ final class CallerExchange {
     /// Looks for a session, or waits for one.
     func start() {
         attempts += 1
+        record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
         let decision = core.registry.request(token, loop: loopIndex, caller: record.callerAddress) {
             WaitingCaller(self, eventLoop: eventLoop)
@@ -183,6 +184,7 @@ final class CallerExchange {
         }
         canSend = true
         phase = .attached(id, port)
+        record.noteDeparture()
     }
 
     /// No session has looked at the request yet, so another may have it.
@@ -294,8 +296,9 @@ final class CallerExchange {
 
 extension CallerExchange: StreamReceiver {
     func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        guard case .attached = phase else { return }
+        guard case .attached(let session, _) = phase else { return }
         lastProgress = .now()
+        if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
         do throws(HTTPMessageError) {
             var reader = ResponseHeadReader(limits: core.headLimits)
             var rest = bytes

@@ -31,6 +31,18 @@ struct RequestRecord {
         self.callerAddress = callerAddress
     }
 
+    /// Tells of the request on its way, where the log is text.
+    func note(_ step: @autoclosure () -> AccessStep) {
+        log.write(step(), tokenHint: tokenHint, requestID: requestID)
+    }
+
+    /// It came, or is offered to another session.
+    func noteArrival(xHost: @autoclosure () -> String?, attempt: Int) {
+        note(.received(method: method, path: path, caller: callerAddress, xHost: xHost(), attempt: attempt))
+    }
+
+    func noteDeparture() { note(.sent(method: method, path: path)) }
+
     /// The final head goes out.
     mutating func responded(_ status: Int) {
         self.status = status

@@ -10,14 +10,30 @@ final class NginxFront: Sendable {
     /// Starts nginx and waits until it listens.
     ///
     /// - Parameter block: the lines within `server { … }` but for `listen`.
-    init(certificate: Certificate? = nil, _ block: String) throws {
+    convenience init(certificate: Certificate? = nil, _ block: String) throws {
+        let tls = certificate.map { "ssl_certificate \($0.path); ssl_certificate_key \($0.keyPath);" }
+        try self.init { port in
+            """
+            server {
+                listen 127.0.0.1:\(port)\(tls == nil ? "" : " ssl");
+                \(tls ?? "")
+                \(block)
+            }
+            """
+        }
+    }
+
+    /// Starts nginx and waits until it listens.
+    ///
+    /// - Parameter servers: what stands in `http { … }`, for a port to listen on.
+    init(servers: (_ port: Int) -> String) throws {
         let folder = try TemporaryFolder()
         self.folder = folder
         var lastFailure = TestFailure("nginx was not started")
         for _ in 0..<5 {
             let port = try freePort()
             let path = try folder.write(
-                Self.configuration(folder: folder.path, port: port, certificate, block), to: "nginx.conf")
+                Self.configuration(folder: folder.path, servers(port)), to: "nginx.conf")
             let process = try ChildProcess(
                 ["/usr/sbin/nginx", "-c", path, "-p", folder.path, "-e", "stderr"])
             do {
@@ -46,12 +62,7 @@ final class NginxFront: Sendable {
             """)
     }
 
-    private static func configuration(
-        folder: String, port: Int, _ certificate: Certificate?, _ block: String
-    ) -> String {
-        let tls = certificate.map {
-            "ssl_certificate \($0.path); ssl_certificate_key \($0.keyPath);"
-        }
+    private static func configuration(folder: String, _ servers: String) -> String {
         let temporaryPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map { "\($0)_temp_path \(folder)/\($0);" }
         return """
@@ -64,11 +75,7 @@ final class NginxFront: Sendable {
                 \(temporaryPaths.joined(separator: " "))
                 access_log off;
                 client_max_body_size 0;
-                server {
-                    listen 127.0.0.1:\(port)\(tls == nil ? "" : " ssl");
-                    \(tls ?? "")
-                    \(block)
-                }
+                \(servers)
             }
             """
     }
