@@ -215,6 +215,7 @@ import Testing
         for number in 0..<20 { #expect(try world.exchange("GET", "/\(number)").text == "/\(number)") }
         finish.open()
         #expect(try slow.socket.readChunk() == Array("last".utf8))
+        #expect(world.client.ids.sorted() == Array(1...21))
         #expect(world.client.violations == [])
     }
 

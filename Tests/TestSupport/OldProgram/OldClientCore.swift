@@ -78,14 +78,12 @@ final class OldClientCore: Sendable {
         violations.expect(isNew, "the id \(id) while it is in flight")
         let request = OldRequest(id: id, text: Array(message.dropFirst(4)), violations)
         let answer = OldAnswer(to: request, link, options)
+        violations.expect(
+            request.isWhole || options.toleratesCutRequests, "the request \(request.head.startLine) is cut")
         asked.add(1)
         Thread.detachNewThread { [self] in
             defer { _ = state.withLock { $0.inFlight.remove(id) } }
-            if !request.isWhole {
-                violations.expect(
-                    options.toleratesCutRequests, "the request \(request.head.startLine) is cut")
-                return (try? answer.respond(502, text: "cut request")) ?? ()
-            }
+            guard request.isWhole else { return (try? answer.respond(502, text: "cut request")) ?? () }
             do {
                 try handler(request, answer)
             } catch {
