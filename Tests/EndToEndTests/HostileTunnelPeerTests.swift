@@ -124,7 +124,7 @@ import Testing
     }
 
     static let answers: [Answer] = [
-        Answer(testDescription: "no head but garbage", frames: [head("garbage")], status: 502),
+        Answer(testDescription: "no head but garbage", frames: [head("garbage")], status: 506),
         Answer(
             testDescription: "two heads in one", frames: [head("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK")],
             status: 506),
