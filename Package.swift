@@ -25,6 +25,7 @@ let package = Package(
         .target(
             name: "TunnelConfiguration",
             dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"]),
+        .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
 
         // Edges: each talks to one outside thing.
         .target(name: "Observability", dependencies: [.logging]),
@@ -61,7 +62,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "wstunnel",
-            dependencies: ["Observability", "Supervision", "TunnelConfiguration", .argumentParser]),
+            dependencies: [
+                "GoCommands", "Observability", "Supervision", "TunnelConfiguration", .argumentParser,
+            ]),
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -75,6 +78,9 @@ let package = Package(
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "GoCommandsTests",
+            dependencies: ["GoCommands", "TestSupport", "TunnelConfiguration", "TunnelProtocol"]),
         .testTarget(
             name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
         .testTarget(

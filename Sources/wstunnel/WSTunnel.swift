@@ -1,7 +1,6 @@
 import ArgumentParser
 
-/// The program's arguments.
-@main
+/// The program's arguments, but for those commands that take the flags of the Go program.
 struct WSTunnel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wstunnel",
@@ -9,6 +8,12 @@ struct WSTunnel: AsyncParsableCommand {
         discussion: """
             wstunnel --config tunnels.yaml starts every tunnel server and tunnel client that the file describes. \
             SIGTERM and SIGINT finish what is in flight, a second one ends at once.
+
+            The commands of the Go program, with its flags (-h lists them):
+              srv      runs one tunnel server
+              cli      runs one tunnel client
+              whois    tells whose an address is
+              version  prints the version
             """,
         version: Version.text,
         subcommands: [Run.self, Check.self],

@@ -10,6 +10,7 @@ private let importTable: [String: Set<String>] = [
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["HTTPMessage", "struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"],
+    "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
 
     // Edges: each talks to one outside thing.
     "Observability": ["Glibc", "Logging", "Synchronization"],
@@ -33,7 +34,7 @@ private let importTable: [String: Set<String>] = [
         "UnixSignals",
     ]),
     "wstunnel": [
-        "ArgumentParser", "Glibc", "Observability", "Supervision", "TunnelConfiguration",
+        "ArgumentParser", "Glibc", "GoCommands", "Observability", "Supervision", "TunnelConfiguration",
     ],
 ]
 

@@ -8,7 +8,9 @@ import Testing
         let program = try wstunnel(arguments)
         #expect(try program.waitForExit() == .code(0))
         let text = program.standardOutput.text
-        for word in ["USAGE", "--config", "check", "run"] { #expect(text.contains(word)) }
+        for word in ["USAGE", "--config", "check", "run", "srv", "cli", "whois", "version"] {
+            #expect(text.contains(word))
+        }
         #expect(program.standardError.text.isEmpty)
     }
 

@@ -8,16 +8,9 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("examples/quickstart/run.sh").path
 
-    /// The program beside the test program, unless `WSTUNNEL_BINARY` names another.
-    private static func binary() throws -> String {
-        if let named = ProcessInfo.processInfo.environment["WSTUNNEL_BINARY"] { return named }
-        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("wstunnel").path
-    }
-
     private static func start(_ arguments: String..., port: Int) throws -> ChildProcess {
         var environment = ProcessInfo.processInfo.environment
-        environment["WSTUNNEL_BINARY"] = try binary()
+        environment["WSTUNNEL_BINARY"] = try wstunnelPath()
         environment["WSTUNNEL_PORT"] = String(port)
         return try ChildProcess([script] + arguments, environment: environment)
     }

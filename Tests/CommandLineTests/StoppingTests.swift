@@ -186,7 +186,7 @@ import Testing
                 + pairConfiguration(port: port, origin: "builtin:echo", token: Self.token),
             to: "tunnels.yaml")
         let program = try Self.wstunnelBehind(
-            "exec 2>&1; exec \"$0\" --config \(path) 2> >(exec true)", folder: folder)
+            "exec 2>&1; exec \"$0\" --config \(path) 2> >(exec true)")
         try Self.waitForHealth(port, program)
         let caller = try HTTPConnection(port: port)
         for _ in 0..<100 { _ = try caller.exchange("GET", "/", fields: [("X-Token", Self.token)]) }
@@ -201,7 +201,7 @@ import Testing
         let port = try freePort()
         let path = try folder.write(
             pairConfiguration(port: port, origin: "builtin:echo", token: Self.token), to: "tunnels.yaml")
-        let program = try Self.wstunnelBehind("exec \"$0\" --config \(path) <&- >&- 2>&-", folder: folder)
+        let program = try Self.wstunnelBehind("exec \"$0\" --config \(path) <&- >&- 2>&-")
         try Self.waitForHealth(port, program)
         #expect(try HTTPConnection(port: port).exchange("GET", "/_health_check").status == 200)
         #expect(try program.processorShare(over: 1) < 0.1)
@@ -210,14 +210,8 @@ import Testing
     }
 
     /// Runs a line of bash whose `$0` is the built program.
-    private static func wstunnelBehind(_ line: String, folder: TemporaryFolder) throws -> ChildProcess {
-        let probe = try wstunnel(["--version"])
-        try probe.waitForExit()
-        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let beside = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(
-            "wstunnel")
-        let binary = ProcessInfo.processInfo.environment["WSTUNNEL_BINARY"] ?? beside.path
-        return try ChildProcess(["bash", "-c", line, binary])
+    private static func wstunnelBehind(_ line: String) throws -> ChildProcess {
+        try ChildProcess(["bash", "-c", line, wstunnelPath()])
     }
 
     /// A process whose log cannot be read is asked until it answers.

@@ -135,7 +135,7 @@ import TunnelConfiguration
         for (name, content) in [
             ("example.token", "a-token-of-the-tests"), ("other.token", "another-token-of-the-tests"),
             ("other.password", "password"), ("third.password", "password"),
-            ("blog.token", "token-of-the-blog"),
+            ("blog.token", "token-of-the-blog"), ("web.password", "password"),
             ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", "-----BEGIN CERTIFICATE-----"),
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
@@ -149,7 +149,8 @@ import TunnelConfiguration
             "EXAMPLE_TOKEN": "token-of-the-environment", "THIRD_TOKEN": "third-token-of-the-environment",
             "EXAMPLE_PASSWORD": "one", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
             "INTRANET_TOKEN": "token-of-the-intranet", "CREDENTIALS_DIRECTORY": "/run/credentials",
-            "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new", "SHOP_PASSWORD_OLD": "old",
+            "WEB_TOKEN": "token-of-the-web", "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new",
+            "SHOP_PASSWORD_OLD": "old",
         ]
         return machine
     }

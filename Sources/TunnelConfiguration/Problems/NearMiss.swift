@@ -1,7 +1,7 @@
 /// "Did you mean": the name that a misspelt one most likely stands for.
-enum NearMiss {
+package enum NearMiss {
     /// - Returns: the candidate with the fewest edits, if they are few for the length of the name.
-    static func nearest(to name: String, among candidates: [String]) -> String? {
+    package static func nearest(to name: String, among candidates: [String]) -> String? {
         // Longer than any key: no near miss, and no time spent on it.
         guard name.utf8.count <= 40 else { return nil }
         let plain = folded(name)

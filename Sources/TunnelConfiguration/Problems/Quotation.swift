@@ -1,8 +1,8 @@
 /// Text out of a file in a message: quoted, on one line, of bounded length.
-enum Quotation {
+package enum Quotation {
     private static let longest = 60
 
-    static func of(_ text: String) -> String {
+    package static func of(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars.prefix(longest) {
             switch scalar.properties.generalCategory {

@@ -1,0 +1,118 @@
+extension CommandDraft {
+    /// The entry of `tunnels` that the flags of `cli` ask for.
+    mutating func addTunnel() {
+        let indentation = Self.indentation
+        if let tunnel = text("tunnel") {
+            addURL("tunnel", plainTunnel(tunnel), variable: "WSTUNNEL_TUNNEL_CREDENTIALS")
+        } else {
+            messages.error(
+                "-tunnel is missing", advice: "name the tunnel server, such as wss://tunnel.example.com")
+        }
+        if text("server") == nil, text("regexp") == nil {
+            messages.error(
+                "neither -server nor -regexp is given, so no request could go anywhere",
+                advice: "add -server http://localhost:8080, or a -regexp of the X-Host values to allow")
+        }
+        entry.entry(indentation, "server", text: text("server"))
+        entry.entry(indentation, "regexp", text: text("regexp"))
+        addSecrets()
+        entry.entry(indentation, "timeout", plain: integer("timeout", default: 30, clampedTo: 3...600))
+        entry.entry(indentation, "insecure", plain: values.booleans["insecure"])
+        entry.entry(indentation, "certfile", text: path("certfile"))
+        if let proxy = text("proxy") { addURL("proxy", proxy, variable: "WSTUNNEL_PROXY_CREDENTIALS") }
+        entry.entry(indentation, "client-ports", text: text("client-ports"))
+        entry.entry(indentation, "statusfile", text: path("statusfile"))
+        entry.entry(
+            indentation, "reconnect-delay",
+            plain: integer("reconnect-delay", default: 5, clampedTo: 1...86_400))
+        entry.entry(
+            indentation, "max-retries", plain: integer("max-retries", default: 0, clampedTo: 0...1_000_000))
+    }
+
+    /// The Go program drops query and fragment. What has an `@` behind it is a password that was not encoded, and an
+    /// error later on.
+    private mutating func plainTunnel(_ url: String) -> String {
+        guard let cut = url.firstIndex(where: { "?#".contains($0) }), !url[cut...].contains("@") else {
+            return url
+        }
+        messages.warning("-tunnel: the query or fragment behind the path is left out")
+        return String(url[..<cut])
+    }
+
+    private mutating func addSecrets() {
+        let token = addToken()
+        addPassword(of: token)
+    }
+
+    /// - Returns: the token where its text is known here.
+    private mutating func addToken() -> SecretSources.Token? {
+        let variable = SecretSources.tokenVariable
+        let inherited = surroundings.secrets[variable].flatMap { $0.isEmpty ? nil : $0 }
+        let literal = text("token")
+        let file = path("token-file")
+        if literal != nil, file != nil {
+            messages.error("-token and -token-file are both given", advice: "keep one of them")
+        }
+        if inherited != nil, literal ?? file != nil {
+            messages.warning("\(variable) is not used: a flag gives the token")
+        }
+        if literal == nil, let file {
+            entry.entry(Self.indentation, "token-file", text: file)
+            return nil
+        }
+        guard let text = literal ?? inherited else {
+            messages.error(
+                "-token is missing", advice: "give the token by -token, -token-file or \(variable)")
+            return nil
+        }
+        let token = SecretSources.token(text, label: literal != nil ? "-token" : variable)
+        labels["token"] = token.label
+        guard !token.token.isEmpty else {
+            messages.error(
+                "\(token.label): there is no token before the colon", advice: "write token:password")
+            return nil
+        }
+        addVariable(variable, token.token, "the token")
+        entry.entry(Self.indentation, "token", plain: "\"${\(variable)}\"")
+        return token
+    }
+
+    private mutating func addPassword(of token: SecretSources.Token?) {
+        let variable = SecretSources.passwordVariable
+        let inherited = surroundings.secrets[variable].flatMap { $0.isEmpty ? nil : $0 }
+        let attached = token.flatMap { token in token.password.flatMap { $0.isEmpty ? nil : $0 } }
+        let isAsked = values.booleans["password-prompt"] == true
+        let file = path("password-file")
+        var sources: [String] = []
+        if attached != nil, let token { sources.append("\(token.label) (behind the colon)") }
+        if file != nil { sources.append("-password-file") }
+        if isAsked { sources.append("-password-prompt") }
+        if inherited != nil {
+            // A variable counts only where no flag says otherwise; another variable is no flag.
+            let isBesideVariable =
+                sources.count == 1 && token?.label == SecretSources.tokenVariable && attached != nil
+            if sources.isEmpty || isBesideVariable {
+                sources.append(variable)
+            } else {
+                messages.warning("\(variable) is not used: a flag gives the password")
+            }
+        }
+        guard sources.count < 2 else {
+            messages.error(
+                "the password comes from more than one place: \(sources.joined(separator: ", "))",
+                advice: "keep one of them")
+            return
+        }
+        if let file {
+            entry.entry(Self.indentation, "password-file", text: file)
+        } else if isAsked {
+            addOpenVariable(variable, "its password")
+        } else if let password = attached ?? inherited {
+            addVariable(variable, password, "its password")
+        } else {
+            return
+        }
+        labels["password"] = attached != nil ? token?.label : variable
+        if file == nil { entry.entry(Self.indentation, "password", plain: "\"${\(variable)}\"") }
+    }
+}
