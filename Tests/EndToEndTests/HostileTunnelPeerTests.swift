@@ -124,45 +124,45 @@ import Testing
     }
 
     static let answers: [Answer] = [
-        Answer(testDescription: "no head but garbage", frames: [head("garbage")], status: 502),
+        Answer(testDescription: "no head but garbage", frames: [head("garbage")], status: 506),
         Answer(
             testDescription: "two heads in one", frames: [head("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK")],
-            status: 502),
+            status: 506),
         Answer(
             testDescription: "a head that is cut",
-            frames: [Mux.frame(.response, stream: 1, "HTTP/1.1 200 OK\r\n")], status: 502),
-        Answer(testDescription: "an empty head", frames: [Mux.frame(.response, stream: 1)], status: 502),
-        Answer(testDescription: "status 99", frames: [head("HTTP/1.1 099 No")], status: 502),
+            frames: [Mux.frame(.response, stream: 1, "HTTP/1.1 200 OK\r\n")], status: 506),
+        Answer(testDescription: "an empty head", frames: [Mux.frame(.response, stream: 1)], status: 506),
+        Answer(testDescription: "status 99", frames: [head("HTTP/1.1 099 No")], status: 506),
         Answer(
             testDescription: "a split header field", frames: [head("HTTP/1.1 200 OK\r\nA: b\r\n c")],
-            status: 502),
+            status: 506),
         Answer(
             testDescription: "two lengths",
-            frames: [head("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2")], status: 502),
+            frames: [head("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2")], status: 506),
         Answer(
-            testDescription: "data before the head", frames: [Mux.frame(.data, stream: 1, "x")], status: 502),
+            testDescription: "data before the head", frames: [Mux.frame(.data, stream: 1, "x")], status: 506),
         Answer(
             testDescription: "the end before the head",
-            frames: [Mux.frame(.data, flags: Mux.last, stream: 1)], status: 502),
+            frames: [Mux.frame(.data, flags: Mux.last, stream: 1)], status: 506),
         Answer(
             testDescription: "trailers before the head", frames: [Mux.frame(.trailers, stream: 1)],
-            status: 502),
+            status: 506),
         Answer(
             testDescription: "a final head called interim",
-            frames: [head("HTTP/1.1 200 OK", flags: Mux.interim)], status: 502),
+            frames: [head("HTTP/1.1 200 OK", flags: Mux.interim)], status: 506),
         Answer(
-            testDescription: "an interim head called final", frames: [head("HTTP/1.1 103 Hints")], status: 502
+            testDescription: "an interim head called final", frames: [head("HTTP/1.1 103 Hints")], status: 506
         ),
         Answer(
             testDescription: "101 nobody asked for",
-            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x")], status: 502),
+            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x")], status: 506),
         Answer(
             testDescription: "101 and nothing behind it",
-            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x", flags: Mux.last)], status: 502,
+            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x", flags: Mux.last)], status: 506,
             upgrade: true),
         Answer(
             testDescription: "a promised body is missing",
-            frames: [head("HTTP/1.1 200 OK\r\nContent-Length: 5", flags: Mux.last)], status: 502),
+            frames: [head("HTTP/1.1 200 OK\r\nContent-Length: 5", flags: Mux.last)], status: 506),
         Answer(
             testDescription: "refused for ever",
             frames: [

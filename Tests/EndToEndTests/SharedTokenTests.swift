@@ -65,17 +65,4 @@ import Testing
         }
         #expect(first.process.exit == nil)
     }
-
-    @Test(.timeLimit(.minutes(1))) func aConnectedTunnelCarriesMoreRequestsThanMayWait() throws {
-        let everybodyIsThere = WaitableCounter()
-        let origin = try ScriptedOrigin { connection in
-            _ = try connection.readRequest()
-            everybodyIsThere.add(1)
-            try everybodyIsThere.wait(for: 30, within: .seconds(20), what: "requests at the origin")
-            try connection.respond(text: "together")
-        }
-        let tunnel = try TunnelPair(to: origin.url, serverOptions: ["max-requests-per-tunnel: 1"])
-        let answers = try inThreads(30) { _ in try tunnel.exchange("GET", "/").text }
-        #expect(answers == [String](repeating: "together", count: 30))
-    }
 }

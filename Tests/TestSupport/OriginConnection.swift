@@ -99,6 +99,11 @@ package final class OriginConnection: Sendable {
             ] + fields)
     }
 
+    /// Sends a message in one frame, after `acceptWebSocket`.
+    package func sendWebSocket(_ message: WebSocketMessage) throws {
+        try socket.write(WebSocketWire.frame(message, mask: nil))
+    }
+
     /// Sends back each message, answers pings, and ends with the peer's close.
     package func echoWebSocket() throws {
         var unfinished: (opcode: UInt8, payload: [UInt8])?

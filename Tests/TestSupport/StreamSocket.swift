@@ -182,6 +182,16 @@ package final class StreamSocket: @unchecked Sendable {
 
     // MARK: Ending
 
+    /// Whether the peer has closed or reset, with nothing left to read before it.
+    var hasPeerLeft: Bool {
+        closed.withLock { isClosed in
+            guard !isClosed, consumed == buffered.count else { return isClosed }
+            var byte: UInt8 = 0
+            let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+            return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+        }
+    }
+
     /// Closes in good order. Safe to call again.
     package func close() {
         closed.withLock { isClosed in
@@ -206,6 +216,18 @@ package final class StreamSocket: @unchecked Sendable {
     func interrupt() {
         closed.withLock { isClosed in
             if !isClosed { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
+
+    /// Breaks the connection off while other threads read and write: they come back at once, and the peer
+    /// sees a reset at the latest when one of them calls `close`.
+    func cut() {
+        closed.withLock { isClosed in
+            guard !isClosed else { return }
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            let size = socklen_t(MemoryLayout.size(ofValue: linger))
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, size)
+            shutdown(descriptor, Int32(SHUT_RDWR))
         }
     }
 

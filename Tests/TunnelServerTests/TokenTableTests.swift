@@ -46,6 +46,13 @@ import TunnelProtocol
         #expect(table.tokenCount == 0)
     }
 
+    @Test func requestsOfATokenAreNumberedByOneCountFromItsFirstSessionOn() {
+        let first = table.numbering(token, now: start)
+        join(Self.member(1))
+        let second = table.numbering(token, now: start)
+        #expect([first.next(), second.next(), first.next()] == [1, 2, 3])
+    }
+
     @Test func requestsWaitInOrderAndNobodyOvertakes() {
         join(Self.member(1, capacity: 1))
         #expect(request(10) == "session 1")

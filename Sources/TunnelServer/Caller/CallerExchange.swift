@@ -368,7 +368,9 @@ extension CallerExchange: StreamReceiver {
         switch code {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()
-        case .originFailed, .malformedMessage:
+        case .originFailed:
+            fail(.originFailed, .originFailed)
+        case .malformedMessage:
             fail(.badAnswer, .originFailed)
         case .requestTooLarge:
             fail(.requestTooLarge, .callerFailed)

@@ -33,7 +33,8 @@ package struct Refusal: Error, Sendable, Hashable {
     static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", "tunnel-lost")
     static let tunnelBusy = Refusal(
         503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
-    static let badAnswer = Refusal(502, "The tunnel's answer is no valid HTTP response", "bad-answer")
+    static let originFailed = Refusal(502, "The origin broke off before its answer", "origin-failed")
+    static let badAnswer = Refusal(506, "The tunnel's answer is no valid HTTP response", "bad-answer")
     static let requestTooLarge = Refusal(
         413, "The request is larger than this tunnel's client takes (100 MiB)", "request-too-large")
     static let requestTooSlow = Refusal(

@@ -99,6 +99,8 @@ struct TunnelDoor {
             context.close(promise: nil)
             return
         }
+        // A session of the old protocol has nothing to say yet.
+        context.flush()
         if leftover.readableBytes > 0 {
             context.fireChannelRead(NIOAny(leftover))
             context.fireChannelReadComplete()
