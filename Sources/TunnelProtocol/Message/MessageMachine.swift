@@ -143,7 +143,10 @@ package struct MessageMachine: SessionMachine, ~Copyable {
             let request = MessageHead.read(request: head, limits)
         else { return nil }
         guard numbers.count < Self.mostNumbers else {
-            drain(reason: "too many requests were not answered", now: now)
+            let reason = "too many requests were not answered"
+            drain(reason: reason, now: now)
+            // Nobody asked for it, so the owner has to be told.
+            events.append(.peerDraining(reason: reason))
             return nil
         }
         lastStream &+= 1
