@@ -79,10 +79,12 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package var isReady: Bool { true }
     package var isPeerDraining: Bool { false }
     package var streamCount: Int { streams.count }
-    package var isDrained: Bool { isDraining && streams.isEmpty && sending == nil }
+    package var isDrained: Bool {
+        isDraining && streams.isEmpty && sending == nil && !incoming.isInRequestHead
+    }
     package var closesWhenDrained: Bool { true }
     package var canProbe: Bool { role == .acceptor }
-    package var isOccupied: Bool { sending != nil || incoming.isInBody }
+    package var isOccupied: Bool { sending != nil || incoming.bodyOf != nil }
     package var isBlocked: Bool { blocker != nil }
 
     package var untouchedStreams: Set<StreamID> {
@@ -223,7 +225,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
         if let index = streams.index(forKey: id) {
             streams.values[index].unread.consumed(count)
-            receiveHold.moved(count)
+            if incoming.bodyOf == id { receiveHold.moved(count) }
             if !streams.values[index].unread.isFull { unblock(id) }
         } else if let index = unreadRests.index(forKey: id) {
             unreadRests.values[index].consumed(count)
