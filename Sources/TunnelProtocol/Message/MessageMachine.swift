@@ -69,7 +69,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     }
 
     deinit {
-        for stream in streams.values {
+        for var stream in streams.values {
             stream.outgoing.release(to: budget)
             stream.unread.release(to: budget)
         }
