@@ -195,7 +195,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// Numbers of a token's requests; from now on the token is known.
     package mutating func numbering(_ token: RendezvousToken, now: MonotonicInstant) -> RequestNumbers {
-        entries[token, default: Entry(lastSeen: now)].numbering
+        let entry = entries[token] ?? Entry(lastSeen: now)
+        entries[token] = entry
+        return entry.numbering
     }
 
     /// One stream of a session has the connection for itself, or no more.
