@@ -214,11 +214,15 @@ import Testing
     /// An old client takes a broken head for a reason to leave.
     @Test func aHeadIsNeverCut() throws {
         let probe = try MessageProbe(.opener)
-        let head = "POST / HTTP/1.1|Host: a|A: " + String(repeating: "x", count: 10_000) + "||"
-        var limits = SessionLimits()
-        limits.minimumWindow = 100
-        let id = try #require(probe.open(head, isLast: true))
-        #expect(probe.frame(budget: 10) == "<0001" + head + ">")
-        #expect(probe.untouched.isEmpty && probe.machine.streams[id] != nil)
+        let head =
+            "POST / HTTP/1.1|Host: a|A: " + String(repeating: "x", count: 10_000) + "|Content-Length: 4||"
+        let id = try #require(probe.open(head, isLast: false))
+        probe.send(id, "body")
+        probe.finish(id)
+        let first = try #require(probe.frame(budget: 10))
+        #expect(first.hasPrefix("<0001" + head) && !first.hasSuffix(">"))
+        #expect(probe.frame(budget: 1)?.count == 1, "a body is cut as the carrier likes")
+        probe.reset(id)
+        #expect(probe.written() == [">"])
     }
 }
