@@ -107,6 +107,16 @@ import Testing
         #expect(probe.budget.taken == 0 && probe.unreadCount == 0)
     }
 
+    @Test func aBodyThatIsWholeHoldsUpNobodyThoughItIsNotTaken() throws {
+        let probe = try MessageProbe(.acceptor, limits: limits(), budget: 0)
+        let body = String(repeating: "x", count: 2000)
+        try probe.receive("0001POST / HTTP/1.1|Host: a|Content-Length: 2000||" + body, isLast: false)
+        #expect(!probe.isBlocked && probe.streamCount == 1)
+        #expect(MessageProbe.story(try probe.endMessage()) == [])
+        #expect(try probe.receive("0002GET / HTTP/1.1|Host: a||").count == 1)
+        #expect(probe.urgency == nil)
+    }
+
     @Test func whoHoldsUpOthersIsEndedAfterThreeSeconds() throws {
         let probe = try asked(2)
         try probe.receive("0001" + answer + String(repeating: "x", count: 2000), isLast: false)
