@@ -15,11 +15,12 @@ import TunnelProtocol
     init() throws { token = try RendezvousToken("table-test-token-1") }
 
     private static func member(
-        _ id: UInt64, loop: Int = 0, capacity: Int = 2, client: String? = nil, slot: Int = 0
+        _ id: UInt64, loop: Int = 0, capacity: Int = 2, client: String? = nil, slot: Int = 0,
+        isSerial: Bool = false
     ) -> Table.Member {
         Table.Member(
             id: id, session: Int(id), loop: loop, capacity: capacity,
-            client: ClientIdentity(process: client ?? "process-\(id)", slot: slot))
+            client: ClientIdentity(process: client ?? "process-\(id)", slot: slot), isSerial: isSerial)
     }
 
     @discardableResult
@@ -91,6 +92,58 @@ import TunnelProtocol
             ])
         _ = table.streamEnded(token, 2)
         #expect(request() == "session 2")
+    }
+
+    @Test func sessionsWhoseStreamsWaitForEachOtherAreTakenIdleFirst() {
+        for id in 1...3 { join(Self.member(UInt64(id), loop: id == 3 ? 1 : 0, capacity: 10, isSerial: true)) }
+        // The idle one, even on another loop, before one with a stream.
+        #expect((0..<3).map { _ in request(loop: 0) } == ["session 1", "session 2", "session 3"])
+        table.setOccupied(token, 1, true)
+        table.setOccupied(token, 2, true)
+        #expect(
+            (0..<2).map { _ in request(loop: 0) } == ["session 3", "session 3"], "though it has the most")
+        table.setOccupied(token, 3, true)
+        #expect(request() == "session 1", "if all are occupied, the one with the fewest")
+        table.setOccupied(token, 2, false)
+        #expect(request() == "session 2")
+        // An end makes one idle again.
+        _ = table.streamEnded(token, 3)
+        _ = table.streamEnded(token, 3)
+        _ = table.streamEnded(token, 3)
+        table.setOccupied(token, 3, false)
+        #expect(request() == "session 3")
+    }
+
+    @Test func aSessionOfV2IsTakenBeforeABusyOneOfV1() {
+        join(Self.member(1, loop: 0, capacity: 10, isSerial: true))
+        join(Self.member(2, loop: 1, capacity: 10))
+        #expect(
+            (0..<4).map { _ in request(loop: 0) } == ["session 1", "session 2", "session 2", "session 2"])
+    }
+
+    @Test func whatIsSaidOfAnUnknownSessionIsIgnored() {
+        table.setOccupied(token, 1, true)
+        join(Self.member(1, isSerial: true))
+        table.setOccupied(token, 2, true)
+        #expect(request() == "session 1")
+    }
+
+    @Test func allSessionsOfATokenShareItsCount() {
+        let first = table.numbering(token, now: start)
+        join(Self.member(1, isSerial: true))
+        let second = table.numbering(token, now: start)
+        join(Self.member(2, isSerial: true))
+        #expect([first.next(), second.next(), first.next()] == [1, 2, 3])
+        table.leave(token, 1, now: start)
+        table.leave(token, 2, now: start)
+        #expect(table.numbering(token, now: start).next() == 4)
+    }
+
+    @Test func requestsAreCountedModulo32000FromOne() {
+        let numbers = RequestNumbers()
+        let all = (0..<64_001).map { _ in numbers.next() }
+        #expect(all.first == 1 && all[31_998] == 31_999 && all[31_999] == 0 && all[64_000] == 1)
+        #expect(Set(all.prefix(32_000)).count == 32_000)
     }
 
     @Test func aDrainingSessionGetsNothing() {

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import Synchronization
 import TunnelProtocol
 import TunnelTransport
 
@@ -12,16 +13,25 @@ final class SessionPair {
         let session: SessionHandler
         let channel: EmbeddedChannel
 
+        let reads = ReadCounter()
+
         init(
-            _ role: SessionRole, limits: SessionLimits, loop: EmbeddedEventLoop, owner: RecordingOwner
+            _ role: SessionRole, limits: SessionLimits, budget: ProcessReceiveBudget, isOld: Bool,
+            loop: EmbeddedEventLoop, owner: RecordingOwner
         ) throws {
             self.owner = owner
-            session = SessionHandler(
-                role: role, limits: limits,
-                settings: SessionSettings(
-                    maximumStreams: 0, initialWindow: 0, software: "test", tunnelName: "\(role)"),
-                budget: ProcessReceiveBudget(), owner: owner)
-            channel = EmbeddedChannel(handler: session, loop: loop)
+            if isOld {
+                session = SessionHandler(
+                    oldProtocolAs: role, limits: limits, peer: "test", budget: budget,
+                    numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
+            } else {
+                session = SessionHandler(
+                    role: role, limits: limits,
+                    settings: SessionSettings(
+                        maximumStreams: 0, initialWindow: 0, software: "test", tunnelName: "\(role)"),
+                    budget: budget, owner: owner)
+            }
+            channel = EmbeddedChannel(handlers: [reads, session], loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         }
 
@@ -52,10 +62,20 @@ final class SessionPair {
     /// Bytes cross in pieces of at most that size.
     var pieceSize = 1 << 20
 
-    /// - Parameter isReady: whether both have heard each other's settings.
-    init(limits: SessionLimits = SessionLimits(), isReady: Bool = true) throws {
-        server = try End(.opener, limits: limits, loop: loop, owner: RecordingOwner())
-        client = try End(.acceptor, limits: limits, loop: loop, owner: RecordingOwner())
+    /// - Parameters:
+    ///   - budget: of each end.
+    ///   - isReady: whether both have heard each other's settings.
+    ///   - isOld: whether they speak protocol v1.
+    init(
+        limits: SessionLimits = SessionLimits(), budget: Int = ProcessReceiveBudget.defaultBytes,
+        isReady: Bool = true, isOld: Bool = false
+    ) throws {
+        server = try End(
+            .opener, limits: limits, budget: ProcessReceiveBudget(bytes: budget), isOld: isOld, loop: loop,
+            owner: RecordingOwner())
+        client = try End(
+            .acceptor, limits: limits, budget: ProcessReceiveBudget(bytes: budget), isOld: isOld, loop: loop,
+            owner: RecordingOwner())
         if isReady { try run() }
     }
 
@@ -95,5 +115,30 @@ final class SessionPair {
         try run()
         client.session.accept(id, receiver: taker)
         return (id, receiver, taker)
+    }
+}
+
+/// Counts how often more bytes are asked for.
+final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private(set) var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        count += 1
+        context.read()
+    }
+}
+
+/// Numbers of requests: 1, 2, …
+private final class CountedNumbers: RequestNumbering {
+    private let last = Mutex<UInt16>(0)
+
+    func next() -> UInt16 {
+        last.withLock { last in
+            last += 1
+            return last
+        }
     }
 }

@@ -9,6 +9,8 @@ struct HoldAllowance {
     private static let bytesPerSecond = 256 << 10
 
     private var left = Self.full
+    /// What moved since `left` was last reckoned; counts once the time that it took is taken off.
+    private var earned: Duration = .zero
     private var since: MonotonicInstant?
 
     /// When the stream is to be ended; nil while it holds nobody up.
@@ -16,14 +18,13 @@ struct HoldAllowance {
 
     /// Whether others wait now for a stream that does not move.
     mutating func holds(_ isHolding: Bool, now: MonotonicInstant) {
-        if isHolding {
-            since = since ?? now
-        } else if let start = since.take() {
-            left = max(.zero, left - now.since(start))
-        }
+        if let start = since.take() { left = max(.zero, left - now.since(start)) }
+        left = min(Self.full, left + earned)
+        earned = .zero
+        if isHolding { since = now }
     }
 
     mutating func moved(_ bytes: Int) {
-        left = min(Self.full, left + .seconds(1) * bytes / Self.bytesPerSecond)
+        earned += .seconds(1) * bytes / Self.bytesPerSecond
     }
 }

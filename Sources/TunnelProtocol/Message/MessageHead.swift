@@ -50,11 +50,28 @@ enum MessageHead {
         if !head.fields.contains(.host) { head.fields.append(.host, "") }
         let expectsContinue = !isWhole && head.fields.list(.expect, contains: "100-continue")
         head.fields.remove(.expect)
+        head.target = readable(head.target)
         var text = ByteBuffer()
         text.writeRequestHead(head)
         return Request(
             head: text, contentLength: length ?? 0, isChunked: isChunked, isWhole: isWhole,
             expectsContinue: expectsContinue, isWebSocket: isWebSocket)
+    }
+
+    /// The target with per cent signs escaped that escape nothing: an old client cannot read a path with such, and
+    /// closes the session for it. What an escape means stays the same.
+    private static func readable(_ target: String) -> String {
+        let path = target.utf8.prefix { $0 != UInt8(ascii: "?") }
+        guard path.contains(UInt8(ascii: "%")) else { return target }
+        var text: [UInt8] = []
+        for index in path.indices {
+            text.append(path[index])
+            guard path[index] == UInt8(ascii: "%") else { continue }
+            let digits = path[path.index(after: index)...].prefix(2)
+            let isEscape = digits.count == 2 && digits.allSatisfy { $0.isHexadecimalDigit }
+            if !isEscape { text += "25".utf8 }
+        }
+        return String(decoding: text + target.utf8[path.endIndex...], as: UTF8.self)
     }
 
     /// - Parameter isLast: no body follows.
@@ -72,5 +89,17 @@ enum MessageHead {
         var text = ByteBuffer()
         text.writeResponseHead(head)
         return Response(head: text, isChunked: isChunked)
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimalDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default:
+            false
+        }
     }
 }

@@ -31,10 +31,18 @@ struct IncomingMessage {
     var number: UInt16?
     var buffer = ByteBuffer()
 
-    /// Whether part of a body has come and more follows.
-    var isInBody: Bool {
-        if case .body = state { return true }
-        return false
+    /// Whose body it is that has come in part.
+    var bodyOf: StreamID? {
+        if case .body(_, let id) = state { id } else { nil }
+    }
+
+    /// Whether part of a request's head has come, the number included.
+    var isInRequestHead: Bool {
+        switch state {
+        case .number: buffer.readableBytes > 0
+        case .requestHead: true
+        default: false
+        }
     }
 }
 
@@ -94,6 +102,7 @@ extension MessageMachine {
         guard let digits = incoming.buffer.readSlice(length: RequestNumber.digits) else { return false }
         guard let number = RequestNumber.parse(digits.readableBytesView) else { throw .numberMissing }
         incoming.number = number
+        receiveHold = HoldAllowance()
         let limits = HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256)
         switch role {
         case .opener:

@@ -30,7 +30,7 @@ extension MessageMachine {
 
     /// Takes a stream out, in whatever state it is.
     mutating func remove(_ id: StreamID) {
-        guard let stream = streams.removeValue(forKey: id) else { return }
+        guard var stream = streams.removeValue(forKey: id) else { return }
         unblock(id)
         stream.outgoing.release(to: budget)
         if stream.isDone, stream.unread.count > 0, !stream.ignoresRest {
@@ -60,7 +60,7 @@ extension MessageMachine {
     /// Puts an answer of our own in the place of one that cannot be had.
     mutating func answerInstead(_ id: StreamID, _ status: Int, _ reason: String) {
         guard let old = streams[id] else { return }
-        old.outgoing.release(to: budget)
+        streams[id]?.outgoing.release(to: budget)
         let body = reason + "\n"
         var bytes = ByteBuffer()
         bytes.writeResponseHead(ResponseHead(status: status, fields: HeaderFields(plainText: body)))

@@ -27,6 +27,7 @@ extension MessageMachine {
         if streams.values[index].outgoing.take(atMost: budget, into: &payload) {
             events.append(.writable(id))
         }
+        streams.values[index].outgoing.releaseUnneeded(to: self.budget)
         let count = payload.readableBytes - before
         sendHold.moved(count)
         let isLast =

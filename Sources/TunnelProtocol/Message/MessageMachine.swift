@@ -69,7 +69,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     }
 
     deinit {
-        for stream in streams.values {
+        for var stream in streams.values {
             stream.outgoing.release(to: budget)
             stream.unread.release(to: budget)
         }
@@ -79,11 +79,13 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package var isReady: Bool { true }
     package var isPeerDraining: Bool { false }
     package var streamCount: Int { streams.count }
-    package var isDrained: Bool { isDraining && streams.isEmpty && sending == nil }
+    package var isDrained: Bool {
+        isDraining && streams.isEmpty && sending == nil && !incoming.isInRequestHead
+    }
     package var closesWhenDrained: Bool { true }
     package var answeredPings: Int { 0 }
     package var canProbe: Bool { role == .acceptor }
-    package var isOccupied: Bool { sending != nil || incoming.isInBody }
+    package var isOccupied: Bool { sending != nil || incoming.bodyOf != nil }
     package var isBlocked: Bool { blocker != nil }
 
     package var untouchedStreams: Set<StreamID> {
@@ -144,7 +146,10 @@ package struct MessageMachine: SessionMachine, ~Copyable {
             let request = MessageHead.read(request: head, limits)
         else { return nil }
         guard numbers.count < Self.mostNumbers else {
-            drain(reason: "too many requests were not answered", now: now)
+            let reason = "too many requests were not answered"
+            drain(reason: reason, now: now)
+            // Nobody asked for it, so the owner has to be told.
+            events.append(.peerDraining(reason: reason))
             return nil
         }
         lastStream &+= 1
@@ -221,7 +226,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
         if let index = streams.index(forKey: id) {
             streams.values[index].unread.consumed(count)
-            receiveHold.moved(count)
+            if incoming.bodyOf == id { receiveHold.moved(count) }
             if !streams.values[index].unread.isFull { unblock(id) }
         } else if let index = unreadRests.index(forKey: id) {
             unreadRests.values[index].consumed(count)

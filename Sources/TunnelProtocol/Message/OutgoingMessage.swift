@@ -4,11 +4,18 @@ import struct NIOCore.ByteBuffer
 
 /// One HTTP message of protocol v1 on its way out: kept until it is whole, or until it may have the connection.
 struct OutgoingMessage {
+    private static let lastChunk = {
+        var bytes = ByteBuffer()
+        bytes.writeLastChunk(trailers: nil)
+        return bytes
+    }()
+
     private let limits: SessionLimits
     private var waiting = FIFO<ByteBuffer>()
     private(set) var waitingBytes = 0
-    /// Bytes of the message so far.
+    /// Bytes of the message so far, and those that its end takes at least.
     private(set) var totalBytes = RequestNumber.digits
+    private var headBytes = 0
     /// Whether nothing more will be added.
     private(set) var isWhole = false
     private var isChunked = false
@@ -26,12 +33,14 @@ struct OutgoingMessage {
         self.capacity = limits.minimumWindow
     }
 
-    var hasHead: Bool { totalBytes > RequestNumber.digits }
+    var hasHead: Bool { headBytes > 0 }
 
     /// - Parameter isChunked: whether the head says that the body is.
     mutating func begin(head: ByteBuffer, isChunked: Bool, isWhole: Bool) {
         self.isChunked = isChunked
         self.isWhole = isWhole
+        headBytes = head.readableBytes
+        totalBytes += isChunked && !isWhole ? Self.lastChunk.readableBytes : 0
         add(head)
     }
 
@@ -57,15 +66,16 @@ struct OutgoingMessage {
         guard !isWhole else { return }
         isWhole = true
         guard isChunked else { return }
-        var end = ByteBuffer()
-        end.writeLastChunk(trailers: nil)
-        add(end)
+        totalBytes -= Self.lastChunk.readableBytes
+        add(Self.lastChunk)
     }
 
-    /// Takes what waits, at most so many bytes.
+    /// Takes what waits, at most so many bytes, yet a whole head: an old peer closes the session if a message breaks
+    /// off in it.
     ///
     /// - Returns: whether the sender is to be told that it may go on.
-    mutating func take(atMost limit: Int, into payload: inout ByteBuffer) -> Bool {
+    mutating func take(atMost most: Int, into payload: inout ByteBuffer) -> Bool {
+        let limit = isOpen ? most : max(most, headBytes)
         isOpen = true
         var left = limit
         while left > 0, let first = waiting.first {
@@ -87,8 +97,14 @@ struct OutgoingMessage {
     }
 
     /// Gives back what was drawn from the budget.
-    func release(to budget: any ReceiveBudget) {
+    mutating func release(to budget: any ReceiveBudget) {
         if borrowed > 0 { budget.giveBack(borrowed) }
+        borrowed = 0
+    }
+
+    /// Gives back what was drawn from the budget once it is not needed any more: a message on its way keeps little.
+    mutating func releaseUnneeded(to budget: any ReceiveBudget) {
+        if isOpen, waitingBytes <= limits.minimumWindow { release(to: budget) }
     }
 
     private mutating func grow(_ budget: any ReceiveBudget) -> Bool {

@@ -221,7 +221,6 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// Numbers of a token's requests; from now on the token is known.
     package mutating func numbering(_ token: RendezvousToken, now: MonotonicInstant) -> RequestNumbers {
-        // A subscript with a default that is only read keeps nothing.
         let entry = entries[token] ?? Entry(lastSeen: now)
         entries[token] = entry
         return entry.numbering

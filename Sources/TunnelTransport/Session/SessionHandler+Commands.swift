@@ -5,9 +5,11 @@ package import TunnelProtocol
 extension SessionHandler {
     /// Opens a stream, or returns nil when the session takes none now.
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
-        guard !isOver, let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
+        guard !isOver else { return nil }
+        // Also when it is not opened: the session may have decided to leave.
+        defer { scheduleFlush() }
+        guard let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
         receivers[id] = receiver
-        scheduleFlush()
         return id
     }
 
