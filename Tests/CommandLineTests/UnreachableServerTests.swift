@@ -80,10 +80,10 @@ import Testing
             }),
         Example(
             testDescription: "another WebSocket", code: "notATunnelServer",
-            words: "the server does not speak wstunnel.v2",
+            words: "the server chose a WebSocket subprotocol that we did not offer",
             script: { connection in
                 guard let request = try connection.readRequest() else { return }
-                try connection.acceptWebSocket(request)
+                try connection.acceptWebSocket(request, fields: [("Sec-WebSocket-Protocol", "mqtt")])
                 _ = connection.waitForEnd()
             }),
     ]

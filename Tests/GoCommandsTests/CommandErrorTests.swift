@@ -55,9 +55,9 @@ import TunnelProtocol
             arguments: cli + ["-token", ":password"],
             errors: ["-token: there is no token before the colon — write token:password"]),
         Example(
-            arguments: cli + token + ["-proxy", "https://u:hunter2@proxy"],
+            arguments: cli + token + ["-proxy", "socks5://u:hunter2@proxy"],
             errors: [
-                "-proxy: \"https://***@proxy\" is not supported: wstunnel speaks plain HTTP to proxies — write "
+                "-proxy: \"socks5://***@proxy\" is not supported: wstunnel speaks plain HTTP to proxies — write "
                     + "http://host:port; the tunnel inside it is encrypted all the same with wss://"
             ]),
         Example(

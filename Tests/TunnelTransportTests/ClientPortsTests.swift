@@ -61,11 +61,11 @@ import Testing
         for channel in [first, second, third] { try await channel.close() }
     }
 
-    @Test func thousandsOfTakenPortsArePassedOver() async throws {
+    @Test func hundredsOfTakenPortsArePassedOver() async throws {
         let server = try Self.server()
         let listener = try Self.server()
         let free = try freePort()
-        let taken = Array(repeating: listener.port...listener.port, count: 5000)
+        let taken = Array(repeating: listener.port...listener.port, count: 400)
         let channel = try await Self.connect(server.port, from: taken + [free...free])
         #expect(channel.localAddress?.port == free)
         try await channel.close()

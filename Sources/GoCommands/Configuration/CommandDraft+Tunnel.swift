@@ -19,7 +19,9 @@ extension CommandDraft {
         entry.entry(indentation, "timeout", plain: integer("timeout", default: 30, clampedTo: 3...600))
         entry.entry(indentation, "insecure", plain: values.booleans["insecure"])
         entry.entry(indentation, "certfile", text: path("certfile"))
-        if let proxy = text("proxy") { addURL("proxy", proxy, variable: "WSTUNNEL_PROXY_CREDENTIALS") }
+        if let proxy = text("proxy") {
+            addURL("proxy", plainProxy(proxy), variable: "WSTUNNEL_PROXY_CREDENTIALS")
+        }
         entry.entry(indentation, "client-ports", text: text("client-ports"))
         entry.entry(indentation, "statusfile", text: path("statusfile"))
         entry.entry(
@@ -37,6 +39,13 @@ extension CommandDraft {
         }
         messages.warning("-tunnel: the query or fragment behind the path is left out")
         return String(url[..<cut])
+    }
+
+    /// The Go program speaks plain HTTP to the proxy, whatever stands before its name.
+    private mutating func plainProxy(_ url: String) -> String {
+        guard url.lowercased().hasPrefix("https://") else { return url }
+        messages.warning("-proxy: https:// is taken for http://, wstunnel speaks plain HTTP to proxies")
+        return "http" + url.dropFirst("https".count)
     }
 
     private mutating func addSecrets() {

@@ -11,11 +11,6 @@ enum IPAddressText {
         bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
     }
 
-    static func isLoopback(_ bytes: [UInt8]) -> Bool {
-        if bytes.count == 4 { return bytes[0] == 127 }
-        return isMapped(bytes) ? bytes[12] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
-    }
-
     /// A plain decimal number without sign or leading zero.
     static func decimal(_ digits: some StringProtocol, upTo limit: Int) -> Int? {
         guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),

@@ -35,16 +35,19 @@ extension ProxyURL {
     }
 }
 
-/// The proxy that the environment asks for, by the rules that curl and Go's programs share.
+/// The proxy that the environment asks for, by the rules of curl.
 enum EnvironmentProxy {
     /// In the order of their precedence; empty ones do not count.
     static let variables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
     static let exceptionVariables = ["NO_PROXY", "no_proxy"]
 
-    /// - Parameter variable: the value of an environment variable, or nil.
+    /// - Parameters:
+    ///   - variable: the value of an environment variable, or nil.
+    ///   - warn: told what is wrong with a variable that can be used all the same. Many programs share it, and some
+    ///     take `https://` there for no more than `http://`.
     /// - Returns: nil when the host is to be dialled directly.
     static func proxy(
-        forHost host: String, port: Int, variable: (String) -> String?
+        forHost host: String, port: Int, variable: (String) -> String?, warn: (ValueFault) -> Void
     ) throws(ValueFault) -> ProxyURL? {
         func first(of names: [String]) -> (name: String, value: String)? {
             for name in names {
@@ -52,14 +55,22 @@ enum EnvironmentProxy {
             }
             return nil
         }
-        guard let (name, value) = first(of: variables), !isLoopback(host) else { return nil }
+        guard let (name, value) = first(of: variables) else { return nil }
         if let exceptions = first(of: exceptionVariables)?.value,
             matches(host: host, port: port, exceptions: exceptions)
         {
             return nil
         }
         do {
-            return try ProxyURL.parse(value)
+            let isSecure = value.lowercased().hasPrefix("https://")
+            let proxy = try ProxyURL.parse(isSecure ? "http" + value.dropFirst("https".count) : value)
+            if isSecure {
+                warn(
+                    ValueFault(
+                        "\(name) in the environment: https:// is taken for http://, wstunnel speaks plain HTTP to proxies",
+                        advice: "set proxy to say so, or none"))
+            }
+            return proxy
         } catch {
             let advice = error.advice.map { "\($0), or set proxy: none" } ?? "set proxy: none"
             throw ValueFault("\(name) in the environment: \(error.message)", advice: advice)
@@ -82,11 +93,6 @@ enum EnvironmentProxy {
             if suffix.hasPrefix(".") { return host.hasSuffix(suffix) && host != suffix }
             return host == suffix || host.hasSuffix("." + suffix)
         }
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        let host = normal(host)
-        return host == "localhost" || IPAddressText.bytes(of: host).map(IPAddressText.isLoopback) == true
     }
 
     private static func normal(_ host: String) -> String {

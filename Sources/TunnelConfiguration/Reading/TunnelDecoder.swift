@@ -61,7 +61,8 @@ extension MappingReader {
             guard let url, !pass.options.isOffline else { return nil }
             do {
                 return try EnvironmentProxy.proxy(
-                    forHost: url.host, port: url.port, variable: pass.source.environmentVariable)
+                    forHost: url.host, port: url.port, variable: pass.source.environmentVariable,
+                    warn: { pass.warning(at: mark, "\(path).proxy", $0.message, advice: $0.advice) })
             } catch {
                 pass.error(at: mark, "\(path).proxy", error.message, advice: error.advice)
                 return nil
