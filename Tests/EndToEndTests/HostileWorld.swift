@@ -21,9 +21,10 @@ final class BesiegedAgent: Sendable {
                 servers:
                   - { \((["name: public", "host: 127.0.0.1", "port: \(port)"] + server).joined(separator: ", ")) }
                 tunnels:
-                  - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)" }
+                  - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)", connections: 2 }
                 """)
-        try agent.waitForSession(ofTunnel: "web")
+        // Both of them: who counts open files later counts them in.
+        try agent.waitForSessions(2)
     }
 
     var process: ChildProcess { agent.process }
