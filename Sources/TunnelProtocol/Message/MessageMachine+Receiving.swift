@@ -6,11 +6,13 @@ package import struct NIOCore.ByteBuffer
 package enum MessageError: Error, Hashable, Sendable, CustomStringConvertible {
     case numberMissing
     case numberInUse
+    case flooded
 
     package var description: String {
         switch self {
         case .numberMissing: "a message that does not begin with a request's number"
         case .numberInUse: "a request under a number that is in use"
+        case .flooded: "more requests than anybody could answer"
         }
     }
 }
@@ -47,6 +49,9 @@ struct IncomingMessage {
 }
 
 extension MessageMachine {
+    /// Requests beyond the limit on streams whose refusal may wait to be sent.
+    private static var mostRefusals: Int { 100 }
+
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
         heard(now: now)
         if incoming.buffer.readableBytes == 0 {
@@ -117,6 +122,8 @@ extension MessageMachine {
             }
         case .acceptor:
             guard numbers[number] == nil else { throw .numberInUse }
+            // Those beyond the limit are refused, but refusals too wait to be sent.
+            guard streams.count < self.limits.maximumStreams + Self.mostRefusals else { throw .flooded }
             incoming.state = .requestHead(RequestHeadReader(limits: limits))
         }
         return true

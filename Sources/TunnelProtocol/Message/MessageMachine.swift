@@ -36,6 +36,8 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     /// The stream that does not take what came.
     var blocker: StreamID?
     var receiveHold = HoldAllowance()
+    /// Since when nothing of what came was taken.
+    private var stalledSince: MonotonicInstant?
     var events = FIFO<SessionEvent>()
     var lastStream: UInt32 = 0
     package private(set) var lastHeard: MonotonicInstant
@@ -85,7 +87,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package var closesWhenDrained: Bool { true }
     package var answeredPings: Int { 0 }
     package var canProbe: Bool { role == .acceptor }
-    package var isOccupied: Bool { sending != nil || incoming.bodyOf != nil }
+    package var isOccupied: Bool { sending != nil || incoming.number != nil }
     package var isBlocked: Bool { blocker != nil }
 
     package var untouchedStreams: Set<StreamID> {
@@ -100,9 +102,15 @@ package struct MessageMachine: SessionMachine, ~Copyable {
     package mutating func sendPing(now: MonotonicInstant) { isPingDue = true }
 
     package var urgentTick: MonotonicInstant? {
-        [sendHold.deadline, receiveHold.deadline, idleSince?.advanced(by: Self.patience)]
-            .compactMap { $0 }.min()
+        [
+            sendHold.deadline, receiveHold.deadline, idleSince?.advanced(by: Self.patience),
+            stalledSince?.advanced(by: stallPatience),
+        ].compactMap { $0 }.min()
     }
+
+    /// How long a stream may leave everything that came, though it is alone: what is not read holds up pings too,
+    /// and a client that cannot get one out within a third of its timeout gives the tunnel up.
+    private var stallPatience: Duration { limits.keepaliveTimeout / 5 }
 
     package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
         if let deadline = sendHold.deadline, deadline <= now, let sending {
@@ -110,6 +118,9 @@ package struct MessageMachine: SessionMachine, ~Copyable {
         }
         if let deadline = receiveHold.deadline, deadline <= now, let blocker {
             end(blocker, .tooSlow, "what came was not taken while others had to wait")
+        }
+        if let stalledSince, stalledSince.advanced(by: stallPatience) <= now, let blocker {
+            end(blocker, .tooSlow, "what came was not taken for too long")
         }
         if let idleSince, idleSince.advanced(by: Self.patience) <= now, let id = pending.first {
             streams[id]?.outgoing.isOverdue = true
@@ -135,6 +146,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
         let isStarving = sending.map { !$0.isCut && !hasSomething(in: $0.id) } ?? false
         sendHold.holds(isStarving && !pending.isEmpty, now: now)
         receiveHold.holds(isBlocked && streams.count > 1, now: now)
+        stalledSince = isBlocked ? stalledSince ?? now : nil
         let isIdle = role == .acceptor && sending == nil && !pending.isEmpty && !hasReady
         idleSince = isIdle ? idleSince ?? now : nil
     }
@@ -227,6 +239,7 @@ package struct MessageMachine: SessionMachine, ~Copyable {
         if let index = streams.index(forKey: id) {
             streams.values[index].unread.consumed(count)
             if incoming.bodyOf == id { receiveHold.moved(count) }
+            if blocker == id, count > 0 { stalledSince = now }
             if !streams.values[index].unread.isFull { unblock(id) }
         } else if let index = unreadRests.index(forKey: id) {
             unreadRests.values[index].consumed(count)

@@ -136,17 +136,31 @@ import Testing
 
     @Test func whoHoldsUpNobodyMayTakeItsTime() throws {
         let probe = try asked(1)
-        try probe.receive("0001" + answer + String(repeating: "x", count: 2000), isLast: false)
+        try probe.receive("0001" + answer + String(repeating: "x", count: 9000), isLast: false)
         for _ in 0..<20 {
-            #expect(probe.urgency == nil)
-            probe.advance(.seconds(10))
+            #expect(probe.urgency == .seconds(6))
+            probe.advance(.seconds(5))
             #expect(probe.tick() != nil, "a peer that is not read cannot be silent")
+            probe.consumed(StreamID(1), 10)
             #expect(try probe.events() == [])
         }
         #expect(probe.isBlocked)
         #expect(probe.open() != nil)
         #expect(try probe.events() == [])
         #expect(probe.urgency == .seconds(3))
+    }
+
+    /// What is not read holds up the peer's pings as well.
+    @Test func whoTakesNothingIsEndedThoughItIsAlone() throws {
+        let probe = try asked(1)
+        try probe.receive("0001" + answer + String(repeating: "x", count: 2000), isLast: false)
+        probe.advance(.milliseconds(5900))
+        probe.tick()
+        #expect(try probe.events() == [])
+        probe.advance(.milliseconds(100))
+        probe.tick()
+        #expect(try probe.events() == ["1 reset tooSlow"])
+        #expect(!probe.isBlocked && probe.streamCount == 0)
     }
 
     @Test func eachAnswerHasAnAllowanceOfItsOwn() throws {
