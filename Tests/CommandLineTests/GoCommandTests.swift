@@ -73,12 +73,11 @@ import Testing
         ])
         let serverLine = try Self.file("cmdline", of: server.process)
         #expect(
-            serverLine.hasSuffix("srv -port 0 -host 127.0.0.1 -passwords *** -robowhois ***"), "\(serverLine)"
-        )
+            serverLine.hasSuffix("-port 0 -host 127.0.0.1 -passwords *** -robowhois ***"), "\(serverLine)")
         let clientLine = try Self.file("cmdline", of: client.process)
         #expect(
             clientLine.hasSuffix(
-                "cli -token *** --tunnel=ws://***@127.0.0.1:1/x -server builtin:echo -proxy http://***@127.0.0.1:1"
+                "-token *** --tunnel=ws://***@127.0.0.1:1/x -server builtin:echo -proxy http://***@127.0.0.1:1"
             ),
             "\(clientLine)")
         #expect(try server.stop() == .code(0))

@@ -9,7 +9,8 @@ import TunnelProtocol
     static let token = "my_b!g_$secret!!"
 
     private static func agent(
-        log: LogConfiguration = LogConfiguration(), pidfile: String? = nil, _ server: ServerConfiguration
+        log: LogConfiguration = LogConfiguration(format: .text), pidfile: String? = nil,
+        _ server: ServerConfiguration
     ) -> AgentConfiguration {
         AgentConfiguration(log: log, pidfile: pidfile, servers: [server])
     }
@@ -78,7 +79,9 @@ import TunnelProtocol
         let result = read(.cli, Self.cli)
         #expect(result.errors == [])
         #expect(result.warnings.count == 1)
-        #expect(result.configuration == AgentConfiguration(tunnels: [try Self.tunnel()]))
+        #expect(
+            result.configuration
+                == AgentConfiguration(log: LogConfiguration(format: .text), tunnels: [try Self.tunnel()]))
         let withPassword = read(.cli, Self.cli.dropLast() + ["\(Self.token):mypassword"])
         #expect(
             withPassword.configuration?.tunnels == [try Self.tunnel { $0.password = Secret("mypassword") }])
@@ -154,7 +157,13 @@ import TunnelProtocol
         #expect(
             result.configuration
                 == AgentConfiguration(
-                    log: LogConfiguration(level: .debug), pidfile: "/folder/a.pid", tunnels: [tunnel]))
+                    log: LogConfiguration(level: .debug, format: .text), pidfile: "/folder/a.pid",
+                    tunnels: [tunnel]))
+    }
+
+    @Test func linesForProgramsAreThereForThoseWhoAsk() {
+        let result = read(.cli, Self.cli + ["-log-pretty=false"])
+        #expect(result.configuration?.log == LogConfiguration())
     }
 
     @Test func theTunnelsURLBringsBasePathAndCredentials() throws {

@@ -39,7 +39,9 @@ package final class AgentProcess: Sendable {
     ) throws {
         folder = try TemporaryFolder()
         configurationPath = folder.path(of: "none.yaml")
-        process = try wstunnel(arguments, environment: environment)
+        // Their lines are text unless told otherwise.
+        let (command, flags) = (arguments.prefix(1), arguments.dropFirst())
+        process = try wstunnel(command + ["-log-pretty=false"] + flags, environment: environment)
         try process.standardError.waitForLine(containing: #"message="Agent running""#, within: startLimit)
     }
 

@@ -106,12 +106,13 @@ struct CommandDraft {
 
     private func addLog(to document: inout ConfigurationText) {
         let level = text("log-level").flatMap(Self.level)
-        let isPretty = values.booleans["log-pretty"] == true
+        // As text it has the lines that people who come from the Go program look for.
+        let isText = values.booleans["log-pretty"] != false
         let file = text("logfile").map { $0 == "-" ? $0 : surroundings.absolute($0) }
-        guard level != nil || isPretty || file != nil || text("syslog") != nil else { return }
+        guard level != nil || isText || file != nil || text("syslog") != nil else { return }
         document.line(0, "log:")
         document.entry(2, "level", plain: level)
-        document.entry(2, "format", plain: isPretty ? "text" : nil)
+        document.entry(2, "format", plain: isText ? "text" : nil)
         document.entry(2, "file", text: file)
         document.entry(2, "syslog", text: text("syslog"))
     }

@@ -74,7 +74,7 @@ package enum GoCommand: String, CaseIterable, Sendable {
         .init("logfile", .text("FILE"), "where to log to, instead of standard error"),
         .init("syslog", .text("FACILITY"), "syslog facility to log to, such as daemon or local0"),
         .init("log-level", .text("LEVEL"), default: "info", "trace, debug, info, warn or error"),
-        .init("log-pretty", .boolean, "log lines for people, not for programs"),
+        .init("log-pretty", .boolean, default: "true", "log lines for people; false: for programs"),
         .init("print-config", .boolean, "print the tunnels.yaml that does the same, and end"),
     ]
 }
