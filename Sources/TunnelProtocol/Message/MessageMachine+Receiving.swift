@@ -208,6 +208,7 @@ extension MessageMachine {
     private mutating func bodyPartCame(_ part: BodyDecoder.Part, _ id: StreamID) {
         switch part {
         case .bytes(let bytes):
+            let budget = budget
             streams[id]?.unread.received(bytes.readableBytes, budget: budget)
             if streams[id]?.unread.isFull == true { blocker = id }
             events.append(.data(id, bytes, isLast: false))

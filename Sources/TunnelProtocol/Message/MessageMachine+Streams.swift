@@ -60,6 +60,7 @@ extension MessageMachine {
     /// Puts an answer of our own in the place of one that cannot be had.
     mutating func answerInstead(_ id: StreamID, _ status: Int, _ reason: String) {
         guard let old = streams[id] else { return }
+        let budget = budget
         streams[id]?.outgoing.release(to: budget)
         let body = reason + "\n"
         var bytes = ByteBuffer()

@@ -8,7 +8,7 @@ package import struct NIOCore.ByteBuffer
 /// holds a sender back by credit, this can only stop to read the connection, or hold back its own message until it
 /// is whole. What waits is bounded by the budget that all streams of the process share, and a stream that keeps
 /// the connection from others without using it is ended (`HoldAllowance`).
-package struct MessageMachine: SessionMachine, ~Copyable {
+package struct MessageMachine: SessionMachine {
     /// How long an answer that has begun waits to become whole before it gets the connection for itself.
     private static let patience: Duration = .seconds(1)
     /// Numbers in use, from which on the session is left: a peer that does not answer would use up all of them.
@@ -70,12 +70,14 @@ package struct MessageMachine: SessionMachine, ~Copyable {
                     software: peer)))
     }
 
-    deinit {
+    package mutating func close() {
         for var stream in streams.values {
             stream.outgoing.release(to: budget)
             stream.unread.release(to: budget)
         }
         for rest in unreadRests.values { rest.release(to: budget) }
+        streams = [:]
+        unreadRests = [:]
     }
 
     package var isReady: Bool { true }

@@ -1,7 +1,7 @@
 package import struct NIOCore.ByteBuffer
 
 /// One end of a session of protocol v2.
-package struct MuxMachine: SessionMachine, ~Copyable {
+package struct MuxMachine: SessionMachine {
     let role: SessionRole
     let limits: SessionLimits
     let budget: any ReceiveBudget
@@ -58,9 +58,11 @@ package struct MuxMachine: SessionMachine, ~Copyable {
         ping(now: now)
     }
 
-    deinit {
+    package mutating func close() {
         for stream in streams.values { stream.receiveWindow.release(to: budget) }
         for window in unreadWindows.values { window.release(to: budget) }
+        streams = [:]
+        unreadWindows = [:]
     }
 
     /// Streams open now.

@@ -7,7 +7,10 @@ package import struct NIOCore.ByteBuffer
 /// `nextEvent` is called until it returns nil; after commands `write` is called while the carrier takes more, and
 /// then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
-package protocol SessionMachine: ~Copyable {
+///
+/// One owner holds it in one place and never copies it. That the types do not say so (`~Copyable`) is for the
+/// compiler's sake: optimised code that makes an `any` of such a type stops at a copy nobody asked for.
+package protocol SessionMachine {
     /// Whether the session takes streams: v2 waits for the peer's settings.
     var isReady: Bool { get }
     /// Whether we announced that we are leaving, or decided to where there is no way to say so.
@@ -55,6 +58,8 @@ package protocol SessionMachine: ~Copyable {
     mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant)
     /// The reader is through with a stream that is over, whether or not it took everything.
     mutating func forget(_ id: StreamID)
+    /// The session is over: gives back all that its streams drew from the budget. Nothing is asked of it any more.
+    mutating func close()
     /// Takes no new streams; those in flight go on.
     mutating func drain(reason: String, now: MonotonicInstant)
 

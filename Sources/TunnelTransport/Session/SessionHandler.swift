@@ -19,7 +19,7 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     /// For who looks at the session from elsewhere.
     let pulse = SessionPulse()
-    var machine: any SessionMachine & ~Copyable
+    var machine: any SessionMachine
     private var frames: WebSocketDecoder
     private var input = ByteBuffer()
     private var masks: MaskSource?
@@ -71,7 +71,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     }
 
     private init(
-        _ machine: consuming any SessionMachine & ~Copyable, role: SessionRole, longestMessage: Int,
+        _ machine: any SessionMachine, role: SessionRole, longestMessage: Int,
         owner: any SessionOwner
     ) {
         self.machine = machine
@@ -324,5 +324,6 @@ package final class SessionHandler: ChannelDuplexHandler {
         for (id, receiver) in lost {
             receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
         }
+        machine.close()
     }
 }

@@ -30,7 +30,7 @@ final class MessageProbe {
         #expect(ready == .ready(settings))
     }
 
-    // A machine cannot be copied, which the macros of the tests would do: these stand between.
+    // The macros of the tests would copy the machine: these stand between.
     var streamCount: Int { machine.streamCount }
     var numbersInUse: Int { machine.numbers.count }
     /// Streams that are over while their reader still holds what came.

@@ -25,7 +25,7 @@ final class SessionProbe {
         }
     }
 
-    // A machine cannot be copied, which the macros of the tests would do: these stand between.
+    // The macros of the tests would copy the machine: these stand between.
     var streamCount: Int { machine.streamCount }
     var streams: [StreamID: MuxStream] { machine.streams }
     /// Streams that are over while their reader still holds what came.
