@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'HELP'
-Usage: Tests/run.sh [--filter NAME] [--no-install]
+Usage: Tests/run.sh [--filter NAME] [--release] [--no-install]
 
 Checks the whole project on a Debian machine that has Swift:
   1. installs with apt what is missing (needs root or sudo only then)
@@ -15,6 +15,7 @@ Checks the whole project on a Debian machine that has Swift:
   4. runs the tests
 
   --filter NAME   run only tests whose name matches the regular expression NAME
+  --release       run the tests of built programs a second time, with the optimised program; before a release
   --no-install    install nothing: say what is missing, and stop
   -h, --help      print this
 
@@ -29,6 +30,7 @@ fail() {
 
 filter=""
 may_install=1
+with_release=0
 while (($# > 0)); do
     case $1 in
         --filter)
@@ -38,6 +40,10 @@ while (($# > 0)); do
             ;;
         --filter=*)
             filter=${1#--filter=}
+            shift
+            ;;
+        --release)
+            with_release=1
             shift
             ;;
         --no-install)
@@ -240,6 +246,16 @@ run_tests() {
     return "$result"
 }
 
+# The optimiser is part of the program: what it breaks, no other build shows.
+build_release() {
+    watch swift build -c release --static-swift-stdlib --product wstunnel
+}
+
+test_release() {
+    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-$(nproc)} \
+        WSTUNNEL_BINARY=$PWD/.build/release/wstunnel swift_test --filter "${filter:-EndToEndTests|CommandLineTests}"
+}
+
 swift_test() {
     local result=0 start=$SECONDS next_line=30
     swift test --skip-build --disable-xctest --parallel "$@" >"$work/test.log" 2>&1 &
@@ -280,4 +296,7 @@ step packages install_packages || finish
 step lint lint || true
 step build build || finish
 step tests run_tests || true
+if ((with_release)); then
+    if step release build_release; then step optimised test_release || true; fi
+fi
 finish

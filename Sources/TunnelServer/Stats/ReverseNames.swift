@@ -16,10 +16,15 @@ final class ReverseNames: Sendable {
         var asked: ContinuousClock.Instant
     }
 
+    private let resolve: @Sendable (String) -> String?
     private let entries = Mutex<[String: Entry]>([:])
     private let pool = NIOThreadPool(numberOfThreads: 1)
 
-    init() { pool.start() }
+    /// - Parameter resolve: gives the name of an address; may take its time.
+    init(resolve: @escaping @Sendable (String) -> String? = ReverseNames.systemName(of:)) {
+        self.resolve = resolve
+        pool.start()
+    }
 
     /// The name of an address, if it is known.
     func name(of address: String) -> String? { entries.withLock { $0[address]?.name } }
@@ -39,7 +44,7 @@ final class ReverseNames: Sendable {
         guard isNews else { return }
         pool.submit { state in
             guard state == .active else { return }
-            let name = Self.resolve(address)
+            let name = self.resolve(address)
             self.entries.withLock { $0[address]?.name = name }
         }
     }
@@ -47,7 +52,8 @@ final class ReverseNames: Sendable {
     /// A look-up under way is not waited for.
     func stop() { pool.shutdownGracefully { _ in } }
 
-    private static func resolve(_ address: String) -> String? {
+    /// What the system's resolver says.
+    @Sendable static func systemName(of address: String) -> String? {
         var hints = addrinfo()
         hints.ai_flags = AI_NUMERICHOST
         var found: UnsafeMutablePointer<addrinfo>?
