@@ -31,7 +31,7 @@ extension MessageMachine {
         let count = payload.readableBytes - before
         sendHold.moved(count)
         let isLast =
-            streams.values[index].outgoing.isWhole && streams.values[index].outgoing.waitingBytes == 0
+            streams.values[index].outgoing.isWhole && streams.values[index].outgoing.waiting.count == 0
         if isLast {
             sending = nil
             sendingEnded(id)
@@ -42,7 +42,7 @@ extension MessageMachine {
     /// Whether a message has bytes to send, or its end.
     func hasSomething(in id: StreamID) -> Bool {
         guard let message = streams[id]?.outgoing else { return false }
-        return message.waitingBytes > 0 || message.isWhole
+        return message.waiting.count > 0 || message.isWhole
     }
 
     /// Whether a message may begin.

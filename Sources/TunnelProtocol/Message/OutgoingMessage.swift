@@ -11,8 +11,7 @@ struct OutgoingMessage {
     }()
 
     private let limits: SessionLimits
-    private var waiting = FIFO<ByteBuffer>()
-    private(set) var waitingBytes = 0
+    private(set) var waiting = ByteQueue()
     /// Bytes of the message so far, and those that its end takes at least.
     private(set) var totalBytes = RequestNumber.digits
     private var headBytes = 0
@@ -56,7 +55,7 @@ struct OutgoingMessage {
         } else {
             add(bytes)
         }
-        if waitingBytes >= (isOpen ? limits.sendHighWater : capacity), isOpen || !grow(budget) {
+        if waiting.count >= (isOpen ? limits.sendHighWater : capacity), isOpen || !grow(budget) {
             senderWaits = true
         }
         return !senderWaits
@@ -77,21 +76,8 @@ struct OutgoingMessage {
     mutating func take(atMost most: Int, into payload: inout ByteBuffer) -> Bool {
         let limit = isOpen ? most : max(most, headBytes)
         isOpen = true
-        var left = limit
-        while left > 0, let first = waiting.first {
-            if first.readableBytes <= left {
-                left -= first.readableBytes
-                payload.writeImmutableBuffer(first)
-                _ = waiting.popFirst()
-            } else {
-                waiting.updateFirst { buffer in
-                    if let part = buffer.readSlice(length: left) { payload.writeImmutableBuffer(part) }
-                }
-                left = 0
-            }
-        }
-        waitingBytes -= limit - left
-        guard senderWaits, waitingBytes <= limits.sendLowWater else { return false }
+        waiting.take(atMost: limit, into: &payload)
+        guard senderWaits, waiting.count <= limits.sendLowWater else { return false }
         senderWaits = false
         return true
     }
@@ -104,7 +90,7 @@ struct OutgoingMessage {
 
     /// Gives back what was drawn from the budget once it is not needed any more: a message on its way keeps little.
     mutating func releaseUnneeded(to budget: any ReceiveBudget) {
-        if isOpen, waitingBytes <= limits.minimumWindow { release(to: budget) }
+        if isOpen, waiting.count <= limits.minimumWindow { release(to: budget) }
     }
 
     private mutating func grow(_ budget: any ReceiveBudget) -> Bool {
@@ -114,14 +100,8 @@ struct OutgoingMessage {
         return true
     }
 
-    /// A piece keeps the whole buffer alive that it was read into, so small ones are put together.
     private mutating func add(_ bytes: ByteBuffer) {
         totalBytes += bytes.readableBytes
-        waitingBytes += bytes.readableBytes
-        if bytes.readableBytes <= 1024, let last = waiting.last, last.readableBytes <= 4096 {
-            waiting.updateLast { $0.writeImmutableBuffer(bytes) }
-        } else {
-            waiting.append(bytes)
-        }
+        waiting.append(bytes)
     }
 }

@@ -47,8 +47,8 @@ extension MuxMachine {
     private mutating func writeTurn(_ id: StreamID, to message: inout ByteBuffer) {
         guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else { return }
         let count = min(
-            streams.values[index].waitingBytes, streams.values[index].sendCredit, limits.turnBytes)
-        let isAll = count == streams.values[index].waitingBytes
+            streams.values[index].waiting.count, streams.values[index].sendCredit, limits.turnBytes)
+        let isAll = count == streams.values[index].waiting.count
         var isLast = false
         var trailers: ByteBuffer?
         if isAll, let ending = streams.values[index].ending {
@@ -59,10 +59,11 @@ extension MuxMachine {
         }
         if count > 0 || isLast {
             message.writeMuxHeader(.data, isLast ? .last : [], stream: id, length: count)
-            streams.values[index].takeWaiting(count, into: &message)
+            streams.values[index].waiting.take(atMost: count, into: &message)
+            streams.values[index].sendCredit -= count
         }
         if let trailers { message.writeMuxFrame(.trailers(id, trailers)) }
-        if streams.values[index].senderWaits, streams.values[index].waitingBytes <= limits.sendLowWater {
+        if streams.values[index].senderWaits, streams.values[index].waiting.count <= limits.sendLowWater {
             streams.values[index].senderWaits = false
             emit(.writable(id))
         }
@@ -71,25 +72,5 @@ extension MuxMachine {
         } else {
             schedule(id)
         }
-    }
-}
-
-extension MuxStream {
-    fileprivate mutating func takeWaiting(_ count: Int, into message: inout ByteBuffer) {
-        var left = count
-        while left > 0, let first = waiting.first {
-            if first.readableBytes <= left {
-                left -= first.readableBytes
-                message.writeImmutableBuffer(first)
-                _ = waiting.popFirst()
-            } else {
-                waiting.updateFirst { buffer in
-                    if let part = buffer.readSlice(length: left) { message.writeImmutableBuffer(part) }
-                }
-                left = 0
-            }
-        }
-        waitingBytes -= count
-        sendCredit -= count
     }
 }

@@ -128,11 +128,11 @@ package struct MuxMachine: SessionMachine {
             !streams.values[index].hasSentEverything
         else { return true }
         if bytes.readableBytes > 0 {
-            streams.values[index].enqueue(bytes)
+            streams.values[index].waiting.append(bytes)
             schedule(id)
         }
         // Once asked to wait, a sender waits until it is told: what it sends meanwhile must not call that off.
-        if streams.values[index].waitingBytes >= limits.sendHighWater {
+        if streams.values[index].waiting.count >= limits.sendHighWater {
             streams.values[index].senderWaits = true
         }
         return !streams.values[index].senderWaits

@@ -9,8 +9,7 @@ struct MuxStream {
     }
 
     var sendCredit: Int
-    var waiting = FIFO<ByteBuffer>()
-    var waitingBytes = 0
+    var waiting = ByteQueue()
     var ending: Ending?
     var hasSentEverything = false
     /// Whether the stream stands in the session's queue of those that have something to write.
@@ -35,20 +34,7 @@ struct MuxStream {
     /// Whether a frame could be written now.
     var hasSomethingToWrite: Bool {
         guard !hasSentEverything else { return false }
-        return waitingBytes > 0 ? sendCredit > 0 : ending != nil
-    }
-
-    /// Adds to what waits to be sent.
-    ///
-    /// A piece keeps the whole buffer alive that it was read into, so that a trickle of small ones would hold many
-    /// times what it counts: they are put together.
-    mutating func enqueue(_ bytes: ByteBuffer) {
-        waitingBytes += bytes.readableBytes
-        if bytes.readableBytes <= 1024, let last = waiting.last, last.readableBytes <= 4096 {
-            waiting.updateLast { $0.writeImmutableBuffer(bytes) }
-        } else {
-            waiting.append(bytes)
-        }
+        return waiting.count > 0 ? sendCredit > 0 : ending != nil
     }
 
     /// Counts an interim head.

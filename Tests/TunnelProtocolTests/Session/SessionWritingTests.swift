@@ -145,7 +145,7 @@ import Testing
             expected.append(UInt8(truncatingIfNeeded: number))
             _ = probe.send(id, read)
         }
-        #expect(probe.streams[id]?.waiting.count ?? .max <= 6)
+        #expect(probe.streams[id]?.waiting.pieceCount ?? .max <= 6)
         let sent = probe.written().reduce(into: [UInt8]()) { sent, frame in
             if case .data(_, let bytes, _) = frame { sent += bytes.readableBytesView }
         }
