@@ -116,15 +116,18 @@ import Testing
         #expect(client.process.exit == nil)
     }
 
-    @Test func pingsGoOutInThirdsOfTheTimeout() throws {
+    @Test func pingsGoOutInThirdsOfTheTimeoutAndTheirAnswersAreNoted() throws {
         let server = try OldTunnelServer()
+        let folder = try TemporaryFolder()
         let client = try Self.client(
-            server, to: "http://127.0.0.1:1", options: ["connections: 1", "timeout: 3s"])
+            server, to: "http://127.0.0.1:1",
+            options: ["connections: 1", "timeout: 3s", "statusfile: \(folder.path(of: "status"))"])
         try server.waitForPings(4)
         let pings = server.pings
         for (one, next) in zip(pings, pings.dropFirst()) {
             #expect(next - one > .milliseconds(300) && next - one < .seconds(2), "\(next - one)")
         }
+        #expect(try folder.text(of: "status").hasPrefix("Unix: "))
         #expect(server.violations == [])
         #expect(client.process.exit == nil)
     }
