@@ -12,7 +12,19 @@ enum Program {
         case "cli": exit(await RunGoCommand(.cli).run(Array(arguments.dropFirst())))
         case "whois": exit(WhoisCommand.run(Array(arguments.dropFirst())))
         case "version", "-version": print(Version.text)
+        case let word? where !word.hasPrefix("-") && !otherCommands.contains(word):
+            // The word is not repeated: it may be a token that lost its flag.
+            Terminal.printToStandardError(
+                """
+                Error: the first argument is no command of wstunnel
+                Usage: wstunnel --config FILE, or wstunnel check, srv, cli, whois, version; see wstunnel --help
+
+                """)
+            exit(ExitCode.validationFailure.rawValue)
         default: await WSTunnel.main(arguments)
         }
     }
+
+    /// Those that the argument parser knows.
+    private static let otherCommands: Set<String> = ["run", "check", "help"]
 }

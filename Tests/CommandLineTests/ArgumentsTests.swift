@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [
         [], ["--nonsense"], ["--config"], ["check"], ["check", "--config", "x", "--format", "xml"],
-        ["--config", "x", "surplus"], ["run"],
+        ["--config", "x", "surplus"], ["run"], ["server"], ["tunnels.yaml"],
     ])
     func wrongUsageIsExplainedAndExits64(_ arguments: [String]) throws {
         let program = try wstunnel(arguments)
