@@ -6,9 +6,6 @@ extension PatternParser {
         case "z": return assertion(.end)
         case "b": return assertion(.wordBoundary)
         case "B": return assertion(.noWordBoundary)
-        case "Q":
-            place += 1
-            return quotation()
         default:
             return .character(cased(try escapedSet()))
         }
@@ -19,8 +16,14 @@ extension PatternParser {
         return .assertion(assertion)
     }
 
-    /// `\Q…\E`: every character stands for itself.
-    private mutating func quotation() -> Pattern {
+    mutating func takeQuotationMark() -> Bool {
+        guard next == "\\", place + 1 < text.count, text[place + 1] == "Q" else { return false }
+        place += 2
+        return true
+    }
+
+    /// What stands between `\Q` and `\E`: every character stands for itself.
+    mutating func quotation() -> [Pattern] {
         var parts: [Pattern] = []
         while let scalar = next {
             if scalar == "\\", place + 1 < text.count, text[place + 1] == "E" {
@@ -30,7 +33,7 @@ extension PatternParser {
             parts.append(.character(cased(CharacterSet(scalar))))
             place += 1
         }
-        return .sequence(parts)
+        return parts
     }
 
     /// A class or character behind a backslash, within brackets or not.

@@ -42,7 +42,14 @@ struct PatternParser {
     private mutating func sequence() throws(RegularExpressionError) -> Pattern {
         var parts: [Pattern] = []
         while let scalar = next, scalar != "|", scalar != ")" {
-            if let part = try repeatedAtom() { parts.append(part) }
+            if takeQuotationMark() {
+                // A repetition behind it counts for its last character alone.
+                let characters = quotation()
+                parts += characters.dropLast()
+                if let last = characters.last { parts.append(try repeated(last)) }
+            } else if let part = try repeatedAtom() {
+                parts.append(part)
+            }
         }
         return parts.isEmpty ? .empty : parts.count == 1 ? parts[0] : .sequence(parts)
     }
@@ -50,6 +57,11 @@ struct PatternParser {
     /// - Returns: nil for what only sets flags.
     private mutating func repeatedAtom() throws(RegularExpressionError) -> Pattern? {
         guard let atom = try atom() else { return nil }
+        return try repeated(atom)
+    }
+
+    /// What was read, and the repetition behind it if there is one.
+    private mutating func repeated(_ atom: Pattern) throws(RegularExpressionError) -> Pattern {
         guard let (least, most) = try repetition() else { return atom }
         // Lazy or greedy makes no difference to whether the whole text matches.
         _ = take("?")
@@ -86,13 +98,19 @@ struct PatternParser {
 
     private mutating func number() -> Int? {
         let digits = text[place...].prefix { CharacterSet.digits.contains($0) }
-        guard (1...9).contains(digits.count) else { return nil }
+        // A zero in front makes it no number, as in RE2.
+        guard let first = digits.first, digits.count == 1 || first != "0" else { return nil }
         place += digits.count
-        return digits.reduce(0) { $0 * 10 + Int($1.value - 0x30) }
+        return digits.reduce(0) { min($0 * 10 + Int($1.value - 0x30), Self.mostRepetitions + 1) }
     }
 
     private mutating func atom() throws(RegularExpressionError) -> Pattern? {
         guard let scalar = next else { return .empty }
+        let start = place
+        if scalar == "{", try repetition() != nil {
+            place = start
+            throw fault("nothing to repeat before \"{\"")
+        }
         place += 1
         switch scalar {
         case "(": return try group()

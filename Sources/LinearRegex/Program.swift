@@ -120,7 +120,12 @@ struct ProgramBuilder {
         case .sequence(let parts): for part in parts { try add(part) }
         case .alternatives(let parts): try add(alternatives: parts[...])
         case .repeated(let part, let least, let most):
-            for _ in 0..<least { try add(part) }
+            for _ in 0..<least {
+                let before = program.count
+                try add(part)
+                // What needs no instruction is no different a second time, and its limit would never come.
+                if program.count == before { break }
+            }
             if let most {
                 for _ in least..<max(least, most) { try addOptional(part) }
             } else {

@@ -58,7 +58,9 @@ import Testing
         Example(#"\d\D\w\W\s\S"#, ["1a_- x"], not: ["aa_- x"]),
         Example(#"\.\*\\\/\-"#, [#".*\/-"#], not: ["x*\\/-"]),
         Example(#"\x2e\x{2E}\t"#, ["..\t"], not: ["xx\t"]),
-        Example(#"\Qa.b*\E+"#, ["a.b*"], not: ["axb", "a.bb"]),
+        Example(#"\Qa.b*\E+"#, ["a.b*", "a.b**"], not: ["axb", "a.bb", "a.b*a.b*"]),
+        Example(#"a\Q\Eb\Q|c"#, ["ab|c"], not: ["ab", "c"]),
+        Example("a{01}", ["a{01}"], not: ["a"]),
         Example(
             #"https?://.*\.some\.example\.com"#, ["https://www.some.example.com"],
             not: [
@@ -80,6 +82,9 @@ import Testing
         ("*a", #"nothing to repeat before "*", at character 1"#),
         ("a**", "a repetition of a repetition; put the first into parentheses, at character 3"),
         ("a{2}{3}", "a repetition of a repetition; put the first into parentheses, at character 5"),
+        ("{2}", #"nothing to repeat before "{", at character 1"#),
+        ("a|{2,}", #"nothing to repeat before "{", at character 3"#),
+        ("a{10000000000}", "more than 1000 repetitions, at character 15"),
         ("a{1001}", "more than 1000 repetitions, at character 8"),
         ("a{3,2}", "a repetition whose bounds are upside down, at character 7"),
         ("[a", #""[" without "]", at character 2"#), ("[z-a]", "a range that is none, at character 2"),
@@ -107,6 +112,11 @@ import Testing
     @Test func nestingHasALimit() {
         let pattern = String(repeating: "(", count: 500) + String(repeating: ")", count: 500)
         #expect(throws: RegularExpressionError.self) { try RegularExpression(pattern) }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func nothingAtAllIsRepeatedAtNoCost() throws {
+        let pattern = String(repeating: "(", count: 60) + String(repeating: "){1000}", count: 60)
+        #expect(try RegularExpression(pattern).matchesWhole(of: ""))
     }
 
     /// Each of these takes a machine that backtracks longer than the universe has stood.

@@ -133,7 +133,7 @@ package struct GoFlags: Sendable {
     }
 
     /// As Go's `strconv.ParseInt` with base 0: a sign, then decimal, `0x`, `0o` or `0` (octal), `0b`; underscores
-    /// between digits where there is a prefix.
+    /// between digits, and behind a prefix.
     static func integer(_ text: String) -> Int? {
         var digits = text[...]
         let isNegative = digits.hasPrefix("-")
@@ -145,18 +145,16 @@ package struct GoFlags: Sendable {
         case "0b": radix = 2
         default:
             if digits.hasPrefix("0"), digits.utf8.count > 1 {
-                return number(digits.dropFirst(), radix: 8, isNegative, mayHaveUnderscores: true)
+                return number(digits.dropFirst(), radix: 8, isNegative)
             }
-            return number(digits, radix: 10, isNegative, mayHaveUnderscores: false)
+            return digits.hasPrefix("_") ? nil : number(digits, radix: 10, isNegative)
         }
-        return number(digits.dropFirst(2), radix: radix, isNegative, mayHaveUnderscores: true)
+        return number(digits.dropFirst(2), radix: radix, isNegative)
     }
 
-    private static func number(
-        _ digits: Substring, radix: Int, _ isNegative: Bool, mayHaveUnderscores: Bool
-    ) -> Int? {
+    private static func number(_ digits: Substring, radix: Int, _ isNegative: Bool) -> Int? {
         var plain = digits
-        if mayHaveUnderscores, digits.contains("_") {
+        if digits.contains("_") {
             guard !digits.hasSuffix("_"), digits.firstRange(of: "__") == nil else { return nil }
             plain = digits.filter { $0 != "_" }[...]
         }

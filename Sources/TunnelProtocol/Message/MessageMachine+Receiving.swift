@@ -5,13 +5,11 @@ package import struct NIOCore.ByteBuffer
 /// What a peer of protocol v1 did wrong; each ends the session.
 package enum MessageError: Error, Hashable, Sendable, CustomStringConvertible {
     case numberMissing
-    case numberInUse
     case flooded
 
     package var description: String {
         switch self {
         case .numberMissing: "a message that does not begin with a request's number"
-        case .numberInUse: "a request under a number that is in use"
         case .flooded: "more requests than anybody could answer"
         }
     }
@@ -121,7 +119,7 @@ extension MessageMachine {
                 incoming.state = .rest
             }
         case .acceptor:
-            guard numbers[number] == nil else { throw .numberInUse }
+            if case .some(.some(let id)) = numbers[number] { supersede(id) }
             // Those beyond the limit are refused, but refusals too wait to be sent.
             guard streams.count < self.limits.maximumStreams + Self.mostRefusals else { throw .flooded }
             incoming.state = .requestHead(RequestHeadReader(limits: limits))
@@ -130,6 +128,14 @@ extension MessageMachine {
     }
 
     // MARK: Tunnel client
+
+    /// The server's count came round to the number of a request that is still open: it has forgotten that one, and
+    /// would take its answer for that of the new one. An answer that is on its way already may go on.
+    private mutating func supersede(_ id: StreamID) {
+        guard streams[id]?.outgoing.isOpen == false else { return }
+        events.append(.reset(id, .cancelled, reason: "the server gave its number to another request"))
+        remove(id)
+    }
 
     private mutating func requestCame(_ head: RequestHead, framing: BodyFraming) {
         guard streams.count < limits.maximumStreams else {

@@ -109,10 +109,34 @@ import Testing
         #expect(try probe.receive("0003GET / HTTP/1.1|Host: a||").count == 1)
     }
 
-    @Test func aNumberInUseEndsTheSession() throws {
+    @Test func aRequestWhoseNumberComesRoundAgainIsGivenUp() throws {
         let probe = try MessageProbe(.acceptor)
-        try probe.receive("0001GET / HTTP/1.1|Host: a||")
-        #expect(throws: MessageError.numberInUse) { try probe.receive("0001GET / HTTP/1.1|Host: a||") }
+        try probe.receive("0001GET /old HTTP/1.1|Host: a||")
+        #expect(
+            try probe.receive("0001GET /new HTTP/1.1|Host: a||") == [
+                "1 reset cancelled", "2 request GET /new HTTP/1.1|Host: a|| last",
+            ])
+        probe.respond(StreamID(1), "HTTP/1.1 204 No Content||", isLast: true)
+        #expect(probe.written() == [])
+        probe.respond(StreamID(2), "HTTP/1.1 204 No Content||", isLast: true)
+        #expect(probe.written() == ["<0001HTTP/1.1 204 No Content||>"])
+        #expect(probe.streamCount == 0 && probe.numbersInUse == 0)
+    }
+
+    @Test func anAnswerOnItsWayGoesOnWhenItsNumberComesRoundAgain() throws {
+        let probe = try MessageProbe(.acceptor)
+        try probe.receive("0001GET /old HTTP/1.1|Host: a||")
+        probe.respond(StreamID(1), "HTTP/1.1 200 OK|Content-Length: 2||")
+        #expect(probe.written() == ["<0001HTTP/1.1 200 OK|Content-Length: 2||"])
+        #expect(
+            try probe.receive("0001GET /new HTTP/1.1|Host: a||") == [
+                "2 request GET /new HTTP/1.1|Host: a|| last"
+            ])
+        probe.respond(StreamID(2), "HTTP/1.1 204 No Content||", isLast: true)
+        probe.send(StreamID(1), "hi")
+        probe.finish(StreamID(1))
+        #expect(probe.written() == ["hi>", "<0001HTTP/1.1 204 No Content||>"])
+        #expect(probe.streamCount == 0 && probe.numbersInUse == 0)
     }
 
     // MARK: Answers
