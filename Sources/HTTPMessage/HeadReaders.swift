@@ -73,6 +73,14 @@ package struct ResponseHeadReader: Sendable {
             fields: HeaderFields(bytes: bytes, entries: block.entries))
     }
 
+    /// The same, passing over interim heads (RFC 9110 §15.2).
+    package mutating func nextFinal(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> ResponseHead? {
+        while let head = try next(&buffer) {
+            if !head.isInterim { return head }
+        }
+        return nil
+    }
+
     private static func freshBlock(_ limits: HTTPLimits) -> FieldBlockReader {
         FieldBlockReader(limits: limits, hasStartLine: true, acceptsBareLF: true)
     }

@@ -95,9 +95,13 @@ package final class TunnelClient: Sendable {
     /// Keeps further sessions up for as long as their server speaks protocol v2.
     private func keep(_ slots: Range<Int>, whenever foundMux: AsyncStream<Void>) async -> RunEnd {
         for await _ in foundMux {
-            await withDiscardingTaskGroup { group in
-                for slot in slots { group.addTask { _ = await self.keep(slot) {} } }
+            let end = await withTaskGroup(of: RunEnd.self) { group in
+                for slot in slots { group.addTask { await self.keep(slot) {} } }
+                let end = await group.first { $0 == .gaveUp } ?? .stopped
+                group.cancelAll()
+                return end
             }
+            if end == .gaveUp { return end }
         }
         return .stopped
     }
@@ -241,7 +245,7 @@ package final class TunnelClient: Sendable {
         let target = target(0)
         let authorizations = target.fields.pairs.map(\.value) + [target.proxy?.authorization ?? ""]
         secrets += authorizations.compactMap { $0.hasPrefix("Basic ") ? String($0.dropFirst(6)) : nil }
-        return secrets.reduce(message) { $1.isEmpty ? $0 : $0.replacing($1, with: "***") }
+        return SecretMask(secrets).apply(to: message)
     }
 
     /// Where to dial and how to announce the tunnel (`Authorization` carries the token's password; the URL's own

@@ -23,7 +23,6 @@ final class ReverseNames: Sendable {
     /// - Parameter resolve: gives the name of an address; may take its time.
     init(resolve: @escaping @Sendable (String) -> String? = ReverseNames.systemName(of:)) {
         self.resolve = resolve
-        pool.start()
     }
 
     /// The name of an address, if it is known.
@@ -42,6 +41,7 @@ final class ReverseNames: Sendable {
             return true
         }
         guard isNews else { return }
+        pool.start()
         pool.submit { state in
             guard state == .active else { return }
             let name = self.resolve(address)

@@ -55,7 +55,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         if refusal == nil {
             do throws(HTTPMessageError) {
                 // Interim answers may precede the answer (RFC 9110 §15.2).
-                guard let head = try nextFinalHead() else { return }
+                guard let head = try reader.nextFinal(&input) else { return }
                 if head.status == 101 { return switched(head, context) }
                 refusal = try RefusalQuote(head, requestMethod: "GET")
             } catch {
@@ -65,13 +65,6 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
             }
         }
         if refusal?.take(&input) == true { rejected(context) }
-    }
-
-    private func nextFinalHead() throws(HTTPMessageError) -> ResponseHead? {
-        while let head = try reader.next(&input) {
-            if !head.isInterim { return head }
-        }
-        return nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {

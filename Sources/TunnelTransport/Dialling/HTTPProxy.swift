@@ -75,7 +75,7 @@ final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler {
         input.writeBuffer(&bytes)
         do throws(HTTPMessageError) {
             if refusal == nil {
-                guard let head = try nextFinalHead() else { return }
+                guard let head = try reader.nextFinal(&input) else { return }
                 // Whatever such an answer says of a body, there is none.
                 if (200...299).contains(head.status) { return connected(context) }
                 refusal = try RefusalQuote(head, requestMethod: "CONNECT")
@@ -86,13 +86,6 @@ final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler {
                 .notAProxy, "what answers at the proxy's address \(proxy.name) is no HTTP proxy: \(error)",
                 context)
         }
-    }
-
-    private func nextFinalHead() throws(HTTPMessageError) -> ResponseHead? {
-        while let head = try reader.next(&input) {
-            if !head.isInterim { return head }
-        }
-        return nil
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -182,6 +182,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// Goes on with what came and was not taken, once that is possible.
     private func resumeReading() {
         guard isHeld, !machine.isBlocked else { return }
+        isHeld = false
         process()
         guard !isHeld, isReadHeld else { return }
         isReadHeld = false
