@@ -106,6 +106,8 @@ package struct ListenError: Error, CustomStringConvertible {
                 "the address is in use — is another wstunnel running? Stop it or choose another port"
             case EACCES: "not permitted — ports below 1024 need root or CAP_NET_BIND_SERVICE"
             case EADDRNOTAVAIL: "this machine has no such address — check host"
+            case nil where error is SocketAddressError.UnknownHost:
+                "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
             default: ConnectionFailure.describe(error)
             }
         description = "servers[\(configuration.name)]: cannot listen on \(place): \(reason)"

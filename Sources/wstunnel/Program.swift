@@ -6,6 +6,7 @@ import GoCommands
 @main
 enum Program {
     static func main() async {
+        Terminal.openMissingStreams()
         let arguments = ArgumentMemory.takeArguments()
         switch arguments.first {
         case "srv": exit(await RunGoCommand(.srv).run(Array(arguments.dropFirst())))

@@ -3,6 +3,14 @@ import TunnelConfiguration
 
 /// What goes to people directly, before there is a log.
 enum Terminal {
+    /// Puts `/dev/null` where a standard stream is closed: else the next socket or file takes its number, and what is
+    /// meant for people goes into that.
+    static func openMissingStreams() {
+        for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
     static func printToStandardError(_ text: String) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -75,6 +75,27 @@ import Testing
                 "servers[public]: cannot listen on 192.0.2.1:0: this machine has no such address"))
     }
 
+    @Test func aHostNameThatNobodyKnowsIsAClearError() throws {
+        let result = try runProgram(
+            withConfiguration: "servers: [{ name: public, host: nowhere.invalid, port: 0 }]")
+        #expect(result.exit == .code(1))
+        #expect(
+            result.errors.contains(
+                "cannot listen on nowhere.invalid:0: the host name cannot be resolved — write an address"))
+    }
+
+    @Test func closedStandardStreamsAreNotTakenByFilesAndSockets() throws {
+        let flags = ["srv", "-host", "127.0.0.1", "-port", "0", "-logfile", "/dev/fd/9"]
+        let program = try ChildProcess(
+            ["/bin/sh", "-c", "exec \"$0\" \"$@\" 9>&1 <&- >&- 2>&-", try wstunnelPath()] + flags)
+        try program.standardOutput.waitForLine(containing: "Agent running")
+        for stream in 0...2 {
+            let file = try FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/\(program.processID)/fd/\(stream)")
+            #expect(file == "/dev/null", "stream \(stream)")
+        }
+    }
+
     @Test func thePidfileIsThereWhileTheAgentRuns() throws {
         let agent = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
         #expect(try agent.folder.text(of: "agent.pid") == "\(agent.process.processID)\n")
