@@ -1,20 +1,33 @@
 import Glibc
 
-/// The file that holds the process's id while it runs.
-struct Pidfile {
+/// The file that holds the process's id while it runs. It is locked for as long, so that no other agent takes it.
+struct Pidfile: ~Copyable {
     private let path: String?
+    private let file: OwnedDescriptor
 
     /// Writes the file, or nothing when there is no path.
     init(path: String?) throws(PidfileError) {
         self.path = path
-        guard let path else { return }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0o644)
-        guard descriptor >= 0 else { throw PidfileError(path: path, code: errno) }
+        guard let path else {
+            file = OwnedDescriptor(-1)
+            return
+        }
+        let file = OwnedDescriptor(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644))
+        guard file.descriptor >= 0 else { throw PidfileError(path: path, reason: .system(errno)) }
+        // Where there are no locks, there is none.
+        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            throw PidfileError(path: path, reason: .taken)
+        }
+        var status = stat()
+        let isRegular = fstat(file.descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        if isRegular { ftruncate(file.descriptor, 0) }
         let text = Array("\(getpid())\n".utf8)
-        let written = write(descriptor, text, text.count)
-        let code = errno
-        close(descriptor)
-        guard written == text.count else { throw PidfileError(path: path, code: code) }
+        guard write(file.descriptor, text, text.count) == text.count else {
+            let code = errno
+            if isRegular { unlink(path) }
+            throw PidfileError(path: path, reason: .system(code))
+        }
+        self.file = file
     }
 
     /// Removes the file, unless another process has put its own id there.
@@ -31,10 +44,22 @@ struct Pidfile {
 
 /// A pidfile that cannot be written.
 struct PidfileError: Error, CustomStringConvertible {
+    enum Reason {
+        /// Another agent has it.
+        case taken
+        /// What the system said.
+        case system(CInt)
+    }
+
     var path: String
-    var code: CInt
+    var reason: Reason
 
     var description: String {
-        "pidfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
+        switch reason {
+        case .taken:
+            "pidfile: \(path) belongs to another wstunnel that runs — stop that one, or name another file"
+        case .system(let code):
+            "pidfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
+        }
     }
 }

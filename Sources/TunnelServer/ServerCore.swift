@@ -92,7 +92,7 @@ final class ServerCore: Sendable {
                 lastCaller: summary.lastCaller,
                 session: latest.map {
                     StatsReport.Session(
-                        address: $0.address, name: names.name(of: $0.address), software: $0.software,
+                        address: $0.endpoint, name: names.name(of: $0.address), software: $0.software,
                         idle: now.since($0.reference.lastHeard))
                 })
         }

@@ -123,6 +123,22 @@ import Testing
         #expect(try first.stop() == .code(0))
     }
 
+    @Test func aPidfileInUseIsNotTaken() throws {
+        let first = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
+        let second = try runProgram("--config", first.configurationPath)
+        #expect(second.exit == .code(1))
+        #expect(second.errors.contains("agent.pid belongs to another wstunnel that runs"))
+        #expect(try first.folder.text(of: "agent.pid") == "\(first.process.processID)\n")
+        first.process.send(signal: SIGKILL)
+        _ = try first.process.waitForExit()
+        // What a killed one left is.
+        let third = try wstunnel(["--config", first.configurationPath])
+        try third.standardError.waitForLine(containing: "Agent running")
+        #expect(try first.folder.text(of: "agent.pid") == "\(third.processID)\n")
+        third.send(signal: SIGTERM)
+        #expect(try third.waitForExit() == .code(0))
+    }
+
     @Test func anotherProcesssPidfileIsNotRemoved() throws {
         let agent = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
         try agent.folder.write("1\n", to: "agent.pid")

@@ -121,7 +121,7 @@ extension MessageMachine {
         case .acceptor:
             if case .some(.some(let id)) = numbers[number] { supersede(id) }
             // Those beyond the limit are refused, but refusals too wait to be sent.
-            guard streams.count < self.limits.maximumStreams + Self.mostRefusals else { throw .flooded }
+            guard streams.count < self.limits.maximumOldStreams + Self.mostRefusals else { throw .flooded }
             incoming.state = .requestHead(RequestHeadReader(limits: limits))
         }
         return true
@@ -138,7 +138,7 @@ extension MessageMachine {
     }
 
     private mutating func requestCame(_ head: RequestHead, framing: BodyFraming) {
-        guard streams.count < limits.maximumStreams else {
+        guard streams.count < limits.maximumOldStreams else {
             refuseRequest(head.method, 503, "too many requests at once")
             return
         }

@@ -19,7 +19,7 @@ extension MessageMachine {
         let isFirst = sending == nil
         guard let id = sending?.id ?? takeReady(), let index = streams.index(forKey: id) else { return nil }
         if isFirst {
-            sending = SendingMessage(id: id)
+            sending = SendingMessage(id: id, beganWhole: streams.values[index].outgoing.isWhole)
             sendHold = HoldAllowance()
             payload.writeString(RequestNumber.text(streams.values[index].number))
         }
@@ -33,6 +33,7 @@ extension MessageMachine {
         let isLast =
             streams.values[index].outgoing.isWhole && streams.values[index].outgoing.waiting.count == 0
         if isLast {
+            if sending?.beganWhole == false { wholeTurns = pending.count { isWhole($0) } }
             sending = nil
             sendingEnded(id)
         }
@@ -56,7 +57,15 @@ extension MessageMachine {
             || role == .acceptor && streams.count == 1
     }
 
+    private func isWhole(_ id: StreamID) -> Bool { streams[id]?.outgoing.isWhole == true }
+
+    /// First come, first served; but behind a message that took its time, those that take none go before the next such.
     private mutating func takeReady() -> StreamID? {
+        if wholeTurns > 0, let index = pending.firstIndex(where: { isWhole($0) }) {
+            wholeTurns -= 1
+            return pending.remove(at: index)
+        }
+        wholeTurns = 0
         guard let index = pending.firstIndex(where: { isReady($0) }) else { return nil }
         return pending.remove(at: index)
     }

@@ -30,6 +30,8 @@ package struct MessageMachine: SessionMachine {
     /// The message that has the connection.
     var sending: SendingMessage?
     var sendHold = HoldAllowance()
+    /// How many whole messages go before others now.
+    var wholeTurns = 0
     /// Since when nothing is sent because no message is whole.
     private var idleSince: MonotonicInstant?
     var incoming = IncomingMessage()
@@ -46,6 +48,8 @@ package struct MessageMachine: SessionMachine {
 
     struct SendingMessage {
         var id: StreamID
+        /// Whether nothing had to be waited for once it began.
+        let beganWhole: Bool
         /// Whether it ends here, so that the peer sees that it is not whole.
         var isCut = false
     }
@@ -66,7 +70,7 @@ package struct MessageMachine: SessionMachine {
         events.append(
             .ready(
                 SessionSettings(
-                    version: 1, maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
+                    version: 1, maximumStreams: limits.maximumOldStreams, initialWindow: limits.minimumWindow,
                     software: peer)))
     }
 
@@ -156,7 +160,7 @@ package struct MessageMachine: SessionMachine {
     // MARK: Commands
 
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
-        guard let numbering, !isDraining, streams.count < limits.maximumStreams,
+        guard let numbering, !isDraining, streams.count < limits.maximumOldStreams,
             let request = MessageHead.read(request: head, limits)
         else { return nil }
         guard numbers.count < Self.mostNumbers else {

@@ -14,6 +14,8 @@ package struct SessionLimits: Sendable, Hashable {
     package var initialWindow = 256 << 10
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
+    /// Protocol v1: streams at once. The Go program has no limit.
+    package var maximumOldStreams = 8000
     /// Protocol v1: what one stream keeps at most, in each direction, while it cannot go on.
     package var maximumStoredBytes = 8 << 20
     /// Protocol v1: the longest request; old clients refuse longer messages.

@@ -7,7 +7,7 @@ import TunnelTransport
 extension CallerHandler {
     func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming) {
         guard let context else { return }
-        let door = TunnelDoor(core: core, address: address)
+        let door = TunnelDoor(core: core, address: address, endpoint: endpoint)
         do throws(Refusal) {
             let (token, client) = try door.admit(head, framing)
             let version = WebSocketHandshake.version(offeredBy: head)

@@ -33,6 +33,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var lingerDeadline = NIODeadline.distantFuture
     /// The address that connected.
     private var peer = ""
+    private var peerPort: Int?
     /// Who calls, as far as is known from its latest request.
     var address = ""
     private var isCounted = false
@@ -44,6 +45,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.headReader = RequestHeadReader(limits: core.limits.http)
     }
 
+    /// Who calls, with the port where that is known.
+    var endpoint: String {
+        guard address == peer, let peerPort else { return address }
+        return peer.contains(":") ? "[\(peer)]:\(peerPort)" : "\(peer):\(peerPort)"
+    }
+
     // MARK: Channel events
 
     func channelActive(context: ChannelHandlerContext) {
@@ -51,6 +58,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         output = CallerOutput(context)
         timer = DeadlineTimer(on: context.eventLoop)
         peer = context.remoteAddress?.ipAddress ?? "unknown"
+        peerPort = context.remoteAddress?.port
         address = peer
         waitingSince = .now()
         let caller = ConnectionCensus.Caller(

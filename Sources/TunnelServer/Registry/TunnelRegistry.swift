@@ -98,6 +98,8 @@ struct ServedSession: Sendable {
     let reference: SessionReference
     /// Of the tunnel client.
     let address: String
+    /// The same with its port, where that is known.
+    let endpoint: String
     let software: String
 }
 

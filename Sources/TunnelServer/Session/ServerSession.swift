@@ -17,19 +17,23 @@ final class ServerSession: SessionOwner {
     private let client: ClientIdentity
     private let id: UInt64
     private let address: String
+    private let endpoint: String
     private let eventLoop: any EventLoop
     private var logger: Logger
 
-    /// - Parameter address: of the peer, for the log.
+    /// - Parameters:
+    ///   - address: of the peer.
+    ///   - endpoint: the same with its port, where that is known.
     init(
         core: ServerCore, token: RendezvousToken, client: ClientIdentity, address: String,
-        eventLoop: any EventLoop
+        endpoint: String, eventLoop: any EventLoop
     ) {
         self.core = core
         self.token = token
         self.client = client
         self.id = core.nextSessionID()
         self.address = address
+        self.endpoint = endpoint
         self.eventLoop = eventLoop
         self.logger = core.logger
         logger[.sessionID] = "\(id)"
@@ -59,7 +63,7 @@ final class ServerSession: SessionOwner {
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
         let served = ServedSession(
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
-            software: peer.software)
+            endpoint: endpoint, software: peer.software)
         let member = TunnelRegistry.Table.Member(
             id: id, session: served, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)

@@ -23,6 +23,8 @@ struct TunnelDoor {
     let core: ServerCore
     /// The client's address.
     let address: String
+    /// The same with its port, where that is known.
+    let endpoint: String
 
     /// - Throws: the answer for a client that may not come in.
     func admit(
@@ -76,11 +78,15 @@ struct TunnelDoor {
     ) {
         var preface = ByteBuffer()
         preface.writeResponseHead(guest.answer)
-        let (core, address, token, client) = (core, address, guest.token, guest.client)
+        let (core, address, endpoint) = (core, address, endpoint)
+        let (token, client) = (guest.token, guest.client)
         let oldSoftware = guest.version == .v1 ? guest.software : nil
         let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
-            ServerSession(core: core, token: token, client: client, address: address, eventLoop: eventLoop)
-                .makeHandler(oldSoftware: oldSoftware)
+            ServerSession(
+                core: core, token: token, client: client, address: address, endpoint: endpoint,
+                eventLoop: eventLoop
+            )
+            .makeHandler(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(token, loops: core.loops.count)

@@ -21,7 +21,7 @@ import Testing
 
     private func limits() -> SessionLimits {
         var limits = SessionLimits()
-        (limits.maximumStreams, limits.maximumHeadBytes) = (5, 500)
+        (limits.maximumOldStreams, limits.maximumHeadBytes) = (5, 500)
         (limits.minimumWindow, limits.maximumStoredBytes, limits.maximumOldMessageBytes) = (100, 800, 3000)
         (limits.sendHighWater, limits.sendLowWater) = (400, 100)
         return limits

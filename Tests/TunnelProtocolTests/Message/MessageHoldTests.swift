@@ -163,6 +163,23 @@ import Testing
         #expect(!probe.isBlocked && probe.streamCount == 0)
     }
 
+    @Test func behindALargeMessageTheSmallOnesGoBeforeTheNextLargeOne() throws {
+        let probe = try MessageProbe(.opener, limits: limits(), budget: 0)
+        let uploads = try (0..<3).map { _ in
+            try #require(
+                probe.open("POST /large HTTP/1.1|Host: a|Content-Length: 3000||", isLast: false))
+        }
+        for id in uploads { probe.send(id, bytes: bytes(2000)) }
+        for _ in 0..<2 { #expect(probe.open("GET /small HTTP/1.1|Host: a||") != nil) }
+        var begun = probe.written().filter { $0.hasPrefix("<") }
+        for id in uploads {
+            probe.send(id, bytes: bytes(1000))
+            probe.finish(id)
+            begun += probe.written().filter { $0.hasPrefix("<") }
+        }
+        #expect(begun.map { $0.prefix(5) } == ["<0001", "<0004", "<0005", "<0002", "<0003"])
+    }
+
     @Test func eachAnswerHasAnAllowanceOfItsOwn() throws {
         let probe = try asked(4)
         for number in 1...3 {

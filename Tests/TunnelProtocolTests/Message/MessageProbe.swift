@@ -24,7 +24,8 @@ final class MessageProbe {
             role: role, limits: limits, peer: "test", budget: budget,
             numbering: role == .opener ? ListedNumbers(numbers) : nil, now: now)
         var settings = SessionSettings(
-            maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow, software: "test")
+            maximumStreams: limits.maximumOldStreams, initialWindow: limits.minimumWindow,
+            software: "test")
         settings.version = 1
         let ready = try machine.nextEvent(now: now)
         #expect(ready == .ready(settings))

@@ -116,7 +116,7 @@ import Testing
 
     @Test func noMoreStreamsAreOpenedThanAllowed() throws {
         var limits = SessionLimits()
-        limits.maximumStreams = 2
+        limits.maximumOldStreams = 2
         let probe = try MessageProbe(.opener, limits: limits)
         let first = try #require(probe.open())
         #expect(probe.open() != nil)

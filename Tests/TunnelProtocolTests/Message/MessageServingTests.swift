@@ -95,7 +95,7 @@ import Testing
 
     @Test func tooManyRequestsAtOnceAreTurnedAway() throws {
         var limits = SessionLimits()
-        limits.maximumStreams = 2
+        limits.maximumOldStreams = 2
         let probe = try MessageProbe(.acceptor, limits: limits)
         for number in 1...2 { #expect(try probe.receive("000\(number)GET / HTTP/1.1|Host: a||").count == 1) }
         #expect(try probe.receive("0003HEAD / HTTP/1.1|Host: a||") == [])

@@ -65,7 +65,7 @@ final class MessageWorld {
         random = SplitMix64(seed: seed)
         self.isKind = isKind
         var limits = SessionLimits(keepaliveTimeout: .seconds(600))
-        limits.maximumStreams = Int.random(in: 3...12, using: &random)
+        limits.maximumOldStreams = Int.random(in: 3...12, using: &random)
         (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 16_000)
         (limits.sendHighWater, limits.sendLowWater) = (4000, 2000)
         limits.maximumHeadBytes = 500
