@@ -2,39 +2,50 @@ package import HTTPMessage
 package import TunnelConfiguration
 
 /// Who calls: the address that connected, or the one that a proxy which we trust names for it.
-package struct CallerAddress: Sendable, Hashable {
+package struct CallerAddress: Sendable {
     /// Longest chain of proxies that is followed.
     private static let longestChain = 32
 
     /// As text, IPv6 without brackets.
     package let text: String
-    /// Whether the caller is on this machine, as far as that can be known: one that a proxy here speaks for is not,
-    /// whatever it says.
-    package let isLocal: Bool
+    /// Whether everybody who is said to stand between us and the caller could be followed.
+    private let isChainKnown: Bool
+    private let fields: HeaderFields
 
     /// - Parameters:
     ///   - peer: the address that connected.
     ///   - fields: of the request. Each proxy adds to `X-Forwarded-For` the address that connected to it, so the
     ///     list is read from its end for as long as those who wrote it are trusted.
     package init(peer: String, _ fields: HeaderFields, trusted: [AddressRange]) {
-        let chain = fields.values(.xForwardedFor)
-            .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
-            .map { Self.address(in: $0) }
+        self.fields = fields
         let isTrusted = { (address: String) in trusted.contains { $0.contains(address) } }
+        let isForwarded = fields.contains(.xForwardedFor)
+        guard isForwarded, isTrusted(peer) else {
+            text = peer
+            isChainKnown = !isForwarded
+            return
+        }
+        let entries = fields.values(.xForwardedFor)
+            .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
         var caller = peer
-        var isKnown = chain.isEmpty || isTrusted(peer)
-        for next in chain.reversed().prefix(Self.longestChain) where isTrusted(caller) {
-            guard let next else {
+        var isKnown = true
+        for entry in entries.reversed().prefix(Self.longestChain) where isTrusted(caller) {
+            guard let next = Self.address(in: entry) else {
                 isKnown = false
                 break
             }
             caller = next
         }
-        if chain.isEmpty, fields.first(named: "Forwarded") != nil || fields.first(named: "X-Real-IP") != nil {
-            isKnown = false
-        }
         text = caller
-        isLocal = isKnown && Self.loopback.contains { $0.contains(caller) }
+        isChainKnown = isKnown
+    }
+
+    /// Whether the caller is on this machine, as far as that can be known: one that a proxy here speaks for is not,
+    /// whatever it says.
+    package var isLocal: Bool {
+        guard isChainKnown, Self.loopback.contains(where: { $0.contains(text) }) else { return false }
+        return fields.contains(.xForwardedFor)
+            || fields.first(named: "Forwarded") == nil && fields.first(named: "X-Real-IP") == nil
     }
 
     /// An address without the port that some proxies add; nil for what is none.
