@@ -109,6 +109,28 @@ package struct ResponseHeadReader: Sendable {
     }
 }
 
+extension RequestHead {
+    /// Reads a text that is one whole head and nothing else.
+    package init(whole text: ByteBuffer, limits: HTTPLimits) throws(HTTPMessageError) {
+        var (reader, rest) = (RequestHeadReader(limits: limits), text)
+        guard let head = try reader.next(&rest), rest.readableBytes == 0 else { throw .notOneHead }
+        self = head
+    }
+}
+
+extension ResponseHead {
+    /// Reads a text that is one whole head and nothing else.
+    package init(whole text: ByteBuffer, limits: HTTPLimits) throws(HTTPMessageError) {
+        var (reader, rest) = (ResponseHeadReader(limits: limits), text)
+        guard let head = try reader.next(&rest), rest.readableBytes == 0 else { throw .notOneHead }
+        self = head
+    }
+}
+
+extension HTTPMessageError {
+    fileprivate static let notOneHead = HTTPMessageError(.malformed, "not one whole head")
+}
+
 extension FieldBlockReader {
     /// Takes the whole block off the buffer once its end has come.
     mutating func takeWhole(from buffer: inout ByteBuffer) throws(HTTPMessageError) -> ByteBuffer? {

@@ -67,12 +67,7 @@ final class ClientSession: SessionOwner {
     private func begin(_ arrival: Arrival) {
         let stream = arrival.stream
         do throws(HTTPMessageError) {
-            var reader = RequestHeadReader(
-                limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
-            var rest = arrival.head
-            guard let request = try reader.next(&rest), rest.readableBytes == 0 else {
-                throw HTTPMessageError(.malformed, "not one whole head")
-            }
+            let request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
             let framing = try Self.framing(request, isLast: arrival.isLast)
             switch directory.origin(for: request) {
             case .success((let origin, let request)):

@@ -62,11 +62,6 @@ final class ServerCore: Sendable {
             maximumSessions: limits.sessions)
     }
 
-    /// What heads out of the tunnel may hold: as much as the session lets through.
-    var headLimits: HTTPLimits {
-        HTTPLimits(headBytes: sessionLimits.maximumHeadBytes, fieldCount: 2 * limits.http.fieldCount)
-    }
-
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
 

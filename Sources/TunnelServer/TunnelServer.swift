@@ -86,9 +86,7 @@ package final class TunnelServer: Sendable {
     }
 
     private static func text(_ address: SocketAddress) -> String {
-        let port = address.port ?? 0
-        let host = address.ipAddress ?? "?"
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        hostAndPort(address.ipAddress ?? "?", address.port ?? 0)
     }
 }
 

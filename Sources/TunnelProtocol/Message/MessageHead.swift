@@ -24,20 +24,6 @@ enum MessageHead {
         var isChunked: Bool
     }
 
-    static func read(request text: ByteBuffer, _ limits: SessionLimits) -> RequestHead? {
-        var reader = RequestHeadReader(
-            limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
-        var rest = text
-        return try? reader.next(&rest)
-    }
-
-    static func read(response text: ByteBuffer, _ limits: SessionLimits) -> ResponseHead? {
-        var reader = ResponseHeadReader(
-            limits: HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256))
-        var rest = text
-        return try? reader.next(&rest)
-    }
-
     static func prepare(_ request: RequestHead, isLast: Bool) -> Request {
         var head = request
         let asksForUpgrade = head.asksForUpgrade
@@ -68,7 +54,7 @@ enum MessageHead {
             text.append(path[index])
             guard path[index] == UInt8(ascii: "%") else { continue }
             let digits = path[path.index(after: index)...].prefix(2)
-            let isEscape = digits.count == 2 && digits.allSatisfy { $0.isHexadecimalDigit }
+            let isEscape = digits.count == 2 && digits.allSatisfy { $0.hexadecimalValue != nil }
             if !isEscape { text += "25".utf8 }
         }
         return String(decoding: text + target.utf8[path.endIndex...], as: UTF8.self)
@@ -89,17 +75,5 @@ enum MessageHead {
         var text = ByteBuffer()
         text.writeResponseHead(head)
         return Response(head: text, isChunked: isChunked)
-    }
-}
-
-extension UInt8 {
-    fileprivate var isHexadecimalDigit: Bool {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-            UInt8(ascii: "A")...UInt8(ascii: "F"):
-            true
-        default:
-            false
-        }
     }
 }

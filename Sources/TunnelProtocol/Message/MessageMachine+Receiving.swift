@@ -106,12 +106,11 @@ extension MessageMachine {
         guard let number = RequestNumber.parse(digits.readableBytesView) else { throw .numberMissing }
         incoming.number = number
         receiveHold = HoldAllowance()
-        let limits = HTTPLimits(headBytes: limits.maximumHeadBytes, fieldCount: 256)
         switch role {
         case .opener:
             switch numbers[number] {
             case .some(.some(let id)) where streams[id]?.outgoing.isOpen == true:
-                incoming.state = .responseHead(ResponseHeadReader(limits: limits), id)
+                incoming.state = .responseHead(ResponseHeadReader(limits: limits.headLimits), id)
             case .some(nil):
                 numbers.removeValue(forKey: number)
                 incoming.state = .rest
@@ -121,8 +120,8 @@ extension MessageMachine {
         case .acceptor:
             if case .some(.some(let id)) = numbers[number] { supersede(id) }
             // Those beyond the limit are refused, but refusals too wait to be sent.
-            guard streams.count < self.limits.maximumOldStreams + Self.mostRefusals else { throw .flooded }
-            incoming.state = .requestHead(RequestHeadReader(limits: limits))
+            guard streams.count < limits.maximumOldStreams + Self.mostRefusals else { throw .flooded }
+            incoming.state = .requestHead(RequestHeadReader(limits: limits.headLimits))
         }
         return true
     }

@@ -161,7 +161,7 @@ package struct MessageMachine: SessionMachine {
 
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
         guard let numbering, !isDraining, streams.count < limits.maximumOldStreams,
-            let request = MessageHead.read(request: head, limits)
+            let request = try? RequestHead(whole: head, limits: limits.headLimits)
         else { return nil }
         guard numbers.count < Self.mostNumbers else {
             let reason = "too many requests were not answered"
@@ -198,7 +198,7 @@ package struct MessageMachine: SessionMachine {
     /// Interim heads have no place in a message.
     package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
         guard !isInterim, let stream = streams[id], !stream.outgoing.hasHead else { return }
-        guard let response = MessageHead.read(response: head, limits) else {
+        guard let response = try? ResponseHead(whole: head, limits: limits.headLimits) else {
             reset(id, .malformedMessage, reason: "the origin's answer is no valid HTTP")
             return
         }

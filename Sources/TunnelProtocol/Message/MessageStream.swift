@@ -24,30 +24,50 @@ struct MessageStream {
 /// What came on a stream and was not taken yet. Beyond a guaranteed minimum it is drawn from the budget that all
 /// streams of the process share.
 struct UnreadBytes {
-    private let maximum: Int
     private(set) var count = 0
-    private var capacity: Int
-    private var borrowed = 0
+    private var capacity: BorrowedCapacity
 
-    init(limits: SessionLimits) {
-        self.maximum = limits.maximumStoredBytes
-        self.capacity = limits.minimumWindow
-    }
+    init(limits: SessionLimits) { capacity = BorrowedCapacity(limits: limits) }
 
     /// Whether more should not come for now.
-    var isFull: Bool { count >= capacity }
+    var isFull: Bool { count >= capacity.bytes }
 
     mutating func received(_ bytes: Int, budget: any ReceiveBudget) {
         count += bytes
-        while count >= capacity, capacity * 2 <= maximum, budget.take(capacity) {
-            borrowed += capacity
-            capacity *= 2
-        }
+        while isFull, capacity.grow(budget) {}
     }
 
     mutating func consumed(_ bytes: Int) { count = max(0, count - bytes) }
 
     func release(to budget: any ReceiveBudget) {
+        var capacity = capacity
+        capacity.release(to: budget)
+    }
+}
+
+/// Room for the bytes of one stream in one direction: a guaranteed minimum, doubled out of the budget that all streams
+/// of the process share.
+struct BorrowedCapacity {
+    private let maximum: Int
+    private(set) var bytes: Int
+    private var borrowed = 0
+
+    init(limits: SessionLimits) {
+        maximum = limits.maximumStoredBytes
+        bytes = limits.minimumWindow
+    }
+
+    /// - Returns: false when there is no more.
+    mutating func grow(_ budget: any ReceiveBudget) -> Bool {
+        guard bytes * 2 <= maximum, budget.take(bytes) else { return false }
+        borrowed += bytes
+        bytes *= 2
+        return true
+    }
+
+    /// Gives back what was drawn from the budget.
+    mutating func release(to budget: any ReceiveBudget) {
         if borrowed > 0 { budget.giveBack(borrowed) }
+        borrowed = 0
     }
 }

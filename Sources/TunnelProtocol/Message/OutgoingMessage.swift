@@ -24,12 +24,11 @@ struct OutgoingMessage {
     private(set) var senderWaits = false
     /// Whether it has waited long enough for the rest of itself.
     var isOverdue = false
-    private var capacity: Int
-    private var borrowed = 0
+    private var capacity: BorrowedCapacity
 
     init(limits: SessionLimits) {
         self.limits = limits
-        self.capacity = limits.minimumWindow
+        self.capacity = BorrowedCapacity(limits: limits)
     }
 
     var hasHead: Bool { headBytes > 0 }
@@ -55,7 +54,8 @@ struct OutgoingMessage {
         } else {
             add(bytes)
         }
-        if waiting.count >= (isOpen ? limits.sendHighWater : capacity), isOpen || !grow(budget) {
+        if waiting.count >= (isOpen ? limits.sendHighWater : capacity.bytes), isOpen || !capacity.grow(budget)
+        {
             senderWaits = true
         }
         return !senderWaits
@@ -83,21 +83,11 @@ struct OutgoingMessage {
     }
 
     /// Gives back what was drawn from the budget.
-    mutating func release(to budget: any ReceiveBudget) {
-        if borrowed > 0 { budget.giveBack(borrowed) }
-        borrowed = 0
-    }
+    mutating func release(to budget: any ReceiveBudget) { capacity.release(to: budget) }
 
     /// Gives back what was drawn from the budget once it is not needed any more: a message on its way keeps little.
     mutating func releaseUnneeded(to budget: any ReceiveBudget) {
         if isOpen, waiting.count <= limits.minimumWindow { release(to: budget) }
-    }
-
-    private mutating func grow(_ budget: any ReceiveBudget) -> Bool {
-        guard capacity * 2 <= limits.maximumStoredBytes, budget.take(capacity) else { return false }
-        borrowed += capacity
-        capacity *= 2
-        return true
     }
 
     private mutating func add(_ bytes: ByteBuffer) {

@@ -1,3 +1,5 @@
+package import HTTPMessage
+
 /// The bounds of one session. Sizes are in bytes.
 package struct SessionLimits: Sendable, Hashable {
     /// Streams at once.
@@ -36,6 +38,9 @@ package struct SessionLimits: Sendable, Hashable {
     package init(keepaliveTimeout: Duration = .seconds(30)) {
         self.keepaliveTimeout = min(max(keepaliveTimeout, .seconds(3)), .seconds(600))
     }
+
+    /// What a head out of the tunnel may hold: twice the fields that a listener takes.
+    package var headLimits: HTTPLimits { HTTPLimits(headBytes: maximumHeadBytes, fieldCount: 256) }
 
     /// Time between two pings.
     package var keepaliveInterval: Duration { keepaliveTimeout / 3 }

@@ -300,10 +300,10 @@ extension CallerExchange: StreamReceiver {
         lastProgress = .now()
         if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
         do throws(HTTPMessageError) {
-            var reader = ResponseHeadReader(limits: core.headLimits)
-            var rest = bytes
-            guard let head = try reader.next(&rest), rest.readableBytes == 0, head.isInterim == isInterim
-            else { throw HTTPMessageError(.malformed, "not one whole head") }
+            let head = try ResponseHead(whole: bytes, limits: core.sessionLimits.headLimits)
+            guard head.isInterim == isInterim else {
+                throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
+            }
             guard head.status != 101 || isUpgrade && !isLast else {
                 throw HTTPMessageError(.malformed, "an upgrade nobody asked for")
             }

@@ -48,7 +48,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Who calls, with the port where that is known.
     var endpoint: String {
         guard address == peer, let peerPort else { return address }
-        return peer.contains(":") ? "[\(peer)]:\(peerPort)" : "\(peer):\(peerPort)"
+        return hostAndPort(peer, peerPort)
     }
 
     // MARK: Channel events

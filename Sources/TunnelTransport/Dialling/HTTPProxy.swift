@@ -19,7 +19,7 @@ package struct HTTPProxy: Sendable {
 }
 
 /// `host:port`, IPv6 in brackets.
-func hostAndPort(_ host: String, _ port: Int) -> String {
+package func hostAndPort(_ host: String, _ port: Int) -> String {
     host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
 }
 
