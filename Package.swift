@@ -25,6 +25,9 @@ let package = Package(
         .target(
             name: "TunnelConfiguration",
             dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"]),
+        .target(name: "AgentStatus"),
+        .target(
+            name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
 
         // Edges: each talks to one outside thing.
@@ -42,12 +45,14 @@ let package = Package(
         .target(
             name: "TunnelServer",
             dependencies: [
+                "AgentStatus",
                 "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
+                "AgentStatus",
                 "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration", "TunnelProtocol",
                 "TunnelTransport",
                 .logging, .nioCore, .nioPosix,

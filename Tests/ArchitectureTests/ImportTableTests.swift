@@ -10,6 +10,8 @@ private let importTable: [String: Set<String>] = [
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["HTTPMessage", "struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"],
+    "AgentStatus": [],
+    "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
 
     // Edges: each talks to one outside thing.
@@ -21,10 +23,12 @@ private let importTable: [String: Set<String>] = [
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
-        "Logging", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+        "AgentStatus", "Logging", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
+        "TunnelTransport",
     ]),
     "TunnelClient": networking.union([
-        "Logging", "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration", "TunnelProtocol",
+        "AgentStatus", "Logging", "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration",
+        "TunnelProtocol",
         "TunnelTransport",
     ]),
 

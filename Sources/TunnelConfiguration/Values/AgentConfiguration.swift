@@ -10,6 +10,13 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var pidfile: String?
     /// How long requests in flight may go on after a stop was asked for.
     package var shutdownGrace: Duration
+    /// Where the local commands (`status`, `reload`, …) reach the agent, or nil for the path that follows from the
+    /// configuration file's.
+    package var controlSocket: String?
+    /// The listener of the admin API, or nil for none.
+    package var admin: AdminConfiguration?
+    /// Whether a changed file is applied without being asked to.
+    package var watch: Bool
     /// In the order of the file; names are unique.
     package var servers: [ServerConfiguration]
     /// In the order of the file; names are unique.
@@ -17,14 +24,34 @@ package struct AgentConfiguration: Hashable, Sendable {
 
     package init(
         log: LogConfiguration = LogConfiguration(), pidfile: String? = nil,
-        shutdownGrace: Duration = .seconds(30), servers: [ServerConfiguration] = [],
+        shutdownGrace: Duration = .seconds(30), controlSocket: String? = nil,
+        admin: AdminConfiguration? = nil, watch: Bool = false, servers: [ServerConfiguration] = [],
         tunnels: [TunnelClientConfiguration] = []
     ) {
         self.log = log
         self.pidfile = pidfile
         self.shutdownGrace = shutdownGrace
+        self.controlSocket = controlSocket
+        self.admin = admin
+        self.watch = watch
         self.servers = servers
         self.tunnels = tunnels
+    }
+}
+
+/// The listener of the admin API.
+package struct AdminConfiguration: Hashable, Sendable {
+    /// Address or host name to bind, IPv6 without brackets.
+    package var host: String
+    /// 0…65535; 0 lets the kernel choose.
+    package var port: Int
+    /// What every request must bring (`Authorization: Bearer …`).
+    package var token: Secret
+
+    package init(host: String, port: Int, token: Secret) {
+        self.host = host
+        self.port = port
+        self.token = token
     }
 }
 
@@ -89,13 +116,20 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var passwords: [RendezvousToken: Set<Secret>]
     /// Whose `X-Forwarded-For` is believed; empty for nobody's.
     package var trustedProxies: [AddressRange]
+    /// Whether tokens without an entry in `passwords` are refused.
+    package var onlyListedTokens: Bool
+    /// Hosts (lower case, without port) whose requests go to a token without naming it.
+    package var hosts: [String: RendezvousToken]
+    /// Whether other processes of the same user may listen on the same port.
+    package var reusePort: Bool
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, basePath: String = "",
         wsTimeout: Duration = .seconds(30), httpTimeout: Duration = .seconds(1200),
         queueTimeout: Duration = .seconds(30), maxRequestsPerTunnel: Int = 20,
         maxClientsPerToken: Int? = nil, passwords: [RendezvousToken: Set<Secret>] = [:],
-        trustedProxies: [AddressRange] = []
+        trustedProxies: [AddressRange] = [], onlyListedTokens: Bool = false,
+        hosts: [String: RendezvousToken] = [:], reusePort: Bool = false
     ) {
         self.name = name
         self.host = host
@@ -108,6 +142,9 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.maxClientsPerToken = maxClientsPerToken
         self.passwords = passwords
         self.trustedProxies = trustedProxies
+        self.onlyListedTokens = onlyListedTokens
+        self.hosts = hosts
+        self.reusePort = reusePort
     }
 }
 

@@ -1,0 +1,178 @@
+/// What an agent is and does at one moment, as `wstunnel status` and the admin API tell it. Holds no secret.
+///
+/// Property names are those of the JSON; times are seconds since 1970, other durations say their unit.
+package struct AgentSnapshot: Codable, Hashable, Sendable {
+    package enum Phase: String, Codable, Hashable, Sendable {
+        case starting, running, reloading, stopping
+    }
+
+    /// Program and version.
+    package var software: String
+    package var processID: Int
+    /// The file that it runs by; nil when it was started by flags.
+    package var configurationFile: String?
+    package var phase: Phase
+    package var startedAt: Int
+    /// When the snapshot was taken.
+    package var takenAt: Int
+    /// Counts the configurations that came into force; the first is 1.
+    package var generation: Int
+    /// Nil before the first reload.
+    package var lastReload: ReloadSnapshot?
+    /// By name.
+    package var servers: [ServerSnapshot]
+    /// By name.
+    package var tunnels: [TunnelSnapshot]
+
+    package init(
+        software: String, processID: Int, configurationFile: String?, phase: Phase, startedAt: Int,
+        takenAt: Int, generation: Int, lastReload: ReloadSnapshot? = nil, servers: [ServerSnapshot] = [],
+        tunnels: [TunnelSnapshot] = []
+    ) {
+        self.software = software
+        self.processID = processID
+        self.configurationFile = configurationFile
+        self.phase = phase
+        self.startedAt = startedAt
+        self.takenAt = takenAt
+        self.generation = generation
+        self.lastReload = lastReload
+        self.servers = servers
+        self.tunnels = tunnels
+    }
+}
+
+/// How much was carried since the start.
+package struct TrafficSnapshot: Codable, Hashable, Sendable {
+    /// Requests begun.
+    package var requests: UInt64
+    /// Bytes of their bodies.
+    package var requestBytes: UInt64
+    /// Bytes of the answers' bodies.
+    package var responseBytes: UInt64
+    /// Requests begun per second, over about the last ten seconds; nil before it is known.
+    package var requestsPerSecond: Double?
+
+    package init(
+        requests: UInt64 = 0, requestBytes: UInt64 = 0, responseBytes: UInt64 = 0,
+        requestsPerSecond: Double? = nil
+    ) {
+        self.requests = requests
+        self.requestBytes = requestBytes
+        self.responseBytes = responseBytes
+        self.requestsPerSecond = requestsPerSecond
+    }
+}
+
+/// The latest thing that went wrong.
+package struct FaultSnapshot: Codable, Hashable, Sendable {
+    /// A word of a bounded set, as in the log's `error.code`.
+    package var code: String
+    package var message: String
+    package var at: Int
+
+    package init(code: String, message: String, at: Int) {
+        self.code = code
+        self.message = message
+        self.at = at
+    }
+}
+
+/// A tunnel server.
+package struct ServerSnapshot: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Hashable, Sendable {
+        case listening
+        /// Left the configuration; finishes what is in flight.
+        case draining
+        /// Its listener broke; it is opened anew after a while.
+        case failed
+    }
+
+    package var name: String
+    package var state: State
+    /// `host:port` where it listens.
+    package var address: String
+    /// Tokens that have a session.
+    package var tunnels: Int
+    package var sessions: Int
+    /// Callers' connections.
+    package var callers: Int
+    /// Requests that wait for a session.
+    package var waiting: Int
+    package var traffic: TrafficSnapshot
+    package var lastFault: FaultSnapshot?
+
+    package init(
+        name: String, state: State, address: String, tunnels: Int = 0, sessions: Int = 0, callers: Int = 0,
+        waiting: Int = 0, traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil
+    ) {
+        self.name = name
+        self.state = state
+        self.address = address
+        self.tunnels = tunnels
+        self.sessions = sessions
+        self.callers = callers
+        self.waiting = waiting
+        self.traffic = traffic
+        self.lastFault = lastFault
+    }
+}
+
+/// A tunnel, the client's side.
+package struct TunnelSnapshot: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Hashable, Sendable {
+        /// No session is up.
+        case connecting
+        /// A session is up, perhaps not all.
+        case connected
+        /// Left the configuration; finishes what is in flight.
+        case draining
+        /// Out of tries (`max-retries`).
+        case gaveUp = "gave-up"
+    }
+
+    package var name: String
+    package var state: State
+    /// The tunnel server, as a URL without credentials.
+    package var server: String
+    /// The shortened token.
+    package var tokenHint: String
+    /// Sessions it should have.
+    package var wanted: Int
+    package var connections: [ConnectionSnapshot]
+    package var traffic: TrafficSnapshot
+    package var lastFault: FaultSnapshot?
+
+    package init(
+        name: String, state: State, server: String, tokenHint: String, wanted: Int,
+        connections: [ConnectionSnapshot] = [], traffic: TrafficSnapshot = TrafficSnapshot(),
+        lastFault: FaultSnapshot? = nil
+    ) {
+        self.name = name
+        self.state = state
+        self.server = server
+        self.tokenHint = tokenHint
+        self.wanted = wanted
+        self.connections = connections
+        self.traffic = traffic
+        self.lastFault = lastFault
+    }
+}
+
+/// A session of a tunnel client.
+package struct ConnectionSnapshot: Codable, Hashable, Sendable {
+    /// Unique in the process; a reconnected session has another.
+    package var id: UInt64
+    /// 1 for what the Go program speaks, else 2.
+    package var protocolVersion: Int
+    package var since: Int
+    /// Whether it takes no new requests.
+    package var isDraining: Bool
+
+    package init(id: UInt64, protocolVersion: Int, since: Int, isDraining: Bool) {
+        self.id = id
+        self.protocolVersion = protocolVersion
+        self.since = since
+        self.isDraining = isDraining
+    }
+}

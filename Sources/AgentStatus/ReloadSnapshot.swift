@@ -1,0 +1,76 @@
+/// What became of a reload.
+package struct ReloadSnapshot: Codable, Hashable, Sendable {
+    package enum Outcome: String, Codable, Hashable, Sendable {
+        /// The configuration is in force.
+        case applied
+        /// The configuration says what runs already.
+        case unchanged
+        /// Something was wrong; what ran before runs on.
+        case refused
+    }
+
+    /// What asked for it: `SIGHUP`, `api`, `watch`.
+    package var trigger: String
+    package var finishedAt: Int
+    package var durationMilliseconds: Double
+    package var outcome: Outcome
+    /// In force after it.
+    package var generation: Int
+    package var plan: PlanSnapshot
+    /// Why it was refused: `file:line:column: path: what is wrong — what to do`.
+    package var errors: [String]
+    package var warnings: [String]
+
+    package init(
+        trigger: String, finishedAt: Int, durationMilliseconds: Double, outcome: Outcome, generation: Int,
+        plan: PlanSnapshot = PlanSnapshot(), errors: [String] = [], warnings: [String] = []
+    ) {
+        self.trigger = trigger
+        self.finishedAt = finishedAt
+        self.durationMilliseconds = durationMilliseconds
+        self.outcome = outcome
+        self.generation = generation
+        self.plan = plan
+        self.errors = errors
+        self.warnings = warnings
+    }
+}
+
+/// What a reload does, or would do.
+package struct PlanSnapshot: Codable, Hashable, Sendable {
+    package struct Action: Codable, Hashable, Sendable {
+        package enum Verb: String, Codable, Hashable, Sendable {
+            case start, update, replace, stop
+        }
+
+        package enum Kind: String, Codable, Hashable, Sendable {
+            case agent, server, tunnel
+        }
+
+        package var verb: Verb
+        package var kind: Kind
+        /// Empty for the agent itself.
+        package var name: String
+        /// The keys that changed.
+        package var changes: [String]
+
+        package init(verb: Verb, kind: Kind, name: String, changes: [String] = []) {
+            self.verb = verb
+            self.kind = kind
+            self.name = name
+            self.changes = changes
+        }
+    }
+
+    /// In the order in which they are carried out.
+    package var actions: [Action]
+    /// What will not come into force without a restart, in words.
+    package var notes: [String]
+
+    package init(actions: [Action] = [], notes: [String] = []) {
+        self.actions = actions
+        self.notes = notes
+    }
+
+    package var isEmpty: Bool { actions.isEmpty && notes.isEmpty }
+}
