@@ -1,0 +1,112 @@
+package import AgentStatus
+package import TunnelConfiguration
+
+/// How a changed setting of something that runs comes into force.
+package enum ChangeEffect: Hashable, Sendable {
+    /// Swapped while connections, sessions and requests go on.
+    case inPlace
+    /// What carries it is made anew and takes over before the old one leaves: a server's listener (its sessions
+    /// and requests stay), a tunnel's sessions.
+    case replacement
+    /// Only at the next start.
+    case restart
+}
+
+/// One setting of a specification: the key it is written as, what a change of it takes, and how to compare it.
+package struct SpecificationField<Spec: Sendable>: Sendable {
+    /// As in the file.
+    package let key: String
+    package let effect: ChangeEffect
+    fileprivate let isEqual: @Sendable (Spec, Spec) -> Bool
+    private let copyValue: @Sendable (Spec, inout Spec) -> Void
+
+    init<Value: Equatable & Sendable>(
+        _ key: String, _ path: any WritableKeyPath<Spec, Value> & Sendable, _ effect: ChangeEffect
+    ) {
+        self.key = key
+        self.effect = effect
+        isEqual = { $0[keyPath: path] == $1[keyPath: path] }
+        copyValue = { $1[keyPath: path] = $0[keyPath: path] }
+    }
+
+    /// Takes the setting over.
+    func copy(from source: Spec, to target: inout Spec) { copyValue(source, &target) }
+}
+
+/// What a configuration says of something that is started, changed and stopped. Its fields tell what a change
+/// takes; nothing else decides that.
+package protocol Specification: Hashable, Sendable {
+    static var kind: PlanSnapshot.Action.Kind { get }
+    /// All of it but the name.
+    static var fields: [SpecificationField<Self>] { get }
+    /// The identity across reloads.
+    var name: String { get }
+}
+
+extension Specification {
+    /// The fields in which two specifications differ.
+    package func changes(to other: Self) -> [SpecificationField<Self>] {
+        self == other ? [] : Self.fields.filter { !$0.isEqual(self, other) }
+    }
+}
+
+extension ServerConfiguration: Specification {
+    package static var kind: PlanSnapshot.Action.Kind { .server }
+
+    package static let fields: [SpecificationField<Self>] = [
+        .init("host", \.host, .replacement),
+        .init("port", \.port, .replacement),
+        .init("reuse-port", \.reusePort, .replacement),
+        .init("base-path", \.basePath, .inPlace),
+        .init("wstimeout", \.wsTimeout, .inPlace),
+        .init("httptimeout", \.httpTimeout, .inPlace),
+        .init("queue-timeout", \.queueTimeout, .inPlace),
+        .init("max-requests-per-tunnel", \.maxRequestsPerTunnel, .inPlace),
+        .init("max-clients-per-token", \.maxClientsPerToken, .inPlace),
+        .init("passwords", \.passwords, .inPlace),
+        .init("only-listed-tokens", \.onlyListedTokens, .inPlace),
+        .init("hosts", \.hosts, .inPlace),
+        .init("trusted-proxies", \.trustedProxies, .inPlace),
+    ]
+}
+
+extension TunnelClientConfiguration: Specification {
+    package static var kind: PlanSnapshot.Action.Kind { .tunnel }
+
+    package static let fields: [SpecificationField<Self>] = [
+        .init("tunnel", \.tunnel, .replacement),
+        .init("token", \.token, .replacement),
+        .init("password", \.password, .replacement),
+        .init("proxy", \.proxy, .replacement),
+        .init("client-ports", \.clientPorts, .replacement),
+        .init("connections", \.connections, .replacement),
+        .init("server", \.origin, .inPlace),
+        .init("regexp", \.hostPattern, .inPlace),
+        .init("insecure", \.isInsecure, .inPlace),
+        .init("certfile", \.certFile, .inPlace),
+        .init("timeout", \.timeout, .inPlace),
+        .init("statusfile", \.statusFile, .inPlace),
+        .init("reconnect-delay", \.longestRetryDelay, .inPlace),
+        .init("max-retries", \.maxRetries, .inPlace),
+    ]
+}
+
+/// The settings of the agent itself; servers and tunnels are specifications of their own.
+extension AgentConfiguration {
+    package static let fields: [SpecificationField<Self>] = [
+        .init("log.level", \.log.level, .inPlace),
+        .init("log.format", \.log.format, .inPlace),
+        .init("log.file", \.log.destination, .inPlace),
+        .init("log.syslog", \.log.syslog, .restart),
+        .init("pidfile", \.pidfile, .inPlace),
+        .init("shutdown-grace", \.shutdownGrace, .inPlace),
+        .init("control-socket", \.controlSocket, .inPlace),
+        .init("admin", \.admin, .inPlace),
+        .init("watch", \.watch, .inPlace),
+    ]
+
+    /// The fields of the agent itself in which two configurations differ.
+    func agentChanges(to other: Self) -> [SpecificationField<Self>] {
+        Self.fields.filter { !$0.isEqual(self, other) }
+    }
+}
