@@ -58,17 +58,27 @@ let package = Package(
                 .logging, .nioCore, .nioPosix,
             ]),
 
+        .target(
+            name: "AdminAPI",
+            dependencies: [
+                "AgentStatus", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
+                .logging,
+                .nioCore, .nioPosix,
+            ]),
+
         // Composition.
         .target(
             name: "Supervision",
             dependencies: [
-                "Observability", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
+                "AdminAPI", "AgentStatus", "Observability", "Reconciliation", "TunnelClient",
+                "TunnelConfiguration", "TunnelServer", "TunnelTransport",
                 .logging, .nioCore, .nioPosix, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
             dependencies: [
-                "GoCommands", "Observability", "Supervision", "TunnelConfiguration", .argumentParser,
+                "AdminAPI", "AgentStatus", "GoCommands", "Observability", "Reconciliation", "Supervision",
+                "TunnelConfiguration", .argumentParser,
             ]),
 
         // Tests.
@@ -83,6 +93,11 @@ let package = Package(
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ReconciliationTests",
+            dependencies: [
+                "AgentStatus", "Reconciliation", "TestSupport", "TunnelConfiguration", "TunnelProtocol",
+            ]),
         .testTarget(
             name: "GoCommandsTests",
             dependencies: ["GoCommands", "TestSupport", "TunnelConfiguration", "TunnelProtocol"]),

@@ -74,3 +74,17 @@ package struct PlanSnapshot: Codable, Hashable, Sendable {
 
     package var isEmpty: Bool { actions.isEmpty && notes.isEmpty }
 }
+
+/// What a reload would do now.
+package struct PlanReport: Codable, Hashable, Sendable {
+    /// Nil when the configuration has errors: it would be refused.
+    package var plan: PlanSnapshot?
+    package var errors: [String]
+    package var warnings: [String]
+
+    package init(plan: PlanSnapshot?, errors: [String] = [], warnings: [String] = []) {
+        self.plan = plan
+        self.errors = errors
+        self.warnings = warnings
+    }
+}

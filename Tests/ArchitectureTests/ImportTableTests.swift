@@ -31,14 +31,21 @@ private let importTable: [String: Set<String>] = [
         "TunnelProtocol",
         "TunnelTransport",
     ]),
+    "AdminAPI": networking.union([
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "Logging", "Observability",
+        "TunnelConfiguration", "TunnelProtocol",
+    ]),
 
     // Composition.
     "Supervision": networking.union([
+        "AdminAPI", "AgentStatus", "Reconciliation",
         "Logging", "Observability", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
         "UnixSignals",
     ]),
     "wstunnel": [
-        "ArgumentParser", "Glibc", "GoCommands", "Observability", "Supervision", "TunnelConfiguration",
+        "AdminAPI", "AgentStatus", "ArgumentParser", "Glibc", "GoCommands", "Observability", "Reconciliation",
+        "Supervision",
+        "TunnelConfiguration",
     ],
 ]
 

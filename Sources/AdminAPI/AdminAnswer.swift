@@ -1,0 +1,38 @@
+import FoundationEssentials
+import HTTPMessage
+import NIOCore
+
+/// An answer of the admin API: JSON, and the end of the connection.
+struct AdminAnswer {
+    let status: Int
+    private let body: [UInt8]
+
+    init(status: Int, _ value: some Encodable) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            body = Array(try encoder.encode(value))
+            self.status = status
+        } catch {
+            body = Array(#"{"error":"the answer cannot be written as JSON"}"#.utf8)
+            self.status = 500
+        }
+    }
+
+    /// - Parameter error: what is wrong and what to do.
+    init(status: Int, error: String) { self.init(status: status, ["error": error]) }
+
+    var bytes: ByteBuffer {
+        var fields = HeaderFields()
+        fields.append(named: "Content-Type", "application/json")
+        fields.append(named: "Content-Length", "\(body.count)")
+        fields.append(named: "Cache-Control", "no-store")
+        fields.append(named: "Connection", "close")
+        if status == 401 { fields.append(named: "WWW-Authenticate", "Bearer") }
+        var bytes = ByteBuffer()
+        bytes.writeResponseHead(
+            ResponseHead(status: status, fields: fields))
+        bytes.writeBytes(body)
+        return bytes
+    }
+}

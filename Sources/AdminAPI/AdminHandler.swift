@@ -1,0 +1,107 @@
+import HTTPMessage
+import NIOCore
+
+/// A whole request and the way back to who sent it.
+struct AdminRequest: Sendable {
+    let head: RequestHead
+    private let channel: any Channel
+
+    init(head: RequestHead, channel: any Channel) {
+        self.head = head
+        self.channel = channel
+    }
+
+    /// Answers and closes. A client that does not take the answer is left.
+    func send(_ answer: ByteBuffer) {
+        let channel = channel
+        let timer = channel.eventLoop.scheduleTask(in: AdminHandler.patience) { channel.close(promise: nil) }
+        channel.writeAndFlush(answer).whenComplete { _ in
+            timer.cancel()
+            channel.close(promise: nil)
+        }
+    }
+}
+
+/// Reads the one request of an admin connection.
+final class AdminHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Time for a request to come, and for its answer to be taken.
+    static let patience: TimeAmount = .seconds(10)
+    /// No request needs a body; a small one is read and dropped.
+    static let mostBodyBytes = 64 << 10
+
+    private let census: AdminCensus
+    private let requests: AsyncStream<AdminRequest>.Continuation
+    private var reader = RequestHeadReader()
+    private var input = ByteBuffer()
+    private var head: RequestHead?
+    private var body: BodyDecoder?
+    private var bodyBytes = 0
+    private var isDone = false
+    private var timer: Scheduled<Void>?
+
+    init(census: AdminCensus, requests: AsyncStream<AdminRequest>.Continuation) {
+        self.census = census
+        self.requests = requests
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        guard census.enter() else {
+            context.close(promise: nil)
+            return
+        }
+        timer = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        census.leave()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return }
+        var bytes = unwrapInboundIn(data)
+        input.writeBuffer(&bytes)
+        do throws(HTTPMessageError) {
+            guard let head = try wholeRequest() else { return }
+            end()
+            let request = AdminRequest(head: head, channel: context.channel)
+            if case .enqueued = requests.yield(request) { return }
+            context.close(promise: nil)
+        } catch {
+            end()
+            let request = AdminRequest(
+                head: RequestHead(method: "", target: ""), channel: context.channel)
+            request.send(AdminAnswer(status: error.status, error: "\(error)").bytes)
+        }
+    }
+
+    private func end() {
+        isDone = true
+        timer?.cancel()
+        input = ByteBuffer()
+    }
+
+    private func wholeRequest() throws(HTTPMessageError) -> RequestHead? {
+        if head == nil {
+            guard let next = try reader.next(&input) else { return nil }
+            let framing = try next.bodyFraming()
+            guard framing != .none else { return next }
+            head = next
+            body = BodyDecoder(framing)
+        }
+        while let part = try body?.next(&input) {
+            guard case .bytes(let bytes) = part else { return head }
+            bodyBytes += bytes.readableBytes
+            guard bodyBytes <= Self.mostBodyBytes else {
+                throw HTTPMessageError(.malformed, "the body is too large")
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,30 @@
+import HTTPMessage
+
+/// What a request to the admin API asks for.
+enum AdminRoute: Equatable {
+    case status, plan, reload, handOver
+    /// Answered as it stands.
+    case refused(status: Int, words: String)
+
+    /// - Parameters:
+    ///   - isAuthorized: whether the request brought the token, or came over the control socket.
+    ///   - isLocal: whether it came over the control socket, where alone the agent can be handed over.
+    init(_ head: RequestHead, isAuthorized: Bool, isLocal: Bool) {
+        guard isAuthorized else {
+            self = .refused(
+                status: 401, words: "the token is missing or wrong: Authorization: Bearer TOKEN")
+            return
+        }
+        let path = String(head.target.prefix { $0 != "?" })
+        let routes: [String: (method: String, route: AdminRoute)] = [
+            "/api/status": ("GET", .status), "/api/plan": ("GET", .plan),
+            "/api/reload": ("POST", .reload), "/api/handover": ("POST", .handOver),
+        ]
+        guard let (method, route) = routes[path], route != .handOver || isLocal else {
+            self = .refused(
+                status: 404, words: "there is GET /api/status, GET /api/plan and POST /api/reload")
+            return
+        }
+        self = head.method == method ? route : .refused(status: 405, words: "use \(method)")
+    }
+}

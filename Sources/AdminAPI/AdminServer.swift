@@ -1,0 +1,130 @@
+import AgentStatus
+import HTTPMessage
+package import Logging
+package import NIOCore
+import NIOPosix
+import Observability
+import Synchronization
+package import TunnelConfiguration
+import TunnelProtocol
+
+/// Serves the admin API on one listener: the control socket, or a TCP port.
+///
+/// HTTP/1.1, one request a connection. Few connections at once, each bounded in size and in the time it may take to
+/// ask; so neither a slow nor a greedy client holds up the agent.
+package final class AdminServer: Sendable {
+    /// Who may ask.
+    package enum Access: Sendable {
+        /// Whoever can open the control socket, which its file's mode and the peer's user id decide.
+        case localUser
+        /// Whoever brings the token.
+        case token(Secret)
+    }
+
+    /// Connections at once; more are closed at once.
+    static let mostConnections = 64
+
+    private let listener: any Channel
+    private let requests: AsyncStream<AdminRequest>
+    private let source: AsyncStream<AdminRequest>.Continuation
+    private let access: Access
+    private let control: any AgentControl
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
+    ///   - admits: whether a connection may ask at all, by its descriptor.
+    package static func start(
+        on descriptor: CInt, group: any EventLoopGroup, access: Access, control: any AgentControl,
+        logger: Logger, admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
+    ) async throws -> AdminServer {
+        let (requests, source) = AsyncStream.makeStream(
+            of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
+        let census = AdminCensus()
+        let listener = try await ServerBootstrap(group: group)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let sync = channel.pipeline.syncOperations
+                    guard
+                        try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, admits) == true
+                    else { throw ChannelError.operationUnsupported }
+                    try sync.addHandler(AdminHandler(census: census, requests: source))
+                }
+            }
+            .withBoundSocket(descriptor).get()
+        return AdminServer(
+            listener: listener, requests: requests, source: source, access: access, control: control,
+            logger: logger)
+    }
+
+    private init(
+        listener: any Channel, requests: AsyncStream<AdminRequest>,
+        source: AsyncStream<AdminRequest>.Continuation, access: Access, control: any AgentControl,
+        logger: Logger
+    ) {
+        self.listener = listener
+        self.requests = requests
+        self.source = source
+        self.access = access
+        self.control = control
+        self.logger = logger
+    }
+
+    /// Answers requests until `stop`; then returns when those under way are answered.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for await request in requests {
+                group.addTask { request.send(await self.answer(to: request.head).bytes) }
+            }
+        }
+    }
+
+    /// Takes no new requests.
+    package func stop() {
+        listener.close(promise: nil)
+        source.finish()
+    }
+
+    private func answer(to head: RequestHead) async -> AdminAnswer {
+        let isLocal = if case .localUser = access { true } else { false }
+        switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
+        case .status: return AdminAnswer(status: 200, await control.snapshot())
+        case .plan:
+            let report = await control.plan()
+            return AdminAnswer(status: report.plan == nil ? 422 : 200, report)
+        case .reload:
+            let reload = await control.reload()
+            return AdminAnswer(status: reload.outcome == .refused ? 422 : 200, reload)
+        case .handOver:
+            return await control.handOver()
+                ? AdminAnswer(status: 200, [String: String]())
+                : AdminAnswer(status: 409, error: "the agent is stopping already")
+        case .refused(let status, let words):
+            if status == 401 {
+                logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
+            }
+            return AdminAnswer(status: status, error: words)
+        }
+    }
+
+    private func isAuthorized(_ head: RequestHead) -> Bool {
+        switch access {
+        case .localUser: return true
+        case .token(let token):
+            guard let value = head.fields[.authorization], value.lowercased().hasPrefix("bearer ") else {
+                return false
+            }
+            return ConstantTime.areEqual(String(value.dropFirst("bearer ".count)), token.secret)
+        }
+    }
+}
+
+/// How many connections there are.
+final class AdminCensus: Sendable {
+    private let count = Atomic<Int>(0)
+
+    /// - Returns: false when there are too many; `leave` is due all the same.
+    func enter() -> Bool { count.add(1, ordering: .relaxed).newValue <= AdminServer.mostConnections }
+
+    func leave() { count.subtract(1, ordering: .relaxed) }
+}

@@ -1,0 +1,194 @@
+import AgentStatus
+import Reconciliation
+import TestSupport
+import Testing
+import TunnelConfiguration
+
+@Suite struct ReloadPlanTests {
+    @Test func everySettingSaysWhatItsChangeTakes() {
+        // A setting that is added to a specification and not to its fields would be ignored by reloads.
+        #expect(storedProperties(Examples.server("a")) == ServerConfiguration.fields.count + 1)
+        #expect(storedProperties(Examples.tunnel("a")) == TunnelClientConfiguration.fields.count + 1)
+        let agent = AgentConfiguration()
+        // Servers and tunnels are planned by themselves, the log has a field for each of its settings.
+        let own = storedProperties(agent) - 3 + storedProperties(agent.log)
+        #expect(own == AgentConfiguration.fields.count)
+    }
+
+    @Test func keysAreThoseOfTheFile() {
+        let server = Set(ConfigurationSection.server.keys.map(\.name))
+        for field in ServerConfiguration.fields where field.key != "passwords" {
+            #expect(server.contains(field.key), "\(field.key)")
+        }
+        let tunnel = Set(ConfigurationSection.tunnel.keys.map(\.name))
+        for field in TunnelClientConfiguration.fields { #expect(tunnel.contains(field.key), "\(field.key)") }
+    }
+
+    @Test func nothingIsPlannedForWhatIsTheSame() {
+        let configuration = Examples.configuration(servers: ["a", "b"], tunnels: ["x", "y"])
+        let plan = ReloadPlan(running: configuration, desired: configuration)
+        #expect(plan.isEmpty)
+        #expect(plan.snapshot.isEmpty)
+    }
+
+    @Test func theOrderOfEntriesDoesNotMatter() {
+        let running = Examples.configuration(servers: ["a", "b", "c"], tunnels: ["x", "y", "z"])
+        var desired = running
+        desired.servers.reverse()
+        desired.tunnels.reverse()
+        #expect(ReloadPlan(running: running, desired: desired).isEmpty)
+    }
+
+    struct Row: CustomTestStringConvertible, Sendable {
+        let key: String
+        let verb: PlanSnapshot.Action.Verb
+        let change: @Sendable (inout AgentConfiguration) -> Void
+        var testDescription: String { key }
+    }
+
+    @Test(arguments: serverRows + tunnelRows)
+    func aChangedSettingIsPlannedAsTheTableSays(_ row: Row) {
+        let running = Examples.configuration(servers: ["public", "other"], tunnels: ["web", "api"])
+        var desired = running
+        row.change(&desired)
+        let actions = ReloadPlan(running: running, desired: desired).snapshot.actions
+        #expect(actions.count == 1)
+        #expect(actions.first?.verb == row.verb)
+        #expect(actions.first?.changes == [row.key])
+        #expect(["public", "web"].contains(actions.first?.name))
+    }
+
+    @Test func oneSettingThatTakesAReplacementMakesItOne() {
+        let running = Examples.configuration(tunnels: ["web"])
+        var desired = running
+        desired.tunnels[0].timeout = .seconds(5)
+        desired.tunnels[0].connections = 9
+        let plan = ReloadPlan(running: running, desired: desired)
+        #expect(plan.tunnels == [.replace(desired.tunnels[0], changes: ["connections", "timeout"])])
+    }
+
+    @Test func whatComesIsPlannedBeforeWhatGoes() {
+        let running = Examples.configuration(servers: ["a", "m"], tunnels: ["b", "n"])
+        var desired = Examples.configuration(servers: ["z", "m"], tunnels: ["y", "n"])
+        desired.servers[1].queueTimeout = .seconds(1)
+        let actions = ReloadPlan(running: running, desired: desired).snapshot.actions
+        #expect(
+            actions.map { "\($0.verb) \($0.kind) \($0.name)" } == [
+                "update server m", "start server z", "stop server a", "start tunnel y", "stop tunnel b",
+            ])
+    }
+
+    @Test func theAgentsOwnSettingsAreOneActionAndSyslogTakesARestart() {
+        let running = AgentConfiguration()
+        var desired = running
+        desired.log.level = .debug
+        desired.pidfile = "/run/x.pid"
+        desired.log.syslog = .daemon
+        let plan = ReloadPlan(running: running, desired: desired)
+        #expect(plan.agentChanges == ["log.level", "pidfile"])
+        #expect(plan.ineffectiveChanges == ["log.syslog"])
+        #expect(plan.result.log.syslog == nil)
+        #expect(plan.result.log.level == .debug)
+        #expect(plan.snapshot.notes == ["log.syslog: the change takes a restart"])
+    }
+
+    @Test func aThousandTunnelsWithOneChangedGiveOneAction() {
+        let running = Examples.configuration(tunnels: (0..<1000).map { "t\($0)" })
+        var desired = running
+        desired.tunnels[500].connections = 7
+        let plan = ReloadPlan(running: running, desired: desired)
+        #expect(plan.tunnels.map(\.name) == ["t500"])
+    }
+
+    /// Carries a plan out on a model of what runs; whatever the plan does not name stays as it is.
+    @Test(arguments: 0..<200) func carryingThePlanOutReachesWhatIsWanted(_ seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let running = Examples.random(&random)
+        let desired = Examples.edited(running, &random)
+        let plan = ReloadPlan(running: running, desired: desired)
+        let servers = apply(plan.servers, to: running.servers)
+        let tunnels = apply(plan.tunnels, to: running.tunnels)
+        #expect(servers == Dictionary(uniqueKeysWithValues: desired.servers.map { ($0.name, $0) }))
+        #expect(tunnels == Dictionary(uniqueKeysWithValues: desired.tunnels.map { ($0.name, $0) }))
+        // What did not change is in no action.
+        let named = Set(plan.tunnels.map(\.name))
+        for tunnel in running.tunnels where desired.tunnels.contains(tunnel) {
+            #expect(!named.contains(tunnel.name))
+        }
+        #expect(ReloadPlan(running: plan.result, desired: desired).isEmpty)
+    }
+
+    private func apply<Spec: Specification>(_ changes: [Change<Spec>], to running: [Spec]) -> [String: Spec] {
+        var world = Dictionary(uniqueKeysWithValues: running.map { ($0.name, $0) })
+        for change in changes {
+            switch change {
+            case .start(let spec):
+                #expect(world[spec.name] == nil)
+                world[spec.name] = spec
+            case .update(let spec, let keys), .replace(let spec, let keys):
+                guard let old = world[spec.name] else {
+                    Issue.record("\(spec.name) does not run")
+                    continue
+                }
+                #expect(old.changes(to: spec).map(\.key) == keys)
+                world[spec.name] = spec
+            case .stop(let name):
+                #expect(world.removeValue(forKey: name) != nil)
+            }
+        }
+        return world
+    }
+
+    private func storedProperties(_ value: some Any) -> Int { Mirror(reflecting: value).children.count }
+}
+
+private typealias Row = ReloadPlanTests.Row
+
+private func server(
+    _ key: String, _ verb: PlanSnapshot.Action.Verb,
+    _ change: @escaping @Sendable (inout ServerConfiguration) -> Void
+) -> Row {
+    Row(key: key, verb: verb) { change(&$0.servers[0]) }
+}
+
+private func tunnel(
+    _ key: String, _ verb: PlanSnapshot.Action.Verb,
+    _ change: @escaping @Sendable (inout TunnelClientConfiguration) -> Void
+) -> Row {
+    Row(key: key, verb: verb) { change(&$0.tunnels[0]) }
+}
+
+private let serverRows = [
+    server("host", .replace) { $0.host = "127.0.0.2" },
+    server("port", .replace) { $0.port = 9 },
+    server("reuse-port", .replace) { $0.reusePort = true },
+    server("base-path", .update) { $0.basePath = "/x" },
+    server("wstimeout", .update) { $0.wsTimeout = .seconds(9) },
+    server("httptimeout", .update) { $0.httpTimeout = .seconds(9) },
+    server("queue-timeout", .update) { $0.queueTimeout = .seconds(9) },
+    server("max-requests-per-tunnel", .update) { $0.maxRequestsPerTunnel = 9 },
+    server("max-clients-per-token", .update) { $0.maxClientsPerToken = 9 },
+    server("passwords", .update) { $0.passwords = [Examples.token("t"): [Secret("new")]] },
+    server("only-listed-tokens", .update) { $0.onlyListedTokens = true },
+    server("hosts", .update) { $0.hosts = ["h": Examples.token("t")] },
+    server("trusted-proxies", .update) {
+        $0.trustedProxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
+    },
+]
+
+private let tunnelRows = [
+    tunnel("tunnel", .replace) { $0.tunnel.port = 9 },
+    tunnel("token", .replace) { $0.token = Examples.token("other") },
+    tunnel("password", .replace) { $0.password = Secret("p") },
+    tunnel("proxy", .replace) { $0.proxy = ProxyURL(host: "proxy") },
+    tunnel("client-ports", .replace) { $0.clientPorts = [8000...8001] },
+    tunnel("connections", .replace) { $0.connections = 9 },
+    tunnel("server", .update) { $0.origin = .folder(path: "/") },
+    tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
+    tunnel("insecure", .update) { $0.isInsecure = true },
+    tunnel("certfile", .update) { $0.certFile = "/x" },
+    tunnel("timeout", .update) { $0.timeout = .seconds(9) },
+    tunnel("statusfile", .update) { $0.statusFile = "/x" },
+    tunnel("reconnect-delay", .update) { $0.longestRetryDelay = .seconds(9) },
+    tunnel("max-retries", .update) { $0.maxRetries = 9 },
+]
