@@ -77,7 +77,7 @@ package struct AdminClient: Sendable {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
-                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw AdminClientError(.brokeOff) }
             rest = rest.dropFirst(count)

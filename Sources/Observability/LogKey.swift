@@ -7,6 +7,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case durationMilliseconds = "duration.ms"
     case errorCode = "error.code"
     case errorMessage = "error.message"
+    /// Counts the configurations that came into force.
+    case generation = "config.generation"
     case limit = "limit"
     case lineCount = "line.count"
     case listenerAddress = "listener.address"
@@ -17,6 +19,9 @@ package enum LogKey: String, Sendable, CaseIterable {
     case protocolVersion = "protocol.version"
     case portCount = "port.count"
     case proxyAddress = "proxy.address"
+    case reloadAction = "reload.action"
+    case reloadChanges = "reload.changes"
+    case reloadTrigger = "reload.trigger"
     case requestID = "request.id"
     case retryDelayMilliseconds = "retry.delay.ms"
     case serverCount = "server.count"

@@ -77,7 +77,7 @@ package struct SupervisorMachine: Sendable {
         package var outcome: Outcome
         package var generation: Int
         package var plan: ReloadPlan?
-        package var trigger: ReloadRequest.Trigger?
+        package var trigger: ReloadRequest.Trigger
         /// Who waits for it.
         package var tickets: [UInt64]
     }

@@ -1,18 +1,16 @@
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
 package import Observability
-import TunnelClient
+import Reconciliation
 package import TunnelConfiguration
 import TunnelServer
 import TunnelTransport
-import UnixSignals
 
-/// The process: every tunnel server and tunnel client of one configuration, from the start to the last byte.
+/// The process: every tunnel server and tunnel client of a configuration, from the start over reloads to the last
+/// byte.
 ///
-/// Servers must all come up, or none does. A tunnel that cannot connect, or whose certificates cannot be read, is
-/// that tunnel's trouble: the others run.
+/// Servers must all come up, or none does. A tunnel that cannot connect is that tunnel's trouble: the others run.
 package struct Agent: Sendable {
     /// How a run ended.
     package enum Outcome: Sendable, Equatable {
@@ -26,192 +24,79 @@ package struct Agent: Sendable {
         case failedToStart
     }
 
+    /// The configuration file of an agent, and how to read it.
+    package struct ConfigurationFile: Sendable {
+        /// As it was named.
+        let path: String
+        /// What was read of it and around it.
+        let sources: ConfigurationSources
+        /// Reads it as it is now; waits for files and commands.
+        let load: @Sendable () -> ConfigurationReport
+
+        package init(
+            path: String, sources: ConfigurationSources, load: @escaping @Sendable () -> ConfigurationReport
+        ) {
+            self.path = path
+            self.sources = sources
+            self.load = load
+        }
+    }
+
     private let configuration: AgentConfiguration
+    private let file: ConfigurationFile?
     private let log: AgentLog
     private let software: String
-    private let logger: Logger
+    private let takesOver: Bool
+    private let surroundings: ServiceSurroundings
 
-    /// - Parameter software: program and version, as peers are told.
-    package init(_ configuration: AgentConfiguration, log: AgentLog, software: String) {
+    /// - Parameters:
+    ///   - file: what a reload reads; nil when flags said it all.
+    ///   - software: program and version, as peers are told.
+    ///   - takesOver: whether it takes the place of an agent that runs by the same file.
+    package init(
+        _ configuration: AgentConfiguration, file: ConfigurationFile? = nil, log: AgentLog,
+        software: String, takesOver: Bool = false, surroundings: ServiceSurroundings = .none
+    ) {
         self.configuration = configuration
+        self.file = file
         self.log = log
         self.software = software
-        self.logger = log.makeLogger(label: "agent")
+        self.takesOver = takesOver
+        self.surroundings = surroundings
     }
 
     /// Starts everything and runs until a signal asks for the end.
-    package func run() async -> Outcome {
-        // Signals are caught before anything slow starts.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
-        OpenFileLimit.raise(logger)
+    ///
+    /// - Parameter signals: caught since before the configuration was read.
+    package func run(_ signals: AgentSignals) async -> Outcome {
+        OpenFileLimit.raise(log.makeLogger(label: "agent"))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let outcome = await run(on: group, signals: signals)
+        let means = AgentMeans(
+            group: group, log: log, budget: ProcessReceiveBudget(), software: software,
+            inherited: surroundings.sockets, configurationFile: file?.path, takesOver: takesOver)
+        let supervisor = Supervisor(
+            configuration, means: means, notifier: surroundings.notifier, load: file?.load)
+        let mailbox = supervisor.mailbox
+        signals.attach { order in
+            switch order {
+            case .reload: mailbox.yield(.reloadRequested(ReloadRequest(.hangup)))
+            case .stop: mailbox.yield(.stopRequested)
+            }
+        }
+        let outcome = Outcome(await supervisor.run())
         try? await group.shutdownGracefully()
+        log.makeLogger(label: "agent").info("Agent stopped", metadata: [:])
         return outcome
     }
+}
 
-    private func run(on group: MultiThreadedEventLoopGroup, signals: UnixSignalsSequence) async -> Outcome {
-        let budget = ProcessReceiveBudget()
-        guard let servers = await startServers(group, budget) else { return .failedToStart }
-        // Not before the ports are ours: another agent that runs with this configuration keeps its pidfile.
-        guard let pidfile = claimPidfile() else {
-            await Self.abandon(servers)
-            return .failedToStart
+extension Agent.Outcome {
+    fileprivate init(_ outcome: SupervisorMachine.Outcome) {
+        switch outcome {
+        case .stopped: self = .stopped
+        case .stoppedAtOnce: self = .stoppedAtOnce
+        case .gaveUp: self = .gaveUp
+        case .failedToStart: self = .failedToStart
         }
-        defer { pidfile.remove() }
-        let clients = makeClients(group, budget)
-        guard !servers.isEmpty || !clients.isEmpty else { return .failedToStart }
-        logger.info(
-            "Agent running",
-            metadata: [
-                .processID: "\(getpid())", .softwareVersion: "\(software)",
-                .serverCount: "\(servers.count)", .tunnelCount: "\(clients.count)",
-            ])
-        let outcome = await withTaskGroup(of: Outcome?.self) { group in
-            let stop = StopSignal()
-            group.addTask {
-                await withDiscardingTaskGroup { group in
-                    for client in clients { group.addTask { await Self.run(client, until: stop) } }
-                    for server in servers { group.addTask { await Self.run(server, until: stop) } }
-                }
-                guard !stop.isGiven else { return .stopped }
-                self.logger.error("Nothing is left to run: every tunnel gave up", metadata: [:])
-                return .gaveUp
-            }
-            group.addTask { await self.watch(signals, stop: stop) }
-            // The signal watcher ends by itself only when there is nothing left to wait for.
-            var outcome = Outcome.stopped
-            for await ended in group {
-                guard let ended else { continue }
-                outcome = ended
-                break
-            }
-            for client in clients { client.close() }
-            for server in servers { server.close() }
-            group.cancelAll()
-            return outcome
-        }
-        logger.info("Agent stopped", metadata: [:])
-        return outcome
-    }
-
-    /// Obeys signals: the first asks to finish, the next to end at once, and so does the end of the grace.
-    private func watch(_ signals: UnixSignalsSequence, stop: StopSignal) async -> Outcome? {
-        await withTaskGroup(of: Outcome?.self) { group in
-            group.addTask {
-                for await signal in signals {
-                    guard signal != .sighup else {
-                        self.reopenLog()
-                        continue
-                    }
-                    if stop.isGiven { return .stoppedAtOnce }
-                    self.logger.notice(
-                        "Stopping: requests in flight are finished; a second signal ends them",
-                        metadata: [.signal: "\(signal)", .limit: "\(self.configuration.shutdownGrace)"])
-                    stop.give()
-                }
-                return nil
-            }
-            group.addTask {
-                await stop.wait()
-                do {
-                    try await Task.sleep(for: self.configuration.shutdownGrace)
-                } catch {
-                    return nil
-                }
-                self.logger.warning("The grace is over: what is still in flight is cut", metadata: [:])
-                return .stopped
-            }
-            defer { group.cancelAll() }
-            for await outcome in group {
-                if let outcome { return outcome }
-            }
-            return nil
-        }
-    }
-
-    private func reopenLog() {
-        do throws(LogSinkError) {
-            try log.sink.reopen()
-            logger.notice(
-                "SIGHUP: the log file was reopened; applying a changed configuration needs a restart",
-                metadata: [:])
-        } catch {
-            logger.error("Cannot reopen the log file", metadata: [.errorMessage: "\(error)"])
-        }
-    }
-
-    // MARK: Starting
-
-    private func startServers(
-        _ group: MultiThreadedEventLoopGroup, _ budget: ProcessReceiveBudget
-    ) async -> [TunnelServer]? {
-        var servers: [TunnelServer] = []
-        var hasFailed = false
-        for server in configuration.servers {
-            do {
-                servers.append(
-                    try await TunnelServer.start(
-                        server, group: group, log: log, budget: budget, software: software))
-            } catch {
-                logger.error(
-                    "Cannot start", metadata: [.serverName: "\(server.name)", .errorMessage: "\(error)"])
-                hasFailed = true
-            }
-        }
-        guard hasFailed else { return servers }
-        await Self.abandon(servers)
-        return nil
-    }
-
-    /// Gives up servers that came up beside one that did not.
-    private static func abandon(_ servers: [TunnelServer]) async {
-        for server in servers {
-            server.close()
-            await server.drain()
-        }
-    }
-
-    private func makeClients(
-        _ group: MultiThreadedEventLoopGroup, _ budget: ProcessReceiveBudget
-    ) -> [TunnelClient] {
-        configuration.tunnels.compactMap { tunnel in
-            do throws(TunnelClientError) {
-                return try TunnelClient(tunnel, group: group, log: log, budget: budget, software: software)
-            } catch {
-                logger.error(
-                    "Cannot start", metadata: [.tunnelName: "\(tunnel.name)", .errorMessage: "\(error)"])
-                return nil
-            }
-        }
-    }
-
-    private func claimPidfile() -> Pidfile? {
-        do throws(PidfileError) {
-            return try Pidfile(path: configuration.pidfile)
-        } catch {
-            logger.error("Cannot start", metadata: [.errorMessage: "\(error)"])
-            return nil
-        }
-    }
-
-    // MARK: Stopping
-
-    private static func run(_ client: TunnelClient, until stop: StopSignal) async {
-        await withDiscardingTaskGroup { group in
-            group.addTask {
-                await withTaskGroup(of: Void.self) { group in
-                    group.addTask { _ = await client.run() }
-                    group.addTask { await stop.wait() }
-                    await group.next()
-                    group.cancelAll()
-                }
-            }
-        }
-    }
-
-    private static func run(_ server: TunnelServer, until stop: StopSignal) async {
-        await stop.wait()
-        await server.drain()
     }
 }

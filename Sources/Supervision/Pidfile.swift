@@ -1,17 +1,12 @@
 import Glibc
 
 /// The file that holds the process's id while it runs. It is locked for as long, so that no other agent takes it.
-struct Pidfile: ~Copyable {
-    private let path: String?
+final class Pidfile: Sendable {
+    private let path: String
     private let file: OwnedDescriptor
 
-    /// Writes the file, or nothing when there is no path.
-    init(path: String?) throws(PidfileError) {
+    init(path: String) throws(PidfileError) {
         self.path = path
-        guard let path else {
-            file = OwnedDescriptor(-1)
-            return
-        }
         let file = OwnedDescriptor(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644))
         guard file.descriptor >= 0 else { throw PidfileError(path: path, reason: .system(errno)) }
         // Where there are no locks, there is none.
@@ -32,7 +27,6 @@ struct Pidfile: ~Copyable {
 
     /// Removes the file, unless another process has put its own id there.
     func remove() {
-        guard let path else { return }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return }
         var text = [UInt8](repeating: 0, count: 32)

@@ -40,4 +40,17 @@ final class StopSignal: Sendable {
             state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
         }
     }
+
+    /// Waits, but not for ever.
+    ///
+    /// - Returns: whether the signal was given.
+    func wait(atMost limit: Duration) async -> Bool {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.wait() }
+            group.addTask { try? await Task.sleep(for: limit) }
+            await group.next()
+            group.cancelAll()
+        }
+        return isGiven
+    }
 }

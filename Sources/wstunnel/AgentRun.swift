@@ -4,19 +4,67 @@ import Observability
 import Supervision
 import TunnelConfiguration
 
-/// Runs an agent from a checked configuration to its end, wherever the configuration came from.
+/// Runs an agent from its configuration to its end, wherever the configuration came from.
 enum AgentRun {
-    /// Secrets may come from commands that take a while: from the first moment on neither a hangup, nor a reader of
-    /// our messages that has gone, ends the process.
-    static func ignoreHangup() {
-        signal(SIGHUP, SIG_IGN)
-        signal(SIGPIPE, SIG_IGN)
+    /// A reader of our messages that has gone must not end the process.
+    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+    /// Runs what a file says.
+    ///
+    /// - Returns: the exit code.
+    static func run(file: String, takesOver: Bool) async -> CInt {
+        ignoreBrokenPipes()
+        let surroundings = ServiceSurroundings.take()
+        return await obeyingSignals { signals in
+            let load: @Sendable () -> ConfigurationReport = {
+                loadConfiguration(at: file, from: SystemConfigurationSource())
+            }
+            guard let report = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
+            if !report.problems.isEmpty { Terminal.printToStandardError(report) }
+            guard let configuration = report.configuration else {
+                return ExitStatus.badConfiguration.rawValue
+            }
+            return await start(
+                configuration, named: file, signals, surroundings, takesOver: takesOver,
+                file: Agent.ConfigurationFile(path: file, sources: report.sources, load: load))
+        }
     }
 
-    /// - Parameter name: the file or command that problems are reported for.
-    /// - Returns: the exit code.
+    /// Runs what flags say.
+    ///
+    /// - Parameter name: the command that problems are reported for.
     static func run(_ configuration: AgentConfiguration, named name: String) async -> CInt {
-        ignoreHangup()
+        let surroundings = ServiceSurroundings.take()
+        return await obeyingSignals { signals in
+            await start(configuration, named: name, signals, surroundings)
+        }
+    }
+
+    /// Signals are caught before anything slow begins.
+    private static func obeyingSignals(
+        _ work: @escaping @Sendable (AgentSignals) async -> CInt
+    ) async -> CInt {
+        let signals = await AgentSignals()
+        return await withTaskGroup(of: CInt?.self) { group in
+            group.addTask {
+                await signals.relay()
+                return nil
+            }
+            group.addTask { await work(signals) }
+            var code: CInt = 0
+            for await end in group {
+                guard let end else { continue }
+                code = end
+                group.cancelAll()
+            }
+            return code
+        }
+    }
+
+    private static func start(
+        _ configuration: AgentConfiguration, named name: String, _ signals: AgentSignals,
+        _ surroundings: ServiceSurroundings, takesOver: Bool = false, file: Agent.ConfigurationFile? = nil
+    ) async -> CInt {
         let log: AgentLog
         do throws(LogSinkError) {
             log = try AgentLog(configuration.log)
@@ -24,7 +72,10 @@ enum AgentRun {
             Terminal.printToStandardError("\(name): log.file: \(error)\n")
             return ExitStatus.failure.rawValue
         }
-        let outcome = await Agent(configuration, log: log, software: Version.text).run()
+        let agent = Agent(
+            configuration, file: file, log: log, software: Version.text, takesOver: takesOver,
+            surroundings: surroundings)
+        let outcome = await agent.run(signals)
         log.close()
         return outcome == .stopped ? 0 : ExitStatus.failure.rawValue
     }

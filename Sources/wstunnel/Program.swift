@@ -18,7 +18,7 @@ enum Program {
             Terminal.printToStandardError(
                 """
                 Error: the first argument is no command of wstunnel
-                Usage: wstunnel --config FILE, or wstunnel check, srv, cli, whois, version; see wstunnel --help
+                Usage: wstunnel --config FILE, or wstunnel check, plan, show, status, reload, srv, cli, whois, version; see wstunnel --help
 
                 """)
             exit(ExitCode.validationFailure.rawValue)
@@ -27,5 +27,7 @@ enum Program {
     }
 
     /// Those that the argument parser knows.
-    private static let otherCommands: Set<String> = ["run", "check", "help"]
+    private static let otherCommands: Set<String> = [
+        "run", "check", "plan", "show", "status", "reload", "schema", "help",
+    ]
 }

@@ -16,7 +16,9 @@ struct WSTunnel: AsyncParsableCommand {
               version  prints the version
             """,
         version: Version.text,
-        subcommands: [Run.self, Check.self],
+        subcommands: [
+            Run.self, Check.self, Plan.self, Show.self, Status.self, Reload.self, Schema.self,
+        ],
         defaultSubcommand: Run.self)
 }
 

@@ -2,19 +2,20 @@ import ArgumentParser
 import Supervision
 import TunnelConfiguration
 
-/// `wstunnel --config tunnels.yaml`
-struct Run: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Starts the agent (the default).")
+/// `wstunnel show --config tunnels.yaml`
+struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Prints what a configuration file comes to: defaults, variables and included files put in, secrets as ***."
+    )
 
     @Option(name: [.long, .customShort("c")], help: "The configuration file.")
     var config: String
 
-    func run() async throws {
-        AgentRun.ignoreHangup()
+    func run() throws {
         let report = loadConfiguration(at: config, from: SystemConfigurationSource())
         if !report.problems.isEmpty { Terminal.printToStandardError(report) }
         guard let configuration = report.configuration else { throw ExitStatus.badConfiguration }
-        let code = await AgentRun.run(configuration, named: config)
-        guard code == 0 else { throw ExitCode(code) }
+        print(ConfigurationRendering.yaml(of: configuration), terminator: "")
     }
 }

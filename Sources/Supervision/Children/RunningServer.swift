@@ -1,0 +1,20 @@
+import TunnelServer
+
+/// A tunnel server of the agent with the socket it listens on.
+///
+/// The socket is the agent's rather than the server's: a reload may hand it to a server of another name.
+struct RunningServer: Sendable {
+    let server: TunnelServer
+    var socket: ListeningSocket
+    /// Has it finish and end.
+    let stop = StopSignal()
+    /// Given once it has ended.
+    let ended = StopSignal()
+
+    /// Returns when the server has ended, after `stop`.
+    func run() async {
+        await stop.wait()
+        await server.drain()
+        ended.give()
+    }
+}

@@ -1,0 +1,236 @@
+import Logging
+import Observability
+import Reconciliation
+import TunnelClient
+import TunnelConfiguration
+import TunnelServer
+
+/// What left the configuration, or was replaced, and finishes what it has in flight.
+struct LeavingChildren {
+    var servers: [ObjectIdentifier: (name: String, running: RunningServer)] = [:]
+    var tunnels: [ObjectIdentifier: (name: String, running: RunningTunnel)] = [:]
+}
+
+/// Servers and tunnels: how each begins, changes and ends.
+extension Supervisor {
+    // MARK: Servers
+
+    func carryOut(
+        _ change: Change<ServerConfiguration>, _ preparation: Preparation, grace: Duration,
+        in group: inout DiscardingTaskGroup
+    ) async {
+        switch change {
+        case .start(let specification):
+            guard let socket = preparation.sockets[specification.name] else { return }
+            let server = TunnelServer(
+                specification, group: means.group, log: means.log, budget: means.budget,
+                software: means.software)
+            begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
+            await listen(specification.name, in: &group)
+        case .replace(let specification, _):
+            guard let socket = preparation.sockets[specification.name],
+                let running = servers[specification.name]
+            else { return }
+            running.server.update(specification, grace: grace)
+            servers[specification.name]?.socket = socket
+            await listen(specification.name, in: &group)
+        case .update(let specification, _):
+            servers[specification.name]?.server.update(specification, grace: grace)
+        case .stop(let name):
+            guard let running = servers.removeValue(forKey: name) else { return }
+            leaving.servers[ObjectIdentifier(running.server)] = (name, running)
+            leave(running.stop, running.ended, grace: grace, in: &group) { running.server.close() }
+        }
+    }
+
+    private func begin(_ running: RunningServer, _ name: String, in group: inout DiscardingTaskGroup) {
+        servers[name] = running
+        childCount += 1
+        group.addTask {
+            await running.run()
+            await self.serverEnded(running)
+        }
+    }
+
+    private func serverEnded(_ running: RunningServer) {
+        leaving.servers[ObjectIdentifier(running.server)] = nil
+        childEnded()
+    }
+
+    /// Opens a server to its socket. When that fails, or the listener breaks later, it is tried again after a while.
+    private func listen(_ name: String, in group: inout DiscardingTaskGroup) async {
+        guard let running = servers[name] else { return }
+        do {
+            try await running.server.listen(on: running.socket)
+        } catch {
+            listenerBroke(name, "\(error)", isNew: true)
+            return
+        }
+        group.addTask {
+            guard let reason = await running.server.untilListenerFails() else { return }
+            await self.listenerBroke(name, reason, isNew: true)
+        }
+    }
+
+    private func listenerBroke(_ name: String, _ reason: String, isNew: Bool) {
+        logger.error(
+            "A listener broke; it is opened again in a moment",
+            metadata: [.serverName: "\(name)", .errorMessage: "\(reason)"])
+        mailbox.yield(isNew ? .listenerFailed(server: name) : .listenerNotRestored(server: name))
+    }
+
+    func scheduleRestart(
+        _ server: String, _ attempt: UInt64, after wait: Duration, in group: inout DiscardingTaskGroup
+    ) {
+        let mailbox = mailbox
+        group.addTask {
+            guard (try? await Task.sleep(for: wait)) != nil else { return }
+            mailbox.yield(.restartDue(server: server, attempt: attempt))
+        }
+    }
+
+    func restart(_ name: String, in group: inout DiscardingTaskGroup) async {
+        guard let running = servers[name] else { return }
+        do {
+            try await running.server.listen(on: running.socket)
+        } catch {
+            listenerBroke(name, "\(error)", isNew: false)
+            return
+        }
+        mailbox.yield(.listenerRestored(server: name))
+        group.addTask {
+            guard let reason = await running.server.untilListenerFails() else { return }
+            await self.listenerBroke(name, reason, isNew: true)
+        }
+    }
+
+    // MARK: Tunnels
+
+    func carryOut(
+        _ change: Change<TunnelClientConfiguration>, _ preparation: Preparation, grace: Duration,
+        in group: inout DiscardingTaskGroup
+    ) {
+        switch change {
+        case .start(let specification):
+            guard let client = preparation.clients[specification.name] else { return }
+            _ = begin(RunningTunnel(client), specification.name, in: &group)
+        case .replace(let specification, _):
+            guard let client = preparation.clients[specification.name],
+                let old = tunnels[specification.name]
+            else { return }
+            replace(old, by: RunningTunnel(client), specification.name, grace: grace, in: &group)
+        case .update(let specification, _):
+            guard let update = preparation.updates[specification.name] else { return }
+            tunnels[specification.name]?.client.apply(update)
+        case .stop(let name):
+            guard let running = tunnels.removeValue(forKey: name) else { return }
+            leaving.tunnels[ObjectIdentifier(running)] = (name, running)
+            for (leavingName, old) in leaving.tunnels.values where leavingName == name {
+                leave(old.stop, old.ended, grace: grace, in: &group) { old.client.close() }
+            }
+        }
+    }
+
+    @discardableResult
+    private func begin(
+        _ running: RunningTunnel, _ name: String, in group: inout DiscardingTaskGroup
+    ) -> RunningTunnel {
+        tunnels[name] = running
+        childCount += 1
+        group.addTask {
+            let end = await running.run()
+            await self.tunnelEnded(running, name, end)
+        }
+        return running
+    }
+
+    private func tunnelEnded(_ running: RunningTunnel, _ name: String, _ end: TunnelClient.RunEnd) {
+        leaving.tunnels[ObjectIdentifier(running)] = nil
+        if end == .gaveUp, tunnels[name] === running { mailbox.yield(.tunnelGaveUp(name: name)) }
+        childEnded()
+    }
+
+    /// Make before break: the old tunnel's sessions carry on until the new one has its first, and dial no more.
+    /// Where there is no room for both, the old one goes first.
+    private func replace(
+        _ old: RunningTunnel, by new: RunningTunnel, _ name: String, grace: Duration,
+        in group: inout DiscardingTaskGroup
+    ) {
+        leaving.tunnels[ObjectIdentifier(old)] = (name, old)
+        old.client.retire()
+        begin(new, name, in: &group)
+        group.addTask {
+            let first = await new.client.untilUp()
+            await self.successorIsThere(new, first, name, grace: grace)
+        }
+    }
+
+    private func successorIsThere(
+        _ new: RunningTunnel, _ first: TunnelClient.FirstOutcome, _ name: String, grace: Duration
+    ) async {
+        // A later reload may have replaced it in turn; then what is left waits for that one.
+        guard tunnels[name] === new else { return }
+        let old = leaving.tunnels.values.filter { $0.name == name }.map(\.running)
+        await withDiscardingTaskGroup { group in
+            for tunnel in old {
+                leave(tunnel.stop, tunnel.ended, grace: grace, in: &group) { tunnel.client.close() }
+            }
+            guard first == .noRoom else { return }
+            group.addTask {
+                for tunnel in old { await tunnel.ended.wait() }
+                new.client.retryNow()
+            }
+        }
+    }
+
+    // MARK: Endings
+
+    /// Has a child finish; what is still in flight after the grace is cut.
+    private func leave(
+        _ stop: StopSignal, _ ended: StopSignal, grace: Duration, in group: inout DiscardingTaskGroup,
+        cut: @escaping @Sendable () -> Void
+    ) {
+        guard !stop.isGiven else { return }
+        stop.give()
+        group.addTask {
+            let hasEnded = await ended.wait(atMost: grace)
+            if !hasEnded { cut() }
+        }
+    }
+
+    private func childEnded() {
+        childCount -= 1
+        endIfNobodyIsLeft()
+    }
+
+    /// Has everything finish.
+    func drainAll(_ grace: Duration, in group: inout DiscardingTaskGroup) {
+        logger.notice(
+            "Stopping: requests in flight are finished; a second signal ends them",
+            metadata: [.limit: "\(grace)"])
+        notifier.stopping()
+        for child in everyone { child.stop.give() }
+        let (logger, mailbox) = (logger, mailbox)
+        group.addTask {
+            guard (try? await Task.sleep(for: grace)) != nil else { return }
+            logger.warning("The grace is over: what is still in flight is cut", metadata: [:])
+            mailbox.yield(.graceOver)
+        }
+        endIfNobodyIsLeft()
+    }
+
+    private func endIfNobodyIsLeft() {
+        if machine.isStopping, childCount == 0 { mailbox.yield(.everythingEnded) }
+    }
+
+    func cutAll() {
+        for child in everyone { child.cut() }
+    }
+
+    private var everyone: [(stop: StopSignal, cut: @Sendable () -> Void)] {
+        let allServers = Array(servers.values) + leaving.servers.values.map(\.running)
+        let allTunnels = Array(tunnels.values) + leaving.tunnels.values.map(\.running)
+        return allServers.map { running in (running.stop, { running.server.close() }) }
+            + allTunnels.map { running in (running.stop, { running.client.close() }) }
+    }
+}

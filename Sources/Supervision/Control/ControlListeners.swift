@@ -1,0 +1,65 @@
+import AdminAPI
+import Glibc
+import Logging
+import Observability
+import Reconciliation
+import TunnelConfiguration
+import TunnelServer
+
+/// Where the agent is asked for its status and for reloads: the control socket and the admin listener.
+struct ControlListeners {
+    var socket: BoundControlSocket?
+    var local: AdminServer?
+    var adminSocket: ListeningSocket?
+    var admin: AdminServer?
+
+    /// Takes no new requests; those under way are answered.
+    mutating func stop() {
+        local?.stop()
+        admin?.stop()
+        socket?.remove()
+        self = ControlListeners()
+    }
+}
+
+extension Supervisor {
+    /// Puts new listeners in the place of old ones, as far as the plan changes them.
+    func commitControl(
+        _ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup
+    ) async {
+        if let socket = preparation.controlSocket {
+            control.local?.stop()
+            control.socket?.remove()
+            control.socket = socket
+            control.local = await serve(
+                socket.descriptor, .localUser, in: &group, admits: { PeerCredentials.isOurUser(of: $0) })
+        }
+        guard machine.isStarting || plan.agentChanges.contains("admin") else { return }
+        control.admin?.stop()
+        control.admin = nil
+        guard let admin = plan.result.admin else {
+            control.adminSocket = nil
+            return
+        }
+        if let socket = preparation.adminSocket { control.adminSocket = socket }
+        guard let socket = control.adminSocket else { return }
+        control.admin = await serve(socket.descriptor, .token(admin.token), in: &group)
+        logger.info("Admin API listening", metadata: [.listenerAddress: "\(socket.name)"])
+    }
+
+    private func serve(
+        _ descriptor: CInt, _ access: AdminServer.Access, in group: inout DiscardingTaskGroup,
+        admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
+    ) async -> AdminServer? {
+        do {
+            let server = try await AdminServer.start(
+                on: fcntl(descriptor, F_DUPFD_CLOEXEC, 0), group: means.group, access: access,
+                control: SupervisorControl(supervisor: self), logger: logger, admits: admits)
+            group.addTask { await server.run() }
+            return server
+        } catch {
+            logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
+            return nil
+        }
+    }
+}

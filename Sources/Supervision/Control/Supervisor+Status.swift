@@ -1,0 +1,43 @@
+import AgentStatus
+import Glibc
+
+extension Supervisor {
+    /// What the agent is and does now.
+    var snapshot: AgentSnapshot {
+        var servers = (Array(self.servers.values) + leaving.servers.values.map(\.running)).map(
+            \.server.snapshot)
+        var tunnels = (Array(self.tunnels.values) + leaving.tunnels.values.map(\.running)).map(
+            \.client.snapshot)
+        for index in servers.indices {
+            servers[index].traffic.requestsPerSecond = rates.rate(of: .server(servers[index].name))
+        }
+        for index in tunnels.indices {
+            tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
+        }
+        return AgentSnapshot(
+            software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
+            phase: phase, startedAt: startedAt, takenAt: UnixTime.now, generation: machine.generation,
+            lastReload: lastReload, servers: servers.sorted { $0.name < $1.name },
+            tunnels: tunnels.sorted { $0.name < $1.name })
+    }
+
+    private var phase: AgentSnapshot.Phase {
+        if machine.isStopping { return .stopping }
+        if machine.isStarting { return .starting }
+        return machine.isReloading ? .reloading : .running
+    }
+
+    /// Notes how much was carried, again and again, so that a status can tell how fast.
+    func sampleTraffic() async {
+        while (try? await Task.sleep(for: TrafficRates.interval)) != nil {
+            var counts: [TrafficRates.Key: UInt64] = [:]
+            for (name, running) in servers {
+                counts[.server(name)] = running.server.snapshot.traffic.requests
+            }
+            for (name, running) in tunnels {
+                counts[.tunnel(name)] = running.client.snapshot.traffic.requests
+            }
+            rates.add(counts, at: .now)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import AdminAPI
+import AgentStatus
+import Reconciliation
+
+/// What the admin API asks, asked of the supervisor.
+struct SupervisorControl: AgentControl {
+    let supervisor: Supervisor
+
+    func snapshot() async -> AgentSnapshot { await supervisor.snapshot }
+    func plan() async -> PlanReport { await supervisor.planNow() }
+    func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
+    func handOver() async -> Bool { await supervisor.handOver() }
+}
+
+extension Supervisor {
+    func planNow() async -> PlanReport {
+        guard let load else { return PlanReport(plan: PlanSnapshot()) }
+        guard let report = await Blocking.plans.run(load) else {
+            return PlanReport(plan: nil, errors: ["the agent is stopping"])
+        }
+        var record = ReloadRecord()
+        record.add(report)
+        let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0).snapshot }
+        return PlanReport(plan: plan, errors: record.errors, warnings: record.warnings)
+    }
+
+    func reloadNow() async -> ReloadSnapshot {
+        guard !isOver else { return refusalAtTheEnd }
+        lastTicket += 1
+        let ticket = lastTicket
+        return await withCheckedContinuation { continuation in
+            waiting[ticket] = continuation
+            mailbox.yield(.reloadRequested(ReloadRequest(.api, ticket: ticket)))
+        }
+    }
+
+    func handOver() -> Bool {
+        guard !machine.isStopping else { return false }
+        logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
+        pidfile?.remove()
+        pidfile = nil
+        control.stop()
+        mailbox.yield(.stopRequested)
+        return true
+    }
+}

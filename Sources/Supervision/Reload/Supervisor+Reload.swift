@@ -1,0 +1,170 @@
+import AgentStatus
+import Glibc
+import Logging
+import Observability
+import Reconciliation
+import TunnelConfiguration
+
+/// A reload: read, plan, prepare, commit. The start is the same from the plan on.
+extension Supervisor {
+    func read(_ trigger: ReloadRequest.Trigger, in group: inout DiscardingTaskGroup) {
+        logger.info("Reload", metadata: [.reloadTrigger: "\(trigger.rawValue)"])
+        notifier.reloading()
+        reloadRecord = ReloadRecord()
+        guard let load else {
+            // Started by flags: there is no file, but the log is opened anew.
+            mailbox.yield(.configurationRead(machine.running))
+            return
+        }
+        group.addTask {
+            if let report = await Blocking.reloads.run(load) { await self.wasRead(report) }
+        }
+    }
+
+    private func wasRead(_ report: ConfigurationReport) {
+        reloadRecord.add(report)
+        for problem in report.problems {
+            switch problem.severity {
+            case .error:
+                logger.error("Configuration error", metadata: [.errorMessage: "\(problem)"])
+            case .warning:
+                logger.warning("Configuration warning", metadata: [.errorMessage: "\(problem)"])
+            }
+        }
+        watch?.follow(report.sources)
+        guard let configuration = report.configuration else {
+            mailbox.yield(.configurationRefused)
+            return
+        }
+        mailbox.yield(.configurationRead(configuration))
+    }
+
+    func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+        let ground = PreparationGround(
+            running: machine.running, sockets: servers.mapValues(\.socket),
+            tunnels: tunnels.mapValues(\.client), isStart: machine.isStarting)
+        let means = means
+        group.addTask {
+            let preparation = await Blocking.reloads.run { Preparation(plan, on: ground, with: means) }
+            if let preparation { await self.wasPrepared(preparation) }
+        }
+    }
+
+    private func wasPrepared(_ preparation: Preparation) {
+        reloadRecord.add(preparation)
+        for fault in preparation.faults {
+            logger.error(
+                machine.isStarting ? "Cannot start" : "Cannot apply the configuration",
+                metadata: [.errorMessage: "\(fault)"])
+        }
+        for warning in preparation.warnings {
+            logger.warning("Configuration warning", metadata: [.errorMessage: "\(warning)"])
+        }
+        self.preparation = preparation.faults.isEmpty ? preparation : nil
+        mailbox.yield(preparation.faults.isEmpty ? .prepared : .preparationFailed)
+    }
+
+    /// Puts a prepared plan into force: what comes, what changes, then what goes.
+    func commit(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) async {
+        guard let preparation else { return }
+        self.preparation = nil
+        if let change = preparation.log { means.log.commit(change) }
+        let grace = plan.result.shutdownGrace
+        for change in plan.servers where change.specification != nil {
+            await carryOut(change, preparation, grace: grace, in: &group)
+        }
+        for change in plan.tunnels { carryOut(change, preparation, grace: grace, in: &group) }
+        for change in plan.servers where change.specification == nil {
+            await carryOut(change, preparation, grace: grace, in: &group)
+        }
+        if machine.isStarting || plan.agentChanges.contains("pidfile") {
+            pidfile?.remove()
+            pidfile = preparation.pidfile
+        }
+        await commitControl(plan, preparation, in: &group)
+        followFiles(plan.result.watch, in: &group)
+    }
+
+    // MARK: Ends
+
+    /// The first configuration is in force.
+    func started() {
+        logger.info(
+            "Agent running",
+            metadata: [
+                .processID: "\(getpid())", .softwareVersion: "\(means.software)",
+                .serverCount: "\(servers.count)", .tunnelCount: "\(tunnels.count)",
+            ])
+        notifier.ready(status: statusLine)
+    }
+
+    func report(_ end: Machine.ReloadEnd) {
+        let record = reloadRecord
+        let snapshot = ReloadSnapshot(
+            trigger: end.trigger.rawValue, finishedAt: UnixTime.now,
+            durationMilliseconds: record.duration / .milliseconds(1), outcome: outcome(of: end),
+            generation: end.generation, plan: end.plan?.snapshot ?? PlanSnapshot(),
+            errors: machine.isStopping ? ["the agent is stopping"] : record.errors,
+            warnings: record.warnings)
+        if !machine.isStopping {
+            lastReload = snapshot
+            log(snapshot)
+            notifier.ready(status: statusLine)
+        }
+        for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
+    }
+
+    private func outcome(of end: Machine.ReloadEnd) -> ReloadSnapshot.Outcome {
+        switch end.outcome {
+        case .applied: .applied
+        case .unchanged: .unchanged
+        case .refused: .refused
+        }
+    }
+
+    private func log(_ reload: ReloadSnapshot) {
+        let fields: LogFields = [
+            .generation: "\(reload.generation)",
+            .durationMilliseconds: "\(reload.durationMilliseconds)",
+        ]
+        for note in reload.plan.notes {
+            logger.warning("A change takes a restart", metadata: [.errorMessage: "\(note)"])
+        }
+        for action in reload.plan.actions where reload.outcome == .applied {
+            logger.info(
+                "Reload action",
+                metadata: [
+                    .reloadAction: "\(action.verb.rawValue) \(action.kind.rawValue) \(action.name)",
+                    .reloadChanges: "\(action.changes.joined(separator: " "))",
+                ])
+        }
+        switch reload.outcome {
+        case .applied: logger.notice("Configuration applied", metadata: fields)
+        case .unchanged: logger.notice("No changes in the configuration", metadata: fields)
+        case .refused:
+            logger.error("Configuration not applied: what ran before runs on", metadata: fields)
+        }
+    }
+
+    /// A line for service supervisors.
+    private var statusLine: String {
+        let outcome = lastReload?.outcome == .refused ? "; the last reload was refused" : ""
+        return
+            "generation \(machine.generation): \(servers.count) servers, \(tunnels.count) tunnels\(outcome)"
+    }
+
+    /// Lets go of everything, when the run is over.
+    func end() {
+        isOver = true
+        pidfile?.remove()
+        control.stop()
+        for ticket in waiting.keys { waiting.removeValue(forKey: ticket)?.resume(returning: refusalAtTheEnd) }
+    }
+
+    /// For who asks an agent that is no more.
+    var refusalAtTheEnd: ReloadSnapshot {
+        ReloadSnapshot(
+            trigger: ReloadRequest.Trigger.api.rawValue, finishedAt: UnixTime.now, durationMilliseconds: 0,
+            outcome: .refused, generation: machine.generation, errors: ["the agent is stopping"])
+    }
+}

@@ -1,0 +1,53 @@
+import AdminAPI
+import ArgumentParser
+import FoundationEssentials
+import Supervision
+import TunnelConfiguration
+
+/// How a command finds the agent that it asks.
+struct AgentOptions: ParsableArguments {
+    @Option(name: [.long, .customShort("c")], help: "The configuration file that the agent runs by.")
+    var config: String?
+
+    @Option(help: "The agent's control socket, where the configuration file does not lead to it.")
+    var socket: String?
+
+    func validate() throws {
+        guard config != nil || socket != nil else {
+            throw ValidationError("name the agent's configuration: --config FILE")
+        }
+    }
+
+    /// Asks the agent. What goes wrong is told, and ends the command.
+    func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {
+        let path: String
+        do throws(ControlSocketError) {
+            path = try socket ?? ControlSocketPath.find(forConfiguration: config ?? "")
+        } catch {
+            Terminal.printToStandardError("wstunnel: \(error)\n")
+            throw ExitStatus.failure
+        }
+        do throws(AdminClientError) {
+            return try question(AdminClient(socketPath: path))
+        } catch {
+            Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
+            throw ExitStatus.failure
+        }
+    }
+}
+
+/// How to print what was found.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+
+    /// Prints a value: as JSON, or in the words for people.
+    func print(_ value: some Encodable, text: @autoclosure () -> String) throws {
+        switch self {
+        case .text: Swift.print(text(), terminator: "")
+        case .json:
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import AdminAPI
+import AgentStatus
+import ArgumentParser
+import Reconciliation
+import Supervision
+import TunnelConfiguration
+
+/// `wstunnel plan --config tunnels.yaml`
+struct Plan: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tells what a reload would do: exit 0, or 78 when it would be refused.",
+        discussion:
+            "The running agent reads its file as a reload would; with --against two files are compared here.")
+
+    @OptionGroup var agent: AgentOptions
+
+    @Option(help: "Compare with this file instead of the running agent: what leads from it to --config.")
+    var against: String?
+
+    @Option(help: "How to print it.")
+    var format = OutputFormat.text
+
+    func validate() throws {
+        guard against == nil || agent.config != nil else {
+            throw ValidationError("--against takes --config FILE beside it")
+        }
+    }
+
+    func run() throws {
+        let report =
+            if let against, let config = agent.config {
+                try compare(against, config)
+            } else {
+                try agent.ask { client throws(AdminClientError) in try client.plan() }
+            }
+        for problem in report.errors + report.warnings { Terminal.printToStandardError(problem + "\n") }
+        try format.print(report, text: report.plan.map(PlanRendering.text) ?? "a reload would be refused\n")
+        if report.plan == nil { throw ExitStatus.badConfiguration }
+    }
+
+    private func compare(_ before: String, _ after: String) throws -> PlanReport {
+        let source = SystemConfigurationSource()
+        let reports = [before, after].map { loadConfiguration(at: $0, from: source) }
+        let problems = reports.flatMap(\.problems)
+        let errors = problems.filter { $0.severity == .error }.map(\.description)
+        let warnings = problems.filter { $0.severity == .warning }.map(\.description)
+        guard let running = reports[0].configuration, let desired = reports[1].configuration else {
+            return PlanReport(plan: nil, errors: errors, warnings: warnings)
+        }
+        return PlanReport(
+            plan: ReloadPlan(running: running, desired: desired).snapshot, errors: errors, warnings: warnings)
+    }
+}
