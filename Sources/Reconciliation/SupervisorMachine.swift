@@ -226,7 +226,7 @@ package struct SupervisorMachine: Sendable {
         switch state {
         case .starting:
             state = .over
-            return [.discardPreparation, .exit(.failedToStart)]
+            return [.discardPreparation] + refusePending() + [.exit(.failedToStart)]
         case .preparing(let batch, let plan):
             return [.discardPreparation, .report(end(.refused, batch, plan))] + goOn()
         case .stopping, .over: return [.discardPreparation]
@@ -319,18 +319,22 @@ package struct SupervisorMachine: Sendable {
             return [.cut]
         case .starting:
             state = .over
-            return [.discardPreparation, .exit(.stopped)]
+            return [.discardPreparation] + refusePending() + [.exit(.stopped)]
         case .running, .reading, .preparing:
             var refused: [Action] = []
             if case .reading(let batch) = state { refused.append(.report(end(.refused, batch))) }
             if case .preparing(let batch, let plan) = state {
                 refused += [.discardPreparation, .report(end(.refused, batch, plan))]
             }
-            if let pending { refused.append(.report(end(.refused, pending))) }
-            pending = nil
+            refused += refusePending()
             state = .stopping(.stopped)
             return refused + [.drain(grace: running.shutdownGrace)]
         }
+    }
+
+    private mutating func refusePending() -> [Action] {
+        defer { pending = nil }
+        return pending.map { [.report(end(.refused, $0))] } ?? []
     }
 
     private mutating func graceOver() -> [Action] {
