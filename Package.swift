@@ -93,6 +93,7 @@ let package = Package(
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),
+        .testTarget(name: "AgentStatusTests", dependencies: ["AgentStatus"]),
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
