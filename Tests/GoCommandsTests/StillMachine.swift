@@ -17,6 +17,8 @@ struct StillMachine: ConfigurationSource {
         return files[path] == nil ? .missing : .file
     }
 
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] { throw .notFound }
+
     func environmentVariable(_ name: String) -> String? { environment[name] }
 
     func firstLine(

@@ -35,8 +35,27 @@ final class PretendMachine: ConfigurationSource {
         switch entries[path] {
         case .file, .locked: return .file
         case .folder: return .folder
-        case nil: return .missing
+        case nil: return Self.names(in: path, entries) == nil ? .missing : .folder
         }
+    }
+
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
+        questions.append("folder \(path)")
+        if let names = Self.names(in: path, entries) { return names }
+        switch entries[path] {
+        case .folder: return []
+        case .locked: throw .notPermitted
+        case .file: throw .notFound
+        case nil: throw .notFound
+        }
+    }
+
+    /// Folders are there when something is in them. In no order, as on a real machine.
+    private static func names(in folder: String, _ entries: [String: Entry]) -> [String]? {
+        let start = folder == "." ? "" : folder.hasSuffix("/") ? folder : folder + "/"
+        let inside = entries.keys.filter { $0.hasPrefix(start) && $0 != start }
+        let names = Set(inside.compactMap { $0.dropFirst(start.count).split(separator: "/").first })
+        return names.isEmpty ? nil : names.map(String.init)
     }
 
     func environmentVariable(_ name: String) -> String? {
@@ -76,6 +95,7 @@ extension PretendMachine {
         machine.entries["/etc"] = .folder
         machine.commands[["prints", "token"]] = .success("token-from-a-command")
         machine.commands[["conf/bin/prints-password"]] = .success("password-from-a-command")
+        machine.commands[["conf/included/good/../bin/prints-password"]] = .success("password-of-an-included")
         machine.commands[["conf/bin/fails", "my-secret-argument"]] = .failure(.failed(status: 3))
         machine.commands[["hangs"]] = .failure(.timedOut(limit: .seconds(10)))
         return machine

@@ -112,6 +112,10 @@ private struct CommandLineSource: ConfigurationSource {
         return ConfigurationFile(bytes: Array(text.utf8), isWorldReadable: false)
     }
 
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
+        try machine.listFolder(at: path)
+    }
+
     func kind(ofPath path: String) -> PathKind { machine.kind(ofPath: path) }
 
     func environmentVariable(_ name: String) -> String? {
