@@ -54,6 +54,12 @@ package struct SystemConfigurationSource: ConfigurationSource {
     /// No folder of configuration files is as large.
     private static let mostNames = 100_000
 
+    package func identity(ofFile path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     package func environmentVariable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }
     }

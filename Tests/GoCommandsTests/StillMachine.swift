@@ -19,6 +19,8 @@ struct StillMachine: ConfigurationSource {
 
     func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] { throw .notFound }
 
+    func identity(ofFile path: String) -> String { path }
+
     func environmentVariable(_ name: String) -> String? { environment[name] }
 
     func firstLine(

@@ -71,6 +71,17 @@ struct SystemConfigurationSourceTests {
         }
     }
 
+    @Test func aFileHasOneIdentityUnderAllItsNames() throws {
+        try withFolder { folder in
+            try Data().write(to: URL(filePath: "\(folder)/file"))
+            symlink("file", "\(folder)/link")
+            let identity = source.identity(ofFile: "\(folder)/file")
+            #expect(source.identity(ofFile: "\(folder)/./link") == identity)
+            #expect(source.identity(ofFile: "\(folder)/none") != identity)
+            #expect(source.identity(ofFile: "\(folder)/none") == "\(folder)/none")
+        }
+    }
+
     @Test func looksUpTheEnvironment() {
         #expect(source.environmentVariable("PATH") == ProcessInfo.processInfo.environment["PATH"])
         #expect(source.environmentVariable("WSTUNNEL_TEST_UNSET_VARIABLE") == nil)

@@ -1,5 +1,7 @@
 import Testing
-import TunnelConfiguration
+import TunnelProtocol
+
+@testable import TunnelConfiguration
 
 /// What `include` adds to a configuration, and what of it is watched.
 @Suite(.timeLimit(.minutes(1)))
@@ -112,21 +114,42 @@ struct IncludeTests {
         #expect(report.problems.map(\.message) == ["more than 1000 files are included"])
     }
 
-    @Test func filesAreBoundedEachAndInAll() {
+    @Test func aFileHasAtMostTenMebibytes() {
         let machine = PretendMachine()
-        let blank = Array(repeating: UInt8(ascii: " "), count: 10 * 1024 * 1024 + 1)
-        machine.entries["/etc/w/c/0.yaml"] = .file(blank, isWorldReadable: false)
+        machine.entries["/etc/w/a.yaml"] = .file(
+            Array(repeating: UInt8(ascii: " "), count: 10 * 1024 * 1024 + 1), isWorldReadable: false)
         #expect(
-            load("include: c/*.yaml", [:], machine).problems.map(\.message) == [
-                "\"/etc/w/c/0.yaml\" is longer than 10 MiB"
+            load("include: a.yaml", [:], machine).problems.map(\.message) == [
+                "\"/etc/w/a.yaml\" is longer than 10 MiB"
             ])
-        for number in 0..<7 {
-            machine.entries["/etc/w/c/\(number).yaml"] = .file(
-                blank.dropLast(), isWorldReadable: false)
-        }
+    }
+
+    @Test(arguments: [(6, true), (5, false)])
+    func allFilesTogetherAreBounded(_ left: Int, _ isGood: Bool) throws {
+        let machine = PretendMachine()
+        machine.write("# a", to: "a.yaml")
+        machine.write("# b", to: "b.yaml")
+        let pass = LoadingPass(source: machine, options: LoadingOptions())
+        var documents = ConfigurationDocuments()
+        let text = ConfigurationFile(bytes: Array("include: '*.yaml'".utf8), isWorldReadable: false)
+        let root = try #require(documents.parse(text, SourceFile(path: "main"), pass).root)
+        let main = try #require(MappingReader(root, .root, pass: pass))
+        var walk = IncludeWalk(pass: pass, documents: documents, size: 64 * 1024 * 1024 - left)
+        walk.follow(main: main)
         #expect(
-            load("include: c/*.yaml", [:], machine).problems.map(\.message) == [
-                "the files are longer than 64 MiB in all"
+            pass.problems.map(\.message) == (isGood ? [] : ["the files are longer than 64 MiB in all"]))
+    }
+
+    @Test func aFileUnderTwoNamesIsReadOnce() {
+        let machine = PretendMachine()
+        let report = load(
+            "include: [c/a.yaml, c/../c/a.yaml, c/b.yaml]",
+            ["/etc/w/c/a.yaml": Self.tunnel("a"), "/etc/w/c/b.yaml": "include: ../c/a.yaml"], machine)
+        #expect(report.problems.isEmpty)
+        #expect(report.configuration?.tunnels.count == 1)
+        #expect(
+            load("include: c/../tunnels.yaml").problems.map(\.message) == [
+                "\"/etc/w/c/../tunnels.yaml\" includes itself (/etc/w/tunnels.yaml → /etc/w/c/../tunnels.yaml)"
             ])
     }
 
@@ -145,7 +168,7 @@ struct IncludeTests {
         machine.entries["/etc/w/conf.d/locked.yaml"] = .locked
         let report = load(
             """
-            include: [conf.d/*.yaml, none.yaml, conf.d/[a-z].yaml, gone/*]
+            include: [conf.d/*.yaml, none.yaml, "conf.d/[a-z].yaml", gone/*]
             servers: [{ name: a, passwords-file: passwords.txt }]
             tunnels:
               - { name: b, tunnel: "ws://h", server: "builtin:echo", token-file: t, password-command: [p], certfile: c }

@@ -20,7 +20,7 @@ final class PretendMachine: ConfigurationSource {
 
     func readFile(at path: String, sizeLimit: Int) throws(ConfigurationSourceError) -> ConfigurationFile {
         questions.append("file \(path)")
-        switch entries[path] {
+        switch entries[Self.plain(path)] {
         case .file(let bytes, let isWorldReadable):
             guard bytes.count <= sizeLimit else { throw .tooLarge(limit: sizeLimit) }
             return ConfigurationFile(bytes: bytes, isWorldReadable: isWorldReadable)
@@ -32,22 +32,34 @@ final class PretendMachine: ConfigurationSource {
 
     func kind(ofPath path: String) -> PathKind {
         questions.append("kind \(path)")
-        switch entries[path] {
+        switch entries[Self.plain(path)] {
         case .file, .locked: return .file
         case .folder: return .folder
-        case nil: return Self.names(in: path, entries) == nil ? .missing : .folder
+        case nil: return Self.names(in: Self.plain(path), entries) == nil ? .missing : .folder
         }
     }
 
     func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
         questions.append("folder \(path)")
-        if let names = Self.names(in: path, entries) { return names }
-        switch entries[path] {
+        if let names = Self.names(in: Self.plain(path), entries) { return names }
+        switch entries[Self.plain(path)] {
         case .folder: return []
         case .locked: throw .notPermitted
         case .file: throw .notFound
         case nil: throw .notFound
         }
+    }
+
+    func identity(ofFile path: String) -> String { Self.plain(path) }
+
+    /// A path without `..`: there are no links here.
+    private static func plain(_ path: String) -> String {
+        guard path.contains("..") else { return path }
+        var parts: [Substring] = []
+        for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+            if part == "..", !parts.isEmpty { parts.removeLast() } else { parts.append(part) }
+        }
+        return parts.joined(separator: "/")
     }
 
     /// Folders are there when something is in them. In no order, as on a real machine.

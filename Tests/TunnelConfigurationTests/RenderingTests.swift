@@ -25,8 +25,8 @@ import TunnelProtocol
             max-requests-per-tunnel: 7
             max-clients-per-token: 3
             passwords:
-              - { token: token-number-2-of-tests, passwords: [one, two] }
-              - { token: token-number-1-of-tests, password: three }
+              - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
+              - { token: token-number-1-of-tests, password: password-c }
             only-listed-tokens: true
             hosts:
               - { host: www.example.com, token: token-number-3-of-tests }
@@ -41,7 +41,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             token: token-number-5-of-tests
-            password: four
+            password: password-d
             connections: 5
             timeout: 250s
             insecure: true
@@ -56,9 +56,10 @@ import TunnelProtocol
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "token-number-1-of-tests", "three", "token-number-2-of-tests", "one",
-        "two", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
-        "token-number-5-of-tests", "four", "pass-of-proxy", "token-number-6-of-tests",
+        "admin-token-of-the-tests", "token-number-1-of-tests", "password-c", "token-number-2-of-tests",
+        "password-a",
+        "password-b", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
+        "token-number-5-of-tests", "password-d", "pass-of-proxy", "token-number-6-of-tests",
         "token-number-7-of-tests",
     ]
 

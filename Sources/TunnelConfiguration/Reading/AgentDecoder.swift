@@ -14,7 +14,7 @@ struct AgentDecoder {
         guard let main = MappingReader(root, .root, pass: pass) else { return nil }
         _ = main.value(Keys.version)
         var walk = IncludeWalk(pass: pass, documents: documents, size: size)
-        walk.follow(main, chain: [main.file.path])
+        walk.follow(main: main)
         documents = walk.documents
         let files = [main] + walk.readers
         let defaults = child(of: main, Keys.defaults, .defaults)

@@ -25,9 +25,28 @@ struct IncludeWalk {
         sizeLeft = Self.longestInAll - size
     }
 
+    /// A file on the way from the main one.
+    private struct Link {
+        let path: String
+        let identity: String
+
+        init(_ path: String, _ source: any ConfigurationSource) {
+            self.path = path
+            identity = source.identity(ofFile: path)
+        }
+    }
+
+    /// Reads all that the main file leads to.
+    mutating func follow(main: MappingReader) {
+        guard !main.isOffline, main.field(Keys.include) != nil else {
+            return follow(main, chain: [])
+        }
+        follow(main, chain: [Link(main.file.path, pass.source)])
+    }
+
     /// Reads what a file includes.
     /// - Parameter chain: the files that lead to it, itself the last.
-    mutating func follow(_ reader: MappingReader, chain: [String]) {
+    private mutating func follow(_ reader: MappingReader, chain: [Link]) {
         guard let list = reader.field(Keys.include) else { return }
         let items = list.node.sequence.map(list.items) ?? [list]
         if items.isEmpty {
@@ -46,15 +65,16 @@ struct IncludeWalk {
         }
     }
 
-    private mutating func take(_ path: String, _ item: MappingReader.Field, _ chain: [String]) {
-        if chain.contains(path) {
-            let way = (chain.drop { $0 != path } + [path]).joined(separator: " → ")
+    private mutating func take(_ path: String, _ item: MappingReader.Field, _ chain: [Link]) {
+        let link = Link(path, pass.source)
+        if let start = chain.firstIndex(where: { $0.identity == link.identity }) {
+            let way = (chain[start...] + [link]).map(\.path).joined(separator: " → ")
             pass.error(
                 at: item.place, item.path, "\(Quotation.of(path)) includes itself (\(way))",
                 advice: "remove one of the includes, or write a pattern that does not match it")
             return
         }
-        guard seen.insert(path).inserted else { return }
+        guard seen.insert(link.identity).inserted else { return }
         guard chain.count <= Self.deepest else {
             pass.error(
                 at: item.place, item.path, "included files are nested deeper than \(Self.deepest)",
@@ -91,7 +111,7 @@ struct IncludeWalk {
             else { return }
             _ = reader.value(Keys.version)
             readers.append(reader)
-            follow(reader, chain: chain + [path])
+            follow(reader, chain: chain + [link])
         }
     }
 

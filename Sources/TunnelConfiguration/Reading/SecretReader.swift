@@ -125,7 +125,7 @@ extension ConfigurationSourceError {
     var fileAdvice: String? {
         switch self {
         case .notFound:
-            "create it or correct the path; relative paths start at the configuration file's folder"
+            "create it or correct the path; relative paths start at the folder of the file that names them"
         case .notPermitted: "let the user that runs wstunnel read it"
         default: nil
         }

@@ -68,8 +68,9 @@ extension MappingReader {
             let token = entry.tokenAlone()
             guard let host else { continue }
             if let line = lines[host] {
+                let field = entry.field(Keys.requestHost.declaration)
                 pass.error(
-                    at: entry.field(Keys.requestHost.declaration)?.place ?? entry.place, entry.path,
+                    at: field?.place ?? entry.place, field?.path ?? entry.path,
                     "\(Quotation.of(host)) is already the host of the entry at line \(line)",
                     advice: "keep one of them: a host goes to one token")
                 continue
