@@ -32,6 +32,34 @@ package struct SystemConfigurationSource: ConfigurationSource {
         }
     }
 
+    package func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
+        guard let folder = opendir(path) else { throw ConfigurationSourceError(errno: errno) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(folder) else { break }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+            guard names.count <= Self.mostNames else {
+                throw .system("more than \(Self.mostNames) names in it")
+            }
+        }
+        guard errno == 0 else { throw ConfigurationSourceError(errno: errno) }
+        return names
+    }
+
+    /// No folder of configuration files is as large.
+    private static let mostNames = 100_000
+
+    package func identity(ofFile path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     package func environmentVariable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }
     }

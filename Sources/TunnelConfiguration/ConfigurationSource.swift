@@ -11,6 +11,14 @@ package protocol ConfigurationSource {
     /// What stands at a path, following links.
     func kind(ofPath path: String) -> PathKind
 
+    /// The names in a folder, in any order, without `.` and `..`.
+    /// - Parameter path: absolute, or relative to the working folder.
+    /// - Throws: when it is missing, no folder, unreadable, or holds more names than one would look through.
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String]
+
+    /// A text that is the same for all paths of one file, so that none is read twice under two names.
+    func identity(ofFile path: String) -> String
+
     /// An environment variable, or nil when it is not set.
     func environmentVariable(_ name: String) -> String?
 

@@ -17,6 +17,10 @@ struct StillMachine: ConfigurationSource {
         return files[path] == nil ? .missing : .file
     }
 
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] { throw .notFound }
+
+    func identity(ofFile path: String) -> String { path }
+
     func environmentVariable(_ name: String) -> String? { environment[name] }
 
     func firstLine(

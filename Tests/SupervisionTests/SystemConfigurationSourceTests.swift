@@ -52,6 +52,36 @@ struct SystemConfigurationSourceTests {
         }
     }
 
+    @Test func listsTheNamesInAFolder() throws {
+        try withFolder { folder in
+            #expect(try source.listFolder(at: folder) == [])
+            for name in ["b.yaml", ".hidden", "ä \n"] {
+                try Data().write(to: URL(filePath: folder).appending(path: name))
+            }
+            try FileManager.default.createDirectory(
+                atPath: "\(folder)/below", withIntermediateDirectories: false)
+            #expect(
+                Set(try source.listFolder(at: folder)) == ["b.yaml", ".hidden", "ä \n", "below"])
+            #expect(throws: ConfigurationSourceError.notFound) {
+                try source.listFolder(at: "\(folder)/none")
+            }
+            #expect(throws: ConfigurationSourceError.notFound) {
+                try source.listFolder(at: "\(folder)/b.yaml")
+            }
+        }
+    }
+
+    @Test func aFileHasOneIdentityUnderAllItsNames() throws {
+        try withFolder { folder in
+            try Data().write(to: URL(filePath: "\(folder)/file"))
+            symlink("file", "\(folder)/link")
+            let identity = source.identity(ofFile: "\(folder)/file")
+            #expect(source.identity(ofFile: "\(folder)/./link") == identity)
+            #expect(source.identity(ofFile: "\(folder)/none") != identity)
+            #expect(source.identity(ofFile: "\(folder)/none") == "\(folder)/none")
+        }
+    }
+
     @Test func looksUpTheEnvironment() {
         #expect(source.environmentVariable("PATH") == ProcessInfo.processInfo.environment["PATH"])
         #expect(source.environmentVariable("WSTUNNEL_TEST_UNSET_VARIABLE") == nil)

@@ -5,10 +5,12 @@ import TunnelConfiguration
 /// Every `NAME.bad.yaml` gives exactly the report in `NAME.bad.expected`, every `NAME.good.yaml` has no error, and
 /// the report in `NAME.good.expected` where there is one.
 ///
+/// What lies in `included` is there for all of them, under that name.
+///
 /// `WSTUNNEL_RECORD_FIXTURES=1` writes the reports anew and fails: read the difference before you commit it.
 @Suite struct FixtureTests {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
-    private static let isRecording = ProcessInfo.processInfo.environment["WSTUNNEL_RECORD_FIXTURES"] == "1"
+    static let isRecording = ProcessInfo.processInfo.environment["WSTUNNEL_RECORD_FIXTURES"] == "1"
 
     static func names(ending suffix: String) -> [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -53,8 +55,18 @@ import TunnelConfiguration
         }
     }
 
-    private static func report(on name: String) throws -> ConfigurationReport {
+    static func machine() throws -> PretendMachine {
         let machine = PretendMachine.forFixtures()
+        let included = folder.appending(path: "included")
+        for name in try FileManager.default.subpathsOfDirectory(atPath: included.path) {
+            guard let bytes = try? Data(contentsOf: included.appending(path: name)) else { continue }
+            machine.entries["conf/included/\(name)"] = .file(Array(bytes), isWorldReadable: false)
+        }
+        return machine
+    }
+
+    private static func report(on name: String) throws -> ConfigurationReport {
+        let machine = try machine()
         let bytes = try Data(contentsOf: folder.appending(path: name))
         machine.entries["conf/\(name)"] = .file(
             Array(bytes), isWorldReadable: name.hasPrefix("warnings"))

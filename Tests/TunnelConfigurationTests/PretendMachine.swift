@@ -20,7 +20,7 @@ final class PretendMachine: ConfigurationSource {
 
     func readFile(at path: String, sizeLimit: Int) throws(ConfigurationSourceError) -> ConfigurationFile {
         questions.append("file \(path)")
-        switch entries[path] {
+        switch entries[Self.plain(path)] {
         case .file(let bytes, let isWorldReadable):
             guard bytes.count <= sizeLimit else { throw .tooLarge(limit: sizeLimit) }
             return ConfigurationFile(bytes: bytes, isWorldReadable: isWorldReadable)
@@ -32,11 +32,42 @@ final class PretendMachine: ConfigurationSource {
 
     func kind(ofPath path: String) -> PathKind {
         questions.append("kind \(path)")
-        switch entries[path] {
+        switch entries[Self.plain(path)] {
         case .file, .locked: return .file
         case .folder: return .folder
-        case nil: return .missing
+        case nil: return Self.names(in: Self.plain(path), entries) == nil ? .missing : .folder
         }
+    }
+
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
+        questions.append("folder \(path)")
+        if let names = Self.names(in: Self.plain(path), entries) { return names }
+        switch entries[Self.plain(path)] {
+        case .folder: return []
+        case .locked: throw .notPermitted
+        case .file: throw .notFound
+        case nil: throw .notFound
+        }
+    }
+
+    func identity(ofFile path: String) -> String { Self.plain(path) }
+
+    /// A path without `..`: there are no links here.
+    private static func plain(_ path: String) -> String {
+        guard path.contains("..") else { return path }
+        var parts: [Substring] = []
+        for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+            if part == "..", !parts.isEmpty { parts.removeLast() } else { parts.append(part) }
+        }
+        return parts.joined(separator: "/")
+    }
+
+    /// Folders are there when something is in them. In no order, as on a real machine.
+    private static func names(in folder: String, _ entries: [String: Entry]) -> [String]? {
+        let start = folder == "." ? "" : folder.hasSuffix("/") ? folder : folder + "/"
+        let inside = entries.keys.filter { $0.hasPrefix(start) && $0 != start }
+        let names = Set(inside.compactMap { $0.dropFirst(start.count).split(separator: "/").first })
+        return names.isEmpty ? nil : names.map(String.init)
     }
 
     func environmentVariable(_ name: String) -> String? {
@@ -76,6 +107,7 @@ extension PretendMachine {
         machine.entries["/etc"] = .folder
         machine.commands[["prints", "token"]] = .success("token-from-a-command")
         machine.commands[["conf/bin/prints-password"]] = .success("password-from-a-command")
+        machine.commands[["conf/included/good/../bin/prints-password"]] = .success("password-of-an-included")
         machine.commands[["conf/bin/fails", "my-secret-argument"]] = .failure(.failed(status: 3))
         machine.commands[["hangs"]] = .failure(.timedOut(limit: .seconds(10)))
         return machine

@@ -58,6 +58,16 @@ import TunnelConfiguration
         #expect(report.configuration != nil)
     }
 
+    /// `WSTUNNEL_RECORD_FIXTURES=1` writes the file anew and fails.
+    @Test func theSchemaIsMadeOfTheKeyTables() throws {
+        let file = Self.repository.appending(path: "config/tunnels.schema.json")
+        if FixtureTests.isRecording {
+            try ConfigurationSchema.json.write(to: file, atomically: true, encoding: .utf8)
+            Issue.record("recorded \(file.lastPathComponent)")
+        }
+        #expect(try String(contentsOf: file, encoding: .utf8) == ConfigurationSchema.json)
+    }
+
     @Test func theSchemaHasTheKeysOfTheCode() throws {
         for section in ConfigurationSection.allCases {
             let properties = try Self.properties(of: section)
@@ -70,7 +80,7 @@ import TunnelConfiguration
         let properties = try Self.properties(of: section)
         for key in section.keys {
             let property = try #require(properties[key.name] as? [String: Any])
-            #expect(property["description"] is String || property["pattern"] is String, "\(key.name)")
+            #expect(property["description"] as? String == key.meaning, "\(key.name)")
             #expect(
                 property["default"].map { Self.text(of: $0, key.shape) } == key.defaultText, "\(key.name)")
             let alternatives = (property["anyOf"] as? [[String: Any]]) ?? []
@@ -83,9 +93,10 @@ import TunnelConfiguration
             case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
             case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
-            case .ports: #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
+            case .ports, .patterns:
+                #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
-            case .text, .secret, .path, .url, .regexp:
+            case .text, .name, .secret, .path, .url, .regexp:
                 #expect(property["$ref"] as? String == "#/$defs/text", "\(key.name)")
             }
         }
@@ -95,7 +106,7 @@ import TunnelConfiguration
         let schema = try Self.schema()
         let definitions = try #require(schema["$defs"] as? [String: [String: Any]])
         #expect(schema["additionalProperties"] as? Bool == false)
-        for name in ["log", "defaults", "passwordEntry"] {
+        for name in ["included", "log", "admin", "defaults", "passwordEntry", "hostEntry"] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }
         for name in ["server", "tunnel"] {
@@ -120,7 +131,7 @@ import TunnelConfiguration
         case .root: return schema["properties"] as? [String: Any] ?? [:]
         case .server, .tunnel:
             return properties("\(section)").merging(properties("\(section)Keys")) { first, _ in first }
-        case .log, .defaults, .passwordEntry: return properties("\(section)")
+        case .included, .log, .admin, .defaults, .passwordEntry, .hostEntry: return properties("\(section)")
         }
     }
 
@@ -136,6 +147,7 @@ import TunnelConfiguration
             ("example.token", "a-token-of-the-tests"), ("other.token", "another-token-of-the-tests"),
             ("other.password", "password"), ("third.password", "password"),
             ("blog.token", "token-of-the-blog"), ("web.password", "password"),
+            ("admin.token", "token-of-the-admin"), ("conf.d/none.txt", ""),
             ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", "-----BEGIN CERTIFICATE-----"),
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")

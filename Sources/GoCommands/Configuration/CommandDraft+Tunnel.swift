@@ -1,3 +1,5 @@
+import TunnelConfiguration
+
 extension CommandDraft {
     /// The entry of `tunnels` that the flags of `cli` ask for.
     mutating func addTunnel() {

@@ -79,7 +79,7 @@ package struct CommandPlan: Sendable {
         guard let label = label(of: problem) else { return }
         // File names are absolute here.
         let advice = problem.advice?.replacing(
-            "; relative paths start at the configuration file's folder", with: "")
+            "; relative paths start at the folder of the file that names them", with: "")
         if problem.severity == .error {
             messages.error("\(label): \(problem.message)", advice: advice)
         } else {
@@ -112,7 +112,13 @@ private struct CommandLineSource: ConfigurationSource {
         return ConfigurationFile(bytes: Array(text.utf8), isWorldReadable: false)
     }
 
+    func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] {
+        try machine.listFolder(at: path)
+    }
+
     func kind(ofPath path: String) -> PathKind { machine.kind(ofPath: path) }
+
+    func identity(ofFile path: String) -> String { machine.identity(ofFile: path) }
 
     func environmentVariable(_ name: String) -> String? {
         variables[name] ?? machine.environmentVariable(name)

@@ -1,3 +1,5 @@
+import TunnelConfiguration
+
 /// What a command line asks for.
 package enum CommandReading: Sendable {
     /// The usage, on standard output.

@@ -8,6 +8,12 @@ enum ClientPortsText {
         return ranges
     }
 
+    static func format(_ ranges: [ClosedRange<Int>]) -> String {
+        ranges.map { range in
+            range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)..\(range.upperBound)"
+        }.joined(separator: ",")
+    }
+
     private static func range(_ item: Substring) throws(ValueFault) -> ClosedRange<Int> {
         let ends = item.split(separator: "..", maxSplits: 1, omittingEmptySubsequences: false)
         let first = try port(ends[0], of: item)

@@ -1,6 +1,8 @@
 /// What a key takes, for people, schema and tests.
 package enum ValueShape: Hashable, Sendable {
     case text
+    /// Letters, digits, `_`, `.` and `-`.
+    case name
     case integer(ClosedRange<Int>)
     case duration(ClosedRange<Duration>)
     case boolean
@@ -11,6 +13,8 @@ package enum ValueShape: Hashable, Sendable {
     case secrets
     /// The path of a file, relative to the configuration file.
     case path
+    /// Paths that may hold `*`, `?` and `[a-z]`, as one text or a list.
+    case patterns
     /// Program and arguments.
     case command
     /// A URL with one of these schemes.
@@ -40,12 +44,18 @@ package struct KeyDeclaration: Hashable, Sendable {
     package let defaultText: String?
     /// Keys of one group exclude each other; an entry that sets one of them drops the group's defaults.
     package let group: String?
+    /// What the key is for, in one sentence.
+    package let meaning: String
 
-    init(_ name: String, _ shape: ValueShape, default defaultText: String? = nil, group: String? = nil) {
+    init(
+        _ name: String, _ shape: ValueShape, default defaultText: String? = nil, group: String? = nil,
+        _ meaning: String
+    ) {
         self.name = name
         self.shape = shape
         self.defaultText = defaultText
         self.group = group
+        self.meaning = meaning
     }
 }
 
@@ -57,43 +67,52 @@ struct ScalarKey<Value: Sendable>: Sendable {
 }
 
 extension ScalarKey where Value == Int {
-    static func integer(_ name: String, _ range: ClosedRange<Int>, default value: Int) -> Self {
+    static func integer(
+        _ name: String, _ range: ClosedRange<Int>, default value: Int, _ meaning: String
+    ) -> Self {
         Self(
-            declaration: KeyDeclaration(name, .integer(range), default: "\(value)"), defaultValue: value,
+            declaration: KeyDeclaration(name, .integer(range), default: "\(value)", meaning),
+            defaultValue: value,
             parse: { value throws(ValueFault) in try ValueRule.integer(value, range) })
     }
 }
 
 extension ScalarKey where Value == Int? {
-    static func integer(_ name: String, _ range: ClosedRange<Int>) -> Self {
+    static func integer(_ name: String, _ range: ClosedRange<Int>, _ meaning: String) -> Self {
         Self(
-            declaration: KeyDeclaration(name, .integer(range)), defaultValue: nil,
+            declaration: KeyDeclaration(name, .integer(range), meaning), defaultValue: nil,
             parse: { value throws(ValueFault) in try ValueRule.integer(value, range) })
     }
 }
 
 extension ScalarKey where Value == Duration {
-    static func duration(_ name: String, _ range: ClosedRange<Duration>, default value: Duration) -> Self {
-        Self(
-            declaration: KeyDeclaration(name, .duration(range), default: DurationText.format(value)),
+    /// - Parameter meaning: the start of a sentence that the range ends.
+    static func duration(
+        _ name: String, _ range: ClosedRange<Duration>, default value: Duration, _ meaning: String
+    ) -> Self {
+        let bounds = [range.lowerBound, range.upperBound].map(DurationText.format)
+        return Self(
+            declaration: KeyDeclaration(
+                name, .duration(range), default: DurationText.format(value),
+                "\(meaning), \(bounds[0]) to \(bounds[1])."),
             defaultValue: value,
             parse: { value throws(ValueFault) in try ValueRule.duration(value, range) })
     }
 }
 
 extension ScalarKey where Value == Bool {
-    static func boolean(_ name: String, default value: Bool) -> Self {
+    static func boolean(_ name: String, default value: Bool, _ meaning: String) -> Self {
         Self(
-            declaration: KeyDeclaration(name, .boolean, default: "\(value)"), defaultValue: value,
+            declaration: KeyDeclaration(name, .boolean, default: "\(value)", meaning), defaultValue: value,
             parse: { value throws(ValueFault) in try ValueRule.boolean(value) })
     }
 }
 
 extension ScalarKey where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
-    static func choice(_ name: String, default value: Value) -> Self {
+    static func choice(_ name: String, default value: Value, _ meaning: String) -> Self {
         let choices = Value.allCases.map(\.rawValue)
         return Self(
-            declaration: KeyDeclaration(name, .choice(choices), default: value.rawValue),
+            declaration: KeyDeclaration(name, .choice(choices), default: value.rawValue, meaning),
             defaultValue: value,
             parse: { value throws(ValueFault) in
                 if let choice = Value(rawValue: value.text) { return choice }
@@ -104,11 +123,11 @@ extension ScalarKey where Value: CaseIterable & RawRepresentable, Value.RawValue
 
 extension ScalarKey {
     /// A choice without a default: absent is nil.
-    static func optionalChoice<Choice>(_ name: String) -> Self
+    static func optionalChoice<Choice>(_ name: String, _ meaning: String) -> Self
     where Value == Choice?, Choice: CaseIterable & RawRepresentable, Choice.RawValue == String {
         let choices = Choice.allCases.map(\.rawValue)
         return Self(
-            declaration: KeyDeclaration(name, .choice(choices)), defaultValue: nil,
+            declaration: KeyDeclaration(name, .choice(choices), meaning), defaultValue: nil,
             parse: { value throws(ValueFault) in
                 if let choice = Choice(rawValue: value.text) { return choice }
                 throw ValueRule.noChoice(value.text, among: choices)
@@ -118,11 +137,11 @@ extension ScalarKey {
 
 extension ScalarKey where Value == String {
     static func text(
-        _ name: String, _ shape: ValueShape = .text, default value: String,
+        _ name: String, _ shape: ValueShape = .text, default value: String, _ meaning: String,
         _ parse: @escaping @Sendable (String) throws(ValueFault) -> String
     ) -> Self {
         Self(
-            declaration: KeyDeclaration(name, shape, default: value), defaultValue: value,
+            declaration: KeyDeclaration(name, shape, default: value, meaning), defaultValue: value,
             parse: { value throws(ValueFault) in try parse(value.text) })
     }
 }
@@ -130,11 +149,11 @@ extension ScalarKey where Value == String {
 extension ScalarKey {
     /// A key without a default: absent is nil.
     static func optional<Wrapped>(
-        _ name: String, _ shape: ValueShape = .text,
+        _ name: String, _ shape: ValueShape = .text, _ meaning: String,
         _ parse: @escaping @Sendable (String) throws(ValueFault) -> Wrapped
     ) -> Self where Value == Wrapped? {
         Self(
-            declaration: KeyDeclaration(name, shape), defaultValue: nil,
+            declaration: KeyDeclaration(name, shape, meaning), defaultValue: nil,
             parse: { value throws(ValueFault) in try parse(value.text) })
     }
 }

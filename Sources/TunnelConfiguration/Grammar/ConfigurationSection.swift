@@ -1,35 +1,61 @@
 /// The mappings that a configuration file is made of. Their keys drive decoding, the check for unknown keys,
-/// and the tests that hold the JSON schema and the reference file to the code.
+/// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
-    case root, log, defaults, server, passwordEntry, tunnel
+    case root, included, log, admin, defaults, server, passwordEntry, hostEntry, tunnel
 
     /// Every key that the section takes, in the order of the reference.
-    package var keys: [KeyDeclaration] {
+    package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
+
+    /// The declaration of a key of the section, or nil.
+    func declaration(of key: String) -> KeyDeclaration? { Self.tables[self]?.byName[key] }
+
+    private struct Table {
+        let keys: [KeyDeclaration]
+        let byName: [String: KeyDeclaration]
+    }
+
+    /// Made once: every entry of a file asks for its section's.
+    private static let tables: [Self: Table] = {
+        let tables = allCases.map { section in
+            let keys = section.listedKeys
+            let byName = Dictionary(keys.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            return (section, Table(keys: keys, byName: byName))
+        }
+        return Dictionary(tables, uniquingKeysWith: { first, _ in first })
+    }()
+
+    private var listedKeys: [KeyDeclaration] {
         switch self {
         case .root:
             [
-                Keys.version.declaration, Keys.log, Keys.pidfile.declaration,
-                Keys.shutdownGrace.declaration, Keys.defaults, Keys.servers, Keys.tunnels,
+                Keys.version.declaration, Keys.include, Keys.log, Keys.pidfile.declaration,
+                Keys.shutdownGrace.declaration, Keys.controlSocket.declaration, Keys.watch.declaration,
+                Keys.admin, Keys.defaults, Keys.servers, Keys.tunnels,
             ]
+        case .included: [Keys.version.declaration, Keys.include, Keys.servers, Keys.tunnels]
         case .log:
             [
                 Keys.level.declaration, Keys.format.declaration, Keys.file.declaration,
                 Keys.syslog.declaration,
             ]
+        case .admin: [Keys.listen.declaration] + Keys.token.declarations
         case .defaults: [Keys.serverDefaults, Keys.tunnelDefaults]
         case .server:
             [
-                Keys.name.declaration, Keys.host.declaration, Keys.port.declaration,
-                Keys.basePath.declaration, Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
+                Keys.name.declaration, Keys.enabled.declaration, Keys.host.declaration,
+                Keys.port.declaration, Keys.reusePort.declaration, Keys.basePath.declaration,
+                Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
                 Keys.maxClientsPerToken.declaration, Keys.passwordEntries,
-                Keys.passwordsFile.declaration, Keys.trustedProxies,
+                Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
+                Keys.trustedProxies,
             ]
         case .passwordEntry: Keys.token.declarations + Keys.password.declarations + [Keys.passwordList]
+        case .hostEntry: [Keys.requestHost.declaration] + Keys.token.declarations
         case .tunnel:
             [
-                Keys.name.declaration, Keys.tunnel.declaration, Keys.server.declaration,
-                Keys.regexp.declaration,
+                Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
+                Keys.server.declaration, Keys.regexp.declaration,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [

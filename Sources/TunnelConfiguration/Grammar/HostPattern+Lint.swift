@@ -45,9 +45,9 @@ extension HostPattern {
         let characters = Array(source)
         for index in outsideBrackets where index > 0 && index + 1 < characters.count {
             guard characters[index] == ".", isHostCharacter(characters[index - 1]),
-                !isEscaped(index - 1), isHostCharacter(characters[index + 1])
+                !isEscaped(index - 1, characters), isHostCharacter(characters[index + 1])
             else { continue }
-            return around(index)
+            return around(index, characters)
         }
         return nil
     }
@@ -92,16 +92,15 @@ extension HostPattern {
         return places
     }
 
-    private func isEscaped(_ index: Int) -> Bool {
-        Array(source)[..<index].reversed().prefix { $0 == "\\" }.count % 2 == 1
+    private func isEscaped(_ index: Int, _ characters: [Character]) -> Bool {
+        characters[..<index].reversed().prefix { $0 == "\\" }.count % 2 == 1
     }
 
     private func isHostCharacter(_ character: Character) -> Bool {
         character.isASCII && (character.isLetter || character.isNumber || character == "-")
     }
 
-    private func around(_ index: Int) -> String {
-        let characters = Array(source)
+    private func around(_ index: Int, _ characters: [Character]) -> String {
         let before = characters[..<index].reversed().prefix(while: isHostCharacter).reversed()
         let after = characters[(index + 1)...].prefix(while: isHostCharacter)
         return String(before) + "." + String(after)

@@ -20,6 +20,16 @@ struct ListenAddress: Hashable, CustomStringConvertible {
         return isLocalhost && other.isLoopback || other.isLocalhost && isLoopback
     }
 
+    /// Whether it stands for more addresses than the one it is written as.
+    var isBroad: Bool { isAny || isLocalhost }
+
+    /// Whether only this machine can reach it. A host name other than `localhost` may stand for anything.
+    var isLoopback: Bool {
+        isLocalhost || Self.loopbacks.contains { $0.contains(host) }
+    }
+
+    private static let loopbacks = ["127.0.0.0/8", "::1"].compactMap { AddressRange($0) }
+
     private func anyOverlaps(_ other: Self) -> Bool {
         if isAnyIPv6 || other.isAnyIPv6 { return true }
         // 0.0.0.0 leaves IPv6 addresses alone.
@@ -29,5 +39,4 @@ struct ListenAddress: Hashable, CustomStringConvertible {
     private var isAny: Bool { host == "0.0.0.0" || isAnyIPv6 }
     private var isAnyIPv6: Bool { host.contains(":") && host.utf8.allSatisfy { "0:".utf8.contains($0) } }
     private var isLocalhost: Bool { host == "localhost" }
-    private var isLoopback: Bool { isLocalhost || host.hasPrefix("127.") || host == "::1" }
 }

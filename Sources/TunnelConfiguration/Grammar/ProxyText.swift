@@ -6,10 +6,12 @@ enum ProxyChoice: Hashable, Sendable {
     case direct
     case proxy(ProxyURL)
 
+    static let directText = "none"
+
     static func parse(_ text: String) throws(ValueFault) -> ProxyChoice {
         switch text {
         case "": .environment
-        case "none": .direct
+        case directText: .direct
         default: .proxy(try ProxyURL.parse(text))
         }
     }

@@ -38,6 +38,19 @@ enum TextRule {
             advice: "write an IP address or a host name, 0.0.0.0 for all")
     }
 
+    /// What callers name in `Host`, without a port, in lower case; IPv6 with or without brackets.
+    static func requestHost(_ text: String) throws(ValueFault) -> String {
+        var host = text[...]
+        if host.hasPrefix("[") && host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        if URLText.isHost(host) { return host.lowercased() }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 2, URLText.isHost(parts[0]), Int(parts[1]) != nil {
+            throw ValueFault("\(Quotation.of(text)) holds a port", advice: "write \(parts[0])")
+        }
+        throw ValueFault(
+            "\(Quotation.of(text)) is no host", advice: "write a name or address, such as www.example.com")
+    }
+
     /// "" or a path without its last slash.
     static func basePath(_ text: String) throws(ValueFault) -> String {
         if text.isEmpty || text == "/" { return "" }

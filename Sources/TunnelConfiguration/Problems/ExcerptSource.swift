@@ -12,7 +12,7 @@ struct ExcerptSource {
     /// For each line the first column behind its last value.
     private var ends: [Int: Int] = [:]
 
-    private static let hiddenText = "***"
+    private static let hiddenText = Secret.stars
     /// Characters of a line that are shown at most.
     private static let longest = 100
 

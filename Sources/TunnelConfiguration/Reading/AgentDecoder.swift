@@ -1,66 +1,90 @@
 import YAMLDocument
 
-/// Decodes the whole file.
+/// Decodes the main file and what it includes.
 struct AgentDecoder {
     let pass: LoadingPass
 
+    /// - Parameters:
+    ///   - size: length of the main file.
+    ///   - documents: takes the included files.
     /// - Returns: nil when the root is no mapping; other problems are recorded and defaults stand in.
-    func decode(_ root: YAMLNode) -> AgentConfiguration? {
-        guard let file = MappingReader(root, .root, path: "", defaults: nil, pass: pass) else { return nil }
-        _ = file.value(Keys.version)
-        let defaults = child(of: file, Keys.defaults, .defaults)
+    func decode(
+        _ root: MappingReader.Field, size: Int, documents: inout ConfigurationDocuments
+    ) -> AgentConfiguration? {
+        guard let main = MappingReader(root, .root, pass: pass) else { return nil }
+        _ = main.value(Keys.version)
+        var walk = IncludeWalk(pass: pass, documents: documents, size: size)
+        walk.follow(main: main)
+        documents = walk.documents
+        let files = [main] + walk.readers
+        let defaults = child(of: main, Keys.defaults, .defaults)
         let serverDefaults = defaults.flatMap { child(of: $0, Keys.serverDefaults, .server) }
         let tunnelDefaults = defaults.flatMap { child(of: $0, Keys.tunnelDefaults, .tunnel) }
         for defaults in [serverDefaults, tunnelDefaults].compactMap({ $0 }) { refuseName(in: defaults) }
         // Values of `defaults` are checked even where no entry takes them over.
         _ = serverDefaults?.server(isDefaults: true)
         _ = tunnelDefaults?.tunnel(isDefaults: true)
-        let servers = entries(of: file, Keys.servers, .server, serverDefaults)
-        let tunnels = entries(of: file, Keys.tunnels, .tunnel, tunnelDefaults)
-        if servers.isEmpty, tunnels.isEmpty, !hasEntries(file) {
+        let servers = files.flatMap { entries(of: $0, Keys.servers, .server, serverDefaults) }
+        let tunnels = files.flatMap { entries(of: $0, Keys.tunnels, .tunnel, tunnelDefaults) }
+        if !hasEntries(main) {
             pass.error(
-                at: root.mark, "", "there is neither a server nor a tunnel",
+                at: main.place, "", "there is neither a server nor a tunnel",
                 advice: "add an entry to \"servers\" or \"tunnels\"")
         }
+        let admin = child(of: main, Keys.admin, .admin)
         let configuration = AgentConfiguration(
-            log: log(file), pidfile: pidfile(file), shutdownGrace: file.value(Keys.shutdownGrace),
-            servers: servers.compactMap { $0.server() }, tunnels: tunnels.compactMap { $0.tunnel() })
-        reportDuplicateNames(servers, "server")
-        reportDuplicateNames(tunnels, "tunnel")
-        reportSharedPorts(servers)
+            log: log(main), pidfile: fileToWrite(main, Keys.pidfile),
+            shutdownGrace: main.value(Keys.shutdownGrace), controlSocket: controlSocket(main),
+            admin: admin?.adminListener(), watch: main.value(Keys.watch),
+            servers: servers.compactMap { entry in
+                entry.reader.server().flatMap { entry.isEnabled ? $0 : nil }
+            },
+            tunnels: tunnels.compactMap { entry in
+                entry.reader.tunnel().flatMap { entry.isEnabled ? $0 : nil }
+            })
+        EntryChecks.reportDuplicateNames(servers, "server", pass)
+        EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
+        EntryChecks.reportSharedPorts(servers, admin: admin, pass)
         return configuration
     }
 
+    /// Whether the file asks for anything: entries that are not enabled and includes that match nothing are
+    /// meant so.
     private func hasEntries(_ file: MappingReader) -> Bool {
-        [Keys.servers, Keys.tunnels].contains { key in
-            guard let node = file.field(key)?.node else { return false }
-            return node.sequence.map { !$0.isEmpty } ?? true
-        }
+        file.field(Keys.include) != nil
+            || [Keys.servers, Keys.tunnels].contains { key in
+                guard let node = file.field(key)?.node else { return false }
+                return node.sequence.map { !$0.isEmpty } ?? true
+            }
     }
 
     private func child(
         of reader: MappingReader, _ key: KeyDeclaration, _ section: ConfigurationSection
     ) -> MappingReader? {
-        reader.field(key).flatMap { field in
-            MappingReader(field.node, section, path: field.path, defaults: nil, pass: pass)
-        }
+        reader.field(key).flatMap { MappingReader($0, section, pass: pass) }
     }
 
     private func refuseName(in defaults: MappingReader) {
         guard let field = defaults.field(Keys.name.declaration) else { return }
         pass.error(
-            at: field.keyMark, field.path, "a name cannot be a default: names are unique",
+            at: field.keyPlace, field.path, "a name cannot be a default: names are unique",
             advice: "move it into the entries")
     }
 
     private func entries(
         of file: MappingReader, _ key: KeyDeclaration, _ section: ConfigurationSection,
         _ defaults: MappingReader?
-    ) -> [MappingReader] {
-        file.items(key).enumerated().compactMap { index, node in
-            MappingReader(
-                node, section, path: "\(key.name)[\(label(of: node) ?? "#\(index + 1)")]", defaults: defaults,
-                pass: pass)
+    ) -> [ConfigurationEntry] {
+        file.items(key).compactMap { item in
+            let path = label(of: item.node).map { "\(key.name)[\($0)]" } ?? item.path
+            guard
+                var reader = MappingReader(
+                    item.item(item.node, path: path), section, defaults: defaults, pass: pass)
+            else { return nil }
+            let isEnabled = reader.value(Keys.enabled)
+            // What an entry that is not run would need may be missing.
+            if !isEnabled { reader.isOffline = true }
+            return ConfigurationEntry(reader: reader, isEnabled: isEnabled)
         }
     }
 
@@ -72,54 +96,53 @@ struct AgentDecoder {
 
     private func log(_ file: MappingReader) -> LogConfiguration {
         guard let log = child(of: file, Keys.log, .log) else { return LogConfiguration() }
+        var destination = LogConfiguration.Destination.standardError
         let path = log.value(Keys.file)
-        if path != Keys.file.defaultValue { log.checkFolder(of: pass.resolve(path), Keys.file.declaration) }
+        if path != Keys.file.defaultValue {
+            let resolved = log.file.resolve(path)
+            log.checkFolder(of: resolved, Keys.file.declaration)
+            destination = .file(path: resolved)
+        }
         return LogConfiguration(
-            level: log.value(Keys.level), format: log.value(Keys.format),
-            destination: path == Keys.file.defaultValue ? .standardError : .file(path: pass.resolve(path)),
+            level: log.value(Keys.level), format: log.value(Keys.format), destination: destination,
             syslog: log.value(Keys.syslog))
     }
 
-    private func pidfile(_ file: MappingReader) -> String? {
-        guard let path = file.value(Keys.pidfile).map(pass.resolve) else { return nil }
-        file.checkFolder(of: path, Keys.pidfile.declaration)
+    private func fileToWrite(_ file: MappingReader, _ key: ScalarKey<String?>) -> String? {
+        guard let path = file.resolvedPath(key) else { return nil }
+        file.checkFolder(of: path, key.declaration)
         return path
     }
 
-    private func reportDuplicateNames(_ readers: [MappingReader], _ kind: String) {
-        var lines: [String: Int] = [:]
-        for reader in readers {
-            guard let field = reader.field(Keys.name.declaration), field.path.hasPrefix(reader.path),
-                let name = reader.value(Keys.name)
-            else { continue }
-            if let line = lines[name] {
-                pass.error(
-                    at: field.node.mark, field.path,
-                    "\(Quotation.of(name)) is already the name of the \(kind) at line \(line)",
-                    advice: "give each \(kind) a name of its own")
-            } else {
-                lines[name] = field.node.mark.line
-            }
+    private func controlSocket(_ file: MappingReader) -> String? {
+        guard let path = fileToWrite(file, Keys.controlSocket),
+            let field = file.field(Keys.controlSocket.declaration)
+        else { return nil }
+        if path.utf8.count > Self.longestSocketPath {
+            pass.error(
+                at: field.place, field.path,
+                "\(Quotation.of(path)) has \(path.utf8.count) bytes, too many for a Unix socket",
+                advice: "choose a path of \(Self.longestSocketPath) bytes or fewer")
         }
+        return path
     }
 
-    private func reportSharedPorts(_ readers: [MappingReader]) {
-        var listeners: [(listener: ListenAddress, line: Int)] = []
-        var byPort: [Int: [Int]] = [:]
-        for reader in readers {
-            let listener = ListenAddress(host: reader.value(Keys.host), port: reader.value(Keys.port))
-            guard listener.port != 0 else { continue }
-            if let other = byPort[listener.port]?.first(where: { listeners[$0].listener.overlaps(listener) })
-            {
-                let field = reader.field(Keys.port.declaration)
-                pass.error(
-                    at: field?.node.mark ?? reader.mark, field?.path ?? reader.path,
-                    "\(listener) is already taken by the server at line \(listeners[other].line) "
-                        + "(\(listeners[other].listener))",
-                    advice: "give each server a port of its own")
-            }
-            byPort[listener.port, default: []].append(listeners.count)
-            listeners.append((listener, reader.mark.line))
+    /// `sun_path` has 108 bytes, one of them for the NUL (unix(7)).
+    private static let longestSocketPath = 107
+}
+
+extension MappingReader {
+    /// Decodes `admin`.
+    /// - Returns: nil without a usable token; problems are recorded.
+    fileprivate func adminListener() -> AdminConfiguration? {
+        let listener = value(Keys.listen)
+        if let field = field(Keys.listen.declaration), !listener.isLoopback {
+            pass.warning(
+                at: field.place, field.path,
+                "the admin API is plain HTTP: who can listen in on \(listener) can take the token",
+                advice: "listen on 127.0.0.1, or let a proxy with TLS stand before it")
         }
+        guard let token = bearerToken() else { return nil }
+        return AdminConfiguration(host: listener.host, port: listener.port, token: token)
     }
 }

@@ -1,24 +1,28 @@
 import YAMLDocument
 
-/// One reading of one configuration file: collects problems and is the single way to the outside.
+/// One reading of one configuration: collects problems and is the single way to the outside.
 ///
 /// Lives within one call of `loadConfiguration`; nothing of it is kept.
 final class LoadingPass {
     let source: any ConfigurationSource
     let options: LoadingOptions
-    /// The configuration file as it was named.
-    let file: String
-    /// Whether everybody may read the configuration file.
-    var isWorldReadable = false
 
     private(set) var problems: [ConfigurationProblem] = []
     private(set) var errorCount = 0
     private(set) var warningCount = 0
+    /// What was asked for outside, in this order.
+    private(set) var sources = ConfigurationSources()
     private var reported: Set<ConfigurationProblem> = []
     /// Places with a problem of the YAML layer: what follows from it is not reported again.
-    private var brokenPlaces: Set<ConfigurationProblem.Place> = []
+    private var brokenPlaces: Set<BrokenPlace> = []
     private var files: [String: Result<ConfigurationFile, ConfigurationSourceError>] = [:]
+    private var folders: [String: Result<[String], ConfigurationSourceError>] = [:]
     private var outputs: [[String]: Result<[UInt8], ConfigurationSourceError>] = [:]
+
+    private struct BrokenPlace: Hashable {
+        let file: String
+        let place: ConfigurationProblem.Place
+    }
 
     /// Problems kept of each severity: enough to work on, too few to fill the memory.
     static let keptProblems = 100
@@ -29,16 +33,15 @@ final class LoadingPass {
     /// A `*-command` that takes longer is killed.
     static let commandTimeLimit: Duration = .seconds(10)
 
-    init(file: String, source: any ConfigurationSource, options: LoadingOptions) {
-        self.file = file
+    init(source: any ConfigurationSource, options: LoadingOptions) {
         self.source = source
         self.options = options
     }
 
     /// Records a problem. One that `defaults` hands to many entries is recorded once.
     func report(_ problem: ConfigurationProblem) {
-        if let place = problem.place, problem.file == file, !problem.path.isEmpty,
-            brokenPlaces.contains(place)
+        if let place = problem.place, !problem.path.isEmpty,
+            brokenPlaces.contains(BrokenPlace(file: problem.file, place: place))
         {
             return
         }
@@ -57,30 +60,27 @@ final class LoadingPass {
     }
 
     /// Records a problem of the YAML layer in this module's words.
-    func report(_ problem: YAMLProblem) {
+    func report(_ problem: YAMLProblem, in file: SourceFile) {
         let (message, advice) = Self.explanation(of: problem.kind)
-        error(at: problem.mark, "", message, advice: advice)
-        brokenPlaces.insert(ConfigurationProblem.Place(problem.mark))
+        error(at: SourcePlace(file, problem.mark), "", message, advice: advice)
+        brokenPlaces.insert(
+            BrokenPlace(file: file.path, place: ConfigurationProblem.Place(problem.mark)))
     }
 
-    func error(at mark: YAMLMark?, _ path: String, _ message: String, advice: String? = nil) {
+    func error(at place: SourcePlace, _ path: String, _ message: String, advice: String? = nil) {
         report(
             ConfigurationProblem(
-                severity: .error, file: file, place: mark.map(ConfigurationProblem.Place.init), path: path,
+                severity: .error, file: place.file.path,
+                place: place.mark.map(ConfigurationProblem.Place.init), path: path,
                 message: message, advice: advice))
     }
 
-    func warning(at mark: YAMLMark, _ path: String, _ message: String, advice: String? = nil) {
+    func warning(at place: SourcePlace, _ path: String, _ message: String, advice: String? = nil) {
         report(
             ConfigurationProblem(
-                severity: .warning, file: file, place: ConfigurationProblem.Place(mark), path: path,
+                severity: .warning, file: place.file.path,
+                place: place.mark.map(ConfigurationProblem.Place.init), path: path,
                 message: message, advice: advice))
-    }
-
-    /// A path of the configuration, relative to the configuration file's folder.
-    func resolve(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
-        return file[...slash] + path
     }
 
     /// Reads each file once, however many entries name it.
@@ -90,6 +90,18 @@ final class LoadingPass {
             try source.readFile(at: path, sizeLimit: sizeLimit)
         }
         files[path] = result
+        sources.files.append(path)
+        return result
+    }
+
+    /// The names in a folder, sorted; each folder is looked at once.
+    func listFolder(_ path: String) -> Result<[String], ConfigurationSourceError> {
+        if let known = folders[path] { return known }
+        let result = Result { () throws(ConfigurationSourceError) in
+            try source.listFolder(at: path).sorted()
+        }
+        folders[path] = result
+        sources.folders.append(path)
         return result
     }
 
@@ -106,12 +118,14 @@ final class LoadingPass {
 
     /// Expands the variables of a scalar. Nil when that is impossible (a problem is recorded) or, offline, when
     /// the text depends on a variable.
-    func expand(_ scalar: YAMLScalar, at mark: YAMLMark, _ path: String) -> ValueText? {
+    func expand(
+        _ scalar: YAMLScalar, at place: SourcePlace, _ path: String, isOffline: Bool
+    ) -> ValueText? {
         let pieces: [Interpolation.Piece]
         do {
             pieces = try Interpolation.pieces(of: scalar.text)
         } catch {
-            reportSyntax(error, at: mark, path)
+            reportSyntax(error, at: place, path)
             return nil
         }
         var text = ""
@@ -122,16 +136,14 @@ final class LoadingPass {
             case .literal(let literal): text += literal
             case .variable(let name, let defaultText):
                 hasVariable = true
-                let value = options.isOffline ? nil : source.environmentVariable(name)
+                let value = isOffline ? nil : source.environmentVariable(name)
                 if let defaultText {
                     text += value.flatMap { $0.isEmpty ? nil : $0 } ?? defaultText
                 } else if let value {
                     text += value
                 } else {
                     isWhole = false
-                    if !options.isOffline {
-                        error(at: mark, path, "${\(name)} is not set in the environment")
-                    }
+                    if !isOffline { error(at: place, path, "${\(name)} is not set in the environment") }
                 }
             }
         }
@@ -139,15 +151,15 @@ final class LoadingPass {
         return ValueText(text: text, isAlwaysText: scalar.isAlwaysText && !hasVariable)
     }
 
-    private func reportSyntax(_ fault: Interpolation.SyntaxFault, at mark: YAMLMark, _ path: String) {
+    private func reportSyntax(_ fault: Interpolation.SyntaxFault, at place: SourcePlace, _ path: String) {
         switch fault {
         case .unclosed:
             error(
-                at: mark, path, "\"${\" has no closing \"}\"",
+                at: place, path, "\"${\" has no closing \"}\"",
                 advice: "close it, or write $${ for a literal ${")
         case .badName:
             error(
-                at: mark, path, "\"${…}\" holds no variable name",
+                at: place, path, "\"${…}\" holds no variable name",
                 advice: "write ${NAME} or ${NAME:-default}, or $${ for a literal ${")
         }
     }

@@ -3,48 +3,73 @@ import YAMLDocument
 /// Reads the mapping of one section: refuses keys that the section does not take, fills in `defaults`, and
 /// turns scalars into values.
 struct MappingReader {
-    /// A value in the file with the name that problems call it by.
+    /// A value in a file with the name that problems call it by.
     struct Field {
         let node: YAMLNode
         let keyMark: YAMLMark
         let path: String
+        /// Where it stands: a value of `defaults` keeps the file of `defaults`.
+        let file: SourceFile
+
+        var place: SourcePlace { SourcePlace(file, node.mark) }
+        var keyPlace: SourcePlace { SourcePlace(file, keyMark) }
+
+        /// An item of the list that stands here.
+        /// - Parameter path: what problems call it; nil for the name of the list.
+        func item(_ node: YAMLNode, path: String? = nil) -> Field {
+            Field(node: node, keyMark: node.mark, path: path ?? self.path, file: file)
+        }
+
+        /// The items of the list that stands here, numbered.
+        func items(_ nodes: [YAMLNode]) -> [Field] {
+            nodes.enumerated().map { index, node in item(node, path: "\(path)[#\(index + 1)]") }
+        }
     }
 
     let pass: LoadingPass
     let section: ConfigurationSection
-    /// Such as `tunnels[web]`; empty for the whole file.
+    /// Such as `tunnels[web]`; empty for a whole file.
     let path: String
-    let mark: YAMLMark
+    let place: SourcePlace
+    /// Whether only the form is looked at: nothing outside the file is asked for.
+    var isOffline: Bool
     private var fields: [String: Field] = [:]
     /// Keys that an unknown one was probably meant for: they are not missing, they are misspelt.
     private var misspelt: Set<String> = []
 
+    var file: SourceFile { place.file }
+
+    /// - Parameters:
+    ///   - defaults: the values that stand in for absent keys.
+    ///   - isOffline: nil for what the whole reading is.
     /// - Returns: nil when the node is no mapping; a problem is recorded.
-    init?(_ node: YAMLNode, _ section: ConfigurationSection, path: String, defaults: Self?, pass: LoadingPass)
-    {
-        guard let entries = node.mapping else {
+    init?(
+        _ root: Field, _ section: ConfigurationSection, defaults: Self? = nil, isOffline: Bool? = nil,
+        pass: LoadingPass
+    ) {
+        guard let entries = root.node.mapping else {
             pass.error(
-                at: node.mark, path, "expected a mapping, got \(node.kindName)",
+                at: root.place, root.path, "expected a mapping, got \(root.node.kindName)",
                 advice: "write key: value lines")
             return nil
         }
         self.pass = pass
         self.section = section
-        self.path = path
-        self.mark = node.mark
-        let declarations = Dictionary(uniqueKeysWithValues: section.keys.map { ($0.name, $0) })
+        self.path = root.path
+        self.place = root.place
+        self.isOffline = isOffline ?? pass.options.isOffline
         var groups: Set<String> = []
         for entry in entries {
-            guard let declaration = declarations[entry.key] else {
+            guard let declaration = section.declaration(of: entry.key) else {
                 if let name = reportUnknown(entry) { misspelt.insert(name) }
                 continue
             }
             if let group = declaration.group { groups.insert(group) }
             fields[entry.key] = Field(
-                node: entry.value, keyMark: entry.keyMark, path: Self.join(path, entry.key))
+                node: entry.value, keyMark: entry.keyMark, path: Self.join(path, entry.key), file: root.file)
         }
         for (name, field) in defaults?.fields ?? [:] where fields[name] == nil {
-            if let group = declarations[name]?.group, groups.contains(group) { continue }
+            if let group = section.declaration(of: name)?.group, groups.contains(group) { continue }
             fields[name] = field
         }
     }
@@ -58,71 +83,86 @@ struct MappingReader {
         do {
             return try key.parse(text)
         } catch {
-            pass.error(at: field.node.mark, field.path, error.message, advice: error.advice)
+            pass.error(at: field.place, field.path, error.message, advice: error.advice)
             return key.defaultValue
         }
     }
 
-    /// The expanded scalar of a field, or nil: no scalar or null (a problem is recorded), or unknown offline.
-    func text(of field: Field) -> ValueText? { Self.text(of: field.node, field.path, pass) }
+    /// The value of a key for a path, made to start where the file that it stands in does.
+    func resolvedPath(_ key: ScalarKey<String?>) -> String? {
+        guard let field = field(key.declaration), let path = value(key) else { return nil }
+        return field.file.resolve(path)
+    }
 
-    /// The same for a node without a key of its own.
-    static func text(of node: YAMLNode, _ path: String, _ pass: LoadingPass) -> ValueText? {
-        guard let scalar = node.scalar else {
+    /// The expanded scalar of a field, or nil: no scalar or null (a problem is recorded), or unknown offline.
+    func text(of field: Field) -> ValueText? {
+        guard let scalar = field.node.scalar else {
             pass.error(
-                at: node.mark, path, "expected one value, got \(node.kindName)",
+                at: field.place, field.path, "expected one value, got \(field.node.kindName)",
                 advice: "write the value alone")
             return nil
         }
         guard !scalar.isNull else {
-            pass.error(at: node.mark, path, "there is no value", advice: "give one, or remove the key")
+            pass.error(
+                at: field.place, field.path, "there is no value", advice: "give one, or remove the key")
             return nil
         }
-        return pass.expand(scalar, at: node.mark, path)
+        return pass.expand(scalar, at: field.place, field.path, isOffline: isOffline)
     }
 
-    /// The items of a list key; empty when it is absent or no list (a problem is recorded).
-    func items(_ key: KeyDeclaration) -> [YAMLNode] {
+    /// The items of a list key, numbered; empty when it is absent or no list (a problem is recorded).
+    func items(_ key: KeyDeclaration) -> [Field] {
         guard let field = field(key) else { return [] }
         guard let items = field.node.sequence else {
             pass.error(
-                at: field.node.mark, field.path, "expected a list, got \(field.node.kindName)",
+                at: field.place, field.path, "expected a list, got \(field.node.kindName)",
                 advice: "start each entry with \"- \"")
             return []
         }
-        return items
+        return field.items(items)
     }
 
     /// Whether a key without which the entry means nothing is there.
     func require(_ key: KeyDeclaration, advice: String) {
         guard fields[key.name] == nil, !misses(key) else { return }
-        pass.error(at: mark, path, "\"\(key.name)\" is missing", advice: advice)
+        pass.error(at: place, path, "\"\(key.name)\" is missing", advice: advice)
     }
 
     /// A file that the agent will write needs a folder to be in.
     func checkFolder(of path: String, _ key: KeyDeclaration) {
-        guard !pass.options.isOffline, let field = field(key),
+        guard !isOffline, let field = field(key),
             let slash = path.lastIndex(of: "/"), slash > path.startIndex
         else { return }
         let folder = String(path[..<slash])
         guard pass.source.kind(ofPath: folder) != .folder else { return }
         pass.error(
-            at: field.node.mark, field.path, "the folder \(Quotation.of(folder)) does not exist",
+            at: field.place, field.path, "the folder \(Quotation.of(folder)) does not exist",
             advice: "create it or correct the path")
     }
 
     /// Whether a key is absent because it is misspelt, which is reported already.
     func misses(_ key: KeyDeclaration) -> Bool {
-        section.keys.contains { other in
-            misspelt.contains(other.name) && (other == key || (key.group != nil && other.group == key.group))
-        }
+        !misspelt.isEmpty
+            && section.keys.contains { other in
+                misspelt.contains(other.name)
+                    && (other == key || (key.group != nil && other.group == key.group))
+            }
     }
 
     /// - Returns: the key that was probably meant.
     private func reportUnknown(_ entry: YAMLEntry) -> String? {
+        let keyPlace = SourcePlace(file, entry.keyMark)
+        if section == .included, ConfigurationSection.root.declaration(of: entry.key) != nil {
+            pass.error(
+                at: keyPlace, path, "\"\(entry.key)\" cannot stand in an included file",
+                advice: entry.key == Keys.defaults.name
+                    ? "move it into the main file: it holds for included entries too"
+                    : "move it into the main file")
+            return nil
+        }
         // Looking for near misses takes time: none for a report that nobody will see.
         guard pass.errorCount < LoadingPass.keptProblems else {
-            pass.error(at: entry.keyMark, path, "unknown key")
+            pass.error(at: keyPlace, path, "unknown key")
             return nil
         }
         let names = section.keys.map(\.name)
@@ -133,7 +173,7 @@ struct MappingReader {
         if near == nil, others.isEmpty, entry.value.scalar?.isNull == true {
             // What follows a comma in an unquoted password looks so.
             pass.error(
-                at: entry.keyMark, path, "unknown key without a value",
+                at: keyPlace, path, "unknown key without a value",
                 advice: "remove it, or quote the value before it if it is a part of that")
             return nil
         }
@@ -146,7 +186,7 @@ struct MappingReader {
             advice = "the keys here are \(names.joined(separator: ", "))"
         }
         pass.error(
-            at: entry.keyMark, path,
+            at: keyPlace, path,
             "unknown key \(Self.shown(entry.key, isKnown: near != nil || !others.isEmpty))",
             advice: advice)
         return near
@@ -178,10 +218,13 @@ extension ConfigurationSection {
     var title: String {
         switch self {
         case .root: "the whole file"
+        case .included: "an included file"
         case .log: "\"log\""
+        case .admin: "\"admin\""
         case .defaults: "\"defaults\""
         case .server: "an entry of \"servers\""
         case .passwordEntry: "an entry of a server's \"passwords\""
+        case .hostEntry: "an entry of a server's \"hosts\""
         case .tunnel: "an entry of \"tunnels\""
         }
     }

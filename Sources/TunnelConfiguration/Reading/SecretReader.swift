@@ -3,7 +3,7 @@ import YAMLDocument
 /// A secret with the place that problems about it point to.
 struct FoundSecret {
     let text: String
-    let mark: YAMLMark
+    let place: SourcePlace
     let path: String
 }
 
@@ -15,7 +15,7 @@ extension MappingReader {
         if let field = field(keys.literal) { return literalSecret(field) }
         if let field = field(keys.file.declaration) {
             let path = value(keys.file)
-            guard let path, !pass.options.isOffline else { return nil }
+            guard let path, !isOffline else { return nil }
             return fileSecret(field, path)
         }
         guard let field = field(keys.command) else { return nil }
@@ -28,7 +28,7 @@ extension MappingReader {
         let fields = present.compactMap(field)
         if present.count > 1, let second = fields.max(by: { $0.keyMark < $1.keyMark }) {
             let names = present.map { "\"\($0.name)\"" }.joined(separator: " and ")
-            pass.error(at: second.keyMark, path, "\(names) exclude each other", advice: "keep one of them")
+            pass.error(at: second.keyPlace, path, "\(names) exclude each other", advice: "keep one of them")
         }
         return fields
     }
@@ -36,9 +36,9 @@ extension MappingReader {
     /// A literal secret; also for the items of a list of secrets.
     func literalSecret(_ field: Field) -> FoundSecret? {
         guard let text = text(of: field) else { return nil }
-        if pass.isWorldReadable, let written = field.node.scalar?.text, !written.contains("${") {
+        if field.file.isWorldReadable, let written = field.node.scalar?.text, !written.contains("${") {
             pass.warning(
-                at: field.node.mark, field.path,
+                at: field.place, field.path,
                 "a secret stands in a file that every user of this machine can read",
                 advice: "chmod o-r the file, or use the -file or -command form of the key")
         }
@@ -46,17 +46,17 @@ extension MappingReader {
     }
 
     private func fileSecret(_ field: Field, _ path: String) -> FoundSecret? {
-        let resolved = pass.resolve(path)
+        let resolved = field.file.resolve(path)
         switch pass.readFile(resolved, sizeLimit: LoadingPass.secretSizeLimit) {
         case .failure(let error):
             pass.error(
-                at: field.node.mark, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
+                at: field.place, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
                 advice: error.fileAdvice)
             return nil
         case .success(let file):
             if file.isWorldReadable {
                 pass.warning(
-                    at: field.node.mark, field.path,
+                    at: field.place, field.path,
                     "every user of this machine can read \(Quotation.of(resolved))",
                     advice: "chmod o-r the file")
             }
@@ -68,27 +68,27 @@ extension MappingReader {
     private func commandSecret(_ field: Field) -> FoundSecret? {
         guard let items = field.node.sequence else {
             pass.error(
-                at: field.node.mark, field.path,
+                at: field.place, field.path,
                 "expected a list of program and arguments, got \(field.node.kindName)",
                 advice: "write [program, argument, …]; no shell is involved")
             return nil
         }
-        let texts = items.map { Self.text(of: $0, field.path, pass)?.text }
+        let texts = items.map { text(of: field.item($0))?.text }
         guard let program = texts.first else {
-            pass.error(at: field.node.mark, field.path, "the list is empty", advice: "name a program")
+            pass.error(at: field.place, field.path, "the list is empty", advice: "name a program")
             return nil
         }
         var command = texts.compactMap { $0 }
-        guard command.count == texts.count, let program, !pass.options.isOffline else { return nil }
+        guard command.count == texts.count, let program, !isOffline else { return nil }
         guard !program.isEmpty, !command.contains(where: { $0.utf8.contains(0) }) else {
-            pass.error(at: field.node.mark, field.path, "the program has no name", advice: "name a program")
+            pass.error(at: field.place, field.path, "the program has no name", advice: "name a program")
             return nil
         }
-        if program.contains("/") { command[0] = pass.resolve(program) }
+        if program.contains("/") { command[0] = field.file.resolve(program) }
         switch pass.runCommand(command) {
         case .failure(let error):
             pass.error(
-                at: field.node.mark, field.path, "\(Quotation.of(command[0])): \(error)",
+                at: field.place, field.path, "\(Quotation.of(command[0])): \(error)",
                 advice: "run the command by hand to see why")
             return nil
         case .success(let line):
@@ -99,24 +99,24 @@ extension MappingReader {
     private func found(bytes: ArraySlice<UInt8>, _ field: Field, _ origin: String) -> FoundSecret? {
         guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else {
             pass.error(
-                at: field.node.mark, field.path, "\(origin) is no UTF-8 text", advice: "write it as UTF-8")
+                at: field.place, field.path, "\(origin) is no UTF-8 text", advice: "write it as UTF-8")
             return nil
         }
         guard !text.isEmpty else {
             pass.error(
-                at: field.node.mark, field.path, "the first line of \(origin) is empty",
+                at: field.place, field.path, "the first line of \(origin) is empty",
                 advice: "put the secret there")
             return nil
         }
-        return FoundSecret(text: text, mark: field.node.mark, path: field.path)
+        return FoundSecret(text: text, place: field.place, path: field.path)
     }
 
     private func found(_ text: String, _ field: Field) -> FoundSecret? {
         guard !text.isEmpty else {
-            pass.error(at: field.node.mark, field.path, "the secret is empty", advice: "give one")
+            pass.error(at: field.place, field.path, "the secret is empty", advice: "give one")
             return nil
         }
-        return FoundSecret(text: text, mark: field.node.mark, path: field.path)
+        return FoundSecret(text: text, place: field.place, path: field.path)
     }
 }
 
@@ -125,7 +125,7 @@ extension ConfigurationSourceError {
     var fileAdvice: String? {
         switch self {
         case .notFound:
-            "create it or correct the path; relative paths start at the configuration file's folder"
+            "create it or correct the path; relative paths start at the folder of the file that names them"
         case .notPermitted: "let the user that runs wstunnel read it"
         default: nil
         }

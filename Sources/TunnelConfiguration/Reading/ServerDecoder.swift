@@ -11,71 +11,103 @@ extension MappingReader {
         }
         let name = value(Keys.name)
         let maxClients = value(Keys.maxClientsPerToken)
-        var passwords = listedPasswords(isDefaults: isDefaults)
+        var passwords = listedPasswords()
         for (token, more) in passwordsFromFile() { passwords[token, default: []].formUnion(more) }
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port), basePath: value(Keys.basePath),
             wsTimeout: value(Keys.wsTimeout), httpTimeout: value(Keys.httpTimeout),
             queueTimeout: value(Keys.queueTimeout), maxRequestsPerTunnel: value(Keys.maxRequestsPerTunnel),
             maxClientsPerToken: maxClients == 0 ? nil : maxClients, passwords: passwords,
-            trustedProxies: trustedProxies())
+            trustedProxies: trustedProxies(), onlyListedTokens: value(Keys.onlyListedTokens),
+            hosts: tokensOfHosts(), reusePort: value(Keys.reusePort))
+        if !isDefaults { warnWhenNobodyMayConnect() }
         return name == nil ? nil : server
     }
 
     private func trustedProxies() -> [AddressRange] {
-        items(Keys.trustedProxies).enumerated().compactMap { index, item in
-            guard let list = field(Keys.trustedProxies) else { return nil }
-            let path = "\(list.path)[#\(index + 1)]"
-            guard let text = Self.text(of: item, path, pass)?.text else { return nil }
+        items(Keys.trustedProxies).compactMap { item in
+            guard let text = text(of: item)?.text else { return nil }
             let range = AddressRange(text)
             if range == nil {
                 pass.error(
-                    at: item.mark, path, "\(Quotation.of(text)) is no IP address or range of them",
+                    at: item.place, item.path, "\(Quotation.of(text)) is no IP address or range of them",
                     advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
             }
             return range
         }
     }
 
-    private func listedPasswords(isDefaults: Bool) -> [RendezvousToken: Set<Secret>] {
-        guard let list = field(Keys.passwordEntries) else { return [:] }
+    private func listedPasswords() -> [RendezvousToken: Set<Secret>] {
         var passwords: [RendezvousToken: Set<Secret>] = [:]
         var lines: [RendezvousToken: Int] = [:]
-        for (index, item) in items(Keys.passwordEntries).enumerated() {
-            let entryPath = "\(list.path)[#\(index + 1)]"
-            guard
-                let entry = MappingReader(item, .passwordEntry, path: entryPath, defaults: nil, pass: pass)
+        for item in items(Keys.passwordEntries) {
+            guard let entry = MappingReader(item, .passwordEntry, isOffline: isOffline, pass: pass)
             else { continue }
             let read = entry.tokenAndPasswords(needsPassword: true, isDefaults: false)
             guard let token = read.token, let source = read.tokenSource else { continue }
             if let line = lines[token] {
                 pass.error(
-                    at: source.mark, source.path, "the token is the same as in the entry at line \(line)",
+                    at: source.place, source.path, "the token is the same as in the entry at line \(line)",
                     advice: "put both passwords into one entry, under \"passwords\"")
             }
-            lines[token] = item.mark.line
+            lines[token] = item.node.mark.line
             passwords[token, default: []].formUnion(read.passwords)
         }
         return passwords
+    }
+
+    private func tokensOfHosts() -> [String: RendezvousToken] {
+        var tokens: [String: RendezvousToken] = [:]
+        var lines: [String: Int] = [:]
+        for item in items(Keys.hosts) {
+            guard let entry = MappingReader(item, .hostEntry, isOffline: isOffline, pass: pass)
+            else { continue }
+            entry.require(
+                Keys.requestHost.declaration, advice: "add the Host of the requests, such as www.example.com")
+            let host = entry.value(Keys.requestHost)
+            let token = entry.tokenAlone()
+            guard let host else { continue }
+            if let line = lines[host] {
+                let field = entry.field(Keys.requestHost.declaration)
+                pass.error(
+                    at: field?.place ?? entry.place, field?.path ?? entry.path,
+                    "\(Quotation.of(host)) is already the host of the entry at line \(line)",
+                    advice: "keep one of them: a host goes to one token")
+                continue
+            }
+            lines[host] = item.node.mark.line
+            tokens[host] = token
+        }
+        return tokens
+    }
+
+    private func warnWhenNobodyMayConnect() {
+        guard value(Keys.onlyListedTokens), field(Keys.passwordEntries) == nil,
+            field(Keys.passwordsFile.declaration) == nil,
+            let field = field(Keys.onlyListedTokens.declaration)
+        else { return }
+        pass.warning(
+            at: field.place, field.path, "no token is listed, so no tunnel client may connect",
+            advice: "add \"passwords\" or \"passwords-file\"")
     }
 
     /// `token:password`, a line each; empty lines and lines that start with `#` are skipped. Two lines with
     /// one token: either password is good.
     private func passwordsFromFile() -> [RendezvousToken: Set<Secret>] {
         guard let field = field(Keys.passwordsFile.declaration), let path = value(Keys.passwordsFile),
-            !pass.options.isOffline
+            !isOffline
         else { return [:] }
-        let resolved = pass.resolve(path)
+        let resolved = field.file.resolve(path)
         switch pass.readFile(resolved, sizeLimit: LoadingPass.passwordsSizeLimit) {
         case .failure(let error):
             pass.error(
-                at: field.node.mark, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
+                at: field.place, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
                 advice: error.fileAdvice)
             return [:]
         case .success(let file):
             if file.isWorldReadable {
                 pass.warning(
-                    at: field.node.mark, field.path,
+                    at: field.place, field.path,
                     "every user of this machine can read \(Quotation.of(resolved))",
                     advice: "chmod o-r the file")
             }

@@ -17,13 +17,7 @@ extension MappingReader {
     func tokenAndPasswords(needsPassword: Bool, isDefaults: Bool) -> TokenAndPasswords {
         let hasToken = !keysPresent(inGroup: "token").isEmpty
         let passwordFields = keysPresent(inGroup: "password")
-        if !hasToken && !isDefaults && !misses(Keys.token.literal) {
-            pass.error(
-                at: mark, path, "\"token\" is missing",
-                advice:
-                    "add token, token-file or token-command; a token has \(RendezvousToken.minimumLength) "
-                    + "characters or more")
-        }
+        if !hasToken && !isDefaults { reportMissingToken() }
         var passwords = readPasswords()
         let found = secret(Keys.token)
         var text = found?.text
@@ -35,25 +29,54 @@ extension MappingReader {
             !misses(Keys.password.literal)
         {
             pass.error(
-                at: mark, path, "\"password\" is missing",
+                at: place, path, "\"password\" is missing",
                 advice: "add password, passwords, password-file or password-command")
         }
         let token = found.flatMap { found in text.flatMap { parseToken($0, found) } }
         return TokenAndPasswords(token: token, passwords: passwords, tokenSource: found)
     }
 
+    /// The token of an entry that takes no password, such as one of `hosts`.
+    func tokenAlone() -> RendezvousToken? {
+        if keysPresent(inGroup: "token").isEmpty { reportMissingToken() }
+        guard let found = secret(Keys.token) else { return nil }
+        guard !found.text.contains(":") else {
+            pass.error(
+                at: found.place, found.path, "the token holds a colon, but no password has a place here",
+                advice: "remove the colon and what follows it")
+            return nil
+        }
+        return parseToken(found.text, found)
+    }
+
+    /// What callers of the admin API bring: as long and as plain as a rendezvous token.
+    func bearerToken() -> Secret? {
+        if keysPresent(inGroup: "token").isEmpty { reportMissingToken() }
+        guard let found = secret(Keys.token) else { return nil }
+        return (parseToken(found.text, found)?.secret).map(Secret.init)
+    }
+
+    private func reportMissingToken() {
+        guard !misses(Keys.token.literal) else { return }
+        pass.error(
+            at: place, path, "\"token\" is missing",
+            advice:
+                "add token, token-file or token-command; a token has \(RendezvousToken.minimumLength) "
+                + "characters or more")
+    }
+
     private func reportSplit(_ found: FoundSecret, hasPassword: Bool) {
         if hasPassword {
             pass.error(
-                at: found.mark, found.path, "the token holds a colon, so it brings a password of its own",
+                at: found.place, found.path, "the token holds a colon, so it brings a password of its own",
                 advice: "remove the colon and what follows it")
         } else if found.text.hasSuffix(":"), found.text.firstIndex(of: ":") == found.text.indices.last {
             pass.error(
-                at: found.mark, found.path, "nothing follows the colon that ends the token",
+                at: found.place, found.path, "nothing follows the colon that ends the token",
                 advice: "remove the colon")
         } else {
             pass.warning(
-                at: found.mark, found.path, "the token is split at its first colon into token and password",
+                at: found.place, found.path, "the token is split at its first colon into token and password",
                 advice: "use the key \"password\" for what follows the colon")
         }
     }
@@ -63,7 +86,7 @@ extension MappingReader {
             return try RendezvousToken(text)
         } catch {
             let (message, advice) = error.explanation(for: text)
-            pass.error(at: found.mark, found.path, message, advice: advice)
+            pass.error(at: found.place, found.path, message, advice: advice)
             return nil
         }
     }
@@ -74,11 +97,10 @@ extension MappingReader {
         guard section == .passwordEntry, let list = field(Keys.passwordList) else { return passwords }
         let items = items(Keys.passwordList)
         if items.isEmpty, list.node.sequence != nil {
-            pass.error(at: list.node.mark, list.path, "the list is empty", advice: "give a password")
+            pass.error(at: list.place, list.path, "the list is empty", advice: "give a password")
         }
-        for (index, item) in items.enumerated() {
-            let field = Field(node: item, keyMark: item.mark, path: "\(list.path)[#\(index + 1)]")
-            if let password = literalSecret(field) { passwords.insert(Secret(password.text)) }
+        for item in items {
+            if let password = literalSecret(item) { passwords.insert(Secret(password.text)) }
         }
         return passwords
     }

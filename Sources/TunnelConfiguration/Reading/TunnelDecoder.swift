@@ -18,7 +18,7 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let isInsecure = value(Keys.insecure)
-        let certFile = value(Keys.certFile).map(pass.resolve)
+        let certFile = resolvedPath(Keys.certFile)
         if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
         lint(hostPattern)
         checkFolder(origin)
@@ -28,7 +28,7 @@ extension MappingReader {
         let timeout = value(Keys.timeout)
         let proxy = proxy(for: url)
         let clientPorts = clientPorts()
-        let statusFile = value(Keys.statusFile).map(pass.resolve)
+        let statusFile = resolvedPath(Keys.statusFile)
         if let statusFile { checkFolder(of: statusFile, Keys.statusFile.declaration) }
         let longestRetryDelay = value(Keys.reconnectDelay)
         let maxRetries = value(Keys.maxRetries)
@@ -46,7 +46,7 @@ extension MappingReader {
             !misses(Keys.server.declaration), !misses(Keys.regexp.declaration)
         else { return }
         pass.error(
-            at: mark, path, "neither \"server\" nor \"regexp\" is set, so no request could go anywhere",
+            at: place, path, "neither \"server\" nor \"regexp\" is set, so no request could go anywhere",
             advice: "add server: http://localhost:8080, or a regexp of the X-Host values to allow")
     }
 
@@ -58,13 +58,13 @@ extension MappingReader {
             if proxy.credentials != nil { warnAboutURLSecret(Keys.proxy.declaration) }
             return proxy
         case .environment:
-            guard let url, !pass.options.isOffline else { return nil }
+            guard let url, !isOffline else { return nil }
             do {
                 return try EnvironmentProxy.proxy(
                     forHost: url.host, port: url.port, variable: pass.source.environmentVariable,
-                    warn: { pass.warning(at: mark, "\(path).proxy", $0.message, advice: $0.advice) })
+                    warn: { pass.warning(at: place, "\(path).proxy", $0.message, advice: $0.advice) })
             } catch {
-                pass.error(at: mark, "\(path).proxy", error.message, advice: error.advice)
+                pass.error(at: place, "\(path).proxy", error.message, advice: error.advice)
                 return nil
             }
         }
@@ -75,26 +75,27 @@ extension MappingReader {
         let items = field.node.sequence ?? [field.node]
         if items.isEmpty {
             pass.error(
-                at: field.node.mark, field.path, "the list is empty",
+                at: field.place, field.path, "the list is empty",
                 advice: "give ports, or remove the key for any port")
         }
         return items.flatMap { item -> [ClosedRange<Int>] in
-            guard let text = Self.text(of: item, field.path, pass)?.text else { return [] }
+            guard let text = text(of: field.item(item))?.text else { return [] }
             do throws(ValueFault) {
                 return try ClientPortsText.parse(text)
             } catch {
-                pass.error(at: item.mark, field.path, error.message, advice: error.advice)
+                pass.error(
+                    at: SourcePlace(field.file, item.mark), field.path, error.message, advice: error.advice)
                 return []
             }
         }
     }
 
     private func warnAboutURLSecret(_ key: KeyDeclaration) {
-        guard pass.isWorldReadable, let field = field(key),
-            let written = field.node.scalar?.text, !written.contains("${")
+        guard let field = field(key), field.file.isWorldReadable, let written = field.node.scalar?.text,
+            !written.contains("${")
         else { return }
         pass.warning(
-            at: field.node.mark, field.path,
+            at: field.place, field.path,
             "a secret stands in a file that every user of this machine can read",
             advice: "chmod o-r the file, or write the password as ${VARIABLE}")
     }
@@ -102,23 +103,23 @@ extension MappingReader {
     private func lint(_ pattern: HostPattern?) {
         guard let pattern, let field = field(Keys.regexp.declaration) else { return }
         for fault in pattern.lint() {
-            pass.warning(at: field.node.mark, field.path, fault.message, advice: fault.advice)
+            pass.warning(at: field.place, field.path, fault.message, advice: fault.advice)
         }
     }
 
     private func checkFolder(_ origin: OriginTarget?) {
-        guard case .folder(let path) = origin, !pass.options.isOffline,
+        guard case .folder(let path) = origin, !isOffline,
             let field = field(Keys.server.declaration)
         else { return }
         switch pass.source.kind(ofPath: path) {
         case .folder: return
         case .missing:
             pass.error(
-                at: field.node.mark, field.path, "the folder \(Quotation.of(path)) does not exist",
+                at: field.place, field.path, "the folder \(Quotation.of(path)) does not exist",
                 advice: "create it or correct the path")
         case .file, .other:
             pass.error(
-                at: field.node.mark, field.path, "\(Quotation.of(path)) is no folder", advice: "name a folder"
+                at: field.place, field.path, "\(Quotation.of(path)) is no folder", advice: "name a folder"
             )
         }
     }
@@ -127,20 +128,20 @@ extension MappingReader {
         guard let path, let field = field(Keys.certFile.declaration) else { return }
         if isInsecure {
             pass.warning(
-                at: field.node.mark, field.path,
+                at: field.place, field.path,
                 "\"certfile\" has no effect beside \"insecure\": no certificate is verified",
                 advice: "remove one of the two")
         }
-        guard !pass.options.isOffline else { return }
+        guard !isOffline else { return }
         switch pass.readFile(path, sizeLimit: LoadingPass.passwordsSizeLimit) {
         case .failure(let error):
             pass.error(
-                at: field.node.mark, field.path, "cannot read \(Quotation.of(path)): \(error)",
+                at: field.place, field.path, "cannot read \(Quotation.of(path)): \(error)",
                 advice: error.fileAdvice)
         case .success(let file):
             guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else { return }
             pass.error(
-                at: field.node.mark, field.path, "\(Quotation.of(path)) holds no PEM certificate",
+                at: field.place, field.path, "\(Quotation.of(path)) holds no PEM certificate",
                 advice: "name a file with a BEGIN CERTIFICATE line")
         }
     }

@@ -1,9 +1,10 @@
 package import TunnelProtocol
 
 /// Everything that a configuration file says, checked and complete: defaults are filled in, variables
-/// expanded, secrets read, relative files resolved against the file's folder.
+/// expanded, secrets read, relative files resolved against the folder of the file that names them.
 ///
-/// Equal values ask for the same agent: a reload compares them.
+/// Equal values ask for the same agent: a reload compares them. Without servers and tunnels (none is enabled, or
+/// the included folder is empty) it asks for an agent that waits for its next configuration.
 package struct AgentConfiguration: Hashable, Sendable {
     package var log: LogConfiguration
     /// Where the process writes its id, or nil.
@@ -17,9 +18,9 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var admin: AdminConfiguration?
     /// Whether a changed file is applied without being asked to.
     package var watch: Bool
-    /// In the order of the file; names are unique.
+    /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
-    /// In the order of the file; names are unique.
+    /// The enabled ones in the order of the files, the main one first; names are unique.
     package var tunnels: [TunnelClientConfiguration]
 
     package init(

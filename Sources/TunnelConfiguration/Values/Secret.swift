@@ -7,7 +7,10 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
 
     package init(_ secret: String) { self.secret = secret }
 
-    package var description: String { "***" }
+    /// What stands in its place.
+    package static let stars = "***"
+
+    package var description: String { Self.stars }
     package var debugDescription: String { description }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,30 +1,36 @@
 /// Writes a `tunnels.yaml`: every text in double quotes, so that nothing in it can become structure or a variable.
-struct ConfigurationText {
-    private(set) var text = ""
+package struct ConfigurationText {
+    package private(set) var text = ""
 
-    mutating func comment(_ line: String) { text += "# \(line)\n" }
+    package init() {}
 
-    mutating func line(_ indentation: Int, _ line: String) {
+    /// A line that is no part of the document.
+    package mutating func comment(_ line: String) { text += "# \(line)\n" }
+
+    /// - Parameter indentation: spaces before the line.
+    package mutating func line(_ indentation: Int, _ line: String) {
         text += String(repeating: " ", count: indentation) + line + "\n"
     }
 
     /// A key with a text, or nothing where there is none.
-    mutating func entry(_ indentation: Int, _ key: String, text value: String?) {
+    package mutating func entry(_ indentation: Int, _ key: String, text value: String?) {
         if let value { line(indentation, "\(key): \(Self.quoted(value))") }
     }
 
     /// A key with something that needs no quotes, or nothing where there is none.
-    mutating func entry(_ indentation: Int, _ key: String, plain value: (some CustomStringConvertible)?) {
+    package mutating func entry(
+        _ indentation: Int, _ key: String, plain value: (some CustomStringConvertible)?
+    ) {
         if let value { line(indentation, "\(key): \(value)") }
     }
 
     /// A text that means itself: `"`, `\`, control characters and `${` escaped.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         "\"" + escaped(text.replacing("${", with: "$${")) + "\""
     }
 
     /// A text with a variable in it: `${name}` stands between two texts that mean themselves.
-    static func quoted(_ before: String, variable: String, _ after: String) -> String {
+    package static func quoted(_ before: String, variable: String, _ after: String) -> String {
         let parts = [before, after].map { escaped($0.replacing("${", with: "$${")) }
         return "\"\(parts[0])${\(variable)}\(parts[1])\""
     }

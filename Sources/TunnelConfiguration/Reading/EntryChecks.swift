@@ -1,0 +1,86 @@
+/// An entry of `servers` or `tunnels`.
+struct ConfigurationEntry {
+    let reader: MappingReader
+    /// Entries that are not keep their name, and nothing else.
+    let isEnabled: Bool
+}
+
+/// What entries must not have in common, in whichever files they stand.
+enum EntryChecks {
+    static func reportDuplicateNames(_ entries: [ConfigurationEntry], _ kind: String, _ pass: LoadingPass) {
+        var places: [String: SourcePlace] = [:]
+        for entry in entries {
+            let reader = entry.reader
+            guard let field = reader.field(Keys.name.declaration), field.path.hasPrefix(reader.path),
+                let name = reader.value(Keys.name)
+            else { continue }
+            if let place = places[name] {
+                pass.error(
+                    at: field.place, field.path,
+                    "\(Quotation.of(name)) is already the name of the \(kind) at \(place.named(from: field.file))",
+                    advice: "give each \(kind) a name of its own")
+            } else {
+                places[name] = field.place
+            }
+        }
+    }
+
+    /// - Parameter admin: the section of the admin API, if there is one.
+    static func reportSharedPorts(
+        _ entries: [ConfigurationEntry], admin: MappingReader?, _ pass: LoadingPass
+    ) {
+        var taken = TakenAddresses()
+        for entry in entries where entry.isEnabled {
+            let reader = entry.reader
+            let address = ListenAddress(host: reader.value(Keys.host), port: reader.value(Keys.port))
+            if let other = taken.add(address, "server", reader.place) {
+                let field = reader.field(Keys.port.declaration)
+                pass.error(
+                    at: field?.place ?? reader.place, field?.path ?? reader.path,
+                    "\(address) is already taken by \(other.description(from: reader.file))",
+                    advice: "give each server a port of its own")
+            }
+        }
+        guard let admin else { return }
+        let address = admin.value(Keys.listen)
+        if let other = taken.add(address, "admin API", admin.place) {
+            let field = admin.field(Keys.listen.declaration)
+            pass.error(
+                at: field?.place ?? admin.place, field?.path ?? admin.path,
+                "\(address) is already taken by \(other.description(from: admin.file))",
+                advice: "give the admin API a port of its own")
+        }
+    }
+}
+
+/// The addresses that are bound, to find those that cannot be bound beside them without comparing all with all.
+private struct TakenAddresses {
+    struct Listener {
+        let address: ListenAddress
+        let kind: String
+        let place: SourcePlace
+
+        func description(from file: SourceFile) -> String {
+            "the \(kind) at \(place.named(from: file)) (\(address))"
+        }
+    }
+
+    private var byAddress: [ListenAddress: Listener] = [:]
+    private var byPort: [Int: [Listener]] = [:]
+    /// Those of a port that stand for several addresses.
+    private var broad: [Int: [Listener]] = [:]
+
+    /// Notes a listener.
+    /// - Returns: the first one that has its address already.
+    mutating func add(_ address: ListenAddress, _ kind: String, _ place: SourcePlace) -> Listener? {
+        guard address.port != 0 else { return nil }
+        if let same = byAddress[address] { return same }
+        let rivals = address.isBroad ? byPort[address.port] : broad[address.port]
+        let other = rivals?.first { $0.address.overlaps(address) }
+        let listener = Listener(address: address, kind: kind, place: place)
+        byAddress[address] = listener
+        byPort[address.port, default: []].append(listener)
+        if address.isBroad { broad[address.port, default: []].append(listener) }
+        return other
+    }
+}

@@ -1,0 +1,124 @@
+import TunnelProtocol
+
+/// The effective configuration as a `tunnels.yaml`, for people to read.
+///
+/// Pure. Every key stands there with the value that counts, in the order of the key tables; a key without a value (no
+/// `pidfile`, say) does not. Secrets are `***`: with the real ones in their places the text loads to an equal
+/// configuration.
+package enum ConfigurationRendering {
+    /// - Returns: the whole text. Entries are in their order; a server's passwords and hosts, which have none, are
+    ///   sorted by token and by name.
+    package static func yaml(of configuration: AgentConfiguration) -> String {
+        var text = ConfigurationText()
+        text.entry(0, Keys.version, plain: 1)
+        write(configuration.log, to: &text)
+        text.entry(0, Keys.pidfile, text: configuration.pidfile)
+        text.entry(0, Keys.shutdownGrace, configuration.shutdownGrace)
+        text.entry(0, Keys.controlSocket, text: configuration.controlSocket)
+        text.entry(0, Keys.watch, plain: configuration.watch)
+        if let admin = configuration.admin {
+            text.line(0, "\(Keys.admin.name):")
+            text.entry(
+                2, Keys.listen, text: ListenAddress(host: admin.host, port: admin.port).description)
+            text.secret(2, Keys.token.literal)
+        }
+        list(Keys.servers, configuration.servers, write, to: &text)
+        list(Keys.tunnels, configuration.tunnels, write, to: &text)
+        return text.text
+    }
+
+    private static func list<Entry>(
+        _ key: KeyDeclaration, _ entries: [Entry], _ write: (Entry, inout ConfigurationText) -> Void,
+        to text: inout ConfigurationText
+    ) {
+        text.line(0, entries.isEmpty ? "\(key.name): []" : "\(key.name):")
+        for entry in entries { write(entry, &text) }
+    }
+
+    private static func write(_ log: LogConfiguration, to text: inout ConfigurationText) {
+        text.line(0, "\(Keys.log.name):")
+        text.entry(2, Keys.level, plain: log.level.rawValue)
+        text.entry(2, Keys.format, plain: log.format.rawValue)
+        switch log.destination {
+        case .standardError: text.entry(2, Keys.file, text: Keys.file.defaultValue)
+        case .file(let path): text.entry(2, Keys.file, text: path)
+        }
+        text.entry(2, Keys.syslog, plain: log.syslog?.rawValue)
+    }
+
+    private static func write(_ server: ServerConfiguration, to text: inout ConfigurationText) {
+        text.line(2, "- \(Keys.name.declaration.name): \(server.name)")
+        text.entry(4, Keys.enabled, plain: true)
+        text.entry(4, Keys.host, text: server.host)
+        text.entry(4, Keys.port, plain: server.port)
+        text.entry(4, Keys.reusePort, plain: server.reusePort)
+        text.entry(4, Keys.basePath, text: server.basePath)
+        text.entry(4, Keys.wsTimeout, server.wsTimeout)
+        text.entry(4, Keys.httpTimeout, server.httpTimeout)
+        text.entry(4, Keys.queueTimeout, server.queueTimeout)
+        text.entry(4, Keys.maxRequestsPerTunnel, plain: server.maxRequestsPerTunnel)
+        text.entry(4, Keys.maxClientsPerToken, plain: server.maxClientsPerToken ?? 0)
+        let tokens = server.passwords.keys.sorted { $0.secret < $1.secret }
+        text.line(4, "\(Keys.passwordEntries.name):" + (tokens.isEmpty ? " []" : ""))
+        for token in tokens {
+            let count = server.passwords[token]?.count ?? 0
+            let stars = Array(repeating: "\"\(Secret.stars)\"", count: count).joined(separator: ", ")
+            text.line(6, "- \(Keys.token.literal.name): \"\(Secret.stars)\"")
+            text.line(8, "\(Keys.passwordList.name): [\(stars)]")
+        }
+        text.entry(4, Keys.onlyListedTokens, plain: server.onlyListedTokens)
+        let hosts = server.hosts.keys.sorted()
+        text.line(4, "\(Keys.hosts.name):" + (hosts.isEmpty ? " []" : ""))
+        for host in hosts {
+            text.line(
+                6, "- \(Keys.requestHost.declaration.name): \(ConfigurationText.quoted(host))")
+            text.secret(8, Keys.token.literal)
+        }
+        let ranges = server.trustedProxies.map { ConfigurationText.quoted($0.description) }
+        text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
+    }
+
+    private static func write(_ tunnel: TunnelClientConfiguration, to text: inout ConfigurationText) {
+        text.line(2, "- \(Keys.name.declaration.name): \(tunnel.name)")
+        text.entry(4, Keys.enabled, plain: true)
+        text.entry(4, Keys.tunnel, text: tunnel.tunnel.shown)
+        text.entry(4, Keys.server, text: tunnel.origin?.shown)
+        text.entry(4, Keys.regexp, text: tunnel.hostPattern?.source)
+        text.secret(4, Keys.token.literal)
+        if tunnel.password != nil { text.secret(4, Keys.password.literal) }
+        text.entry(4, Keys.connections, plain: tunnel.connections)
+        text.entry(4, Keys.timeout, tunnel.timeout)
+        text.entry(4, Keys.insecure, plain: tunnel.isInsecure)
+        text.entry(4, Keys.certFile, text: tunnel.certFile)
+        text.entry(4, Keys.proxy, text: tunnel.proxy?.shown ?? ProxyChoice.directText)
+        if !tunnel.clientPorts.isEmpty {
+            let ports = ClientPortsText.format(tunnel.clientPorts)
+            text.line(4, "\(Keys.clientPorts.name): \(ConfigurationText.quoted(ports))")
+        }
+        text.entry(4, Keys.statusFile, text: tunnel.statusFile)
+        text.entry(4, Keys.reconnectDelay, tunnel.longestRetryDelay)
+        text.entry(4, Keys.maxRetries, plain: tunnel.maxRetries ?? 0)
+    }
+}
+
+extension ConfigurationText {
+    fileprivate mutating func entry<Value>(_ indentation: Int, _ key: ScalarKey<Value>, text: String?) {
+        entry(indentation, key.declaration.name, text: text)
+    }
+
+    fileprivate mutating func entry<Value>(
+        _ indentation: Int, _ key: ScalarKey<Value>, plain: (some CustomStringConvertible)?
+    ) {
+        entry(indentation, key.declaration.name, plain: plain)
+    }
+
+    fileprivate mutating func entry(
+        _ indentation: Int, _ key: ScalarKey<Duration>, _ duration: Duration
+    ) {
+        entry(indentation, key.declaration.name, plain: DurationText.format(duration))
+    }
+
+    fileprivate mutating func secret(_ indentation: Int, _ key: KeyDeclaration) {
+        entry(indentation, key.name, text: Secret.stars)
+    }
+}

@@ -1,0 +1,153 @@
+import Testing
+import TunnelConfiguration
+import TunnelProtocol
+
+/// `show`: the effective configuration as a text that loads to it.
+@Suite struct RenderingTests {
+    /// Every key has a value that is not its default.
+    private static let full = """
+        version: 1
+        log: { level: debug, format: json, file: "/var/log/a \\"b\\" ${V}", syslog: local0 }
+        pidfile: /run/a.pid
+        shutdown-grace: 1h30m
+        control-socket: /run/a.sock
+        watch: true
+        admin: { listen: "[::1]:0", token: admin-token-of-the-tests }
+        servers:
+          - name: first
+            host: "::"
+            port: 8080
+            reuse-port: true
+            base-path: /x
+            wstimeout: 3s
+            httptimeout: 1m1s
+            queue-timeout: 0
+            max-requests-per-tunnel: 7
+            max-clients-per-token: 3
+            passwords:
+              - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
+              - { token: token-number-1-of-tests, password: password-c }
+            only-listed-tokens: true
+            hosts:
+              - { host: www.example.com, token: token-number-3-of-tests }
+              - { host: a.example.com, token: token-number-4-of-tests }
+            trusted-proxies: [10.0.0.0/8, "::1"]
+          - name: second
+            port: 0
+          - { name: third, enabled: false }
+        tunnels:
+          - name: all
+            tunnel: wss://us%20er:pass-of-url@[2001:db8::1]:8443/base
+            server: https://localhost:8443/path
+            regexp: 'https://[a-z]+\\.x\\$'
+            token: token-number-5-of-tests
+            password: password-d
+            connections: 5
+            timeout: 250s
+            insecure: true
+            certfile: /ca.pem
+            proxy: http://u:pass-of-proxy@proxy
+            client-ports: [8000..8100, 9]
+            statusfile: /run/s
+            reconnect-delay: 5
+            max-retries: 9
+          - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", token: token-number-6-of-tests, proxy: none }
+          - { name: userOnly, tunnel: "ws://u@h", regexp: x, token: token-number-7-of-tests, proxy: none }
+        """
+
+    /// In the order in which the text has them.
+    private static let secrets = [
+        "admin-token-of-the-tests", "token-number-1-of-tests", "password-c", "token-number-2-of-tests",
+        "password-a",
+        "password-b", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
+        "token-number-5-of-tests", "password-d", "pass-of-proxy", "token-number-6-of-tests",
+        "token-number-7-of-tests",
+    ]
+
+    private static func machine(_ text: String) -> PretendMachine {
+        let machine = PretendMachine()
+        machine.environment = ["V": "v${W}"]
+        for folder in ["/run", "/var/log", "/srv/a b%"] { machine.entries[folder] = .folder }
+        machine.write("-----BEGIN CERTIFICATE-----", to: "/ca.pem")
+        machine.write(text, to: "/c")
+        return machine
+    }
+
+    private static func load(_ text: String) -> ConfigurationReport {
+        loadConfiguration(at: "/c", from: machine(text))
+    }
+
+    @Test func withItsSecretsTheTextLoadsToTheSame() throws {
+        let report = Self.load(Self.full)
+        let configuration = try #require(report.configuration, "\(report.problems)")
+        var text = ConfigurationRendering.yaml(of: configuration)
+        for secret in Self.secrets {
+            #expect(!text.contains(secret))
+            let place = try #require(text.firstRange(of: "***"))
+            text.replaceSubrange(place, with: secret)
+        }
+        #expect(!text.contains("***"))
+        let again = Self.load(text)
+        #expect(again.configuration == configuration, "\(text)\n\(again.problems)")
+    }
+
+    @Test func everyKeyStandsThereInTheOrderOfTheTables() throws {
+        let configuration = try #require(Self.load(Self.full).configuration)
+        let lines = ConfigurationRendering.yaml(of: configuration).split(separator: "\n")
+        func keys(from start: Int, indentation: Int) -> [String] {
+            lines[start...].prefix { line in
+                line.prefix { $0 == " " }.count >= indentation || line.hasPrefix("  - ")
+            }
+            .compactMap { line in
+                let content = line.drop { " -".contains($0) }
+                guard line.count - content.count == indentation else { return nil }
+                return content.split(separator: ":").first.map(String.init)
+            }
+        }
+        func expected(_ section: ConfigurationSection, without others: Set<String>) -> [String] {
+            section.keys.map(\.name).filter { !others.contains($0) }
+        }
+        #expect(keys(from: 0, indentation: 0) == expected(.root, without: ["include", "defaults"]))
+        func entry(named name: String) throws -> [String] {
+            let start = try #require(lines.firstIndex { $0.hasSuffix("name: \(name)") })
+            let found = keys(from: start, indentation: 4)
+            return ["name"] + found.dropFirst().prefix { $0 != "name" }
+        }
+        #expect(try entry(named: "first") == expected(.server, without: ["passwords-file"]))
+        let twins: Set = ["token-file", "token-command", "password-file", "password-command"]
+        #expect(try entry(named: "all") == expected(.tunnel, without: twins))
+    }
+
+    @Test func theTextReadsAsOneWouldWriteIt() {
+        let configuration = AgentConfiguration(
+            servers: [ServerConfiguration(name: "a", port: 8080)])
+        #expect(
+            ConfigurationRendering.yaml(of: configuration) == """
+                version: 1
+                log:
+                  level: info
+                  format: auto
+                  file: "-"
+                shutdown-grace: 30s
+                watch: false
+                servers:
+                  - name: a
+                    enabled: true
+                    host: "0.0.0.0"
+                    port: 8080
+                    reuse-port: false
+                    base-path: ""
+                    wstimeout: 30s
+                    httptimeout: 20m
+                    queue-timeout: 30s
+                    max-requests-per-tunnel: 20
+                    max-clients-per-token: 0
+                    passwords: []
+                    only-listed-tokens: false
+                    hosts: []
+                    trusted-proxies: []
+                tunnels: []
+
+                """)
+    }
+}
