@@ -77,7 +77,10 @@ package struct AccessRecord: Sendable {
 
     /// The record as a line of one of the sinks: in text as the Go program has it.
     func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
-        line(sink.format) { sink.makeLine(at: timestamp, level: .info, logger: "access", message: $0) }
+        let format = sink.format
+        return line(format) {
+            sink.makeLine(at: timestamp, level: .info, logger: "access", message: $0, format: format)
+        }
     }
 
     /// The record as a line.
@@ -145,12 +148,10 @@ extension LogLine {
 package struct AccessLog: Sendable {
     private let sinks: [LogSink]
     private let level: AgentLogLevel
-    private let hasText: Bool
 
     init(sinks: [LogSink], level: AgentLogLevel) {
         self.sinks = sinks
         self.level = level
-        self.hasText = sinks.contains { $0.format == .text }
     }
 
     /// False when the level leaves requests out: then a record need not even be made.
@@ -166,13 +167,14 @@ package struct AccessLog: Sendable {
 
     /// Writes a line about a request on its way, where lines are text. Never waits.
     package func write(_ step: @autoclosure () -> AccessStep, tokenHint: String?, requestID: UInt64) {
-        guard hasText, isEnabled else { return }
+        guard isEnabled, sinks.contains(where: { $0.format == .text }) else { return }
         let step = step()
         let stepLevel: Logger.Level = if case .received = step { .info } else { .debug }
         guard level.value <= stepLevel else { return }
         let now = LogTimestamp.now()
         for sink in sinks where sink.format == .text {
-            var line = sink.makeLine(at: now, level: stepLevel, logger: "access", message: step.message)
+            var line = sink.makeLine(
+                at: now, level: stepLevel, logger: "access", message: step.message, format: .text)
             line.addOldFields(tokenHint: tokenHint, requestID: requestID)
             step.addFields(to: &line)
             sink.append(line.end())

@@ -5,42 +5,38 @@ internal import Synchronization
 protocol LogWriting: Sendable {
     /// Writes whole lines, waiting as long as it takes; gives up where the system says that it will not work.
     ///
-    /// - Returns: how many of the bytes were written.
-    func write(_ bytes: [UInt8]) -> Int
+    /// - Returns: how many of the bytes were written, and the system's `errno` where that is not all.
+    func write(_ bytes: [UInt8]) -> (count: Int, code: Int32)
+    /// Puts the next output in place, where one waits.
+    func switchOutput()
     /// Closes what is owned.
     func close()
+}
+
+/// A descriptor that log lines go to.
+struct LogDescriptor: Sendable {
+    var number: Int32
+    /// False for a descriptor that outlives the log (standard error).
+    var isOwned: Bool
+
+    /// Closes it, where that is ours to do.
+    func close() { if isOwned { Glibc.close(number) } }
 }
 
 /// The descriptor that the log's thread writes to.
 final class LogOutput: LogWriting {
     private struct State {
-        var descriptor: Int32
-        /// Takes the descriptor's place before the next write.
-        var replacement: Int32?
+        var current: LogDescriptor
+        /// Takes the descriptor's place once all lines of before are written.
+        var next: LogDescriptor?
         var isClosed = false
         /// True when a write broke off within a line, so that the next must begin a new one.
         var isMidLine = false
-
-        /// The descriptor to use from now on. Only files are replaced, and those are owned here.
-        mutating func adoptReplacement() -> Int32 {
-            if let replacement {
-                Glibc.close(descriptor)
-                descriptor = replacement
-                self.replacement = nil
-                isMidLine = false
-            }
-            return descriptor
-        }
     }
 
     private let state: Mutex<State>
-    private let isOwned: Bool
 
-    /// - Parameter isOwned: false for a descriptor that outlives the log (standard error).
-    init(descriptor: Int32, isOwned: Bool) {
-        state = Mutex(State(descriptor: descriptor))
-        self.isOwned = isOwned
-    }
+    init(_ descriptor: LogDescriptor) { state = Mutex(State(current: descriptor)) }
 
     /// Opens a log file for appending. A FIFO without a reader is refused rather than waited for.
     static func openFile(_ path: String) throws(LogSinkError) -> Int32 {
@@ -53,28 +49,41 @@ final class LogOutput: LogWriting {
         }
     }
 
-    /// Puts another file in place, which is closed here from now on.
-    ///
-    /// - Returns: false when the output is closed already and does not take it.
-    func replace(with descriptor: Int32) -> Bool {
-        state.withLock {
-            guard !$0.isClosed else { return false }
-            if let unused = $0.replacement { Glibc.close(unused) }
-            $0.replacement = descriptor
-            return true
+    /// Holds another descriptor ready for `switchOutput`; it belongs to this output from now on.
+    func prepareSwitch(to descriptor: LogDescriptor) {
+        let unused = state.withLock { state in
+            guard !state.isClosed else { return Optional(descriptor) }
+            defer { state.next = descriptor }
+            return state.next
+        }
+        unused?.close()
+    }
+
+    /// Puts the next output in place, where one waits. Only for the log's thread.
+    func switchOutput() {
+        state.withLock { state in
+            guard !state.isClosed, let next = state.next else { return }
+            state.current.close()
+            state.current = next
+            state.next = nil
+            state.isMidLine = false
         }
     }
 
     /// Writes lines, waiting as long as it takes; gives up where the system says that it will not work.
     /// Only for the log's thread.
     ///
-    /// - Returns: how many of the bytes were written.
-    func write(_ bytes: [UInt8]) -> Int {
-        let (descriptor, isMidLine) = state.withLock { ($0.adoptReplacement(), $0.isMidLine) }
-        if isMidLine, !endBrokenLine(descriptor) { return 0 }
+    /// - Returns: how many of the bytes were written, and the system's `errno` where that is not all.
+    func write(_ bytes: [UInt8]) -> (count: Int, code: Int32) {
+        let (descriptor, isMidLine) = state.withLock { ($0.current.number, $0.isMidLine) }
+        if isMidLine {
+            let newline = [UInt8(ascii: "\n")].withUnsafeBytes { writeAll($0, to: descriptor) }
+            guard newline.count == 1 else { return (0, newline.code) }
+            state.withLock { $0.isMidLine = false }
+        }
         let written = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-        if written > 0 {
-            let endsInLine = bytes[written - 1] != UInt8(ascii: "\n")
+        if written.count > 0 {
+            let endsInLine = bytes[written.count - 1] != UInt8(ascii: "\n")
             state.withLock { $0.isMidLine = endsInLine }
         }
         return written
@@ -82,22 +91,15 @@ final class LogOutput: LogWriting {
 
     /// Closes what is owned. Only for the log's thread, or when there is none.
     func close() {
-        state.withLock {
-            guard !$0.isClosed else { return }
-            $0.isClosed = true
-            let descriptor = $0.adoptReplacement()
-            if isOwned { Glibc.close(descriptor) }
+        state.withLock { state in
+            guard !state.isClosed else { return }
+            state.isClosed = true
+            state.current.close()
+            state.next?.close()
         }
     }
 
-    private func endBrokenLine(_ descriptor: Int32) -> Bool {
-        let newline: [UInt8] = [UInt8(ascii: "\n")]
-        guard newline.withUnsafeBytes({ writeAll($0, to: descriptor) }) == 1 else { return false }
-        state.withLock { $0.isMidLine = false }
-        return true
-    }
-
-    private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {
+    private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> (count: Int, code: Int32) {
         var written = 0
         while written < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
@@ -110,9 +112,9 @@ final class LogOutput: LogWriting {
                 var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&request, 1, 1000)
             } else {
-                break
+                return (written, result < 0 ? errno : EIO)
             }
         }
-        return written
+        return (written, 0)
     }
 }

@@ -13,12 +13,12 @@ package final class LogSink: Sendable {
     /// What the buffer holds at most, in bytes, the batch being written included.
     package static let defaultCapacity = 4 * 1024 * 1024
 
-    /// How the lines look.
-    package let format: LogFormat
-    /// True when a person reads along.
-    package let isTerminal: Bool
+    /// How the lines look, from the next one on.
+    package var format: LogFormat { LogFormat(code: formatCode.load(ordering: .relaxed)) }
+    private let formatCode: Atomic<UInt8>
 
-    private let path: String?
+    /// The file that `reopen` opens anew; nil for a descriptor and for syslog.
+    private let path: Mutex<String?>
     private let buffer: Mutex<LogBuffer>
     private let wakeUp: WakeUpPipe
     private let output: any LogWriting
@@ -34,10 +34,7 @@ package final class LogSink: Sendable {
     package convenience init(
         fileDescriptor: Int32, format: LogFormat? = nil, capacity: Int = defaultCapacity
     ) throws(LogSinkError) {
-        let isTerminal = isatty(fileDescriptor) == 1
-        try self.init(
-            output: LogOutput(descriptor: fileDescriptor, isOwned: false), path: nil, isTerminal: isTerminal,
-            format: format ?? .automatic(isTerminal: isTerminal), capacity: capacity)
+        try self.init(LogTarget(.descriptor(fileDescriptor), format: format), capacity: capacity)
     }
 
     /// A sink that appends to a file, made with mode 0640 where it is missing.
@@ -46,11 +43,13 @@ package final class LogSink: Sendable {
     package convenience init(
         path: String, format: LogFormat? = nil, capacity: Int = defaultCapacity
     ) throws(LogSinkError) {
-        let descriptor = try LogOutput.openFile(path)
-        let isTerminal = isatty(descriptor) == 1
+        try self.init(LogTarget(.file(path: path), format: format), capacity: capacity)
+    }
+
+    private convenience init(_ target: LogTarget, capacity: Int) throws(LogSinkError) {
         try self.init(
-            output: LogOutput(descriptor: descriptor, isOwned: true), path: path, isTerminal: isTerminal,
-            format: format ?? .automatic(isTerminal: isTerminal), capacity: capacity)
+            output: LogOutput(target.descriptor), path: target.path, format: target.format,
+            capacity: capacity)
     }
 
     /// A sink that sends each line to the system's log. Where nobody takes them, lines are dropped and counted.
@@ -60,17 +59,16 @@ package final class LogSink: Sendable {
         syslog target: SyslogTarget, capacity: Int = defaultCapacity
     ) throws(LogSinkError) {
         try self.init(
-            output: SyslogOutput(path: target.path), path: nil, isTerminal: false, format: .text,
-            capacity: capacity, syslogHeader: SyslogHeader(facilityCode: target.facilityCode))
+            output: SyslogOutput(path: target.path), path: nil, format: .text, capacity: capacity,
+            syslogHeader: SyslogHeader(facilityCode: target.facilityCode))
     }
 
     private init(
-        output: any LogWriting, path: String?, isTerminal: Bool, format: LogFormat, capacity: Int,
+        output: any LogWriting, path: String?, format: LogFormat, capacity: Int,
         syslogHeader: SyslogHeader? = nil
     ) throws(LogSinkError) {
-        self.path = path
-        self.isTerminal = isTerminal
-        self.format = format
+        self.path = Mutex(path)
+        formatCode = Atomic(format.code)
         self.syslogHeader = syslogHeader
         self.output = output
         buffer = Mutex(LogBuffer(capacity: capacity))
@@ -88,14 +86,18 @@ package final class LogSink: Sendable {
     }
 
     /// Begins a line as this sink wants it.
+    ///
+    /// - Parameter format: the sink's, where the caller has asked for it and built upon it: it may change meanwhile.
     func makeLine(
-        at timestamp: LogTimestamp, level: Logger.Level, logger: String, message: String
+        at timestamp: LogTimestamp, level: Logger.Level, logger: String, message: String,
+        format: LogFormat? = nil
     ) -> LogLine {
         if let syslogHeader {
             return LogLine(
                 syslog: syslogHeader, at: timestamp, level: level, logger: logger, message: message)
         }
-        return LogLine(format: format, at: timestamp, level: level, logger: logger, message: message)
+        return LogLine(
+            format: format ?? self.format, at: timestamp, level: level, logger: logger, message: message)
     }
 
     /// Takes a line, the newline included. Never waits; what is beyond the buffer is dropped and counted.
@@ -121,13 +123,24 @@ package final class LogSink: Sendable {
     ///
     /// - Throws: `LogSinkError` when the file cannot be opened; then the old one stays in use.
     package func reopen() throws(LogSinkError) {
-        guard let path else { return }
-        // What was logged before belongs into the old file, as far as it goes without a long wait.
-        flush(timeout: .milliseconds(200))
-        let descriptor = try LogOutput.openFile(path)
-        let isClosed = buffer.withLock { $0.isClosed }
-        let wasTaken = !isClosed && (output as? LogOutput)?.replace(with: descriptor) == true
-        if !wasTaken { Glibc.close(descriptor) }
+        guard let path = path.withLock({ $0 }) else { return }
+        switchOutput(to: LogDescriptor(number: try LogOutput.openFile(path), isOwned: true))
+    }
+
+    /// Writes lines from now on to another place, in another format. Never waits: what was logged before goes to the
+    /// old place, as fast as that takes it.
+    func adopt(_ target: LogTarget) {
+        // Before the output: a new file of JSON shall hold nothing else.
+        formatCode.store(target.format.code, ordering: .relaxed)
+        path.withLock { $0 = target.path }
+        switchOutput(to: target.descriptor)
+    }
+
+    private func switchOutput(to descriptor: LogDescriptor) {
+        guard let output = output as? LogOutput else { return descriptor.close() }
+        output.prepareSwitch(to: descriptor)
+        let mustWake = buffer.withLock { $0.switchOutput() }
+        if mustWake { wakeUp.signal() }
     }
 
     /// Writes what is left, within the time, and ends the thread. Safe to call again.
@@ -186,15 +199,21 @@ extension LogSink {
         while true {
             switch buffer.withLock({ $0.take(into: &batch) }) {
             case .write(let lineCount, let drops):
-                if drops > 0 { batch.append(contentsOf: dropReport(drops)) }
+                if let drops { batch.append(contentsOf: dropReport(drops)) }
                 let written = output.write(batch)
-                let newlines = written == batch.count ? nil : batch[..<written].count { $0 == newline }
+                let failure =
+                    written.count == batch.count
+                    ? nil
+                    : LogWriteFailure(
+                        writtenLines: batch[..<written.count].count { $0 == newline }, code: written.code)
                 let isClosing = buffer.withLock {
-                    $0.finish(lineCount: lineCount, drops: drops, failedAfter: newlines)
+                    $0.finish(lineCount: lineCount, drops: drops, failure: failure)
                     return $0.isClosed
                 }
                 // Under load the next lines gather meanwhile, and nobody pays for waking this thread.
                 if !isClosing { usleep(Self.pauseMicroseconds) }
+            case .switchOutput:
+                output.switchOutput()
             case .sleep:
                 wakeUp.wait()
             case .end:
@@ -210,13 +229,20 @@ extension LogSink {
     /// sees the delay.
     private static let pauseMicroseconds: UInt32 = 5_000
 
-    private func dropReport(_ count: Int) -> [UInt8] {
-        var line = makeLine(
-            at: .now(), level: .warning, logger: "log",
-            message: syslogHeader == nil
-                ? "Lines dropped: the log is not read, or its disk not written, fast enough"
-                : "Lines dropped: syslog did not take them")
-        line.add(LogKey.lineCount.rawValue, count)
+    private func dropReport(_ drops: LogDrops) -> [UInt8] {
+        let message =
+            if syslogHeader != nil {
+                "Lines dropped: syslog did not take them"
+            } else if drops.errorCode != nil {
+                "Lines dropped: they could not be written"
+            } else {
+                "Lines dropped: the log is not read, or its disk not written, fast enough"
+            }
+        var line = makeLine(at: .now(), level: .warning, logger: "log", message: message)
+        line.add(LogKey.lineCount.rawValue, drops.lineCount)
+        if let code = drops.errorCode {
+            line.add(LogKey.errorMessage.rawValue, String(cString: strerror(code)))
+        }
         return line.end()
     }
 }

@@ -71,16 +71,20 @@ final class SyslogOutput: LogWriting {
 
     init(path: String) { self.path = path }
 
-    func write(_ bytes: [UInt8]) -> Int {
+    func write(_ bytes: [UInt8]) -> (count: Int, code: Int32) {
         descriptor.withLock { descriptor in
             var start = bytes.startIndex
             while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                guard send(Self.message(bytes[start..<end]), &descriptor) else { break }
+                let code = send(Self.message(bytes[start..<end]), &descriptor)
+                guard code == 0 else { return (start, code) }
                 start = end + 1
             }
-            return start
+            return (start, 0)
         }
     }
+
+    /// There is only one system's log.
+    func switchOutput() {}
 
     func close() {
         descriptor.withLock { descriptor in
@@ -97,24 +101,32 @@ final class SyslogOutput: LogWriting {
         return line[..<end]
     }
 
-    /// - Returns: false when nobody takes it, not even after connecting anew.
-    private func send(_ message: ArraySlice<UInt8>, _ descriptor: inout Int32?) -> Bool {
+    /// - Returns: 0, or the `errno` when nobody takes it, not even after connecting anew.
+    private func send(_ message: ArraySlice<UInt8>, _ descriptor: inout Int32?) -> Int32 {
+        var code: Int32 = 0
         for _ in 0..<2 {
-            if descriptor == nil { descriptor = try? Self.connect(to: path) }
-            guard let open = descriptor else { return false }
-            if sendAll(message, to: open) { return true }
+            if descriptor == nil {
+                do throws(LogSinkError) {
+                    descriptor = try Self.connect(to: path)
+                } catch {
+                    return error.code
+                }
+            }
+            guard let open = descriptor else { return code }
+            code = sendAll(message, to: open)
+            if code == 0 { return 0 }
             Glibc.close(open)
             descriptor = nil
         }
-        return false
+        return code
     }
 
-    private func sendAll(_ message: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+    private func sendAll(_ message: ArraySlice<UInt8>, to descriptor: Int32) -> Int32 {
         while true {
             let sent = message.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            if sent >= 0 { return true }
+            if sent >= 0 { return 0 }
             switch errno {
             case EINTR: continue
             case EAGAIN, ENOBUFS:
@@ -123,8 +135,8 @@ final class SyslogOutput: LogWriting {
                 poll(&request, 1, 1000)
             case EMSGSIZE:
                 // This one will never go; the next may.
-                return true
-            default: return false
+                return 0
+            default: return errno
             }
         }
     }

@@ -1,0 +1,205 @@
+import Glibc
+package import Logging
+import Observability
+import Synchronization
+
+/// Tells when one of a set of files and folders has changed: written, replaced, deleted, made, or reached by another
+/// symbolic link. Reading is no change. Bursts are told once.
+///
+/// A thread of its own waits for the kernel and holds the watcher until `close`.
+package final class FileWatcher: Sendable {
+    /// An element for each burst of changes. For one reader; ends with `close`. A burst that nobody has taken yet
+    /// stands for those after it.
+    package let changes: AsyncStream<Void>
+
+    private struct State {
+        var paths: Set<String> = []
+        /// When the files were last read; what changed since then is told.
+        var readAt: timespec?
+        var isClosed = false
+        var hasEnded = false
+    }
+
+    private let state = Mutex(State())
+    private let continuation: AsyncStream<Void>.Continuation
+    private let wakeUp: WatcherWakeUp
+    private let quiet: Duration
+    private let longest: Duration
+    private let logger: Logger
+
+    /// Starts without anything to watch.
+    ///
+    /// - Parameters:
+    ///   - logger: is told of what cannot be watched, once for each.
+    ///   - quiet: a burst is over when nothing has changed for so long.
+    ///   - longest: a burst that does not end is told after so long.
+    ///   - mostFolders: how many folders are watched at most.
+    /// - Throws: `FileWatcherError` when the system has no watches, descriptors or threads left.
+    package init(
+        logger: Logger, quiet: Duration = .milliseconds(500), longest: Duration = .seconds(5),
+        mostFolders: Int = 1024
+    ) throws(FileWatcherError) {
+        self.logger = logger
+        self.quiet = quiet
+        self.longest = longest
+        (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let inotify: Inotify
+        do throws(SystemError) {
+            inotify = try Inotify()
+            wakeUp = try WatcherWakeUp()
+        } catch {
+            throw FileWatcherError(error)
+        }
+        let watches = Mutex<FolderWatches?>(FolderWatches(inotify, mostFolders: mostFolders))
+        let work = WatcherThread { [self] in
+            guard var watches = watches.withLock({ $0.take() }) else { return }
+            run(&watches)
+        }
+        guard work.start() else { throw FileWatcherError(SystemError(EAGAIN)) }
+    }
+
+    /// Watches these instead of those of before.
+    ///
+    /// - Parameters:
+    ///   - paths: absolute paths of files and folders, which need not exist. A folder stands for its entries, those
+    ///     with a dot in front left out.
+    ///   - readAt: when reading them began: what changed since then is told, so that nothing is missed between
+    ///     reading and watching.
+    package func watch(_ paths: some Sequence<String>, readAt: WatchMoment? = nil) {
+        let paths = Set(paths)
+        state.withLock {
+            guard !$0.isClosed else { return }
+            $0.paths = paths
+            $0.readAt = readAt?.reading
+            wakeUp.signal()
+        }
+    }
+
+    /// Ends the watching and `changes`. Safe to call again.
+    package func close() {
+        state.withLock {
+            guard !$0.isClosed else { return }
+            $0.isClosed = true
+            wakeUp.signal()
+        }
+        continuation.finish()
+    }
+
+    /// True once the thread has gone and its descriptors are closed.
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
+    // MARK: The thread
+
+    private func run(_ watches: inout FolderWatches) {
+        var debounce = ChangeDebounce(quiet: quiet, longest: longest)
+        var knownProblems: Set<String> = []
+        var paths: Set<String> = []
+        while true {
+            wait(watches.descriptor, until: debounce.deadline)
+            wakeUp.clear()
+            let (wanted, readAt, isClosed) = state.withLock { state in
+                defer { state.readAt = nil }
+                return (state.paths, state.readAt, state.isClosed)
+            }
+            if isClosed { break }
+            var mustFollow = wanted != paths
+            paths = wanted
+            if watches.hasChanged() {
+                debounce.changed(at: .now)
+                mustFollow = true
+            }
+            if mustFollow || readAt != nil {
+                let plan = WatchPlan(paths: paths, entry: Self.entry)
+                let problems = Set(watches.follow(plan))
+                for problem in problems.subtracting(knownProblems).sorted() { warn(problem) }
+                knownProblems = problems
+                // The watches stand now: what was written before them shows in the files' times.
+                if let readAt, Self.hasChanged(plan, since: readAt) { debounce.changed(at: .now) }
+            }
+            if debounce.isDue(at: .now) { continuation.yield() }
+        }
+        // Under the lock, so that nobody signals through a descriptor that is closed.
+        state.withLock {
+            wakeUp.close()
+            $0.hasEnded = true
+        }
+    }
+
+    private func warn(_ problem: String) {
+        logger.warning(
+            "Not all changes of the configuration will be noticed: reload by SIGHUP after those",
+            metadata: [.errorMessage: "\(problem)"])
+    }
+
+    /// Waits for events, `wakeUp`, or the time.
+    private func wait(_ descriptor: Int32, until deadline: ContinuousClock.Instant?) {
+        var milliseconds: Int32 = -1
+        if let deadline {
+            let (seconds, attoseconds) = max(deadline - .now, .zero).components
+            // One more, so that the time is over when the wait is.
+            milliseconds = Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
+        }
+        var entries = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        poll(&entries, nfds_t(entries.count), milliseconds)
+    }
+
+    private static func entry(_ path: String) -> WatchedEntry {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return .missing }
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR: return .folder
+        case S_IFLNK:
+            var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+            let count = target.withUnsafeMutableBytes {
+                readlink(path, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+            }
+            guard count > 0 else { return .missing }
+            return .link(target: String(decoding: target.prefix(count), as: UTF8.self))
+        default: return .file
+        }
+    }
+
+    private static func hasChanged(_ plan: WatchPlan, since moment: timespec) -> Bool {
+        plan.folders.contains { folder, interest in
+            if interest.isWhole, changeTime(folder, isAfter: moment) { return true }
+            return interest.contents.contains { name in changeTime(folder + "/" + name, isAfter: moment) }
+        }
+    }
+
+    /// The inode's change time: unlike the time of the last write, a rename sets it too.
+    private static func changeTime(_ path: String, isAfter moment: timespec) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
+        let time = status.st_ctim
+        return (time.tv_sec, time.tv_nsec) >= (moment.tv_sec, moment.tv_nsec)
+    }
+}
+
+/// A moment on the clock that files are stamped with.
+package struct WatchMoment: Sendable {
+    let reading: timespec
+
+    /// The present one. Files are stamped in steps of some milliseconds, so it is a little earlier than others tell.
+    package static func now() -> WatchMoment {
+        var reading = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &reading)
+        return WatchMoment(reading: reading)
+    }
+}
+
+/// Why nothing can be watched.
+package struct FileWatcherError: Error, CustomStringConvertible, Sendable {
+    private let cause: SystemError
+
+    init(_ cause: SystemError) { self.cause = cause }
+
+    package var description: String {
+        let advice =
+            cause.code == EMFILE
+            ? "raise fs.inotify.max_user_instances or the limit of open files" : "reload by SIGHUP instead"
+        return "watch: cannot watch the configuration's files: \(cause) — \(advice)"
+    }
+}
