@@ -30,14 +30,18 @@ package struct Agent: Sendable {
         let path: String
         /// What was read of it and around it.
         let sources: ConfigurationSources
+        /// When reading it began.
+        let readAt: WatchMoment
         /// Reads it as it is now; waits for files and commands.
         let load: @Sendable () -> ConfigurationReport
 
         package init(
-            path: String, sources: ConfigurationSources, load: @escaping @Sendable () -> ConfigurationReport
+            path: String, sources: ConfigurationSources, readAt: WatchMoment,
+            load: @escaping @Sendable () -> ConfigurationReport
         ) {
             self.path = path
             self.sources = sources
+            self.readAt = readAt
             self.load = load
         }
     }
@@ -47,35 +51,44 @@ package struct Agent: Sendable {
     private let log: AgentLog
     private let software: String
     private let takesOver: Bool
-    private let surroundings: ServiceSurroundings
+    private let service: ServiceEnvironment
 
     /// - Parameters:
     ///   - file: what a reload reads; nil when flags said it all.
     ///   - software: program and version, as peers are told.
     ///   - takesOver: whether it takes the place of an agent that runs by the same file.
+    ///   - service: what the service manager has told.
     package init(
         _ configuration: AgentConfiguration, file: ConfigurationFile? = nil, log: AgentLog,
-        software: String, takesOver: Bool = false, surroundings: ServiceSurroundings = .none
+        software: String, takesOver: Bool = false, service: ServiceEnvironment
     ) {
         self.configuration = configuration
         self.file = file
         self.log = log
         self.software = software
         self.takesOver = takesOver
-        self.surroundings = surroundings
+        self.service = service
     }
 
     /// Starts everything and runs until a signal asks for the end.
     ///
     /// - Parameter signals: caught since before the configuration was read.
     package func run(_ signals: AgentSignals) async -> Outcome {
-        OpenFileLimit.raise(log.makeLogger(label: "agent"))
+        let logger = log.makeLogger(label: "agent")
+        OpenFileLimit.raise(logger)
+        let inherited: [String: ListeningSocket]
+        do {
+            inherited = try Self.inheritedSockets(service)
+        } catch {
+            logger.error("Cannot start", metadata: [.errorMessage: "\(error)"])
+            return .failedToStart
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let means = AgentMeans(
             group: group, log: log, budget: ProcessReceiveBudget(), software: software,
-            inherited: surroundings.sockets, configurationFile: file?.path, takesOver: takesOver)
+            inherited: inherited, configurationFile: file?.path, takesOver: takesOver)
         let supervisor = Supervisor(
-            configuration, means: means, notifier: surroundings.notifier, load: file?.load)
+            configuration, means: means, notifier: SystemdNotifier(service, logger: logger), file: file)
         let mailbox = supervisor.mailbox
         signals.attach { order in
             switch order {
@@ -85,8 +98,17 @@ package struct Agent: Sendable {
         }
         let outcome = Outcome(await supervisor.run())
         try? await group.shutdownGracefully()
-        log.makeLogger(label: "agent").info("Agent stopped", metadata: [:])
+        logger.info("Agent stopped", metadata: [:])
         return outcome
+    }
+
+    private static func inheritedSockets(_ service: ServiceEnvironment) throws -> [String: ListeningSocket] {
+        var sockets: [String: ListeningSocket] = [:]
+        for socket in try service.sockets.get() {
+            try socket.claim()
+            sockets[socket.name] = try ListeningSocket(inherited: socket.descriptor)
+        }
+        return sockets
     }
 }
 

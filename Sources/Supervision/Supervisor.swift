@@ -10,12 +10,10 @@ import TunnelConfiguration
 /// Events come one after another; what takes long (reading, binding, draining) runs beside and ends in an event.
 actor Supervisor {
     typealias Machine = SupervisorMachine
-    /// Reads the configuration as it is written now. Waits for files and commands.
-    typealias Load = @Sendable () -> ConfigurationReport
-
     let means: AgentMeans
     let logger: Logger
-    let load: Load?
+    /// Nil when there is no configuration to read anew.
+    let file: Agent.ConfigurationFile?
     let notifier: SystemdNotifier
     private var random = SystemRandomNumberGenerator()
     private let events: AsyncStream<Machine.Event>
@@ -35,7 +33,9 @@ actor Supervisor {
     // What only one process can have.
     var pidfile: Pidfile?
     var control = ControlListeners()
-    var watch: ConfigurationWatch?
+    var watcher: FileWatcher?
+    /// What was read last.
+    var sources = ConfigurationSources()
 
     // The reload under way, who waits for one, and the last.
     var preparation: Preparation?
@@ -45,13 +45,13 @@ actor Supervisor {
     var lastTicket: UInt64 = 0
     var isOver = false
 
-    /// - Parameter load: nil when there is no configuration to read anew.
     init(
-        _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier, load: Load?
+        _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier,
+        file: Agent.ConfigurationFile?
     ) {
         self.means = means
         self.notifier = notifier
-        self.load = load
+        self.file = file
         logger = means.log.makeLogger(label: "agent")
         machine = SupervisorMachine(initial: configuration)
         (events, mailbox) = AsyncStream.makeStream()
@@ -63,6 +63,7 @@ actor Supervisor {
             var outcome: Machine.Outcome?
             if let first = machine.firstAction { outcome = await perform([first], in: &group) }
             group.addTask { await self.sampleTraffic() }
+            group.addTask { await self.keepWatchdogQuiet() }
             if outcome == nil {
                 for await event in events {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)

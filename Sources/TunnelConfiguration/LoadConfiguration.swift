@@ -81,6 +81,21 @@ package func loadConfiguration(
         errorCount: pass.errorCount, warningCount: pass.warningCount, sources: pass.sources)
 }
 
+/// The `control-socket` of a configuration file, without a look at anything else in it: who asks an agent need not
+/// have its secrets.
+///
+/// - Returns: nil when there is none, or the file cannot be read.
+package func controlSocket(
+    ofConfigurationAt path: String, from source: any ConfigurationSource
+) -> String? {
+    let pass = LoadingPass(source: source, options: LoadingOptions())
+    var documents = ConfigurationDocuments()
+    guard case .success(let content) = pass.readFile(path, sizeLimit: YAMLLimits().size),
+        let root = documents.parse(content, SourceFile(path: path), pass).root
+    else { return nil }
+    return MappingReader(root, .root, pass: pass).flatMap(AgentDecoder(pass: pass).controlSocket)
+}
+
 extension ConfigurationSourceError {
     fileprivate var configurationAdvice: String? {
         self == .notFound ? "name an existing file with --config" : fileAdvice

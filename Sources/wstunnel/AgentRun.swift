@@ -14,19 +14,21 @@ enum AgentRun {
     /// - Returns: the exit code.
     static func run(file: String, takesOver: Bool) async -> CInt {
         ignoreBrokenPipes()
-        let surroundings = ServiceSurroundings.take()
+        let service = ServiceEnvironment.take()
         return await obeyingSignals { signals in
             let load: @Sendable () -> ConfigurationReport = {
                 loadConfiguration(at: file, from: SystemConfigurationSource())
             }
+            let readAt = WatchMoment.now()
             guard let report = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
             if !report.problems.isEmpty { Terminal.printToStandardError(report) }
             guard let configuration = report.configuration else {
                 return ExitStatus.badConfiguration.rawValue
             }
             return await start(
-                configuration, named: file, signals, surroundings, takesOver: takesOver,
-                file: Agent.ConfigurationFile(path: file, sources: report.sources, load: load))
+                configuration, named: file, signals, service, takesOver: takesOver,
+                file: Agent.ConfigurationFile(path: file, sources: report.sources, readAt: readAt, load: load)
+            )
         }
     }
 
@@ -34,9 +36,9 @@ enum AgentRun {
     ///
     /// - Parameter name: the command that problems are reported for.
     static func run(_ configuration: AgentConfiguration, named name: String) async -> CInt {
-        let surroundings = ServiceSurroundings.take()
+        let service = ServiceEnvironment.take()
         return await obeyingSignals { signals in
-            await start(configuration, named: name, signals, surroundings)
+            await start(configuration, named: name, signals, service)
         }
     }
 
@@ -63,7 +65,7 @@ enum AgentRun {
 
     private static func start(
         _ configuration: AgentConfiguration, named name: String, _ signals: AgentSignals,
-        _ surroundings: ServiceSurroundings, takesOver: Bool = false, file: Agent.ConfigurationFile? = nil
+        _ service: ServiceEnvironment, takesOver: Bool = false, file: Agent.ConfigurationFile? = nil
     ) async -> CInt {
         let log: AgentLog
         do throws(LogSinkError) {
@@ -74,7 +76,7 @@ enum AgentRun {
         }
         let agent = Agent(
             configuration, file: file, log: log, software: Version.text, takesOver: takesOver,
-            surroundings: surroundings)
+            service: service)
         let outcome = await agent.run(signals)
         log.close()
         return outcome == .stopped ? 0 : ExitStatus.failure.rawValue

@@ -208,7 +208,7 @@ extension Supervisor {
         logger.notice(
             "Stopping: requests in flight are finished; a second signal ends them",
             metadata: [.limit: "\(grace)"])
-        notifier.stopping()
+        notifier.stopping(status: "finishing what is in flight")
         for child in everyone { child.stop.give() }
         let (logger, mailbox) = (logger, mailbox)
         group.addTask {

@@ -1,6 +1,7 @@
 import AdminAPI
 import Glibc
 import Logging
+import NIOCore
 import Observability
 import Reconciliation
 import TunnelConfiguration
@@ -27,12 +28,16 @@ extension Supervisor {
     func commitControl(
         _ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup
     ) async {
-        if let socket = preparation.controlSocket {
+        if machine.isStarting || plan.agentChanges.contains("control-socket") {
             control.local?.stop()
             control.socket?.remove()
-            control.socket = socket
+            control.socket = preparation.controlSocket
+            control.local = nil
+        }
+        if let descriptor = preparation.controlSocket?.takeDescriptor() {
             control.local = await serve(
-                socket.descriptor, .localUser, in: &group, admits: { PeerCredentials.isOurUser(of: $0) })
+                descriptor, .localUser, in: &group,
+                admits: { PeerCredentials(descriptor: $0)?.mayCommand() ?? false })
         }
         guard machine.isStarting || plan.agentChanges.contains("admin") else { return }
         control.admin?.stop()
@@ -43,7 +48,7 @@ extension Supervisor {
         }
         if let socket = preparation.adminSocket { control.adminSocket = socket }
         guard let socket = control.adminSocket else { return }
-        control.admin = await serve(socket.descriptor, .token(admin.token), in: &group)
+        control.admin = await serve(socket.duplicate(), .token(admin.token), in: &group)
         logger.info("Admin API listening", metadata: [.listenerAddress: "\(socket.name)"])
     }
 
@@ -52,8 +57,9 @@ extension Supervisor {
         admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
     ) async -> AdminServer? {
         do {
+            guard descriptor >= 0 else { throw IOError(errnoCode: EMFILE, reason: "dup") }
             let server = try await AdminServer.start(
-                on: fcntl(descriptor, F_DUPFD_CLOEXEC, 0), group: means.group, access: access,
+                on: descriptor, group: means.group, access: access,
                 control: SupervisorControl(supervisor: self), logger: logger, admits: admits)
             group.addTask { await server.run() }
             return server

@@ -14,8 +14,8 @@ struct SupervisorControl: AgentControl {
 
 extension Supervisor {
     func planNow() async -> PlanReport {
-        guard let load else { return PlanReport(plan: PlanSnapshot()) }
-        guard let report = await Blocking.plans.run(load) else {
+        guard let file else { return PlanReport(plan: PlanSnapshot()) }
+        guard let report = await Blocking.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
         var record = ReloadRecord()

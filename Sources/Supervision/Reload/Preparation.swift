@@ -21,6 +21,11 @@ struct AgentMeans: Sendable {
     let configurationFile: String?
     /// Whether the start takes the place of an agent that runs by the same file.
     let takesOver: Bool
+
+    /// Where the control socket is when the configuration does not say.
+    var automaticControlSocket: ControlSocketPath? {
+        configurationFile.map { .default(forConfiguration: $0, .ofProcess()) }
+    }
 }
 
 /// What runs, as far as a preparation has to know it.
@@ -133,35 +138,31 @@ struct Preparation: Sendable {
     ) {
         guard ground.isStart || plan.result.controlSocket != ground.running.controlSocket else { return }
         do throws(ControlSocketError) {
-            guard let path = try Self.controlSocketPath(plan, means) else { return }
-            controlSocket = try BoundControlSocket(path: path)
+            if let path = plan.result.controlSocket {
+                controlSocket = try BoundControlSocket(path: path)
+            } else if let automatic = means.automaticControlSocket {
+                try automatic.prepareFolder()
+                controlSocket = try BoundControlSocket(path: automatic.path)
+            }
         } catch {
             // Where nobody asked for one it is a convenience, unless somebody else runs by this file.
             if plan.result.controlSocket == nil, !error.isTaken {
-                warnings.append("no control socket: \(error)")
+                warnings.append("\(error)")
             } else {
-                faults.append("control-socket: \(error)")
+                faults.append("\(error)")
             }
         }
     }
 
-    private static func controlSocketPath(
-        _ plan: ReloadPlan, _ means: AgentMeans
-    ) throws(ControlSocketError) -> String? {
-        if let path = plan.result.controlSocket { return path }
-        guard let file = means.configurationFile else { return nil }
-        return try ControlSocketPath.automatic(forConfiguration: file)
-    }
-
     /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
     private mutating func takeOver(_ plan: ReloadPlan, _ means: AgentMeans) {
-        do {
-            guard let path = try Self.controlSocketPath(plan, means) else { return }
+        guard let path = plan.result.controlSocket ?? means.automaticControlSocket?.path else { return }
+        do throws(AdminClientError) {
             try AdminClient(socketPath: path).handOver()
-        } catch let error as AdminClientError where error.isNobodyThere {
-            warnings.append("nobody to take over from: \(error)")
+        } catch  where error.isNobodyThere {
+            warnings.append("there is no agent to take over from")
         } catch {
-            faults.append("cannot take over: \(error)")
+            faults.append("cannot take over from the agent that runs: \(error)")
         }
     }
 

@@ -11,18 +11,21 @@ extension Supervisor {
         logger.info("Reload", metadata: [.reloadTrigger: "\(trigger.rawValue)"])
         notifier.reloading()
         reloadRecord = ReloadRecord()
-        guard let load else {
+        guard let file else {
             // Started by flags: there is no file, but the log is opened anew.
             mailbox.yield(.configurationRead(machine.running))
             return
         }
         group.addTask {
-            if let report = await Blocking.reloads.run(load) { await self.wasRead(report) }
+            let began = WatchMoment.now()
+            if let report = await Blocking.reloads.run(file.load) { await self.wasRead(report, began) }
         }
     }
 
-    private func wasRead(_ report: ConfigurationReport) {
+    private func wasRead(_ report: ConfigurationReport, _ began: WatchMoment) {
         reloadRecord.add(report)
+        sources = report.sources
+        watcher?.watch(watchedPaths, readAt: began)
         for problem in report.problems {
             switch problem.severity {
             case .error:
@@ -31,7 +34,6 @@ extension Supervisor {
                 logger.warning("Configuration warning", metadata: [.errorMessage: "\(problem)"])
             }
         }
-        watch?.follow(report.sources)
         guard let configuration = report.configuration else {
             mailbox.yield(.configurationRefused)
             return
@@ -82,7 +84,7 @@ extension Supervisor {
             pidfile = preparation.pidfile
         }
         await commitControl(plan, preparation, in: &group)
-        followFiles(plan.result.watch, in: &group)
+        commitWatch(plan, in: &group)
     }
 
     // MARK: Ends
@@ -109,7 +111,7 @@ extension Supervisor {
         if !machine.isStopping {
             lastReload = snapshot
             log(snapshot)
-            notifier.ready(status: statusLine)
+            notifier.reloaded(status: statusLine)
         }
         for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
     }
@@ -147,7 +149,7 @@ extension Supervisor {
     }
 
     /// A line for service supervisors.
-    private var statusLine: String {
+    var statusLine: String {
         let outcome = lastReload?.outcome == .refused ? "; the last reload was refused" : ""
         return
             "generation \(machine.generation): \(servers.count) servers, \(tunnels.count) tunnels\(outcome)"
@@ -158,6 +160,7 @@ extension Supervisor {
         isOver = true
         pidfile?.remove()
         control.stop()
+        watcher?.close()
         for ticket in waiting.keys { waiting.removeValue(forKey: ticket)?.resume(returning: refusalAtTheEnd) }
     }
 

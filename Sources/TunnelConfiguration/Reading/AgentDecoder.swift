@@ -114,7 +114,7 @@ struct AgentDecoder {
         return path
     }
 
-    private func controlSocket(_ file: MappingReader) -> String? {
+    func controlSocket(_ file: MappingReader) -> String? {
         guard let path = fileToWrite(file, Keys.controlSocket),
             let field = file.field(Keys.controlSocket.declaration)
         else { return nil }

@@ -22,7 +22,7 @@ struct AgentOptions: ParsableArguments {
     func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {
         let path: String
         do throws(ControlSocketError) {
-            path = try socket ?? ControlSocketPath.find(forConfiguration: config ?? "")
+            path = try socketPath()
         } catch {
             Terminal.printToStandardError("wstunnel: \(error)\n")
             throw ExitStatus.failure
@@ -33,6 +33,23 @@ struct AgentOptions: ParsableArguments {
             Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
             throw ExitStatus.failure
         }
+    }
+}
+
+extension AgentOptions {
+    /// The socket that was named, that the configuration names, or the first of those that an agent may have made.
+    private func socketPath() throws(ControlSocketError) -> String {
+        guard socket == nil, let config else { return socket ?? "" }
+        if let path = controlSocket(ofConfigurationAt: config, from: SystemConfigurationSource()) {
+            return path
+        }
+        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
+        let source = SystemConfigurationSource()
+        for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
+            try candidate.checkFolder()
+            return candidate.path
+        }
+        return candidates.first?.path ?? ""
     }
 }
 

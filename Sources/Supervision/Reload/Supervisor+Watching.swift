@@ -1,0 +1,41 @@
+import Logging
+import Observability
+import Reconciliation
+import TunnelConfiguration
+
+/// Changes of files that ask for a reload by themselves, and the service manager's watchdog.
+extension Supervisor {
+    /// Begins or ends to watch, as the plan says.
+    func commitWatch(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+        if !plan.result.watch {
+            watcher?.close()
+            watcher = nil
+        } else if watcher == nil, let file {
+            if machine.isStarting { sources = file.sources }
+            do throws(FileWatcherError) {
+                let watcher = try FileWatcher(logger: logger)
+                // What changed while it started is told as well.
+                watcher.watch(watchedPaths, readAt: machine.isStarting ? file.readAt : WatchMoment.now())
+                self.watcher = watcher
+                let mailbox = mailbox
+                group.addTask {
+                    for await _ in watcher.changes { mailbox.yield(.reloadRequested(ReloadRequest(.watch))) }
+                }
+            } catch {
+                logger.error("Cannot watch the configuration", metadata: [.errorMessage: "\(error)"])
+            }
+        }
+    }
+
+    /// All that the configuration was read from, as absolute paths.
+    var watchedPaths: [String] {
+        (sources.files + sources.folders).map { ControlSocketPath.absolute($0, .ofProcess()) }
+    }
+
+    /// Gives the service manager signs of life for as long as events are obeyed.
+    func keepWatchdogQuiet() async {
+        await notifier.keepWatchdogQuiet { await self.showLife() }
+    }
+
+    private func showLife() {}
+}
