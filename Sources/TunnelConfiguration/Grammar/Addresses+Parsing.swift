@@ -3,7 +3,8 @@ import HTTPMessage
 extension TunnelURL {
     /// Reads a ws:// or wss:// URL with optional userinfo.
     static func parse(_ text: String) throws(ValueFault) -> TunnelURL {
-        let shown = shownURL(text)
+        // Only for messages: it costs more than all the rest.
+        var shown: String { shownURL(text) }
         let scheme = URLText.scheme(of: text)?.lowercased()
         guard scheme != "http", scheme != "https" else {
             throw ValueFault(
@@ -22,7 +23,7 @@ extension TunnelURL {
         return TunnelURL(
             isSecure: url.scheme == "wss", host: url.host,
             port: url.port ?? (url.scheme == "wss" ? 443 : 80),
-            basePath: try pathPrefix(url.path, shown), credentials: try urlCredentials(url.userinfo))
+            basePath: try pathPrefix(url.path, of: text), credentials: try urlCredentials(url.userinfo))
     }
 }
 
@@ -63,7 +64,7 @@ extension OriginTarget {
         return OriginURL(
             isSecure: url.scheme == "https", host: url.host,
             port: url.port ?? (url.scheme == "https" ? 443 : 80),
-            basePath: try pathPrefix(url.path, shownURL(text)))
+            basePath: try pathPrefix(url.path, of: text))
     }
 
     private static func folder(_ text: String) throws(ValueFault) -> String {
@@ -124,10 +125,10 @@ func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {
     }
 }
 
-private func pathPrefix(_ path: String, _ shown: String) throws(ValueFault) -> String {
+private func pathPrefix(_ path: String, of url: String) throws(ValueFault) -> String {
     do {
         return try TextRule.basePath(path)
     } catch {
-        throw ValueFault("the path of \(shown) is no plain path", advice: "write one like /wstunnel")
+        throw ValueFault("the path of \(shownURL(url)) is no plain path", advice: "write one like /wstunnel")
     }
 }

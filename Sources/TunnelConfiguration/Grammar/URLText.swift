@@ -22,18 +22,22 @@ struct URLText {
 
     /// - Parameter requiresHost: false where an empty authority is good, as in `file:///folder`.
     init(_ text: String, requiresHost: Bool = true) throws(Fault) {
-        guard !text.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7f }) else {
+        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) else {
             throw .space
         }
-        guard let scheme = Self.scheme(of: text), text.dropFirst(scheme.count).hasPrefix("://") else {
+        guard let scheme = Self.scheme(of: text),
+            text.utf8.dropFirst(scheme.utf8.count).starts(with: "://".utf8)
+        else {
             throw .noScheme
         }
-        let rest = text.dropFirst(scheme.count + 3)
-        var authority = rest.prefix { !"/?#".contains($0) }
-        let target = rest.dropFirst(authority.count)
+        let rest = Substring(text.utf8.dropFirst(scheme.utf8.count + 3))
+        let authorityEnd = Self.end(of: rest, before: "/?#")
+        var authority = rest[..<authorityEnd]
+        let target = rest[authorityEnd...]
+        let pathEnd = Self.end(of: target, before: "?#")
         self.scheme = scheme.lowercased()
-        path = String(target.prefix { !"?#".contains($0) })
-        hasQueryOrFragment = path.count < target.count
+        path = String(target[..<pathEnd])
+        hasQueryOrFragment = pathEnd < target.endIndex
         if let at = authority.lastIndex(of: "@") {
             userinfo = String(authority[..<at])
             authority = authority[authority.index(after: at)...]
@@ -68,8 +72,8 @@ struct URLText {
     /// Whether a text can be a host name, an IPv4 address, or an IPv6 address without brackets.
     static func isHost(_ text: Substring) -> Bool {
         guard !text.isEmpty, text.utf8.count <= 253 else { return false }
-        if text.contains(":") {
-            return text.filter { $0 == ":" }.count >= 2
+        if text.utf8.contains(UInt8(ascii: ":")) {
+            return text.utf8.count { $0 == UInt8(ascii: ":") } >= 2
                 && text.utf8.allSatisfy { byte in
                     switch byte {
                     case 0x30...0x3a, 0x41...0x46, 0x61...0x66, 0x2e: true
@@ -83,6 +87,13 @@ struct URLText {
             default: false
             }
         }
+    }
+
+    /// Where the first of some ASCII characters stands; looked for among bytes, as every URL passes here.
+    private static func end(of text: Substring, before stops: StaticString) -> Substring.Index {
+        text.utf8.firstIndex { byte in
+            stops.withUTF8Buffer { $0.contains(byte) }
+        } ?? text.endIndex
     }
 
     private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {

@@ -26,16 +26,24 @@ package struct ConfigurationText {
 
     /// A text that means itself: `"`, `\`, control characters and `${` escaped.
     package static func quoted(_ text: String) -> String {
-        "\"" + escaped(text.replacing("${", with: "$${")) + "\""
+        "\"" + escaped(literal(text)) + "\""
     }
 
     /// A text with a variable in it: `${name}` stands between two texts that mean themselves.
     package static func quoted(_ before: String, variable: String, _ after: String) -> String {
-        let parts = [before, after].map { escaped($0.replacing("${", with: "$${")) }
+        let parts = [before, after].map { escaped(literal($0)) }
         return "\"\(parts[0])${\(variable)}\(parts[1])\""
     }
 
+    private static func literal(_ text: String) -> String {
+        text.utf8.contains(UInt8(ascii: "$")) ? text.replacing("${", with: "$${") : text
+    }
+
     private static func escaped(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            0x20...0x7e ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+        }
+        if isPlain { return text }
         var escaped = ""
         for scalar in text.unicodeScalars {
             switch scalar {
