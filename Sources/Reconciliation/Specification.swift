@@ -83,7 +83,7 @@ extension TunnelClientConfiguration: Specification {
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("insecure", \.isInsecure, .inPlace),
-        .init("certfile", \.certFile, .inPlace),
+        .init("certfile", \.certificates, .inPlace),
         .init("timeout", \.timeout, .inPlace),
         .init("statusfile", \.statusFile, .inPlace),
         .init("reconnect-delay", \.longestRetryDelay, .inPlace),

@@ -18,11 +18,11 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let isInsecure = value(Keys.insecure)
-        let certFile = resolvedPath(Keys.certFile)
+        let certificatePath = resolvedPath(Keys.certFile)
         if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
         lint(hostPattern)
         checkFolder(origin)
-        checkCertificates(certFile, isInsecure: isInsecure)
+        let certificates = certificates(certificatePath, isInsecure: isInsecure)
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let timeout = value(Keys.timeout)
@@ -36,7 +36,7 @@ extension MappingReader {
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
             password: read.passwords.first, connections: connections, timeout: timeout,
-            isInsecure: isInsecure, certFile: certFile, proxy: proxy, clientPorts: clientPorts,
+            isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
     }
@@ -124,25 +124,29 @@ extension MappingReader {
         }
     }
 
-    private func checkCertificates(_ path: String?, isInsecure: Bool) {
-        guard let path, let field = field(Keys.certFile.declaration) else { return }
+    /// - Returns: nil when no file is named, none is read (offline), or it is not usable, which is recorded.
+    private func certificates(_ path: String?, isInsecure: Bool) -> CertificateFile? {
+        guard let path, let field = field(Keys.certFile.declaration) else { return nil }
         if isInsecure {
             pass.warning(
                 at: field.place, field.path,
                 "\"certfile\" has no effect beside \"insecure\": no certificate is verified",
                 advice: "remove one of the two")
         }
-        guard !isOffline else { return }
+        guard !isOffline else { return nil }
         switch pass.readFile(path, sizeLimit: LoadingPass.passwordsSizeLimit) {
         case .failure(let error):
             pass.error(
                 at: field.place, field.path, "cannot read \(Quotation.of(path)): \(error)",
                 advice: error.fileAdvice)
         case .success(let file):
-            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else { return }
+            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
+                return CertificateFile(path: path, pem: file.bytes)
+            }
             pass.error(
                 at: field.place, field.path, "\(Quotation.of(path)) holds no PEM certificate",
                 advice: "name a file with a BEGIN CERTIFICATE line")
         }
+        return nil
     }
 }
