@@ -152,7 +152,8 @@ package final class FileWatcher: Sendable {
         poll(&entries, nfds_t(entries.count), milliseconds)
     }
 
-    private static func entry(_ path: String) -> WatchedEntry {
+    /// What stands at a path now.
+    static func entry(_ path: String) -> WatchedEntry {
         var status = stat()
         guard lstat(path, &status) == 0 else { return .missing }
         switch status.st_mode & S_IFMT {
