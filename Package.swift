@@ -131,7 +131,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "SupervisionTests",
-            dependencies: ["Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging]),
+            dependencies: [
+                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore, .nioPosix,
+            ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
     ],

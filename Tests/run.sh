@@ -112,7 +112,7 @@ missing_packages() {
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
     local pair
     for pair in pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3 \
-        tinyproxy:tinyproxy-bin; do
+        tinyproxy:tinyproxy-bin systemd-analyze:systemd; do
         command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     [[ -x /usr/sbin/nginx || -x /usr/local/sbin/nginx ]] || echo nginx-light

@@ -156,12 +156,13 @@ import Testing
         #expect(buffer.append([1, 2, 3, 4, 5, 6]) == false)
         #expect(buffer.append([1, 2, 3, 4, 5]) == false)
         #expect(buffer.append([1, 2, 3, 4]) == false)
-        #expect(buffer.take(into: &batch) == .write(lineCount: 2, drops: 1))
+        let drops = LogDrops(lineCount: 1)
+        #expect(buffer.take(into: &batch) == .write(lineCount: 2, drops: drops))
         #expect(batch == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4])
         // What is being written takes room too.
         #expect(buffer.append([1]) == false)
-        buffer.finish(lineCount: 2, drops: 1, failedAfter: nil)
-        #expect(buffer.take(into: &batch) == .write(lineCount: 0, drops: 1))
+        buffer.finish(lineCount: 2, drops: drops, failure: nil)
+        #expect(buffer.take(into: &batch) == .write(lineCount: 0, drops: drops))
     }
 
     @Test func onlyASleepingWriterIsWoken() {
@@ -178,14 +179,57 @@ import Testing
         _ = buffer.append([1])
         _ = buffer.append([2])
         _ = buffer.append([3])
-        #expect(buffer.take(into: &batch) == .write(lineCount: 3, drops: 0))
-        buffer.finish(lineCount: 3, drops: 0, failedAfter: 1)
+        #expect(buffer.take(into: &batch) == .write(lineCount: 3, drops: nil))
+        buffer.finish(lineCount: 3, drops: nil, failure: LogWriteFailure(writtenLines: 1, code: ENOSPC))
         #expect(buffer.take(into: &batch) == .sleep)
         _ = buffer.append([4])
-        #expect(buffer.take(into: &batch) == .write(lineCount: 1, drops: 2))
-        buffer.finish(lineCount: 1, drops: 2, failedAfter: nil)
+        let drops = LogDrops(lineCount: 2, errorCode: ENOSPC)
+        #expect(buffer.take(into: &batch) == .write(lineCount: 1, drops: drops))
+        buffer.finish(lineCount: 1, drops: drops, failure: nil)
         #expect(buffer.settledLines == 4)
         #expect(buffer.close() == false)
         #expect(buffer.take(into: &batch) == .end)
+    }
+
+    @Test func linesBeforeASwitchAreWrittenBeforeIt() {
+        var buffer = LogBuffer(capacity: 100)
+        var batch: [UInt8] = []
+        #expect(buffer.take(into: &batch) == .sleep)
+        _ = buffer.append([1])
+        #expect(buffer.switchOutput() == false)
+        _ = buffer.append([2])
+        #expect(buffer.take(into: &batch) == .write(lineCount: 1, drops: nil))
+        #expect(batch == [1])
+        buffer.finish(lineCount: 1, drops: nil, failure: nil)
+        #expect(buffer.take(into: &batch) == .switchOutput)
+        #expect(buffer.take(into: &batch) == .write(lineCount: 1, drops: nil))
+        #expect(batch == [2])
+        buffer.finish(lineCount: 1, drops: nil, failure: nil)
+        #expect(buffer.take(into: &batch) == .sleep)
+        #expect(buffer.switchOutput() == true)
+        #expect(buffer.take(into: &batch) == .switchOutput)
+    }
+
+    @Test func anotherOutputIsToldWhatTheLastOneLost() {
+        var buffer = LogBuffer(capacity: 100)
+        var batch: [UInt8] = []
+        _ = buffer.append([1])
+        _ = buffer.take(into: &batch)
+        buffer.finish(lineCount: 1, drops: nil, failure: LogWriteFailure(writtenLines: 0, code: EIO))
+        #expect(buffer.take(into: &batch) == .sleep)
+        #expect(buffer.switchOutput() == true)
+        #expect(buffer.take(into: &batch) == .switchOutput)
+        #expect(
+            buffer.take(into: &batch) == .write(lineCount: 0, drops: LogDrops(lineCount: 1, errorCode: EIO)))
+    }
+
+    @Test func linesThatWaitForASwitchTakeRoom() {
+        var buffer = LogBuffer(capacity: 10)
+        var batch: [UInt8] = []
+        _ = buffer.append([1, 2, 3, 4, 5, 6])
+        _ = buffer.switchOutput()
+        _ = buffer.append([1, 2, 3, 4, 5])
+        #expect(
+            buffer.take(into: &batch) == .write(lineCount: 1, drops: LogDrops(lineCount: 1)))
     }
 }

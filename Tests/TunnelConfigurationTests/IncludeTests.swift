@@ -54,7 +54,7 @@ struct IncludeTests {
             ], machine)
         let tunnels = try #require(report.configuration?.tunnels, "\(report.problems)")
         #expect(tunnels.map(\.token.secret) == ["token-of-the-main-folder", "token-of-the-other-folder"])
-        #expect(tunnels.map(\.certFile) == ["/etc/w/ca.pem", "/etc/w/conf.d/ca.pem"])
+        #expect(tunnels.map(\.certificates?.path) == ["/etc/w/ca.pem", "/etc/w/conf.d/ca.pem"])
         #expect(tunnels.map(\.password) == [Secret("of-a-command"), nil])
         #expect(tunnels[1].statusFile == "/etc/w/conf.d/s")
     }

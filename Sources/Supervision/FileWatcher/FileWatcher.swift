@@ -22,6 +22,7 @@ package final class FileWatcher: Sendable {
 
     private let state = Mutex(State())
     private let continuation: AsyncStream<Void>.Continuation
+    private let inotify: Inotify
     private let wakeUp: WatcherWakeUp
     private let quiet: Duration
     private let longest: Duration
@@ -43,19 +44,22 @@ package final class FileWatcher: Sendable {
         self.quiet = quiet
         self.longest = longest
         (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let inotify: Inotify
         do throws(SystemError) {
             inotify = try Inotify()
-            wakeUp = try WatcherWakeUp()
+            do throws(SystemError) {
+                wakeUp = try WatcherWakeUp()
+            } catch {
+                inotify.close()
+                throw error
+            }
         } catch {
             throw FileWatcherError(error)
         }
-        let watches = Mutex<FolderWatches?>(FolderWatches(inotify, mostFolders: mostFolders))
-        let work = WatcherThread { [self] in
-            guard var watches = watches.withLock({ $0.take() }) else { return }
-            run(&watches)
+        guard WatcherThread(work: { self.run(mostFolders: mostFolders) }).start() else {
+            inotify.close()
+            wakeUp.close()
+            throw FileWatcherError(SystemError(EAGAIN))
         }
-        guard work.start() else { throw FileWatcherError(SystemError(EAGAIN)) }
     }
 
     /// Watches these instead of those of before.
@@ -90,12 +94,13 @@ package final class FileWatcher: Sendable {
 
     // MARK: The thread
 
-    private func run(_ watches: inout FolderWatches) {
+    private func run(mostFolders: Int) {
+        var watches = FolderWatches(inotify, mostFolders: mostFolders)
         var debounce = ChangeDebounce(quiet: quiet, longest: longest)
         var knownProblems: Set<String> = []
         var paths: Set<String> = []
         while true {
-            wait(watches.descriptor, until: debounce.deadline)
+            wait(until: debounce.deadline)
             wakeUp.clear()
             let (wanted, readAt, isClosed) = state.withLock { state in
                 defer { state.readAt = nil }
@@ -120,6 +125,7 @@ package final class FileWatcher: Sendable {
         }
         // Under the lock, so that nobody signals through a descriptor that is closed.
         state.withLock {
+            inotify.close()
             wakeUp.close()
             $0.hasEnded = true
         }
@@ -132,7 +138,7 @@ package final class FileWatcher: Sendable {
     }
 
     /// Waits for events, `wakeUp`, or the time.
-    private func wait(_ descriptor: Int32, until deadline: ContinuousClock.Instant?) {
+    private func wait(until deadline: ContinuousClock.Instant?) {
         var milliseconds: Int32 = -1
         if let deadline {
             let (seconds, attoseconds) = max(deadline - .now, .zero).components
@@ -140,24 +146,24 @@ package final class FileWatcher: Sendable {
             milliseconds = Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
         }
         var entries = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: inotify.descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
         ]
         poll(&entries, nfds_t(entries.count), milliseconds)
     }
 
-    private static func entry(_ path: String) -> WatchedEntry {
+    /// What stands at a path now.
+    static func entry(_ path: String) -> WatchedEntry {
         var status = stat()
         guard lstat(path, &status) == 0 else { return .missing }
         switch status.st_mode & S_IFMT {
         case S_IFDIR: return .folder
         case S_IFLNK:
-            var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
-            let count = target.withUnsafeMutableBytes {
-                readlink(path, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-            }
+            var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(path, &target, target.count)
             guard count > 0 else { return .missing }
-            return .link(target: String(decoding: target.prefix(count), as: UTF8.self))
+            return .link(
+                target: String(decoding: target.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self))
         default: return .file
         }
     }

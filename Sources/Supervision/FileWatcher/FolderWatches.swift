@@ -1,17 +1,15 @@
 import Glibc
 
 /// The watches that stand, kept in step with a plan. For the watcher's thread alone.
-struct FolderWatches: ~Copyable {
+struct FolderWatches {
     private let inotify: Inotify
     private var interests: [Int32: WatchPlan.Interest] = [:]
     private let mostFolders: Int
 
-    init(_ inotify: consuming Inotify, mostFolders: Int) {
+    init(_ inotify: Inotify, mostFolders: Int) {
         self.inotify = inotify
         self.mostFolders = mostFolders
     }
-
-    var descriptor: Int32 { inotify.descriptor }
 
     /// Watches what a plan wants, and nothing else.
     ///

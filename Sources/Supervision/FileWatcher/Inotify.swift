@@ -1,7 +1,7 @@
 import Glibc
 
 /// The kernel's watches on folders (inotify(7)).
-struct Inotify: ~Copyable {
+struct Inotify: Sendable {
     /// One thing that happened in, or to, a watched folder.
     struct Event: Equatable {
         var watch: Int32
@@ -17,13 +17,13 @@ struct Inotify: ~Copyable {
         var isAboutFolder: Bool { mask & UInt32(IN_MOVE_SELF | IN_DELETE_SELF) != 0 }
     }
 
-    private let file: OwnedDescriptor
-    var descriptor: Int32 { file.descriptor }
+    /// Readable while events wait.
+    let descriptor: Int32
 
     /// - Throws: the `errno` when the system has no more of them for this user.
     init() throws(SystemError) {
-        file = OwnedDescriptor(inotify_init1(Int32(IN_NONBLOCK.rawValue) | Int32(IN_CLOEXEC.rawValue)))
-        guard file.descriptor >= 0 else { throw SystemError(errno) }
+        descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard descriptor >= 0 else { throw SystemError(errno) }
     }
 
     /// Watches a folder, or changes what is watched there.
@@ -40,6 +40,9 @@ struct Inotify: ~Copyable {
 
     /// Ends a watch; the kernel has ended that of a deleted folder already.
     func remove(_ watch: Int32) { inotify_rm_watch(descriptor, watch) }
+
+    /// Ends all watches.
+    func close() { Glibc.close(descriptor) }
 
     /// The events that wait; empty when there are none.
     func read() -> [Event] {

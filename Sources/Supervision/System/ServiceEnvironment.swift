@@ -21,7 +21,7 @@ package struct ServiceEnvironment: Sendable, Hashable {
     ///   - processID: ours; what is meant for another process does not count.
     ///   - variable: the value of a variable, nil when it is not set.
     package init(processID: Int32, variable: (_ name: String) -> String?) {
-        let isSet = { (name: String) -> String? in variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+        func isSet(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
         notifySocket = isSet("NOTIFY_SOCKET")
         if let microseconds = isSet("WATCHDOG_USEC").flatMap(Int64.init), microseconds > 0,
             isSet("WATCHDOG_PID").map({ Int32($0) == processID }) ?? true
@@ -30,10 +30,13 @@ package struct ServiceEnvironment: Sendable, Hashable {
         }
         runtimeDirectory = isSet("RUNTIME_DIRECTORY")
             .flatMap { $0.split(separator: ":").first.map(String.init) }
-        sockets = Result { () throws(InheritedSocketsError) in
-            try InheritedSocket.parse(
-                processID: isSet("LISTEN_PID"), count: isSet("LISTEN_FDS"), names: variable("LISTEN_FDNAMES"),
-                ownProcessID: processID)
+        do throws(InheritedSocketsError) {
+            sockets = .success(
+                try InheritedSocket.parse(
+                    processID: isSet("LISTEN_PID"), count: isSet("LISTEN_FDS"),
+                    names: variable("LISTEN_FDNAMES"), ownProcessID: processID))
+        } catch {
+            sockets = .failure(error)
         }
     }
 

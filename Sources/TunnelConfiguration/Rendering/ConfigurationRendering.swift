@@ -89,7 +89,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.connections, plain: tunnel.connections)
         text.entry(4, Keys.timeout, tunnel.timeout)
         text.entry(4, Keys.insecure, plain: tunnel.isInsecure)
-        text.entry(4, Keys.certFile, text: tunnel.certFile)
+        text.entry(4, Keys.certFile, text: tunnel.certificates?.path)
         text.entry(4, Keys.proxy, text: tunnel.proxy?.shown ?? ProxyChoice.directText)
         if !tunnel.clientPorts.isEmpty {
             let ports = ClientPortsText.format(tunnel.clientPorts)

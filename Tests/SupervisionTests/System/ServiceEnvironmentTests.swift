@@ -1,0 +1,56 @@
+import Testing
+
+@testable import Supervision
+
+@Suite struct ServiceEnvironmentTests {
+    private static func environment(_ variables: [String: String], processID: Int32 = 42) -> ServiceEnvironment {
+        ServiceEnvironment(processID: processID) { variables[$0] }
+    }
+
+    @Test func withoutAManagerThereIsNothing() throws {
+        let environment = Self.environment([:])
+        #expect(environment.notifySocket == nil)
+        #expect(environment.watchdogTimeout == nil)
+        #expect(environment.runtimeDirectory == nil)
+        #expect(try environment.sockets.get() == [])
+        #expect(Self.environment(["NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""]).notifySocket == nil)
+    }
+
+    @Test func whatTheManagerSaysIsRead() throws {
+        let environment = Self.environment([
+            "NOTIFY_SOCKET": "/run/systemd/notify", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "42",
+            "RUNTIME_DIRECTORY": "/run/wstunnel:/run/other", "LISTEN_PID": "42", "LISTEN_FDS": "2",
+            "LISTEN_FDNAMES": "public:intern",
+        ])
+        #expect(environment.notifySocket == "/run/systemd/notify")
+        #expect(environment.watchdogTimeout == .seconds(30))
+        #expect(environment.runtimeDirectory == "/run/wstunnel")
+        #expect(
+            try environment.sockets.get() == [
+                InheritedSocket(name: "public", descriptor: 3), InheritedSocket(name: "intern", descriptor: 4),
+            ])
+    }
+
+    @Test(arguments: [
+        (["WATCHDOG_USEC": "1000"], Duration.milliseconds(1)),
+        (["WATCHDOG_USEC": "1000", "WATCHDOG_PID": "42"], .milliseconds(1)),
+        (["WATCHDOG_USEC": "1000", "WATCHDOG_PID": "43"], nil),
+        (["WATCHDOG_USEC": "1000", "WATCHDOG_PID": "x"], nil),
+        (["WATCHDOG_USEC": "0"], nil),
+        (["WATCHDOG_USEC": "-1"], nil),
+        (["WATCHDOG_USEC": "99999999999999999999"], nil),
+        (["WATCHDOG_USEC": "soon"], nil),
+    ] as [([String: String], Duration?)])
+    func theWatchdogIsOursOrNobodys(variables: [String: String], timeout: Duration?) {
+        #expect(Self.environment(variables).watchdogTimeout == timeout)
+    }
+
+    @Test func everythingForThisProcessAloneIsRemoved() {
+        let removed = Set(ServiceEnvironment.removedVariables)
+        #expect(
+            removed.isSuperset(of: [
+                "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+            ]))
+        #expect(!removed.contains("RUNTIME_DIRECTORY") && !removed.contains("CREDENTIALS_DIRECTORY"))
+    }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Logging
+import Observability
+import TestSupport
+import Testing
+
+@testable import Supervision
+
+/// A datagram socket in place of the service manager's.
+private final class ManagerSocket {
+    private let descriptor: Int32
+
+    /// - Parameter name: a path, or `@` and an abstract name.
+    init(_ name: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var bytes = Array(name.utf8)
+        if name.hasPrefix("@") { bytes[0] = 0 }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let size = socklen_t(2 + bytes.count + (name.hasPrefix("@") ? 0 : 1))
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
+        }
+        guard result == 0 else { throw TestFailure("bind \(name): errno \(errno)") }
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    func receive() throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        guard count >= 0 else { throw TestFailure("no message came: errno \(errno)") }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// Everything that waits now.
+    var isEmpty: Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct SystemdNotifierTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func notifier(_ name: String?, watchdog: Int? = nil, logger: Logger? = nil) -> SystemdNotifier {
+        let variables = ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": watchdog.map(String.init)]
+        return SystemdNotifier(
+            ServiceEnvironment(processID: 42) { variables[$0] ?? nil },
+            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    @Test(arguments: [
+        ([.ready], "READY=1"),
+        ([.reloading(monotonicMicroseconds: 123)], "RELOADING=1\nMONOTONIC_USEC=123"),
+        ([.stopping, .status("going")], "STOPPING=1\nSTATUS=going"),
+        ([.status("a\nREADY=1\u{0}\r\u{85}b")], "STATUS=a READY=1   b"),
+        ([.status(String(repeating: "ä", count: 600))], "STATUS=" + String(repeating: "ä", count: 500)),
+        ([.watchdog], "WATCHDOG=1"),
+    ] as [([ServiceNotice], String)])
+    func noticesAreAssignmentsLineByLine(notices: [ServiceNotice], text: String) {
+        #expect(ServiceNotice.text(of: notices) == text)
+    }
+
+    @Test(arguments: [false, true])
+    func aLifeIsToldInOrder(isAbstract: Bool) throws {
+        let name = (isAbstract ? "@" : "") + folder.path(of: "notify")
+        let manager = try ManagerSocket(name)
+        let notifier = notifier(name)
+        notifier.ready(status: "2 servers")
+        #expect(try manager.receive() == "READY=1\nSTATUS=2 servers")
+        notifier.status("one tunnel is away")
+        #expect(try manager.receive() == "STATUS=one tunnel is away")
+
+        let before = monotonicMicroseconds()
+        notifier.reloading()
+        let after = monotonicMicroseconds()
+        let lines = try manager.receive().split(separator: "\n")
+        #expect(lines.count == 3 && lines[0] == "RELOADING=1" && lines[2] == "STATUS=Reloading")
+        let stamp = try #require(lines[1].split(separator: "=").last.flatMap { UInt64($0) })
+        #expect((before...after).contains(stamp))
+        notifier.reloaded(status: "generation 2")
+        #expect(try manager.receive() == "READY=1\nSTATUS=generation 2")
+
+        notifier.stopping(status: "finishing 3 requests")
+        #expect(try manager.receive() == "STOPPING=1\nSTATUS=finishing 3 requests")
+        #expect(manager.isEmpty)
+    }
+
+    private func monotonicMicroseconds() -> UInt64 {
+        var reading = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &reading)
+        return UInt64(reading.tv_sec) * 1_000_000 + UInt64(reading.tv_nsec) / 1000
+    }
+
+    @Test func signsOfLifeComeAgainAndAgain() async throws {
+        let name = folder.path(of: "notify")
+        let manager = try ManagerSocket(name)
+        let notifier = notifier(name, watchdog: 20_000)
+        let keeping = Task { await notifier.keepWatchdogQuiet() }
+        let clock = ContinuousClock()
+        let start = clock.now
+        for _ in 0..<4 { #expect(try manager.receive() == "WATCHDOG=1") }
+        #expect(clock.now - start >= .milliseconds(30))
+        keeping.cancel()
+        await keeping.value
+    }
+
+    @Test func aCheckThatHangsGivesNoSign() async throws {
+        let name = folder.path(of: "notify")
+        let manager = try ManagerSocket(name)
+        let notifier = notifier(name, watchdog: 20_000)
+        let (checks, continuation) = AsyncStream.makeStream(of: Void.self)
+        let keeping = Task {
+            await notifier.keepWatchdogQuiet {
+                continuation.yield()
+                try? await Task.sleep(for: .seconds(600))
+            }
+        }
+        for await _ in checks { break }
+        #expect(manager.isEmpty)
+        keeping.cancel()
+        await keeping.value
+    }
+
+    @Test func withoutAManagerNothingHappens() async {
+        let notifier = notifier(nil, watchdog: 1)
+        notifier.ready(status: "")
+        await notifier.keepWatchdogQuiet()
+        // Nobody asked for signs of life.
+        await self.notifier(folder.path(of: "nobody")).keepWatchdogQuiet()
+    }
+
+    @Test(arguments: ["nobody", "relative", "long"])
+    func aManagerThatIsAwayIsToldOnce(place: String) throws {
+        let name =
+            switch place {
+            case "nobody": folder.path(of: "nobody")
+            case "relative": "notify"
+            default: "/" + String(repeating: "x", count: 108)
+            }
+        let log = AgentLog(sink: try LogSink(path: folder.path(of: "agent.log"), format: .logfmt))
+        let notifier = notifier(name, logger: log.makeLogger(label: "systemd"))
+        notifier.ready(status: "")
+        notifier.stopping(status: "")
+        log.close()
+        let lines = try folder.text(of: "agent.log").split(separator: "\n")
+        #expect(lines.count == 1 && lines[0].contains("Cannot reach the service manager"))
+    }
+}
