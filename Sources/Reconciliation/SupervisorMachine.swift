@@ -36,11 +36,11 @@ package struct SupervisorMachine: Sendable {
         case preparationFailed
         /// What was prepared is in force.
         case committed
+        /// A listener broke, or could not be opened again.
         case listenerFailed(server: String)
         /// A restart timer rang.
         case restartDue(server: String, attempt: UInt64)
         case listenerRestored(server: String)
-        case listenerNotRestored(server: String)
         /// A tunnel is out of tries.
         case tunnelGaveUp(name: String)
         case stopRequested
@@ -177,7 +177,6 @@ package struct SupervisorMachine: Sendable {
         case .listenerRestored(let server):
             broken[server] = nil
             return []
-        case .listenerNotRestored(let server): return listenerFailed(server, &random)
         case .tunnelGaveUp(let name): return tunnelGaveUp(name)
         case .stopRequested: return stopRequested()
         case .graceOver: return graceOver()

@@ -26,6 +26,8 @@ actor Supervisor {
     var tunnels: [String: RunningTunnel] = [:]
     /// What left the configuration, or was replaced, and finishes.
     var leaving = LeavingChildren()
+    /// Listeners that broke, and who waits for them to be opened again.
+    var repairs: [String: StopSignal] = [:]
     /// Servers and tunnels whose tasks run, the leaving ones included.
     var childCount = 0
     var rates = TrafficRates()
@@ -94,7 +96,7 @@ actor Supervisor {
             case .report(let end): report(end)
             case .scheduleRestart(let server, let attempt, let wait):
                 scheduleRestart(server, attempt, after: wait, in: &group)
-            case .restart(let server): await restart(server, in: &group)
+            case .restart(let server): await listen(server)
             case .drain(let grace): drainAll(grace, in: &group)
             case .cut: cutAll()
             case .exit(let outcome): return outcome

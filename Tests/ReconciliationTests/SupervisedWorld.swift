@@ -138,7 +138,7 @@ struct SupervisedWorld {
             timers.append((server, attempt))
         case .restart(let server):
             guard servers[server] != nil, !isDraining else { throw TestFailure("\(server) does not run") }
-            try send(.listenerNotRestored(server: server))
+            try send(.listenerFailed(server: server))
         case .drain:
             guard !isDraining else { throw TestFailure("drained twice") }
             isDraining = true

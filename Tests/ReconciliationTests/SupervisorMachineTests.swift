@@ -159,7 +159,7 @@ import TunnelConfiguration
             waits.append(wait)
             machine.send(.restartDue(server: "public", attempt: attempt))
             #expect(machine.actions == [.restart(server: "public")])
-            machine.send(.listenerNotRestored(server: "public"))
+            machine.send(.listenerFailed(server: "public"))
         }
         #expect(waits.allSatisfy { $0 <= .seconds(30) })
         #expect(waits[0] <= .milliseconds(250))

@@ -26,14 +26,14 @@ extension Supervisor {
                 specification, group: means.group, log: means.log, budget: means.budget,
                 software: means.software)
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
-            await listen(specification.name, in: &group)
+            await listen(specification.name)
         case .replace(let specification, _):
             guard let socket = preparation.sockets[specification.name],
                 let running = servers[specification.name]
             else { return }
             running.server.update(specification, grace: grace)
             servers[specification.name]?.socket = socket
-            await listen(specification.name, in: &group)
+            await listen(specification.name)
         case .update(let specification, _):
             servers[specification.name]?.server.update(specification, grace: grace)
         case .stop(let name):
@@ -47,7 +47,15 @@ extension Supervisor {
         servers[name] = running
         childCount += 1
         group.addTask {
-            await running.run()
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    while let reason = await running.server.untilListenerFails() {
+                        await self.listenerBroke(name, reason).wait()
+                    }
+                }
+                await running.run()
+                group.cancelAll()
+            }
             await self.serverEnded(running)
         }
     }
@@ -58,25 +66,28 @@ extension Supervisor {
     }
 
     /// Opens a server to its socket. When that fails, or the listener breaks later, it is tried again after a while.
-    private func listen(_ name: String, in group: inout DiscardingTaskGroup) async {
+    func listen(_ name: String) async {
         guard let running = servers[name] else { return }
         do {
             try await running.server.listen(on: running.socket)
         } catch {
-            listenerBroke(name, "\(error)", isNew: true)
+            _ = listenerBroke(name, "\(error)")
             return
         }
-        group.addTask {
-            guard let reason = await running.server.untilListenerFails() else { return }
-            await self.listenerBroke(name, reason, isNew: true)
-        }
+        guard let repair = repairs.removeValue(forKey: name) else { return }
+        repair.give()
+        mailbox.yield(.listenerRestored(server: name))
     }
 
-    private func listenerBroke(_ name: String, _ reason: String, isNew: Bool) {
+    /// - Returns: given when there is a listener again.
+    private func listenerBroke(_ name: String, _ reason: String) -> StopSignal {
         logger.error(
             "A listener broke; it is opened again in a moment",
             metadata: [.serverName: "\(name)", .errorMessage: "\(reason)"])
-        mailbox.yield(isNew ? .listenerFailed(server: name) : .listenerNotRestored(server: name))
+        mailbox.yield(.listenerFailed(server: name))
+        let repair = repairs[name] ?? StopSignal()
+        repairs[name] = repair
+        return repair
     }
 
     func scheduleRestart(
@@ -89,21 +100,6 @@ extension Supervisor {
         }
     }
 
-    func restart(_ name: String, in group: inout DiscardingTaskGroup) async {
-        guard let running = servers[name] else { return }
-        do {
-            try await running.server.listen(on: running.socket)
-        } catch {
-            listenerBroke(name, "\(error)", isNew: false)
-            return
-        }
-        mailbox.yield(.listenerRestored(server: name))
-        group.addTask {
-            guard let reason = await running.server.untilListenerFails() else { return }
-            await self.listenerBroke(name, reason, isNew: true)
-        }
-    }
-
     // MARK: Tunnels
 
     func carryOut(
@@ -113,7 +109,7 @@ extension Supervisor {
         switch change {
         case .start(let specification):
             guard let client = preparation.clients[specification.name] else { return }
-            _ = begin(RunningTunnel(client), specification.name, in: &group)
+            begin(RunningTunnel(client), specification.name, in: &group)
         case .replace(let specification, _):
             guard let client = preparation.clients[specification.name],
                 let old = tunnels[specification.name]
@@ -131,17 +127,13 @@ extension Supervisor {
         }
     }
 
-    @discardableResult
-    private func begin(
-        _ running: RunningTunnel, _ name: String, in group: inout DiscardingTaskGroup
-    ) -> RunningTunnel {
+    private func begin(_ running: RunningTunnel, _ name: String, in group: inout DiscardingTaskGroup) {
         tunnels[name] = running
         childCount += 1
         group.addTask {
             let end = await running.run()
             await self.tunnelEnded(running, name, end)
         }
-        return running
     }
 
     private func tunnelEnded(_ running: RunningTunnel, _ name: String, _ end: TunnelClient.RunEnd) {
