@@ -10,11 +10,18 @@ final class ConnectionCensus: Sendable {
         let handler: NIOLoopBound<CallerHandler>
     }
 
+    /// A session, and by what it came in.
+    struct Session: Sendable {
+        let reference: SessionReference
+        let credentials: TunnelCredentials
+    }
+
     private struct Counts {
         var callers: [ObjectIdentifier: Caller] = [:]
         var perAddress: [String: Int] = [:]
-        var sessions: [UInt64: SessionReference] = [:]
-        var waiters: [CheckedContinuation<Void, Never>] = []
+        var sessions: [UInt64: Session] = [:]
+        var lastWaiter = 0
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let maximum: Int
@@ -52,7 +59,7 @@ final class ConnectionCensus: Sendable {
 
     var hasRoomForSession: Bool { counts.withLock { $0.sessions.count < maximumSessions } }
 
-    func enter(_ id: UInt64, _ session: SessionReference) {
+    func enter(_ id: UInt64, _ session: Session) {
         counts.withLock { $0.sessions[id] = session }
     }
 
@@ -64,26 +71,39 @@ final class ConnectionCensus: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Everybody who is here now.
-    var everybody: (callers: [Caller], sessions: [SessionReference]) {
-        counts.withLock { (Array($0.callers.values), Array($0.sessions.values)) }
-    }
+    /// Every caller who is here now.
+    var callers: [Caller] { counts.withLock { Array($0.callers.values) } }
 
-    /// Waits until the last caller and session have left.
+    /// Every session that is here now, by its number.
+    var sessions: [UInt64: Session] { counts.withLock { $0.sessions } }
+
+    /// How many are here now.
+    var size: (callers: Int, sessions: Int) { counts.withLock { ($0.callers.count, $0.sessions.count) } }
+
+    /// Waits until the last caller and session have left, or the task is cancelled.
     func becomesEmpty() async {
-        await withCheckedContinuation { continuation in
-            let isEmpty = counts.withLock { counts in
-                let isEmpty = counts.callers.isEmpty && counts.sessions.isEmpty
-                if !isEmpty { counts.waiters.append(continuation) }
-                return isEmpty
+        let id = counts.withLock { counts in
+            counts.lastWaiter += 1
+            return counts.lastWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = counts.withLock { counts in
+                    // A cancellation that comes before this is seen here, one after it finds the waiter.
+                    let isOver = counts.callers.isEmpty && counts.sessions.isEmpty || Task.isCancelled
+                    if !isOver { counts.waiters[id] = continuation }
+                    return isOver
+                }
+                if isOver { continuation.resume() }
             }
-            if isEmpty { continuation.resume() }
+        } onCancel: {
+            counts.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
         }
     }
 
     private static func takeWaitersIfEmpty(_ counts: inout Counts) -> [CheckedContinuation<Void, Never>] {
         guard counts.callers.isEmpty, counts.sessions.isEmpty else { return [] }
-        defer { counts.waiters = [] }
-        return counts.waiters
+        defer { counts.waiters = [:] }
+        return Array(counts.waiters.values)
     }
 }

@@ -10,6 +10,11 @@ package struct ListenerLimits: Sendable {
     package var idleTimeout: TimeAmount = .seconds(75)
     /// Time for which what a refused caller still sends is read and dropped, so that it sees the answer.
     package var lingerTimeout: TimeAmount = .seconds(2)
+    /// Time that a server which stops leaves who came or was answered last, to send another request.
+    package var leaveTimeout: TimeAmount = .seconds(1)
+    /// Time that a listener which leaves its port gives handshakes that the kernel has under way: a round trip to the
+    /// farthest caller.
+    package var handshakeTime: Duration = .milliseconds(200)
     /// Connections of callers at once.
     package var callers = 10_000
     /// Connections of callers at once from one address.

@@ -1,3 +1,5 @@
+import AgentStatus
+import Glibc
 import HTTPMessage
 import Logging
 import NIOCore
@@ -10,56 +12,64 @@ import TunnelTransport
 /// What all connections of one tunnel server share.
 final class ServerCore: Sendable {
     let name: String
-    let basePath: String
-    let queueTimeout: TimeAmount
-    let httpTimeout: TimeAmount
     let limits: ListenerLimits
     let registry: TunnelRegistry
-    let admission: TunnelAdmission
-    let throttle: Mutex<AuthenticationThrottle>
+    let throttle = Mutex(AuthenticationThrottle())
     let loops: [any EventLoop]
     let logger: Logger
     let access: AccessLog
     let budget: any ReceiveBudget
-    let sessionLimits: SessionLimits
     let software: String
     let census: ConnectionCensus
     let names = ReverseNames()
-    let trustedProxies: [AddressRange]
-    private let maximumWaiting: Int
-    private let maximumClients: Int?
+    let traffic = TrafficCounters()
+    private let current: Mutex<ServerSettings>
+    private let fault = Mutex<FaultSnapshot?>(nil)
+    private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
+    private let ended = Atomic<Bool>(false)
 
     init(
         _ configuration: ServerConfiguration, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
         budget: any ReceiveBudget, software: String
     ) {
         self.name = configuration.name
-        self.basePath = configuration.basePath
-        self.queueTimeout = TimeAmount(configuration.queueTimeout)
-        self.trustedProxies = configuration.trustedProxies
-        self.maximumWaiting = configuration.maxRequestsPerTunnel
-        self.maximumClients = configuration.maxClientsPerToken
-        self.httpTimeout = TimeAmount(configuration.httpTimeout)
         self.limits = limits
+        self.current = Mutex(ServerSettings(configuration))
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.maxRequestsPerTunnel,
             maximumClients: configuration.maxClientsPerToken)
-        self.admission = TunnelAdmission(passwords: configuration.passwords)
-        self.throttle = Mutex(AuthenticationThrottle())
         self.loops = loops
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
         self.access = log.access
         self.budget = budget
-        self.sessionLimits = SessionLimits(keepaliveTimeout: configuration.wsTimeout)
         self.software = software
         self.census = ConnectionCensus(
             maximum: limits.callers, maximumPerAddress: limits.callersPerAddress,
             maximumSessions: limits.sessions)
+    }
+
+    /// What is in force now. Takes a lock: read it once for each request.
+    var settings: ServerSettings { current.withLock { $0 } }
+
+    /// From now on these are in force; what is under way keeps those that it began with.
+    func apply(_ settings: ServerSettings) {
+        current.withLock { $0 = settings }
+        registry.setLimits(waiting: settings.maximumWaiting, clients: settings.maximumClients)
+    }
+
+    /// The latest thing that went wrong.
+    var lastFault: FaultSnapshot? { fault.withLock { $0 } }
+
+    func note(fault code: String, _ message: String) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let snapshot = FaultSnapshot(code: code, message: message, at: now.tv_sec)
+        fault.withLock { $0 = snapshot }
     }
 
     /// Counts requests since the start.
@@ -72,6 +82,15 @@ final class ServerCore: Sendable {
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
     func stopTakingRequests() { stopping.store(true, ordering: .releasing) }
+
+    /// Whether every connection is to be closed.
+    var isOver: Bool { ended.load(ordering: .acquiring) }
+
+    func end() {
+        stopTakingRequests()
+        ended.store(true, ordering: .releasing)
+        names.stop()
+    }
 
     /// What `/_stats` tells.
     ///
@@ -91,20 +110,50 @@ final class ServerCore: Sendable {
                         idle: now.since($0.reference.lastHeard))
                 })
         }
+        let settings = settings
         return StatsReport(
-            maximumWaiting: maximumWaiting, maximumClients: maximumClients, tunnels: tunnels
+            maximumWaiting: settings.maximumWaiting, maximumClients: settings.maximumClients, tunnels: tunnels
         ).text
     }
 
+    /// The bounds of a session that begins now.
+    func sessionLimits(_ settings: ServerSettings) -> SessionLimits {
+        SessionLimits(keepaliveTimeout: settings.wsTimeout)
+    }
+
     /// The settings that every session begins with.
-    var sessionSettings: SessionSettings {
+    func sessionSettings(_ limits: SessionLimits) -> SessionSettings {
         SessionSettings(
-            maximumStreams: sessionLimits.maximumStreams, initialWindow: sessionLimits.minimumWindow,
+            maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
             software: software)
     }
 
     /// The place of an event loop in `loops`.
     func index(of eventLoop: any EventLoop) -> Int {
         loops.firstIndex { $0 === eventLoop } ?? 0
+    }
+
+    /// The event loops in turn.
+    func nextLoop() -> any EventLoop {
+        let turn = turns.add(1, ordering: .relaxed).newValue
+        return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
+    }
+
+    /// Returns when every event loop has done what it was given before.
+    func passLoops() async {
+        for loop in loops { try? await loop.submit {}.get() }
+    }
+}
+
+/// What a server has carried since its start.
+final class TrafficCounters: Sendable {
+    let requests = Atomic<UInt64>(0)
+    let requestBytes = Atomic<UInt64>(0)
+    let responseBytes = Atomic<UInt64>(0)
+
+    var snapshot: TrafficSnapshot {
+        TrafficSnapshot(
+            requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
+            responseBytes: responseBytes.load(ordering: .relaxed))
     }
 }

@@ -1,4 +1,4 @@
-import Glibc
+package import AgentStatus
 import Logging
 package import NIOCore
 package import NIOPosix
@@ -7,107 +7,176 @@ package import TunnelConfiguration
 package import TunnelProtocol
 import TunnelTransport
 
-/// One tunnel server: a listener for callers and tunnel clients.
+/// One tunnel server: takes callers and tunnel clients, wherever it listens at the time.
 package final class TunnelServer: Sendable {
     /// How often tokens that were not seen for long are forgotten.
     private static let forgetInterval: TimeAmount = .seconds(60)
 
-    /// Where it listens, the port that the kernel picked included.
-    package let address: SocketAddress
     private let core: ServerCore
-    private let listener: any Channel
+    private let group: MultiThreadedEventLoopGroup
+    private let seat = ListenerSeat()
     private let forgetting: RepeatedTask
 
-    /// Binds the listener; requests are served from then on.
+    /// Makes a server that does not listen yet. Does no I/O.
+    ///
+    /// - Parameters:
+    ///   - configuration: where it listens is not looked at: `listen(on:)` says so.
+    ///   - budget: of receive windows, for the whole process.
+    ///   - software: program and version, as peers are told.
+    package init(
+        _ configuration: ServerConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
+        budget: any ReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
+    ) {
+        let core = ServerCore(
+            configuration, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,
+            software: software)
+        self.core = core
+        self.group = group
+        self.forgetting = group.next().scheduleRepeatedTask(
+            initialDelay: Self.forgetInterval, delay: Self.forgetInterval
+        ) { _ in core.registry.forgetOld() }
+    }
+
+    deinit {
+        forgetting.cancel()
+        core.names.stop()
+        seat.end()?.close()
+    }
+
+    /// Binds the configured address and makes a server that listens there.
     ///
     /// - Throws: `ListenError` when the address cannot be bound.
     package static func start(
         _ configuration: ServerConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
         budget: any ReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) async throws -> TunnelServer {
-        let loops = Array(group.makeIterator())
-        let core = ServerCore(
-            configuration, limits: limits, loops: loops, log: log, budget: budget, software: software)
-        let listener: any Channel
-        do {
-            listener = try await ServerBootstrap(group: group)
-                .serverChannelOption(.backlog, value: 1024)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .childChannelOption(.socketOption(.so_keepalive), value: 1)
-                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
-                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)
-                .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
-                .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-                .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(
-                            CallerHandler(core: core, loopIndex: core.index(of: channel.eventLoop)))
-                    }
-                }
-                .bind(host: configuration.host, port: configuration.port).get()
-        } catch {
-            throw ListenError(configuration, error)
-        }
-        guard let address = listener.localAddress else {
-            throw ListenError(configuration, ChannelError.operationUnsupported)
-        }
-        core.logger.info("Listening", metadata: [.listenerAddress: "\(Self.text(address))"])
-        return TunnelServer(core: core, listener: listener, address: address)
+        let socket = try ListeningSocket.bind(
+            server: configuration.name, host: configuration.host, port: configuration.port,
+            reusePort: configuration.reusePort)
+        let server = TunnelServer(
+            configuration, group: group, log: log, budget: budget, software: software, limits: limits)
+        try await server.listen(on: socket)
+        return server
     }
 
-    private init(core: ServerCore, listener: any Channel, address: SocketAddress) {
-        self.core = core
-        self.listener = listener
-        self.address = address
-        self.forgetting = listener.eventLoop.scheduleRepeatedTask(
-            initialDelay: Self.forgetInterval, delay: Self.forgetInterval
-        ) { _ in core.registry.forgetOld() }
+    // MARK: Listening
+
+    /// Where it listens, the port that the kernel picked included; nil while it does not.
+    package var address: SocketAddress? { seat.current?.socket.address }
+
+    /// Takes connections from this socket. If it took them from another before, that one is left once this one
+    /// works: what is in its queue is taken, its callers leave after their next answer, sessions stay.
+    ///
+    /// - Parameters:
+    ///   - socket: may be another server's, who leaves it later.
+    ///   - keepingOld: whether the socket that it leaves goes to another server, which has not begun to listen there
+    ///     yet. Without it, and while no other server listens on it, the socket that is left is of no further use.
+    /// - Throws: `ListenError` when the system refuses; then everything is as before.
+    package func listen(on socket: ListeningSocket, keepingOld: Bool = false) async throws {
+        guard seat.current?.socket !== socket else { return }
+        let listener: Listener
+        do {
+            listener = try await Listener.open(socket, id: seat.nextID(), core: core, group: group)
+        } catch {
+            throw ListenError(server: core.name, host: socket.host, port: socket.port, error)
+        }
+        let left = seat.seat(listener)
+        let place = hostAndPort(socket.host, socket.port)
+        listener.whenItFails { [core, seat] reason in
+            guard seat.failed(listener.id, "the listener at \(place) failed: \(reason)") else { return }
+            core.note(fault: "listener-failed", "the listener at \(place) failed: \(reason)")
+        }
+        guard left !== listener else { return listener.close() }
+        core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
+        guard let left else { return }
+        await left.leave(isKept: keepingOld, patience: core.limits.handshakeTime)
+        for caller in core.census.callers {
+            caller.eventLoop.execute { caller.handler.value.leave(ifBy: left.id) }
+        }
     }
+
+    /// Waits until the listener closes although nobody asked: `listen(on:)` with a fresh socket mends that.
+    ///
+    /// - Returns: what happened, in words; at once when it has happened. Nil when the server drains or is closed, or
+    ///   the task is cancelled.
+    package func untilListenerFails() async -> String? { await seat.untilFailure() }
+
+    // MARK: Updating
+
+    /// Puts other settings in force, in place: everything but name, host, port and `reusePort`. A request in flight
+    /// keeps those that it began with.
+    ///
+    /// - Parameters:
+    ///   - grace: how long sessions whose tunnel client would not be let in any more may finish what is in flight;
+    ///     they get no new requests at once.
+    package func update(_ configuration: ServerConfiguration, grace: Duration) {
+        let settings = ServerSettings(configuration)
+        let isKeepaliveNew = settings.wsTimeout != core.settings.wsTimeout
+        core.apply(settings)
+        for (id, session) in core.census.sessions {
+            if !settings.admission.admits(session.credentials) {
+                dismiss(id, session, grace: grace)
+            } else if isKeepaliveNew {
+                session.reference.perform { ServerSession.applyKeepalive(settings.wsTimeout, to: $0) }
+            }
+        }
+    }
+
+    private func dismiss(_ id: UInt64, _ session: ConnectionCensus.Session, grace: Duration) {
+        core.registry.drain(session.credentials.token, id)
+        let reference = session.reference
+        reference.perform { $0.drain(reason: "its token or password is not allowed any more") }
+        reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
+    }
+
+    // MARK: Watching
+
+    /// What it is and does now. Requests per second are the caller's to work out.
+    package var snapshot: ServerSnapshot {
+        let listener = seat.current
+        let load = core.registry.load
+        let size = core.census.size
+        return ServerSnapshot(
+            name: core.name,
+            state: core.isStopping ? .draining : seat.failure == nil ? .listening : .failed,
+            address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
+            tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
+            traffic: core.traffic.snapshot, lastFault: core.lastFault)
+    }
+
+    // MARK: Stopping
 
     /// Takes no new connections and requests, tells tunnel clients to leave, and returns when everything in flight
     /// is finished. Cancel the task to stop waiting, then call `close`.
-    package func drain() async {
-        core.stopTakingRequests()
+    ///
+    /// - Parameter keepingSocket: whether the socket goes to another server, which has not begun to listen there yet.
+    package func drain(keepingSocket: Bool = false) async {
         forgetting.cancel()
-        try? await listener.close()
-        let (callers, sessions) = core.census.everybody
-        for caller in callers { caller.eventLoop.execute { caller.handler.value.stop() } }
-        for session in sessions { session.perform { $0.drain(reason: "the tunnel server is stopping") } }
+        if let listener = seat.end() {
+            // Another process goes on at the same port: who is on the way here must not be turned away.
+            let patience = listener.socket.sharesPort ? core.limits.handshakeTime : .zero
+            await listener.leave(isKept: keepingSocket, patience: patience)
+        }
+        core.stopTakingRequests()
+        // Sessions stay until the last requests have come.
+        var arrivals: [EventLoopFuture<Void>] = []
+        for caller in core.census.callers {
+            arrivals.append(caller.eventLoop.flatSubmit { caller.handler.value.stop() })
+        }
+        for arrival in arrivals { try? await arrival.get() }
+        for session in core.census.sessions.values {
+            session.reference.perform { $0.drain(reason: "the tunnel server is stopping") }
+        }
         await core.census.becomesEmpty()
         core.names.stop()
     }
 
-    /// Closes every connection at once.
+    /// Closes the listener and every connection at once.
     package func close() {
-        let (callers, sessions) = core.census.everybody
-        for caller in callers { caller.eventLoop.execute { caller.handler.value.cut() } }
-        for session in sessions { session.perform { $0.close() } }
-    }
-
-    private static func text(_ address: SocketAddress) -> String {
-        hostAndPort(address.ipAddress ?? "?", address.port ?? 0)
-    }
-}
-
-/// A listener that could not be bound.
-package struct ListenError: Error, CustomStringConvertible {
-    /// What went wrong and what to do.
-    package let description: String
-
-    init(_ configuration: ServerConfiguration, _ error: any Error) {
-        let place = "\(configuration.host):\(configuration.port)"
-        let code = (error as? IOError)?.errnoCode
-        let reason =
-            switch code {
-            case EADDRINUSE:
-                "the address is in use — is another wstunnel running? Stop it or choose another port"
-            case EACCES: "not permitted — ports below 1024 need root or CAP_NET_BIND_SERVICE"
-            case EADDRNOTAVAIL: "this machine has no such address — check host"
-            case nil where error is SocketAddressError.UnknownHost:
-                "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
-            default: ConnectionFailure.describe(error)
-            }
-        description = "servers[\(configuration.name)]: cannot listen on \(place): \(reason)"
+        forgetting.cancel()
+        core.end()
+        seat.end()?.close()
+        for caller in core.census.callers { caller.eventLoop.execute { caller.handler.value.cut() } }
+        for session in core.census.sessions.values { session.reference.perform { $0.close() } }
     }
 }

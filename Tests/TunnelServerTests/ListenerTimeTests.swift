@@ -27,7 +27,7 @@ import TunnelTransport
         let server = try await TunnelServer.start(
             ServerConfiguration(name: "test", host: "127.0.0.1", port: 0), group: group, log: log,
             budget: ProcessReceiveBudget(), software: "test", limits: limits)
-        let port = server.address.port ?? 0
+        let port = server.address?.port ?? 0
         if let owner {
             let target = TunnelDialler.Target(
                 host: "127.0.0.1", port: port, path: "/_tunnel", fields: HeaderFields([.origin: token]),

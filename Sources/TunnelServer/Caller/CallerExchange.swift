@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Synchronization
 import TunnelProtocol
 import TunnelTransport
 
@@ -31,8 +32,11 @@ final class CallerExchange {
 
     /// How often a request that no session has looked at is offered to another.
     private static let mostAttempts = 3
+    private static let headLimits = SessionLimits().headLimits
 
     private let core: ServerCore
+    /// Those that the request began with.
+    private let settings: ServerSettings
     private let loopIndex: Int
     private weak var connection: (any CallerConnection)?
     private let eventLoop: any EventLoop
@@ -57,11 +61,12 @@ final class CallerExchange {
     private(set) var lastProgress = NIODeadline.now()
 
     init(
-        core: ServerCore, loopIndex: Int, connection: any CallerConnection, output: CallerOutput,
-        token: RendezvousToken,
+        core: ServerCore, settings: ServerSettings, loopIndex: Int, connection: any CallerConnection,
+        output: CallerOutput, token: RendezvousToken,
         request: RequestHead, framing: BodyFraming, keepAlive: Bool, record: RequestRecord
     ) {
         self.core = core
+        self.settings = settings
         self.loopIndex = loopIndex
         self.connection = connection
         self.eventLoop = connection.eventLoop
@@ -85,6 +90,7 @@ final class CallerExchange {
     /// Looks for a session, or waits for one.
     func start() {
         attempts += 1
+        if attempts == 1 { core.traffic.requests.add(1, ordering: .relaxed) }
         record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
         let decision = core.registry.request(token, loop: loopIndex, caller: record.callerAddress) {
@@ -95,7 +101,7 @@ final class CallerExchange {
             attach(id, session.reference)
         case .wait(let id):
             // The limit holds for all its waiting, also when a session that took it is lost.
-            let deadline = queueDeadline ?? .now() + core.queueTimeout
+            let deadline = queueDeadline ?? .now() + settings.queueTimeout
             queueDeadline = deadline
             let timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.waitedTooLong() }
             phase = .waiting(id, timer)
@@ -112,6 +118,7 @@ final class CallerExchange {
         lastProgress = .now()
         hasSentBody = true
         record.requestBytes += bytes.readableBytes
+        core.traffic.requestBytes.add(UInt64(bytes.readableBytes), ordering: .relaxed)
         canSend = port.send(bytes)
     }
 
@@ -300,7 +307,7 @@ extension CallerExchange: StreamReceiver {
         lastProgress = .now()
         if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
         do throws(HTTPMessageError) {
-            let head = try ResponseHead(whole: bytes, limits: core.sessionLimits.headLimits)
+            let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
@@ -334,6 +341,7 @@ extension CallerExchange: StreamReceiver {
             return
         }
         record.responseBytes += count
+        core.traffic.responseBytes.add(UInt64(count), ordering: .relaxed)
         response.write(data, isLast: isLast) { output.write($0) }
         if output.isWritable {
             port.consumed(count)

@@ -20,7 +20,7 @@ extension CallerHandler: CallerConnection {
         case .raw:
             closeInOrder()
         default:
-            guard keepAlive, !core.isStopping else { return linger() }
+            guard keepAlive, !isLeaving else { return linger() }
             waitForNext()
             advance()
         }

@@ -7,9 +7,9 @@ import TunnelTransport
 extension CallerHandler {
     func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming) {
         guard let context else { return }
-        let door = TunnelDoor(core: core, address: address, endpoint: endpoint)
+        let door = TunnelDoor(core: core, settings: settings, address: address, endpoint: endpoint)
         do throws(Refusal) {
-            let (token, client) = try door.admit(head, framing)
+            let (credentials, client) = try door.admit(head, framing)
             let version = WebSocketHandshake.version(offeredBy: head)
             let software = head.fields[.xClientVersion] ?? "unknown"
             WebSocketHandshake.accept(head, version: version, on: context.channel)
@@ -20,7 +20,7 @@ extension CallerHandler {
                     self.input = ByteBuffer()
                     door.seat(
                         TunnelDoor.Guest(
-                            token: token, client: client, answer: answer, version: version,
+                            credentials: credentials, client: client, answer: answer, version: version,
                             software: software),
                         in: context, from: self, leftover: leftover)
                 }

@@ -14,6 +14,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     let core: ServerCore
     let loopIndex: Int
+    /// Which listener it came by.
+    let listener: Int
+    /// What the request under way began with, or the latest one.
+    var settings: ServerSettings
     var phase = CallerPhase.awaitingHead
     var context: ChannelHandlerContext?
     var input = ByteBuffer()
@@ -29,7 +33,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var hasOutputEnded = false
     /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
     var restKeeper: CallerHandler?
-    private var waitingSince = NIODeadline.now()
+    var waitingSince = NIODeadline.now()
+    /// How it leaves, once it was asked to.
+    var leaving: Leaving?
     var lingerDeadline = NIODeadline.distantFuture
     /// The address that connected.
     private var peer = ""
@@ -37,11 +43,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Who calls, as far as is known from its latest request.
     var address = ""
     private var isCounted = false
-    private var hasServed = false
+    var hasServed = false
 
-    init(core: ServerCore, loopIndex: Int) {
+    init(core: ServerCore, loopIndex: Int, listener: Int) {
         self.core = core
         self.loopIndex = loopIndex
+        self.listener = listener
+        self.settings = core.settings
         self.headReader = RequestHeadReader(limits: core.limits.http)
     }
 
@@ -66,10 +74,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         isCounted = core.census.enter(ObjectIdentifier(self), caller, address: peer)
         if !isCounted {
             refuse(.tooManyCallers, method: "GET", record: nil)
-        } else if core.isStopping {
-            stop()
+        } else if core.isOver {
+            context.close(promise: nil)
         } else {
             watch(until: .now() + core.limits.headTimeout)
+            if core.isStopping { stop() }
         }
         context.fireChannelActive()
     }
@@ -147,6 +156,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             isCounted = false
             core.census.leave(ObjectIdentifier(self), address: peer)
         }
+        tellArrival()
     }
 
     // MARK: Requests
@@ -175,6 +185,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 isReadHeld = false
                 context?.read()
             }
+            tellArrival()
         }
         do throws(HTTPMessageError) {
             while try step() {}
@@ -229,9 +240,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard hosts == 1 || hosts == 0 && head.version == .http10 else {
             throw HTTPMessageError(.malformed, "exactly one Host header is required")
         }
-        let caller = CallerAddress(peer: peer, head.fields, trusted: core.trustedProxies)
+        settings = core.settings
+        let caller = CallerAddress(peer: peer, head.fields, trusted: settings.trustedProxies)
         address = caller.text
-        switch CallerRoute(head, basePath: core.basePath) {
+        switch CallerRoute(head, basePath: settings.basePath, hosts: settings.hosts) {
         case .healthCheck:
             let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
             answerHere(refusal, head, framing, path: "/_health_check")
@@ -244,17 +256,17 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target):
             guard let output else { return }
-            let keepAlive = head.allowsKeepAlive && !core.isStopping
+            let keepAlive = head.allowsKeepAlive && !isLeaving
             var request = head
             request.target = target
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
             let exchange = CallerExchange(
-                core: core, loopIndex: loopIndex, connection: self, output: output, token: token,
-                request: request,
+                core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
+                token: token, request: request,
                 framing: framing, keepAlive: keepAlive,
                 record: makeRecord(head.method, path: target, tokenHint: token.hint))
             phase = .exchange(exchange)
-            watch(until: .now() + core.httpTimeout)
+            watch(until: .now() + settings.httpTimeout)
             exchange.start()
         }
     }
@@ -281,7 +293,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func answerHere(_ refusal: Refusal, _ head: RequestHead, _ framing: BodyFraming, path: String) {
         let record = makeRecord(head.method, path: path)
-        guard framing == .none, head.allowsKeepAlive, !core.isStopping else {
+        guard framing == .none, head.allowsKeepAlive, !isLeaving else {
             refuse(refusal, method: head.method, record: record)
             return
         }
@@ -311,7 +323,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         input = ByteBuffer()
         body = nil
         // A slow caller may still have much to read: the moment begins when all has left.
-        lingerDeadline = .now() + core.httpTimeout
+        lingerDeadline = .now() + settings.httpTimeout
         output?.closeOutput {
             self.lingerDeadline = .now() + self.core.limits.lingerTimeout
             self.watch(until: self.lingerDeadline)
@@ -326,7 +338,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Closes when what was written has left.
     func closeInOrder() {
         phase = .lingering
-        lingerDeadline = .now() + core.httpTimeout
+        lingerDeadline = .now() + settings.httpTimeout
         watch(until: lingerDeadline)
         output?.closeOnceSent()
     }
@@ -337,24 +349,24 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         timer?.ring(by: deadline) { self.checkTime() }
     }
 
-    private func checkTime() {
+    func checkTime() {
+        defer { tellArrival() }
         let now = NIODeadline.now()
         switch phase {
         case .awaitingHead where !isWritable:
-            let deadline = waitingSince + core.httpTimeout
+            let deadline = waitingSince + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
             output?.close()
         case .awaitingHead where input.readableBytes > 0:
-            let deadline = waitingSince + core.limits.headTimeout
+            let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
             guard now >= deadline else { return watch(until: deadline) }
             refuse(.headTimeout, method: "GET", record: makeRecord("-", path: "-"))
         case .awaitingHead:
-            let patience = hasServed ? core.limits.idleTimeout : core.limits.headTimeout
-            let deadline = waitingSince + patience
+            let deadline = headDeadline
             guard now >= deadline else { return watch(until: deadline) }
             closeInOrder()
         case .exchange(let exchange):
-            let deadline = exchange.lastProgress + core.httpTimeout
+            let deadline = exchange.lastProgress + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
             exchange.abort(with: .tunnelTimeout, .timeout)
         case .raw:
@@ -365,22 +377,5 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .over:
             break
         }
-    }
-
-    // MARK: Stopping
-
-    /// Finishes what is under way, then closes.
-    func stop() {
-        switch phase {
-        case .awaitingHead: closeInOrder()
-        case .exchange(let exchange): exchange.serverStops()
-        case .raw, .lingering, .over: break
-        }
-    }
-
-    /// Closes at once.
-    func cut() {
-        phase.currentExchange?.callerLeft(.shutdown)
-        output?.close()
     }
 }

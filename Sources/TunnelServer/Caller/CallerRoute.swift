@@ -14,9 +14,10 @@ package enum CallerRoute: Sendable, Equatable {
     /// Nobody's.
     case refuse(Refusal)
 
-    /// - Parameter basePath: "" or a path with a leading and without a trailing slash; requests outside it are
-    ///   nobody's.
-    package init(_ head: RequestHead, basePath: String) {
+    /// - Parameters:
+    ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
+    ///   - hosts: in lower case and without port, those whose requests need not name their token.
+    package init(_ head: RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]) {
         guard let target = Self.originForm(head.target) else {
             self = .refuse(.notOriginForm)
             return
@@ -35,7 +36,7 @@ package enum CallerRoute: Sendable, Equatable {
         } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
             self = Self.tokenInPath(inside)
         } else {
-            self = Self.tokenInField(head, target: inside)
+            self = Self.tokenInField(head, hosts, target: inside)
         }
     }
 
@@ -49,10 +50,25 @@ package enum CallerRoute: Sendable, Equatable {
         return forward(PercentEncoding.decode(written) ?? String(written), target: String(target[slash...]))
     }
 
-    private static func tokenInField(_ head: RequestHead, target: String) -> CallerRoute {
-        guard let text = head.fields[.xToken], !text.isEmpty else { return .refuse(.missingToken) }
+    private static func tokenInField(
+        _ head: RequestHead, _ hosts: [String: RendezvousToken], target: String
+    ) -> CallerRoute {
+        guard let text = head.fields[.xToken], !text.isEmpty else {
+            guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
+                return .refuse(.missingToken)
+            }
+            return .forward(token, target: target)
+        }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
         return forward(text, target: target)
+    }
+
+    /// The value of a `Host` field in lower case, without port and the dot of the root.
+    private static func name(ofHost value: String) -> String {
+        var name = value[...]
+        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("]") { name = name[..<colon] }
+        if name.last == "." { name.removeLast() }
+        return name.lowercased()
     }
 
     /// A text that cannot be a token names a tunnel that cannot be there.

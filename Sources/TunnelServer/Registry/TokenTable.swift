@@ -120,6 +120,14 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Tokens that are known now.
     package var tokenCount: Int { entries.count }
 
+    /// Tokens that have a session, and requests that wait for one.
+    package var load: (tunnels: Int, waiting: Int) {
+        entries.values.reduce(into: (0, 0)) { load, entry in
+            if !entry.members.isEmpty { load.0 += 1 }
+            load.1 += entry.waiting.count
+        }
+    }
+
     /// Requests of a token that wait.
     package func waitingCount(_ token: RendezvousToken) -> Int { entries[token]?.waiting.count ?? 0 }
 

@@ -15,6 +15,17 @@ final class TunnelRegistry: Sendable {
         table = Mutex(Table(maximumWaiting: maximumWaiting, maximumClients: maximumClients))
     }
 
+    /// A lower number of clients sends nobody away who is there.
+    func setLimits(waiting: Int, clients: Int?) {
+        table.withLock {
+            $0.maximumWaiting = waiting
+            $0.maximumClients = clients
+        }
+    }
+
+    /// Tokens that have a session, and requests that wait for one.
+    var load: (tunnels: Int, waiting: Int) { table.withLock { $0.load } }
+
     func request(
         _ token: RendezvousToken, loop: Int, caller: String, waiting: () -> WaitingCaller
     ) -> Table.Decision {

@@ -13,23 +13,25 @@ final class ServerSession: SessionOwner {
     private static let longestSoftware = 256
 
     private let core: ServerCore
-    private let token: RendezvousToken
+    private let credentials: TunnelCredentials
     private let client: ClientIdentity
     private let id: UInt64
     private let address: String
     private let endpoint: String
     private let eventLoop: any EventLoop
     private var logger: Logger
+    /// The keepalive timeout that it began with.
+    private var keepalive = Duration.zero
 
     /// - Parameters:
     ///   - address: of the peer.
     ///   - endpoint: the same with its port, where that is known.
     init(
-        core: ServerCore, token: RendezvousToken, client: ClientIdentity, address: String,
+        core: ServerCore, credentials: TunnelCredentials, client: ClientIdentity, address: String,
         endpoint: String, eventLoop: any EventLoop
     ) {
         self.core = core
-        self.token = token
+        self.credentials = credentials
         self.client = client
         self.id = core.nextSessionID()
         self.address = address
@@ -41,22 +43,27 @@ final class ServerSession: SessionOwner {
         logger[.peerAddress] = "\(address)"
     }
 
+    private var token: RendezvousToken { credentials.token }
+
     /// Makes the session's channel handler.
     ///
     /// - Parameter oldSoftware: what a client of protocol v1 says it is; nil for one of v2.
     func makeHandler(oldSoftware: String?) -> SessionHandler {
+        let limits = core.sessionLimits(core.settings)
+        keepalive = limits.keepaliveTimeout
         let handler =
             if let oldSoftware {
                 SessionHandler(
-                    oldProtocolAs: .opener, limits: core.sessionLimits,
+                    oldProtocolAs: .opener, limits: limits,
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: core.budget,
                     numbering: core.registry.numbering(token), owner: self)
             } else {
                 SessionHandler(
-                    role: .opener, limits: core.sessionLimits, settings: core.sessionSettings,
+                    role: .opener, limits: limits, settings: core.sessionSettings(limits),
                     budget: core.budget, owner: self)
             }
-        core.census.enter(id, SessionReference(handler, eventLoop: eventLoop))
+        let reference = SessionReference(handler, eventLoop: eventLoop)
+        core.census.enter(id, ConnectionCensus.Session(reference: reference, credentials: credentials))
         return handler
     }
 
@@ -68,6 +75,13 @@ final class ServerSession: SessionOwner {
             id: id, session: served, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)
         logger[.tunnelName] = "\(peer.tunnelName)"
+        // An update that came while it was on its way may not have found it.
+        let settings = core.settings
+        guard settings.admission.admits(credentials) else {
+            session.close(.tryAgainLater)
+            return
+        }
+        if settings.wsTimeout != keepalive { Self.applyKeepalive(settings.wsTimeout, to: session) }
         guard let replaced = core.registry.join(token, member) else {
             session.close(.tryAgainLater)
             return
@@ -80,6 +94,10 @@ final class ServerSession: SessionOwner {
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
+    }
+
+    /// A live session goes on with another keepalive timeout.
+    static func applyKeepalive(_ timeout: Duration, to session: SessionHandler) {
     }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {

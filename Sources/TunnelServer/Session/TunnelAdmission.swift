@@ -5,13 +5,18 @@ package import TunnelProtocol
 /// Whether a tunnel client may open a session: the checks of its handshake, without I/O.
 package struct TunnelAdmission: Sendable {
     private let passwords: [RendezvousToken: Set<Secret>]
+    private let onlyListedTokens: Bool
 
-    package init(passwords: [RendezvousToken: Set<Secret>]) {
+    /// - Parameters:
+    ///   - passwords: of the tokens that need one.
+    ///   - onlyListedTokens: whether other tokens are refused.
+    package init(passwords: [RendezvousToken: Set<Secret>], onlyListedTokens: Bool = false) {
         self.passwords = passwords
+        self.onlyListedTokens = onlyListedTokens
     }
 
     /// - Throws: the answer for a client that may not.
-    package func token(of head: RequestHead) throws(Refusal) -> RendezvousToken {
+    package func credentials(of head: RequestHead) throws(Refusal) -> TunnelCredentials {
         guard head.method == "GET" else { throw .notGET }
         guard let text = head.fields[.origin], !text.isEmpty else { throw .originMissing }
         let token: RendezvousToken
@@ -20,19 +25,35 @@ package struct TunnelAdmission: Sendable {
         } catch {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
-        guard isAuthorized(token, head.fields[.authorization]) else { throw .unauthorized }
+        let credentials = TunnelCredentials(token, authorization: head.fields[.authorization])
+        guard admits(credentials) else { throw .unauthorized }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
-        return token
+        return credentials
     }
 
-    /// A token without a configured password is open to whoever knows it.
-    private func isAuthorized(_ token: RendezvousToken, _ authorization: String?) -> Bool {
-        guard let allowed = passwords[token] else { return true }
-        guard let (user, password) = authorization.flatMap(BasicAuthorization.decode) else { return false }
-        let isUserRight = ConstantTime.areEqual(user, token.secret)
+    /// A token without a configured password is open to whoever knows it, unless only listed ones are.
+    package func admits(_ credentials: TunnelCredentials) -> Bool {
+        guard let allowed = passwords[credentials.token] else { return !onlyListedTokens }
+        guard let password = credentials.password?.secret else { return false }
         var isPasswordRight = false
         // No early end: the time must not tell which password came close.
         for secret in allowed where ConstantTime.areEqual(password, secret.secret) { isPasswordRight = true }
-        return isUserRight && isPasswordRight
+        return isPasswordRight
+    }
+}
+
+/// What a tunnel client brought: kept for as long as its session lasts, as passwords may be withdrawn.
+package struct TunnelCredentials: Hashable, Sendable {
+    package let token: RendezvousToken
+    /// Nil where none came, or one for another user than the token.
+    package let password: Secret?
+
+    /// - Parameter authorization: the field's value.
+    package init(_ token: RendezvousToken, authorization: String?) {
+        self.token = token
+        let given = authorization.flatMap(BasicAuthorization.decode)
+        password = given.flatMap { user, password in
+            ConstantTime.areEqual(user, token.secret) ? Secret(password) : nil
+        }
     }
 }

@@ -10,7 +10,7 @@ import TunnelTransport
 struct TunnelDoor {
     /// A client that may come in.
     struct Guest {
-        var token: RendezvousToken
+        var credentials: TunnelCredentials
         var client: ClientIdentity
         /// The 101 answer.
         var answer: ResponseHead
@@ -21,6 +21,7 @@ struct TunnelDoor {
     }
 
     let core: ServerCore
+    let settings: ServerSettings
     /// The client's address.
     let address: String
     /// The same with its port, where that is known.
@@ -29,18 +30,19 @@ struct TunnelDoor {
     /// - Throws: the answer for a client that may not come in.
     func admit(
         _ head: RequestHead, _ framing: BodyFraming
-    ) throws(Refusal) -> (token: RendezvousToken, client: ClientIdentity) {
+    ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
         let now = MonotonicInstant.now
         // By token too: one tunnel's wrong password must not shut out the others of its machine or proxy.
         let guesser = "\(address) \(head.fields[.origin] ?? "")"
         guard !core.throttle.withLock({ $0.refuses(guesser, now: now) }) else { throw .tooManyFailures }
-        let token: RendezvousToken
+        let credentials: TunnelCredentials
         do throws(Refusal) {
-            token = try core.admission.token(of: head)
+            credentials = try settings.admission.credentials(of: head)
         } catch {
             if error.status == 401 { core.throttle.withLock { $0.failed(guesser, now: now) } }
             throw error
         }
+        let token = credentials.token
         let client = ClientIdentity(
             text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
         )
@@ -54,12 +56,14 @@ struct TunnelDoor {
         guard core.census.hasRoomForSession else { throw .tooManySessions }
         guard !core.isStopping else { throw .stopping }
         guard framing == .none else { throw .notWebSocket }
-        return (token, client)
+        return (credentials, client)
     }
 
     /// Tells the log that a client was sent away.
     func report(_ refusal: Refusal, _ head: RequestHead) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        core.note(
+            fault: refusal.label, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
         core.logger.warning(
             "Tunnel refused",
             metadata: [
@@ -79,17 +83,17 @@ struct TunnelDoor {
         var preface = ByteBuffer()
         preface.writeResponseHead(guest.answer)
         let (core, address, endpoint) = (core, address, endpoint)
-        let (token, client) = (guest.token, guest.client)
+        let (credentials, client) = (guest.credentials, guest.client)
         let oldSoftware = guest.version == .v1 ? guest.software : nil
         let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
             ServerSession(
-                core: core, token: token, client: client, address: address, endpoint: endpoint,
-                eventLoop: eventLoop
+                core: core, credentials: credentials, client: client, address: address,
+                endpoint: endpoint, eventLoop: eventLoop
             )
             .makeHandler(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
-        let counts = core.registry.sessionsPerLoop(token, loops: core.loops.count)
+        let counts = core.registry.sessionsPerLoop(guest.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
         if seat != current,
             SessionSeating.move(

@@ -18,6 +18,7 @@ final class ReverseNames: Sendable {
 
     private let resolve: @Sendable (String) -> String?
     private let entries = Mutex<[String: Entry]>([:])
+    private let isStopped = Atomic<Bool>(false)
     private let pool = NIOThreadPool(numberOfThreads: 1)
 
     /// - Parameter resolve: gives the name of an address; may take its time.
@@ -40,7 +41,7 @@ final class ReverseNames: Sendable {
             entries[address] = Entry(name: entries[address]?.name, asked: now)
             return true
         }
-        guard isNews else { return }
+        guard isNews, !isStopped.load(ordering: .acquiring) else { return }
         pool.start()
         pool.submit { state in
             guard state == .active else { return }
@@ -50,7 +51,10 @@ final class ReverseNames: Sendable {
     }
 
     /// A look-up under way is not waited for.
-    func stop() { pool.shutdownGracefully { _ in } }
+    func stop() {
+        guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        pool.shutdownGracefully { _ in }
+    }
 
     /// What the system's resolver says.
     @Sendable static func systemName(of address: String) -> String? {

@@ -1,0 +1,64 @@
+import NIOCore
+import Observability
+
+/// A connection that is asked to leave.
+extension CallerHandler {
+    /// How a connection leaves.
+    struct Leaving {
+        /// When one without a request is closed, apart from its other limits.
+        var deadline = NIODeadline.distantFuture
+        /// Who waits for a request that may be on its way.
+        var arrivals: [EventLoopPromise<Void>] = []
+    }
+
+    /// Whether the next answer is the last.
+    var isLeaving: Bool { leaving != nil || core.isStopping }
+
+    /// When a connection that sends nothing is closed.
+    var headDeadline: NIODeadline {
+        let patience = hasServed ? core.limits.idleTimeout : core.limits.headTimeout
+        return min(waitingSince + patience, leaving?.deadline ?? .distantFuture)
+    }
+
+    /// Its listener is closed, and another in its place: the next answer is the last.
+    func leave(ifBy listener: Int) {
+        if listener == self.listener, leaving == nil { leaving = Leaving() }
+    }
+
+    /// Finishes what is under way, then closes. Who came or was answered just now may have sent a request already:
+    /// it gets its answer.
+    ///
+    /// - Returns: when there is nothing more to wait for but answers.
+    @discardableResult func stop() -> EventLoopFuture<Void> {
+        let deadline = waitingSince + core.limits.leaveTimeout
+        var leaving = leaving ?? Leaving()
+        leaving.deadline = min(leaving.deadline, deadline)
+        let arrival = eventLoop.makePromise(of: Void.self)
+        leaving.arrivals.append(arrival)
+        self.leaving = leaving
+        switch phase {
+        case .awaitingHead where output?.isWritable == true: checkTime()
+        // It does not even read its answers.
+        case .awaitingHead: closeInOrder()
+        case .exchange(let exchange): exchange.serverStops()
+        case .raw, .lingering, .over: break
+        }
+        tellArrival()
+        return arrival.futureResult
+    }
+
+    /// Tells who waits for a request that it is here, or will not come.
+    func tellArrival() {
+        guard leaving?.arrivals.isEmpty == false else { return }
+        if case .awaitingHead = phase { return }
+        let arrivals = leaving?.arrivals ?? []
+        leaving?.arrivals = []
+        for arrival in arrivals { arrival.succeed() }
+    }
+
+    /// Closes at once.
+    func cut() {
+        phase.currentExchange?.callerLeft(.shutdown)
+        output?.close()
+    }
+}

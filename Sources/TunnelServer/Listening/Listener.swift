@@ -1,0 +1,141 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Takes connections from one listening socket and makes them callers, until it leaves.
+final class Listener: Sendable {
+    let socket: ListeningSocket
+    /// Tells the connections of one listener from those of another.
+    let id: Int
+    private let channel: any Channel
+    private let core: ServerCore
+    private let fault: FaultRecorder
+    private let isAskedToClose = Atomic<Bool>(false)
+
+    /// Begins to take connections.
+    ///
+    /// - Throws: what the system says.
+    static func open(_ socket: ListeningSocket, id: Int, core: ServerCore, group: any EventLoopGroup)
+        async throws -> Listener
+    {
+        let fault = FaultRecorder()
+        let descriptor = try socket.take()
+        do {
+            let channel = try await ServerBootstrap(group: group)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(ListenerFaultHandler(fault))
+                    }
+                }
+                .childChannelInitializer { Self.setUp($0, core: core, listener: id) }
+                // A failure closes the descriptor.
+                .withBoundSocket(descriptor).get()
+            try socket.restoreBacklog()
+            return Listener(socket, id: id, channel: channel, core: core, fault: fault)
+        } catch {
+            _ = socket.leave()
+            throw error
+        }
+    }
+
+    private init(
+        _ socket: ListeningSocket, id: Int, channel: any Channel, core: ServerCore, fault: FaultRecorder
+    ) {
+        self.socket = socket
+        self.id = id
+        self.channel = channel
+        self.core = core
+        self.fault = fault
+    }
+
+    /// Tells when it closes although nobody asked.
+    func whenItFails(_ action: @escaping @Sendable (String) -> Void) {
+        channel.closeFuture.whenComplete { [fault, weak self] _ in
+            guard let self,
+                !self.isAskedToClose.exchange(true, ordering: .acquiringAndReleasing)
+            else { return }
+            _ = self.socket.leave()
+            action(fault.text ?? "the system closed it")
+        }
+    }
+
+    /// Takes no more connections, and loses none that is in the kernel's queue: those that the queue holds are taken
+    /// first, unless another server or process takes them.
+    ///
+    /// - Parameters:
+    ///   - isKept: whether the socket goes to another server.
+    ///   - patience: for handshakes that the kernel has under way.
+    func leave(isKept: Bool, patience: Duration) async {
+        guard !isAskedToClose.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let isLast = socket.leave() && !isKept && !socket.isInherited
+        if isLast {
+            socket.retire()
+            // Cut short when nobody wants to wait any more.
+            if patience > .zero { try? await Task.sleep(for: patience) }
+        }
+        try? await channel.setOption(.autoRead, value: false).get()
+        // A connection that is on its way to its event loop and back is closed with the listener.
+        await core.passLoops()
+        try? await channel.eventLoop.submit {}.get()
+        if isLast {
+            while let descriptor = socket.accept() { adopt(descriptor) }
+        }
+        try? await channel.close()
+        if isLast { socket.close() }
+        await core.passLoops()
+    }
+
+    /// Closes at once.
+    func close() {
+        guard !isAskedToClose.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        _ = socket.leave()
+        channel.close(promise: nil)
+    }
+
+    private func adopt(_ descriptor: CInt) {
+        let (core, id) = (core, id)
+        ClientBootstrap(group: core.nextLoop())
+            .channelInitializer { Self.setUp($0, core: core, listener: id) }
+            // A failure closes the descriptor.
+            .withConnectedSocket(descriptor)
+            .whenFailure { _ in }
+    }
+
+    private static func setUp(_ channel: any Channel, core: ServerCore, listener: Int) -> EventLoopFuture<
+        Void
+    > {
+        channel.eventLoop.makeCompletedFuture {
+            if let options = channel.syncOptions {
+                try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+                try options.setOption(.socketOption(.so_keepalive), value: 1)
+                try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
+                try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)
+                try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
+                try options.setOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            }
+            try channel.pipeline.syncOperations.addHandler(
+                CallerHandler(
+                    core: core, loopIndex: core.index(of: channel.eventLoop), listener: listener))
+        }
+    }
+}
+
+/// Why a listener's channel closed, as far as it said.
+private final class FaultRecorder: Sendable {
+    private let latest = Mutex<String?>(nil)
+
+    var text: String? { latest.withLock { $0 } }
+
+    func note(_ error: any Error) { latest.withLock { $0 = "\(error)" } }
+}
+
+private final class ListenerFaultHandler: ChannelInboundHandler {
+    typealias InboundIn = Any
+
+    private let fault: FaultRecorder
+
+    init(_ fault: FaultRecorder) { self.fault = fault }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { fault.note(error) }
+}

@@ -1,0 +1,174 @@
+import Glibc
+package import NIOCore
+import Synchronization
+
+/// A TCP socket that is bound and listens: the kernel queues its connections from now on, whether or not a server
+/// takes them yet. It is closed when the last owner lets go of it.
+package final class ListeningSocket: Sendable {
+    /// Connections that the kernel queues.
+    static let backlog: CInt = 1024
+
+    /// Where it listens, the port that the kernel picked included.
+    package let address: SocketAddress
+    /// -1 once it is closed.
+    private let descriptor: Mutex<CInt>
+    /// Whether other processes may listen on the same port.
+    let sharesPort: Bool
+    /// Whether another process (systemd) holds the same socket, and with it the queue.
+    let isInherited: Bool
+    /// Servers that take connections from it.
+    private let users = Atomic<Int>(0)
+    private let retired = Atomic<Bool>(false)
+
+    /// Resolves the host and listens there. Blocks while the host is looked up: not for an event loop.
+    ///
+    /// - Parameters:
+    ///   - server: whose listener it will be, for the error.
+    ///   - host: address or host name, IPv6 without brackets.
+    ///   - port: 0…65535; 0 lets the kernel choose.
+    ///   - reusePort: whether other processes of the same user may listen on the same port.
+    ///   - besides: sockets of this process that may stand in the way, as 127.0.0.1 does for 0.0.0.0 on the same
+    ///     port: both listen until one is let go.
+    /// - Throws: `ListenError` when the address cannot be had.
+    package static func bind(
+        server: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
+    ) throws(ListenError) -> ListeningSocket {
+        do {
+            let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+            let neighbours = besides.filter { $0.address.port == port && port != 0 }
+            // The kernel asks only now, when the new one binds and listens.
+            for neighbour in neighbours { neighbour.allowNeighbours(true) }
+            defer { for neighbour in neighbours { neighbour.allowNeighbours(false) } }
+            let descriptor = try SocketCalls.openStream(
+                address.protocol == .inet6 ? AF_INET6 : AF_INET)
+            do {
+                try SocketCalls.setOption(SO_REUSEADDR, of: descriptor, to: 1)
+                if reusePort || !neighbours.isEmpty {
+                    try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 1)
+                }
+                try SocketCalls.bind(descriptor, to: address)
+                try SocketCalls.listen(descriptor, backlog: backlog)
+                if !reusePort, !neighbours.isEmpty {
+                    try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0)
+                }
+                return ListeningSocket(
+                    descriptor, address: try SocketCalls.address(of: descriptor), sharesPort: reusePort,
+                    isInherited: false)
+            } catch {
+                Glibc.close(descriptor)
+                throw error
+            }
+        } catch {
+            throw ListenError(server: server, host: host, port: port, error)
+        }
+    }
+
+    /// Takes over a socket that another process opened for this one (socket activation).
+    ///
+    /// - Parameter descriptor: is owned from now on; where this throws it stays the caller's, unchanged.
+    /// - Throws: `ListenError` for what is no listening TCP socket.
+    package convenience init(inherited descriptor: CInt) throws(ListenError) {
+        do {
+            guard try SocketCalls.option(SO_TYPE, of: descriptor) == CInt(SOCK_STREAM.rawValue) else {
+                throw ListenError(inherited: descriptor, "it is no stream socket")
+            }
+            let family = try SocketCalls.option(SO_DOMAIN, of: descriptor)
+            guard family == AF_INET || family == AF_INET6 else {
+                throw ListenError(inherited: descriptor, "it is no socket over IP")
+            }
+            guard try SocketCalls.option(SO_ACCEPTCONN, of: descriptor) == 1 else {
+                throw ListenError(inherited: descriptor, "it does not listen")
+            }
+            let address = try SocketCalls.address(of: descriptor)
+            try SocketCalls.setNonBlockingAndCloseOnExec(descriptor)
+            self.init(descriptor, address: address, sharesPort: false, isInherited: true)
+        } catch let error as ListenError {
+            throw error
+        } catch {
+            let code = (error as? IOError)?.errnoCode
+            throw ListenError(
+                inherited: descriptor,
+                code == EBADF
+                    ? "there is no such descriptor"
+                    : code == ENOTSOCK ? "it is no socket" : "the system says \(error)")
+        }
+    }
+
+    private init(_ descriptor: CInt, address: SocketAddress, sharesPort: Bool, isInherited: Bool) {
+        self.descriptor = Mutex(descriptor)
+        self.address = address
+        self.sharesPort = sharesPort
+        self.isInherited = isInherited
+    }
+
+    deinit { close() }
+
+    /// The address as text, IPv6 without brackets.
+    package var host: String { address.ipAddress ?? "?" }
+
+    /// The port, never 0.
+    package var port: Int { address.port ?? 0 }
+
+    /// A server takes connections from now on.
+    ///
+    /// - Returns: a descriptor of its own, without the right to close the socket for others.
+    /// - Throws: when the socket was given up before, or there are no descriptors.
+    func take() throws -> CInt {
+        try descriptor.withLock { descriptor in
+            guard !retired.load(ordering: .acquiring) else {
+                throw IOError(errnoCode: EBADF, reason: "the socket was given up")
+            }
+            let duplicate = try SocketCalls.duplicate(descriptor)
+            users.add(1, ordering: .acquiringAndReleasing)
+            return duplicate
+        }
+    }
+
+    /// A server takes no more connections.
+    ///
+    /// - Returns: whether it was the last one.
+    func leave() -> Bool { users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+
+    /// Queues as many connections as it did at first: whoever begins to accept may have set another number.
+    func restoreBacklog() throws {
+        try descriptor.withLock { try SocketCalls.listen($0, backlog: Self.backlog) }
+    }
+
+    /// New connections go elsewhere from now on, as far as the kernel can be told; those that have begun still come
+    /// into the queue. The socket is of no further use.
+    func retire() {
+        retired.store(true, ordering: .releasing)
+        descriptor.withLock { descriptor in
+            guard sharesPort else {
+                do { try SocketCalls.hide(descriptor) } catch {
+                    // An old kernel: whoever opens a connection now asks again in a second, and is told then.
+                    try? PacketFilter.dropsOpenings.attach(to: descriptor)
+                }
+                return
+            }
+            // Among those who share a port nobody is told apart: the few that come here all the same ask again.
+            try? PacketFilter.steersToSecond.attach(toGroupOf: descriptor)
+            try? PacketFilter.dropsOpenings.attach(to: descriptor)
+        }
+    }
+
+    /// The next connection out of the queue, or nil.
+    func accept() -> CInt? { descriptor.withLock { SocketCalls.accept($0) } }
+
+    /// Closes a socket that was given up and whose queue is empty.
+    func close() {
+        descriptor.withLock { descriptor in
+            guard descriptor >= 0 else { return }
+            if sharesPort, retired.load(ordering: .acquiring) {
+                try? PacketFilter.detach(fromGroupOf: descriptor)
+            }
+            Glibc.close(descriptor)
+            descriptor = -1
+        }
+    }
+
+    private func allowNeighbours(_ allows: Bool) {
+        guard !sharesPort else { return }
+        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: allows ? 1 : 0) }
+    }
+}
