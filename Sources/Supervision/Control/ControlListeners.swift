@@ -48,8 +48,14 @@ extension Supervisor {
         }
         if let socket = preparation.adminSocket { control.adminSocket = socket }
         guard let socket = control.adminSocket else { return }
-        control.admin = await serve(socket.duplicate(), .token(admin.token), in: &group)
-        logger.info("Admin API listening", metadata: [.listenerAddress: "\(socket.name)"])
+        do {
+            control.admin = await serve(try socket.duplicate(), .token(admin.token), in: &group)
+        } catch {
+            complain(error)
+        }
+        logger.info(
+            "Admin API listening",
+            metadata: [.listenerAddress: "\(hostAndPort(socket.host, socket.port))"])
     }
 
     private func serve(
@@ -57,15 +63,18 @@ extension Supervisor {
         admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
     ) async -> AdminServer? {
         do {
-            guard descriptor >= 0 else { throw IOError(errnoCode: EMFILE, reason: "dup") }
             let server = try await AdminServer.start(
                 on: descriptor, group: means.group, access: access,
                 control: SupervisorControl(supervisor: self), logger: logger, admits: admits)
             group.addTask { await server.run() }
             return server
         } catch {
-            logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
+            complain(error)
             return nil
         }
+    }
+
+    private func complain(_ error: any Error) {
+        logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
     }
 }

@@ -92,8 +92,8 @@ struct Preparation: Sendable {
             case .bound:
                 sockets[server.name] = attempt {
                     try ListeningSocket.bind(
-                        server.host, server.port, reusePort: server.reusePort, besides: leaving,
-                        named: "servers[\(server.name)]")
+                        for: "servers[\(server.name)]", host: server.host, port: server.port,
+                        reusePort: server.reusePort, besides: leaving)
                 }
             case nil: break
             }
@@ -171,8 +171,7 @@ struct Preparation: Sendable {
         let before = ground.isStart ? nil : ground.running.admin
         guard before?.host != admin.host || before?.port != admin.port else { return }
         adminSocket = attempt {
-            try ListeningSocket.bind(
-                admin.host, admin.port, reusePort: false, besides: [], named: "admin.listen")
+            try ListeningSocket.bind(for: "admin.listen", host: admin.host, port: admin.port)
         }
     }
 }

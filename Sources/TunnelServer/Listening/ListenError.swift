@@ -7,7 +7,7 @@ package struct ListenError: Error, CustomStringConvertible {
     /// What went wrong and what to do.
     package let description: String
 
-    init(server name: String, host: String, port: Int, _ error: any Error) {
+    init(_ purpose: String, host: String, port: Int, _ error: any Error) {
         let code = (error as? IOError)?.errnoCode
         let reason =
             switch code {
@@ -19,7 +19,7 @@ package struct ListenError: Error, CustomStringConvertible {
                 "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
             default: ConnectionFailure.describe(error)
             }
-        description = "servers[\(name)]: cannot listen on \(host):\(port): \(reason)"
+        description = "\(purpose): cannot listen on \(host):\(port): \(reason)"
     }
 
     /// A descriptor that was passed to this process and is not what a server can listen on.

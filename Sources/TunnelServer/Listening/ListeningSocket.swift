@@ -23,7 +23,7 @@ package final class ListeningSocket: Sendable {
     /// Resolves the host and listens there. Blocks while the host is looked up: not for an event loop.
     ///
     /// - Parameters:
-    ///   - server: whose listener it will be, for the error.
+    ///   - purpose: what asks for it, as the configuration names it, for the error.
     ///   - host: address or host name, IPv6 without brackets.
     ///   - port: 0…65535; 0 lets the kernel choose.
     ///   - reusePort: whether other processes of the same user may listen on the same port.
@@ -31,7 +31,7 @@ package final class ListeningSocket: Sendable {
     ///     port: both listen until one is let go.
     /// - Throws: `ListenError` when the address cannot be had.
     package static func bind(
-        server: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
+        for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
     ) throws(ListenError) -> ListeningSocket {
         do {
             let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
@@ -59,7 +59,7 @@ package final class ListeningSocket: Sendable {
                 throw error
             }
         } catch {
-            throw ListenError(server: server, host: host, port: port, error)
+            throw ListenError(purpose, host: host, port: port, error)
         }
     }
 
@@ -150,6 +150,11 @@ package final class ListeningSocket: Sendable {
             try? PacketFilter.steersToSecond.attach(toGroupOf: descriptor)
             try? PacketFilter.dropsOpenings.attach(to: descriptor)
         }
+    }
+
+    /// A descriptor of its own for who accepts from it outside of a tunnel server.
+    package func duplicate() throws -> CInt {
+        try descriptor.withLock { try SocketCalls.duplicate($0) }
     }
 
     /// The next connection out of the queue, or nil.
