@@ -51,7 +51,7 @@ package final class TunnelServer: Sendable {
         budget: any ReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) async throws -> TunnelServer {
         let socket = try ListeningSocket.bind(
-            server: configuration.name, host: configuration.host, port: configuration.port,
+            for: "servers[\(configuration.name)]", host: configuration.host, port: configuration.port,
             reusePort: configuration.reusePort)
         let server = TunnelServer(
             configuration, group: group, log: log, budget: budget, software: software, limits: limits)
@@ -78,7 +78,7 @@ package final class TunnelServer: Sendable {
         do {
             listener = try await Listener.open(socket, id: seat.nextID(), core: core, group: group)
         } catch {
-            throw ListenError(server: core.name, host: socket.host, port: socket.port, error)
+            throw ListenError("servers[\(core.name)]", host: socket.host, port: socket.port, error)
         }
         let left = seat.seat(listener)
         let place = hostAndPort(socket.host, socket.port)

@@ -34,11 +34,19 @@ enum AgentRun {
 
     /// Runs what flags say.
     ///
-    /// - Parameter name: the command that problems are reported for.
-    static func run(_ configuration: AgentConfiguration, named name: String) async -> CInt {
+    /// - Parameters:
+    ///   - name: the command that problems are reported for.
+    ///   - load: reads the files that flags name; nil when it has told what is wrong.
+    ///   - badUsage: the exit code then.
+    static func run(
+        named name: String, badUsage: CInt, load: @escaping @Sendable () -> AgentConfiguration?
+    ) async -> CInt {
+        ignoreBrokenPipes()
         let service = ServiceEnvironment.take()
         return await obeyingSignals { signals in
-            await start(configuration, named: name, signals, service)
+            guard let read = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
+            guard let configuration = read else { return badUsage }
+            return await start(configuration, named: name, signals, service)
         }
     }
 

@@ -1,3 +1,4 @@
+import TunnelTransport
 import AdminAPI
 import Glibc
 import Logging

@@ -1,5 +1,8 @@
 import AgentStatus
 import Glibc
+import Reconciliation
+import TunnelClient
+import TunnelServer
 
 extension Supervisor {
     /// What the agent is and does now.

@@ -1,6 +1,8 @@
 import AdminAPI
 import AgentStatus
+import Logging
 import Reconciliation
+import TunnelConfiguration
 
 /// What the admin API asks, asked of the supervisor.
 struct SupervisorControl: AgentControl {

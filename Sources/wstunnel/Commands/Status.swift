@@ -1,3 +1,4 @@
+import AdminAPI
 import AgentStatus
 import ArgumentParser
 import Glibc
@@ -24,7 +25,7 @@ struct Status: AsyncParsableCommand {
             }
             try format.print(snapshot, text: StatusRendering.text(of: snapshot))
             guard watch else { return }
-            fflush(stdout)
+            fflush(nil)
             try await Task.sleep(for: .seconds(1))
         }
     }

@@ -34,17 +34,22 @@ struct RunGoCommand {
                     return Self.badUsage
                 }
             }
-            // Not before the prompt, which a hangup may end.
-            AgentRun.ignoreHangup()
-            let (configuration, messages) = plan.load(from: SystemConfigurationSource())
-            Terminal.printToStandardError(messages.text(for: name))
-            guard let configuration else { return Self.badUsage }
-            if plan.isPrinted {
-                print(plan.text, terminator: "")
-                return 0
+            guard !plan.isPrinted else { return Self.printed(plan, name) }
+            return await AgentRun.run(named: name, badUsage: Self.badUsage) { [plan] in
+                let (configuration, messages) = plan.load(from: SystemConfigurationSource())
+                Terminal.printToStandardError(messages.text(for: name))
+                return configuration
             }
-            return await AgentRun.run(configuration, named: name)
         }
+    }
+
+    /// Prints the `tunnels.yaml` that does the same.
+    private static func printed(_ plan: CommandPlan, _ name: String) -> CInt {
+        let (configuration, messages) = plan.load(from: SystemConfigurationSource())
+        Terminal.printToStandardError(messages.text(for: name))
+        guard configuration != nil else { return badUsage }
+        print(plan.text, terminator: "")
+        return 0
     }
 
     /// Takes secrets out of the environment, which children would inherit, and out of `/proc/PID/environ`.
