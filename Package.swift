@@ -115,7 +115,8 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore, .nioPosix,
+                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
+                .nioPosix,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),

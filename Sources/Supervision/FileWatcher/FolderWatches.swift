@@ -22,7 +22,8 @@ struct FolderWatches {
             ($0.value.isStepOnly ? 1 : 0, $0.key) < ($1.value.isStepOnly ? 1 : 0, $1.key)
         }
         if folders.count > mostFolders {
-            problems.append("\(folders.count) folders are on the way, of which only \(mostFolders) are watched")
+            problems.append(
+                "\(folders.count) folders are on the way, of which only \(mostFolders) are watched")
         }
         for (folder, interest) in folders.prefix(mostFolders) {
             do throws(SystemError) {

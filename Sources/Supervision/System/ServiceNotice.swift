@@ -28,9 +28,11 @@ package enum ServiceNotice: Sendable, Hashable {
 
     /// A line end would begin another assignment.
     private static func oneLine(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.prefix(longestStatus).map {
-            $0.properties.generalCategory == .control ? " " : $0
-        }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(longestStatus).map {
+                    $0.properties.generalCategory == .control ? " " : $0
+                }))
     }
 
     /// How much of a status is sent, in characters.
