@@ -103,8 +103,9 @@ let package = Package(
         .testTarget(
             name: "TunnelServerTests",
             dependencies: [
-                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelServer",
-                "TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix,
+                "AgentStatus", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelServer",
+                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "TunnelClientTests",
