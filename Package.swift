@@ -119,8 +119,9 @@ let package = Package(
         .testTarget(
             name: "TunnelServerTests",
             dependencies: [
-                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelServer",
-                "TunnelTransport", "TestSupport", .nioCore, .nioEmbedded, .nioPosix,
+                "AgentStatus", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelServer",
+                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "TunnelClientTests",
@@ -132,7 +133,8 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore, .nioPosix,
+                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
+                .nioPosix,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),

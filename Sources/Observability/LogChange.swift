@@ -65,7 +65,8 @@ extension AgentLog {
     }
 
     /// Applies new settings from the next line on, also to loggers and access logs made before. Lines of before go to
-    /// the old place. Never waits and cannot fail; a change counts once.
+    /// the old place; so do lines between two changes that follow each other faster than it takes them. Never waits and
+    /// cannot fail; a change counts once.
     package func commit(_ change: LogChange) {
         guard let target = change.take() else { return }
         level.value = change.level

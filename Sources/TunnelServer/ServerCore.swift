@@ -89,7 +89,6 @@ final class ServerCore: Sendable {
     func end() {
         stopTakingRequests()
         ended.store(true, ordering: .releasing)
-        names.stop()
     }
 
     /// What `/_stats` tells.

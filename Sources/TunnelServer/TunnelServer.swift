@@ -3,6 +3,7 @@ import Logging
 package import NIOCore
 package import NIOPosix
 package import Observability
+import Synchronization
 package import TunnelConfiguration
 package import TunnelProtocol
 import TunnelTransport
@@ -16,6 +17,7 @@ package final class TunnelServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let seat = ListenerSeat()
     private let forgetting: RepeatedTask
+    private let hasForgotten = Atomic<Bool>(false)
 
     /// Makes a server that does not listen yet. Does no I/O.
     ///
@@ -38,9 +40,13 @@ package final class TunnelServer: Sendable {
     }
 
     deinit {
-        forgetting.cancel()
-        core.names.stop()
+        stopTimers()
         seat.end()?.close()
+    }
+
+    private func stopTimers() {
+        core.names.stop()
+        if !hasForgotten.exchange(true, ordering: .acquiringAndReleasing) { forgetting.cancel() }
     }
 
     /// Binds the configured address and makes a server that listens there.
@@ -90,9 +96,10 @@ package final class TunnelServer: Sendable {
         core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
         guard let left else { return }
         await left.leave(isKept: keepingOld, patience: core.limits.handshakeTime)
-        for caller in core.census.callers {
-            caller.eventLoop.execute { caller.handler.value.leave(ifBy: left.id) }
+        let told = core.census.callers.map { caller in
+            caller.eventLoop.submit { caller.handler.value.leave(ifBy: left.id) }
         }
+        for future in told { try? await future.get() }
     }
 
     /// Waits until the listener closes although nobody asked: `listen(on:)` with a fresh socket mends that.
@@ -151,7 +158,7 @@ package final class TunnelServer: Sendable {
     ///
     /// - Parameter keepingSocket: whether the socket goes to another server, which has not begun to listen there yet.
     package func drain(keepingSocket: Bool = false) async {
-        forgetting.cancel()
+        stopTimers()
         if let listener = seat.end() {
             // Another process goes on at the same port: who is on the way here must not be turned away.
             let patience = listener.socket.sharesPort ? core.limits.handshakeTime : .zero
@@ -168,12 +175,11 @@ package final class TunnelServer: Sendable {
             session.reference.perform { $0.drain(reason: "the tunnel server is stopping") }
         }
         await core.census.becomesEmpty()
-        core.names.stop()
     }
 
     /// Closes the listener and every connection at once.
     package func close() {
-        forgetting.cancel()
+        stopTimers()
         core.end()
         seat.end()?.close()
         for caller in core.census.callers { caller.eventLoop.execute { caller.handler.value.cut() } }

@@ -108,6 +108,7 @@ import Testing
         log.commit(
             try log.prepare(level: .info, format: nil, destination: .descriptor(pipe.writeEnd)))
         logger.info("into the pipe")
+        #expect(log.sink.flush(timeout: .seconds(20)))
         log.commit(
             try log.prepare(level: .info, format: nil, destination: .file(path: folder.path(of: "b.log"))))
         logger.info("into the file")

@@ -10,10 +10,11 @@ import TunnelProtocol
         let target: String
         var basePath = ""
         var tokens: [String] = []
+        var host = "a.example"
         /// What comes out, in words.
         let outcome: String
 
-        var testDescription: String { "\(basePath) \(target) \(tokens)" }
+        var testDescription: String { "\(host) \(basePath) \(target) \(tokens)" }
     }
 
     private static let token = "route-token-000001"
@@ -71,14 +72,34 @@ import TunnelProtocol
         Example(target: "/wx", basePath: "/w", tokens: [token], outcome: "404 Not found"),
         Example(target: "/", basePath: "/w", tokens: [token], outcome: "404 Not found"),
         Example(target: "/_tunnel", basePath: "/w", outcome: "404 Not found"),
+
+        Example(target: "/x", host: "listed.example", outcome: "\(other) /x"),
+        Example(target: "/x", host: "Listed.EXAMPLE:8080", outcome: "\(other) /x"),
+        Example(target: "/x", host: "listed.example.:80", outcome: "\(other) /x"),
+        Example(target: "/x", host: "[::1]:80", outcome: "\(other) /x"),
+        Example(target: "/x", host: "[::1]", outcome: "\(other) /x"),
+        Example(target: "/x", host: "[::2]", outcome: "400 Missing X-Token header"),
+        Example(target: "/x", host: "not.listed.example", outcome: "400 Missing X-Token header"),
+        Example(target: "/x", host: "", outcome: "400 Missing X-Token header"),
+        Example(target: "/x", host: ":80", outcome: "400 Missing X-Token header"),
+        Example(target: "/x", tokens: [token], host: "listed.example", outcome: "\(token) /x"),
+        Example(target: "/_token/\(token)/x", host: "listed.example", outcome: "\(token) /x"),
+        Example(target: "/_token/\(token)", host: "listed.example", outcome: "400 Missing token in URI"),
+        Example(target: "/_stats", host: "listed.example", outcome: "stats"),
+        Example(target: "/_tunnel", host: "listed.example", outcome: "tunnel"),
+        Example(target: "/w/x", basePath: "/w", host: "listed.example", outcome: "\(other) /x"),
+        Example(target: "/x", basePath: "/w", host: "listed.example", outcome: "404 Not found"),
     ]
 
-    @Test(arguments: examples) func theTargetAndTheTokenDecide(_ example: Example) {
-        var fields = HeaderFields()
+    @Test(arguments: examples) func theTargetAndTheTokenDecide(_ example: Example) throws {
+        var fields = HeaderFields([.host: example.host])
+        let other = try RendezvousToken(Self.other)
         for token in example.tokens { fields.append(.xToken, token) }
         let head = RequestHead(method: "GET", target: example.target, fields: fields)
         let outcome =
-            switch CallerRoute(head, basePath: example.basePath) {
+            switch CallerRoute(
+                head, basePath: example.basePath, hosts: ["listed.example": other, "[::1]": other])
+            {
             case .healthCheck: "health"
             case .stats: "stats"
             case .tunnel: "tunnel"

@@ -24,8 +24,8 @@ import TunnelProtocol
             if !value.isEmpty { all.append(name, value) }
         }
         do throws(Refusal) {
-            return try admission.token(of: RequestHead(method: method, target: "/_tunnel", fields: all))
-                .secret
+            let head = RequestHead(method: method, target: "/_tunnel", fields: all)
+            return try admission.credentials(of: head).token.secret
         } catch {
             return "\(error.status) \(error.label)"
         }
@@ -53,6 +53,18 @@ import TunnelProtocol
         #expect(
             try Self.outcome([.origin: "credentials-token-2", .authorization: "nonsense"])
                 == "credentials-token-2")
+    }
+
+    @Test func onlyListedTokensMayComeWhereThatIsAsked() throws {
+        let admission = TunnelAdmission(
+            passwords: [try Self.token(Self.listed): [Secret("good")]], onlyListedTokens: true)
+        let authorization = BasicAuthorization.encode(user: Self.listed, password: "good")
+        let listed = TunnelCredentials(try Self.token(Self.listed), authorization: authorization)
+        #expect(admission.admits(listed))
+        let other = try Self.token("credentials-token-2")
+        #expect(!admission.admits(TunnelCredentials(other, authorization: nil)))
+        let password = BasicAuthorization.encode(user: other.secret, password: "good")
+        #expect(!admission.admits(TunnelCredentials(other, authorization: password)))
     }
 
     @Test func handshakesThatAreNoneAreRefused() throws {

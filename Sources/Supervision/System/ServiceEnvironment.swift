@@ -43,15 +43,22 @@ package struct ServiceEnvironment: Sendable, Hashable {
     /// Reads the variables of this process and removes them. Only at the start, while nothing else reads the
     /// environment.
     package static func take() -> ServiceEnvironment {
-        let environment = ServiceEnvironment(processID: getpid()) { name in
-            getenv(name).map { String(cString: $0) }
-        }
-        for name in removedVariables { unsetenv(name) }
+        take(
+            processID: getpid(), variable: { name in getenv(name).map { String(cString: $0) } },
+            remove: { unsetenv($0) })
+    }
+
+    /// The same for an environment that is given.
+    static func take(
+        processID: Int32, variable: (_ name: String) -> String?, remove: (_ name: String) -> Void
+    ) -> ServiceEnvironment {
+        let environment = ServiceEnvironment(processID: processID, variable: variable)
+        for name in removedVariables { remove(name) }
         return environment
     }
 
     /// `RUNTIME_DIRECTORY` stays: a configuration may use it.
-    static let removedVariables = [
+    private static let removedVariables = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
         "LISTEN_PIDFDID",
     ]

@@ -20,23 +20,39 @@ final class Listener: Sendable {
         async throws -> Listener
     {
         let fault = FaultRecorder()
-        let descriptor = try socket.take()
-        do {
-            let channel = try await ServerBootstrap(group: group)
-                .serverChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(ListenerFaultHandler(fault))
-                    }
+        let descriptor = try socket.duplicate()
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.autoRead, value: false)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ListenerFaultHandler(fault))
                 }
-                .childChannelInitializer { Self.setUp($0, core: core, listener: id) }
-                // A failure closes the descriptor.
-                .withBoundSocket(descriptor).get()
+            }
+            .childChannelInitializer { Self.setUp($0, core: core, listener: id) }
+            // A failure closes the descriptor.
+            .withBoundSocket(descriptor).get()
+        let listener = Listener(socket, id: id, channel: channel, core: core, fault: fault)
+        // NIO takes a socket for its own: when it is ready, a connection must be there.
+        let previous = socket.enter(listener)
+        await previous?.pause()
+        do {
             try socket.restoreBacklog()
-            return Listener(socket, id: id, channel: channel, core: core, fault: fault)
+            try await channel.setOption(.autoRead, value: true).get()
         } catch {
-            _ = socket.leave()
+            _ = socket.leave(listener)
+            try? await channel.close()
+            await previous?.resume()
             throw error
         }
+        return listener
+    }
+
+    /// Takes no more connections, and completes those that it has taken.
+    private func pause() async {
+        try? await channel.setOption(.autoRead, value: false).get()
+        // A connection that is on its way to its event loop and back is closed with the listener.
+        await core.passLoops()
+        try? await channel.eventLoop.submit {}.get()
     }
 
     private init(
@@ -49,13 +65,16 @@ final class Listener: Sendable {
         self.fault = fault
     }
 
+    /// Goes on as the only one who takes connections.
+    private func resume() async { try? await channel.setOption(.autoRead, value: true).get() }
+
     /// Tells when it closes although nobody asked.
     func whenItFails(_ action: @escaping @Sendable (String) -> Void) {
         channel.closeFuture.whenComplete { [fault, weak self] _ in
             guard let self,
                 !self.isAskedToClose.exchange(true, ordering: .acquiringAndReleasing)
             else { return }
-            _ = self.socket.leave()
+            _ = self.socket.leave(self)
             action(fault.text ?? "the system closed it")
         }
     }
@@ -68,16 +87,13 @@ final class Listener: Sendable {
     ///   - patience: for handshakes that the kernel has under way.
     func leave(isKept: Bool, patience: Duration) async {
         guard !isAskedToClose.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        let isLast = socket.leave() && !isKept && !socket.isInherited
+        let isLast = socket.leave(self) && !isKept && !socket.isInherited
         if isLast {
             socket.retire()
             // Cut short when nobody wants to wait any more.
             if patience > .zero { try? await Task.sleep(for: patience) }
         }
-        try? await channel.setOption(.autoRead, value: false).get()
-        // A connection that is on its way to its event loop and back is closed with the listener.
-        await core.passLoops()
-        try? await channel.eventLoop.submit {}.get()
+        await pause()
         if isLast {
             while let descriptor = socket.accept() { adopt(descriptor) }
         }
@@ -89,7 +105,7 @@ final class Listener: Sendable {
     /// Closes at once.
     func close() {
         guard !isAskedToClose.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        _ = socket.leave()
+        _ = socket.leave(self)
         channel.close(promise: nil)
     }
 

@@ -16,8 +16,8 @@ package final class ListeningSocket: Sendable {
     let sharesPort: Bool
     /// Whether another process (systemd) holds the same socket, and with it the queue.
     let isInherited: Bool
-    /// Servers that take connections from it.
-    private let users = Atomic<Int>(0)
+    /// Who takes connections from it, or did: the latest one alone does.
+    private let users = Mutex<[Listener]>([])
     private let retired = Atomic<Bool>(false)
 
     /// Resolves the host and listens there. Blocks while the host is looked up: not for an event loop.
@@ -109,25 +109,37 @@ package final class ListeningSocket: Sendable {
     /// The port, never 0.
     package var port: Int { address.port ?? 0 }
 
-    /// A server takes connections from now on.
+    /// A descriptor for a server's own use.
     ///
-    /// - Returns: a descriptor of its own, without the right to close the socket for others.
     /// - Throws: when the socket was given up before, or there are no descriptors.
-    func take() throws -> CInt {
+    func duplicate() throws -> CInt {
         try descriptor.withLock { descriptor in
             guard !retired.load(ordering: .acquiring) else {
                 throw IOError(errnoCode: EBADF, reason: "the socket was given up")
             }
-            let duplicate = try SocketCalls.duplicate(descriptor)
-            users.add(1, ordering: .acquiringAndReleasing)
-            return duplicate
+            return try SocketCalls.duplicate(descriptor)
+        }
+    }
+
+    /// A server takes connections from now on.
+    ///
+    /// - Returns: who did before, and must not any more.
+    func enter(_ listener: Listener) -> Listener? {
+        users.withLock { users in
+            defer { users.append(listener) }
+            return users.last
         }
     }
 
     /// A server takes no more connections.
     ///
     /// - Returns: whether it was the last one.
-    func leave() -> Bool { users.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+    func leave(_ listener: Listener) -> Bool {
+        users.withLock { users in
+            users.removeAll { $0 === listener }
+            return users.isEmpty
+        }
+    }
 
     /// Queues as many connections as it did at first: whoever begins to accept may have set another number.
     func restoreBacklog() throws {

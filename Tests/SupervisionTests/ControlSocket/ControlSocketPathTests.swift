@@ -36,7 +36,9 @@ import Testing
         #expect(ControlSocketPath.hash(of: "foobar") == 0x8594_4171_f739_67e8)
     }
 
-    @Test(arguments: ["tunnels.yaml", "./tunnels.yaml", "../wstunnel//tunnels.yaml", "/etc/x/../wstunnel/tunnels.yaml"])
+    @Test(arguments: [
+        "tunnels.yaml", "./tunnels.yaml", "../wstunnel//tunnels.yaml", "/etc/x/../wstunnel/tunnels.yaml",
+    ])
     func thePathCanBeWrittenInManyWays(path: String) {
         #expect(
             ControlSocketPath.default(forConfiguration: path, Self.root)
@@ -49,7 +51,9 @@ import Testing
                 != .default(forConfiguration: "/b/tunnels.yaml", Self.root))
     }
 
-    @Test(arguments: ["/x/" + String(repeating: "långt ", count: 200) + ".yaml", "/", "", "/.yaml", "/x/\u{1b}[2J"])
+    @Test(arguments: [
+        "/x/" + String(repeating: "långt ", count: 200) + ".yaml", "/", "", "/.yaml", "/x/\u{1b}[2J",
+    ])
     func anyPathMakesAShortPlainName(path: String) {
         let name = ControlSocketPath.fileName(forConfiguration: path)
         #expect(name.utf8.count <= 24 + 1 + 16 + 5)
@@ -85,7 +89,8 @@ import Testing
 
     // MARK: The folder
 
-    private static func place(_ folder: String, _ kind: ControlSocketPath.Folder = .own) -> ControlSocketPath {
+    private static func place(_ folder: String, _ kind: ControlSocketPath.Folder = .own) -> ControlSocketPath
+    {
         ControlSocketPath(path: folder + "/x.sock", folder: folder, kind: kind)
     }
 

@@ -187,6 +187,13 @@ import Testing
         #expect(try openDescriptors() < before + 60)
     }
 
+    @Test func whyNothingCanBeWatchedIsToldWithAdvice() {
+        #expect(
+            FileWatcherError(SystemError(EMFILE)).description
+                == "watch: cannot watch the configuration's files: Too many open files — raise fs.inotify.max_user_instances or the limit of open files"
+        )
+    }
+
     private func openDescriptors() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
     }

@@ -116,7 +116,8 @@ import Testing
         let events = Inotify.events(in: first + second)
         #expect(
             events == [
-                Inotify.Event(watch: 1, mask: 2, name: "a.yaml"), Inotify.Event(watch: -1, mask: 0x4000, name: ""),
+                Inotify.Event(watch: 1, mask: 2, name: "a.yaml"),
+                Inotify.Event(watch: -1, mask: 0x4000, name: ""),
             ])
         #expect(events.map(\.isOverflow) == [false, true])
         #expect(events.map(\.isWrite) == [true, false])

@@ -36,7 +36,8 @@ import Testing
     func nonsenseCountsAreRefused(count: String) {
         let error = #expect(throws: InheritedSocketsError.self) { try Self.parse("42", count) }
         #expect(
-            error?.description == "socket activation: LISTEN_FDS is \"\(count)\", not a number from 0 to 1024")
+            error?.description == "socket activation: LISTEN_FDS is \"\(count)\", not a number from 0 to 1024"
+        )
     }
 
     @Test func asManyNamesAsSockets() {

@@ -55,14 +55,15 @@ private final class ManagerSocket {
             logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    @Test(arguments: [
-        ([.ready], "READY=1"),
-        ([.reloading(monotonicMicroseconds: 123)], "RELOADING=1\nMONOTONIC_USEC=123"),
-        ([.stopping, .status("going")], "STOPPING=1\nSTATUS=going"),
-        ([.status("a\nREADY=1\u{0}\r\u{85}b")], "STATUS=a READY=1   b"),
-        ([.status(String(repeating: "ä", count: 600))], "STATUS=" + String(repeating: "ä", count: 500)),
-        ([.watchdog], "WATCHDOG=1"),
-    ] as [([ServiceNotice], String)])
+    @Test(
+        arguments: [
+            ([.ready], "READY=1"),
+            ([.reloading(monotonicMicroseconds: 123)], "RELOADING=1\nMONOTONIC_USEC=123"),
+            ([.stopping, .status("going")], "STOPPING=1\nSTATUS=going"),
+            ([.status("a\nREADY=1\u{0}\r\u{85}b")], "STATUS=a READY=1   b"),
+            ([.status(String(repeating: "ä", count: 600))], "STATUS=" + String(repeating: "ä", count: 500)),
+            ([.watchdog], "WATCHDOG=1"),
+        ] as [([ServiceNotice], String)])
     func noticesAreAssignmentsLineByLine(notices: [ServiceNotice], text: String) {
         #expect(ServiceNotice.text(of: notices) == text)
     }
