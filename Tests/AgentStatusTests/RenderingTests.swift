@@ -7,7 +7,8 @@ import Testing
             software: "wstunnel 1", processID: 42, configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1000, takenAt: 1000 + 3723, generation: 3,
             lastReload: ReloadSnapshot(
-                trigger: "SIGHUP", finishedAt: 4663, durationMilliseconds: 3, outcome: .refused, generation: 3,
+                trigger: "SIGHUP", finishedAt: 4663, durationMilliseconds: 3, outcome: .refused,
+                generation: 3,
                 errors: ["tunnels.yaml:1:1: the file is empty"]),
             servers: [
                 ServerSnapshot(

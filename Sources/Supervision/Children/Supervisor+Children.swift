@@ -33,7 +33,8 @@ extension Supervisor {
             else { return }
             running.server.update(specification, grace: grace)
             servers[specification.name]?.socket = socket
-            await listen(specification.name)
+            let isHandedOn = preparation.handedOn.contains(specification.name)
+            await listen(specification.name, keepingOld: isHandedOn)
         case .update(let specification, _):
             servers[specification.name]?.server.update(specification, grace: grace)
         case .stop(let name):
@@ -66,10 +67,12 @@ extension Supervisor {
     }
 
     /// Opens a server to its socket. When that fails, or the listener breaks later, it is tried again after a while.
-    func listen(_ name: String) async {
+    ///
+    /// - Parameter keepingOld: whether another server takes over the socket that this one listens on until now.
+    func listen(_ name: String, keepingOld: Bool = false) async {
         guard let running = servers[name] else { return }
         do {
-            try await running.server.listen(on: running.socket)
+            try await running.server.listen(on: running.socket, keepingOld: keepingOld)
         } catch {
             _ = listenerBroke(name, "\(error)")
             return

@@ -1,4 +1,3 @@
-import TunnelTransport
 import AdminAPI
 import Glibc
 import Logging
@@ -7,6 +6,7 @@ import Observability
 import Reconciliation
 import TunnelConfiguration
 import TunnelServer
+import TunnelTransport
 
 /// Where the agent is asked for its status and for reloads: the control socket and the admin listener.
 struct ControlListeners {

@@ -42,6 +42,8 @@ struct PreparationGround: Sendable {
 struct Preparation: Sendable {
     /// Listening sockets of servers that start or move.
     private(set) var sockets: [String: ListeningSocket] = [:]
+    /// Servers whose socket another one takes over.
+    private(set) var handedOn: Set<String> = []
     private(set) var clients: [String: TunnelClient] = [:]
     private(set) var updates: [String: TunnelClient.PreparedUpdate] = [:]
     private(set) var log: LogChange?
@@ -88,7 +90,9 @@ struct Preparation: Sendable {
         for server in plan.servers.compactMap(\.specification) {
             switch sources[server.name] {
             case .inherited: sockets[server.name] = means.inherited[server.name]
-            case .takenOver(let owner): sockets[server.name] = ground.sockets[owner]
+            case .takenOver(let owner):
+                sockets[server.name] = ground.sockets[owner]
+                handedOn.insert(owner)
             case .bound:
                 sockets[server.name] = attempt {
                     try ListeningSocket.bind(

@@ -109,10 +109,10 @@ package final class ListeningSocket: Sendable {
     /// The port, never 0.
     package var port: Int { address.port ?? 0 }
 
-    /// A descriptor for a server's own use.
+    /// A descriptor for its user's own use.
     ///
     /// - Throws: when the socket was given up before, or there are no descriptors.
-    func duplicate() throws -> CInt {
+    package func duplicate() throws -> CInt {
         try descriptor.withLock { descriptor in
             guard !retired.load(ordering: .acquiring) else {
                 throw IOError(errnoCode: EBADF, reason: "the socket was given up")
@@ -162,11 +162,6 @@ package final class ListeningSocket: Sendable {
             try? PacketFilter.steersToSecond.attach(toGroupOf: descriptor)
             try? PacketFilter.dropsOpenings.attach(to: descriptor)
         }
-    }
-
-    /// A descriptor of its own for who accepts from it outside of a tunnel server.
-    package func duplicate() throws -> CInt {
-        try descriptor.withLock { try SocketCalls.duplicate($0) }
     }
 
     /// The next connection out of the queue, or nil.

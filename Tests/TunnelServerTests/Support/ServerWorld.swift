@@ -70,7 +70,7 @@ final class ServerWorld: Sendable {
         host: String = "127.0.0.1", port: Int = 0, reusePort: Bool = false, besides: [ListeningSocket] = []
     ) throws -> ListeningSocket {
         try ListeningSocket.bind(
-            server: "test", host: host, port: port, reusePort: reusePort, besides: besides)
+            for: "servers[test]", host: host, port: port, reusePort: reusePort, besides: besides)
     }
 
     /// Connects a tunnel client; returns when the server gives it requests.
