@@ -86,7 +86,7 @@ final class TunnelWorld: Sendable {
         return try await onThread {
             let caller = try HTTPConnection(port: port)
             try caller.send("GET", target, fields: [("X-Token", Self.token)])
-            _ = try caller.readHead()
+            guard try caller.readHead().status == 200 else { throw TestFailure("the tunnel is not up") }
             return caller
         }
     }
