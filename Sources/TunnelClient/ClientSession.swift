@@ -57,7 +57,8 @@ final class ClientSession: SessionOwner {
     }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
-        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
+        let stream = OriginStream(
+            session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
         session.accept(id, receiver: stream)
         arrivals.append(Arrival(stream: stream, head: head, isLast: isLast))
         guard !isBeginning else { return }
