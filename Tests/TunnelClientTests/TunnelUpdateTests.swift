@@ -95,12 +95,10 @@ import TunnelConfiguration
         }
     }
 
-    @Test func certificatesThatAreFixedAreUsedAtOnce() async throws {
+    @Test func theNextDialTrustsCertificatesThatCameLater() async throws {
         let door = try TLSDoor()
         try await TunnelWorld.run { world in
             var configuration = try world.configuration(to: door.port, isSecure: true)
-            // The first failure is the last for a long time.
-            configuration.longestRetryDelay = .seconds(3600)
             let client = try world.makeClient(configuration)
             async let end = client.run()
             configuration.certificates = CertificateFile(path: "/ca.pem", pem: door.pem)
@@ -125,23 +123,30 @@ import TunnelConfiguration
     }
 
     /// A server that refuses is tried again after the longest wait only.
-    @Test(arguments: [true, false]) func aLongWaitEndsWhenTryingAgainMakesSense(byUpdate: Bool) async throws {
+    @Test(arguments: ["certfile", "insecure", "reconnect-delay", "nothing"])
+    func aLongWaitEndsWhenTryingAgainMakesSense(change: String) async throws {
         let server = try ScriptedOrigin { connection in
             _ = try connection.readRequest()
             try connection.respond(403, text: "no")
             _ = connection.waitForEnd()
         }
+        let pem = try TLSDoor().pem
         try await TunnelWorld.run { world in
             var configuration = try world.configuration(to: server.port)
             configuration.longestRetryDelay = .seconds(3600)
             let client = try world.makeClient(configuration)
             async let end = client.run()
             try await onThread { try server.waitForEnds(1) }
-            if byUpdate {
-                configuration.longestRetryDelay = .seconds(3000)
-                client.apply(try client.prepareUpdate(configuration))
-            } else {
+            switch change {
+            case "certfile": configuration.certificates = CertificateFile(path: "/ca.pem", pem: pem)
+            case "insecure": configuration.isInsecure = true
+            case "reconnect-delay": configuration.longestRetryDelay = .seconds(3000)
+            default: break
+            }
+            if change == "nothing" {
                 client.retryNow()
+            } else {
+                client.apply(try client.prepareUpdate(configuration))
             }
             try await onThread { try server.waitForConnections(2) }
             client.retire()
