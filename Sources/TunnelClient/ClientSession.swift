@@ -16,21 +16,23 @@ final class ClientSession: SessionOwner {
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
-    private let onReady: () -> Void
+    /// Called once the server hands out requests to the session.
+    private let onUp: () -> Void
+    private var isUp = false
     private var logger: Logger
     private var arrivals = Arrivals()
     private var isBeginning = false
 
     init(
         setup: CurrentSetup, traffic: TrafficCount, limits: SessionLimits, eventLoop: any EventLoop,
-        life: SessionLife, logger: Logger, onReady: @escaping () -> Void
+        life: SessionLife, logger: Logger, onUp: @escaping () -> Void
     ) {
         self.setup = setup
         self.traffic = traffic
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
-        self.onReady = onReady
+        self.onUp = onUp
         self.logger = logger
     }
 
@@ -38,10 +40,21 @@ final class ClientSession: SessionOwner {
         logger.info(
             "Session ready",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
-        onReady()
+        life.ready()
+        // A server of protocol v2 knows of the session when it has read our settings: our first ping is behind them.
+        if peer.version == 1 { isNowUp() }
     }
 
-    func sessionWasAnswered(_ session: SessionHandler) { setup.statusFile?.serverWasHeard() }
+    func sessionWasAnswered(_ session: SessionHandler) {
+        setup.statusFile?.serverWasHeard()
+        isNowUp()
+    }
+
+    private func isNowUp() {
+        guard !isUp else { return }
+        isUp = true
+        onUp()
+    }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         let stream = OriginStream(

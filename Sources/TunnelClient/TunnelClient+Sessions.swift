@@ -164,7 +164,7 @@ extension TunnelClient {
         let owner = ClientSession(
             setup: setup, traffic: lineage.traffic, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
-        ) { self.sessionReady(life) }
+        ) { self.sessionIsUp(life) }
         let handler: SessionHandler
         switch version {
         case .v1:

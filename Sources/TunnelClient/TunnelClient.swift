@@ -28,7 +28,7 @@ package final class TunnelClient: Sendable {
 
     /// What a client that was started came to first.
     package enum FirstOutcome: Sendable, Equatable {
-        /// A session is ready for requests.
+        /// The server hands out requests to a session (protocol v1: a session is open).
         case up
         /// There is no room beside those who are there: the server takes no client more for the token, or no local port
         /// is free.
@@ -199,9 +199,8 @@ package final class TunnelClient: Sendable {
         state.withLock { _ = $0.lives.removeValue(forKey: ObjectIdentifier(life)) }
     }
 
-    /// The server said who it is.
-    func sessionReady(_ life: SessionLife) {
-        life.ready()
+    /// The server hands out requests to a session.
+    func sessionIsUp(_ life: SessionLife) {
         state.withLock { state in
             state.first = .up
             state.isServerOld = !life.speaksMux

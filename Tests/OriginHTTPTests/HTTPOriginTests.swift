@@ -23,6 +23,33 @@ struct HTTPOriginTests {
 
     // MARK: Exchanges
 
+    @Test func aRetiredOriginKeepsNoConnection() throws {
+        let gate = Gate()
+        let server = try ScriptedOrigin { connection in
+            while let request = try connection.readRequest() {
+                if request.target == "/slow" { try gate.wait() }
+                try connection.respond(text: "ok")
+            }
+        }
+        let origin = try HTTPOrigin(try OriginAddress(server.url))
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let slow = try RecordedExchange(
+            origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)
+        try server.waitForConnections(1)
+        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        origin.retire()
+        // The one that was idle.
+        try server.waitForEnds(1)
+        gate.open()
+        #expect(try slow.waitForEnd().text == "ok")
+        try server.waitForEnds(2)
+        // Also on a loop that had none: who chose the origin before is served.
+        let other = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        #expect(try RecordedExchange.get(origin, on: other.next()).text == "ok")
+        try server.waitForEnds(3)
+        try other.syncShutdownGracefully()
+    }
+
     @Test func requestsReachTheOriginAndItsAnswerComesBack() throws {
         let server = try ScriptedOrigin { connection in
             while let request = try connection.readRequest() {

@@ -27,7 +27,7 @@ private final class LinkedSession: SessionOwner {
             setup: CurrentSetup(try ClientSetup(configuration) { _ in }), traffic: TrafficCount(),
             limits: SessionLimits(), eventLoop: loop, life: life,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { [life] in life.ready() }
+        ) {}
         let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
         client = EmbeddedChannel(loop: loop)
         server = EmbeddedChannel(loop: loop)

@@ -42,6 +42,33 @@ import Testing
         #expect(probe.tick() == nil)
     }
 
+    @Test func aShorterTimeoutCountsFromNowOnAndPingsSooner() throws {
+        let probe = try MessageProbe(.acceptor, limits: SessionLimits(keepaliveTimeout: .seconds(600)))
+        probe.tick()
+        _ = probe.written()
+        probe.advance(.seconds(150))
+        probe.setKeepaliveTimeout(.seconds(6))
+        // The peer was silent for longer, as it was allowed to.
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(2)))
+        probe.advance(.seconds(2))
+        probe.tick()
+        #expect(probe.written() == ["ping"])
+        probe.advance(.seconds(4))
+        #expect(probe.tick() == nil)
+    }
+
+    @Test(arguments: [SessionRole.opener, .acceptor]) func aLongerTimeoutKeepsASilentPeer(_ role: SessionRole)
+        throws
+    {
+        let probe = try MessageProbe(role, limits: SessionLimits(keepaliveTimeout: .seconds(6)))
+        probe.advance(.seconds(5))
+        probe.setKeepaliveTimeout(.seconds(60))
+        probe.advance(.seconds(59))
+        #expect(probe.tick() != nil)
+        probe.advance(.seconds(1))
+        #expect(probe.tick() == nil)
+    }
+
     @Test func anythingHeardKeepsThePeerAlive() throws {
         let probe = try MessageProbe(.opener)
         for _ in 0..<10 {

@@ -66,6 +66,7 @@ final class MessageProbe {
     func consumed(_ id: StreamID, _ count: Int) { machine.consumed(id, count, now: now) }
     func forget(_ id: StreamID) { machine.forget(id) }
     func drain() { machine.drain(reason: "reload", now: now) }
+    func setKeepaliveTimeout(_ timeout: Duration) { machine.setKeepaliveTimeout(timeout, now: now) }
     @discardableResult func tick() -> MonotonicInstant? { machine.tick(now: now) }
     func advance(_ duration: Duration) { now = now.advanced(by: duration) }
 

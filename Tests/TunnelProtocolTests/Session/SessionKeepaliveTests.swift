@@ -51,6 +51,42 @@ import Testing
         #expect(limits.keepaliveInterval == .seconds(held) / 3)
     }
 
+    @Test func aShorterTimeoutCountsFromNowOnAndPingsSooner() throws {
+        let probe = try SessionProbe(.opener, limits: SessionLimits(keepaliveTimeout: .seconds(600)))
+        probe.advance(.seconds(150))
+        probe.setKeepaliveTimeout(.seconds(6))
+        // The peer was silent for longer, as it was allowed to.
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(2)))
+        probe.advance(.seconds(2))
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(2)))
+        #expect(pings(probe.written()) == 1)
+        probe.advance(.milliseconds(3900))
+        #expect(probe.tick() != nil)
+        probe.advance(.milliseconds(100))
+        #expect(probe.tick() == nil)
+    }
+
+    @Test func aLongerTimeoutKeepsASilentPeer() throws {
+        let probe = try SessionProbe(.acceptor, limits: SessionLimits(keepaliveTimeout: .seconds(6)))
+        probe.advance(.seconds(5))
+        probe.setKeepaliveTimeout(.seconds(60))
+        probe.advance(.seconds(59))
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(1)))
+        probe.advance(.seconds(1))
+        #expect(probe.tick() == nil)
+    }
+
+    @Test(arguments: [(1, 3), (10_000, 600)]) func aNewTimeoutStaysWithinTheBounds(wanted: Int, held: Int)
+        throws
+    {
+        let probe = try SessionProbe(.opener)
+        probe.setKeepaliveTimeout(.seconds(wanted))
+        probe.advance(.seconds(held) - .milliseconds(1))
+        #expect(probe.tick() != nil)
+        probe.advance(.milliseconds(1))
+        #expect(probe.tick() == nil)
+    }
+
     @Test func theRoundTripIsFromAPingToItsAnswer() throws {
         let probe = try SessionProbe(.opener, isReady: false)
         let start = probe.now

@@ -52,6 +52,7 @@ final class SessionProbe {
     }
     func consumed(_ id: StreamID, _ count: Int) { machine.consumed(id, count, now: now) }
     func drain() { machine.drain(reason: "reload", now: now) }
+    func setKeepaliveTimeout(_ timeout: Duration) { machine.setKeepaliveTimeout(timeout, now: now) }
     func tick() -> MonotonicInstant? { machine.tick(now: now) }
 
     static let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 20, software: "test")
