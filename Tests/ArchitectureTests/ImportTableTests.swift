@@ -43,7 +43,7 @@ private let importTable: [String: Set<String>] = [
         "UnixSignals",
     ]),
     "wstunnel": [
-        "AdminAPI", "AgentStatus", "ArgumentParser", "Glibc", "GoCommands", "Observability", "Reconciliation",
+        "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands", "Observability", "Reconciliation",
         "Supervision",
         "TunnelConfiguration",
     ],

@@ -47,9 +47,9 @@ enum Examples {
             edited.servers[index].port = Int.random(in: 1...3, using: &random)
             edited.servers[index].queueTimeout = .seconds(Int.random(in: 0...1, using: &random))
         }
-        for index in 0..<Int.random(in: 0...3, using: &random) {
-            edited.servers.append(server("new\(index)"))
-            edited.tunnels.append(tunnel("new\(index)"))
+        for name in (0..<Int.random(in: 0...3, using: &random)).map({ "new\($0)" }) {
+            if !edited.servers.contains(where: { $0.name == name }) { edited.servers.append(server(name)) }
+            if !edited.tunnels.contains(where: { $0.name == name }) { edited.tunnels.append(tunnel(name)) }
         }
         edited.servers.shuffle(using: &random)
         edited.tunnels.shuffle(using: &random)

@@ -51,7 +51,7 @@ final class TunnelWorld: Sendable {
             configuration, group: group, log: log, budget: budget, software: "test")
     }
 
-    var port: Int { server.address.port ?? 0 }
+    var port: Int { server.address?.port ?? 0 }
 
     /// A tunnel to the world's server, unless to another port, from an origin on a port.
     func configuration(
