@@ -1,3 +1,4 @@
+import Glibc
 import AgentStatus
 import NIOCore
 import NIOPosix
@@ -45,6 +46,7 @@ import TunnelConfiguration
                 try await load.answers(50)
             }
             let result = try await load.stop()
+            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
@@ -97,6 +99,7 @@ import TunnelConfiguration
             }
             try await load.answers(50)
             let result = try await load.stop()
+            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
@@ -117,14 +120,17 @@ import TunnelConfiguration
             }
             try await load.answers(20)
             let result = try await load.stop()
+            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
 
     /// Connections that nobody took yet when the listener leaves.
     @Test func theKernelsQueueIsEmptiedFirst() async throws {
+        var limits = ListenerLimits()
+        limits.handshakeTime = .zero
         try await ServerWorld.run(threads: 1) { world in
-            let (server, old) = try await world.startServer()
+            let (server, old) = try await world.startServer(limits: limits)
             let new = try ServerWorld.bind()
             let isBusy = Gate()
             let mayGoOn = Gate()
