@@ -1,4 +1,3 @@
-import Glibc
 import AgentStatus
 import NIOCore
 import NIOPosix
@@ -46,7 +45,6 @@ import TunnelConfiguration
                 try await load.answers(50)
             }
             let result = try await load.stop()
-            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
@@ -99,7 +97,6 @@ import TunnelConfiguration
             }
             try await load.answers(50)
             let result = try await load.stop()
-            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
@@ -120,7 +117,6 @@ import TunnelConfiguration
             }
             try await load.answers(20)
             let result = try await load.stop()
-            if let p = getenv("SVLONG") { print("LONGEST", #function, result.longest, result.answers) }
             #expect(result.failures.isEmpty)
         }
     }
