@@ -110,8 +110,9 @@ let package = Package(
         .testTarget(
             name: "TunnelClientTests",
             dependencies: [
-                "HTTPMessage", "OriginHTTP", "TunnelClient", "TunnelConfiguration", "TunnelProtocol",
-                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                "AgentStatus", "HTTPMessage", "Observability", "OriginHTTP", "TunnelClient",
+                "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "TestSupport",
+                .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
             ]),
         .testTarget(
             name: "SupervisionTests",

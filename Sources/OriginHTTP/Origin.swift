@@ -18,6 +18,14 @@ package protocol Origin: Sendable {
         _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange
+    /// No exchange is to begin any more: closes connections that wait for one, and others when they are through.
+    /// Exchanges under way go on.
+    func retire()
+}
+
+extension Origin {
+    /// Most origins keep nothing between two exchanges.
+    package func retire() {}
 }
 
 /// Who hears the answer of an origin. After `originFailed` nothing more comes, nor after `originEnded`, but for one

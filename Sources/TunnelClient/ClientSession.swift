@@ -11,24 +11,26 @@ final class ClientSession: SessionOwner {
     /// Exchanges begun before the event loop looks at its sockets again.
     private static let beginsPerTurn = 16
 
-    private let directory: OriginDirectory
+    private let setup: CurrentSetup
+    private let traffic: TrafficCount
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
-    private let statusFile: StatusFile?
+    private let onReady: () -> Void
     private var logger: Logger
     private var arrivals = Arrivals()
     private var isBeginning = false
 
     init(
-        directory: OriginDirectory, limits: SessionLimits, eventLoop: any EventLoop, life: SessionLife,
-        statusFile: StatusFile? = nil, logger: Logger
+        setup: CurrentSetup, traffic: TrafficCount, limits: SessionLimits, eventLoop: any EventLoop,
+        life: SessionLife, logger: Logger, onReady: @escaping () -> Void
     ) {
-        self.directory = directory
+        self.setup = setup
+        self.traffic = traffic
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
-        self.statusFile = statusFile
+        self.onReady = onReady
         self.logger = logger
     }
 
@@ -36,13 +38,13 @@ final class ClientSession: SessionOwner {
         logger.info(
             "Session ready",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
-        life.ready()
+        onReady()
     }
 
-    func sessionWasAnswered(_ session: SessionHandler) { statusFile?.serverWasHeard() }
+    func sessionWasAnswered(_ session: SessionHandler) { setup.statusFile?.serverWasHeard() }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
-        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, logger: logger)
+        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
         session.accept(id, receiver: stream)
         arrivals.append(Arrival(stream: stream, head: head, isLast: isLast))
         guard !isBeginning else { return }
@@ -66,10 +68,11 @@ final class ClientSession: SessionOwner {
 
     private func begin(_ arrival: Arrival) {
         let stream = arrival.stream
+        traffic.requestBegan()
         do throws(HTTPMessageError) {
             let request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
             let framing = try Self.framing(request, isLast: arrival.isLast)
-            switch directory.origin(for: request) {
+            switch setup.directory.origin(for: request) {
             case .success((let origin, let request)):
                 stream.begin(request, framing: framing, at: origin, on: eventLoop)
             case .failure(let refusal):

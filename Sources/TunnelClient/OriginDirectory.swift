@@ -11,23 +11,32 @@ final class OriginDirectory: Sendable {
     private struct Named {
         var origins: [OriginAddress: HTTPOrigin] = [:]
         var order: [OriginAddress] = []
+        var areRetired = false
     }
 
     private let rules: OriginRules
     private let configured: (any Origin)?
     private let basePath: String
-    private let tls: OriginTLS
+    let tls: OriginTLS
     private let named = Mutex(Named())
 
+    /// - Parameter tls: made of the same certificates before, or nil: making it reads the system's roots.
     /// - Throws: `OriginTLSError` when `certfile` cannot be used.
-    init(_ configuration: TunnelClientConfiguration) throws(OriginTLSError) {
+    init(_ configuration: TunnelClientConfiguration, tls: OriginTLS? = nil) throws(OriginTLSError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
-        tls = try OriginTLS(certfile: configuration.certFile, insecure: configuration.isInsecure)
+        let certificates = configuration.certificates
+        self.tls =
+            if let tls {
+                tls
+            } else {
+                try OriginTLS(
+                    pem: certificates?.pem, certfile: certificates?.path, insecure: configuration.isInsecure)
+            }
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
-            configured = try HTTPOrigin(address, tls: tls)
+            configured = try HTTPOrigin(address, tls: self.tls)
             basePath = url.basePath
         case .echo:
             configured = EchoOrigin()
@@ -59,15 +68,26 @@ final class OriginDirectory: Sendable {
         }
     }
 
+    /// Another directory has taken its place: connections that wait for a request are closed. Exchanges under way go on.
+    func retire() {
+        configured?.retire()
+        let origins = named.withLock { named in
+            named.areRetired = true
+            return Array(named.origins.values)
+        }
+        for origin in origins { origin.retire() }
+    }
+
     private func named(_ address: OriginAddress) -> Result<any Origin, OriginRefusal> {
         named.withLock { named in
             if let origin = named.origins[address] { return .success(origin) }
             do throws(OriginTLSError) {
                 let origin = try HTTPOrigin(address, tls: tls)
+                if named.areRetired { origin.retire() }
                 named.origins[address] = origin
                 named.order.append(address)
                 if named.order.count > Self.mostNamed {
-                    named.origins.removeValue(forKey: named.order.removeFirst())
+                    named.origins.removeValue(forKey: named.order.removeFirst())?.retire()
                 }
                 return .success(origin)
             } catch {

@@ -10,6 +10,7 @@ import TunnelTransport
 final class OriginStream {
     private let session: SessionHandler
     private let id: StreamID
+    private let traffic: TrafficCount
     private let logger: Logger
     private var exchange: (any OriginExchange)?
     private var isRequestWhole: Bool
@@ -26,10 +27,11 @@ final class OriginStream {
     /// Whether the stream was over before the exchange began.
     private(set) var isWithdrawn = false
 
-    init(session: SessionHandler, id: StreamID, isRequestWhole: Bool, logger: Logger) {
+    init(session: SessionHandler, id: StreamID, isRequestWhole: Bool, traffic: TrafficCount, logger: Logger) {
         self.session = session
         self.id = id
         self.isRequestWhole = isRequestWhole
+        self.traffic = traffic
         self.logger = logger
     }
 
@@ -57,6 +59,7 @@ final class OriginStream {
         early = []
         hasAnswered = true
         respond(ResponseHead(status: status, fields: HeaderFields(plainText: body)), isLast: false)
+        traffic.responseBody(body.utf8.count)
         _ = session.send(id, ByteBuffer(string: body))
         answerIsWhole(trailers: nil)
     }
@@ -117,6 +120,7 @@ extension OriginStream: StreamReceiver {
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {
         if data.readableBytes > 0 {
+            traffic.requestBody(data.readableBytes)
             if hasBegun { pass(data) } else { early.append(data) }
         }
         if isLast { requestIsWhole(trailers: nil) }
@@ -167,6 +171,7 @@ extension OriginStream: OriginResponseReceiver {
     }
 
     func originSent(_ bytes: ByteBuffer) {
+        traffic.responseBody(bytes.readableBytes)
         if !session.send(id, bytes) { exchange?.pauseReading() }
     }
 

@@ -1,3 +1,5 @@
+import AgentStatus
+import Glibc
 import NIOCore
 import Synchronization
 import TunnelTransport
@@ -9,7 +11,11 @@ final class SessionLife: Sendable {
         /// Known once the WebSocket is open.
         var session: SessionReference?
         var speaksMux = false
-        var isReady = false
+        /// When the server said who it is, in seconds since 1970.
+        var readySince: Int?
+        var isReady: Bool { readySince != nil }
+        /// Whether one of the two ends is leaving.
+        var isLeaving = false
         /// Whether the session is to be closed, perhaps before it is there.
         var isUnwanted = false
         var isOver = false
@@ -20,6 +26,10 @@ final class SessionLife: Sendable {
         case close(SessionReference)
     }
 
+    private static let count = Atomic<UInt64>(0)
+
+    /// Unique in the process.
+    private let id = SessionLife.count.add(1, ordering: .relaxed).newValue
     private let eventLoop: any EventLoop
     private let wasReleased: EventLoopPromise<Void>
     private let hasEnded: EventLoopPromise<SessionEnd>
@@ -40,6 +50,20 @@ final class SessionLife: Sendable {
     /// Whether the WebSocket is open.
     var isUp: Bool { state.withLock { $0.session != nil } }
 
+    /// What there is to tell; nil when no requests can come.
+    var snapshot: ConnectionSnapshot? {
+        state.withLock { state in
+            guard state.session != nil, let since = state.readySince else { return nil }
+            return ConnectionSnapshot(
+                id: id, protocolVersion: state.speaksMux ? 2 : 1, since: since, isDraining: state.isLeaving)
+        }
+    }
+
+    /// Changes how long the server may be silent; a session that has not begun is told later, by its maker.
+    func setKeepaliveTimeout(_ timeout: Duration) {
+        state.withLock { $0.session }?.perform { $0.setKeepaliveTimeout(timeout) }
+    }
+
     // MARK: What happens to the session
 
     /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.
@@ -56,10 +80,13 @@ final class SessionLife: Sendable {
     }
 
     /// The server said who it is.
-    func ready() { state.withLock { $0.isReady = true } }
+    func ready() { state.withLock { $0.readySince = time(nil) } }
 
     /// The server is leaving.
-    func released() { wasReleased.succeed() }
+    func released() {
+        state.withLock { $0.isLeaving = true }
+        wasReleased.succeed()
+    }
 
     func ended(_ end: SessionEnd) {
         state.withLock { state in
@@ -93,6 +120,7 @@ final class SessionLife: Sendable {
     func stop() {
         let ending = state.withLock { state -> Ending? in
             if !state.isReady { state.isUnwanted = true }
+            state.isLeaving = true
             return state.session.map { state.isUnwanted ? .close($0) : .drain($0) }
         }
         switch ending {

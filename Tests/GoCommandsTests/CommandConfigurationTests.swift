@@ -149,7 +149,8 @@ import TunnelProtocol
                 host: "proxy-server.com", port: 3128,
                 credentials: BasicCredentials(user: "myuser", password: Secret("mypass")))
             $0.clientPorts = [8000...8100, 8300...8400, 8500...8500, 8505...8505]
-            $0.certFile = "/folder/ca.pem"
+            $0.certificates = CertificateFile(
+                path: "/folder/ca.pem", pem: Array("-----BEGIN CERTIFICATE-----\n".utf8))
             $0.longestRetryDelay = .seconds(7)
             $0.maxRetries = 9
             $0.password = Secret("from-a-file")

@@ -10,13 +10,14 @@ import Testing
 /// An HTTPS server with a certificate of its own making, for one name.
 private final class TLSServer: Sendable {
     let port: Int
-    let certfile: String
+    /// Its certificate.
+    let pem: [UInt8]
     private let folder: TemporaryFolder
     private let channel: any Channel
 
     init(name: String, answer: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") throws {
         folder = try TemporaryFolder()
-        certfile = folder.path(of: "cert.pem")
+        let certfile = folder.path(of: "cert.pem")
         let keyfile = folder.path(of: "key.pem")
         let openssl = try ChildProcess([
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -26,6 +27,7 @@ private final class TLSServer: Sendable {
         guard try openssl.waitForExit() == .code(0) else {
             throw TestFailure("openssl: \(openssl.standardError.text)")
         }
+        pem = Array(try Data(contentsOf: URL(fileURLWithPath: certfile)))
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(certfile).map { .certificate($0) },
@@ -68,7 +70,7 @@ private final class AnswerHandler: ChannelInboundHandler {
 struct OriginTLSTests {
     @Test func ownCertificatesAreTrustedByFile() throws {
         let server = try TLSServer(name: "DNS:localhost")
-        let origin = try server.origin(try OriginTLS(certfile: server.certfile))
+        let origin = try server.origin(try OriginTLS(pem: server.pem))
         for _ in 0..<2 {
             let state = try RecordedExchange.get(origin)
             #expect(state.text == "ok")
@@ -78,7 +80,7 @@ struct OriginTLSTests {
 
     @Test func addressesAreVerifiedToo() throws {
         let server = try TLSServer(name: "IP:127.0.0.1")
-        let origin = try server.origin(try OriginTLS(certfile: server.certfile), host: "127.0.0.1")
+        let origin = try server.origin(try OriginTLS(pem: server.pem), host: "127.0.0.1")
         #expect(try RecordedExchange.get(origin).text == "ok")
     }
 
@@ -92,7 +94,7 @@ struct OriginTLSTests {
 
     @Test func certificatesForAnotherNameAreNotTrusted() throws {
         let server = try TLSServer(name: "DNS:other.example")
-        let state = try RecordedExchange.get(try server.origin(try OriginTLS(certfile: server.certfile)))
+        let state = try RecordedExchange.get(try server.origin(try OriginTLS(pem: server.pem)))
         #expect(state.error?.code == .tlsFailed)
         #expect(state.error?.message.contains("another name") == true)
     }
@@ -144,19 +146,19 @@ struct OriginTLSTests {
         }
         let origin = try HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
-            tls: try OriginTLS(certfile: server.certfile))
+            tls: try OriginTLS(pem: server.pem))
         let state = try RecordedExchange.get(origin)
         #expect(state.text == "part")
         #expect(!state.isEnded)
         #expect(state.error?.code == .closedEarly)
     }
 
-    @Test func filesWithoutCertificatesAreAnError() throws {
-        let folder = try TemporaryFolder()
-        let empty = try folder.write("nothing\n", to: "empty.pem")
-        for path in [empty, folder.path(of: "missing.pem")] {
-            let error = #expect(throws: OriginTLSError.self) { try OriginTLS(certfile: path) }
-            #expect(error?.certfile == path)
+    @Test(arguments: ["", "nothing\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+    func textsWithoutCertificatesAreAnError(text: String) {
+        let error = #expect(throws: OriginTLSError.self) {
+            try OriginTLS(pem: Array(text.utf8), certfile: "/folder/ca.pem")
         }
+        #expect(error?.certfile == "/folder/ca.pem")
+        #expect(error?.description.contains("/folder/ca.pem") == true)
     }
 }

@@ -24,9 +24,10 @@ private final class LinkedSession: SessionOwner {
             token: try RendezvousToken("a-token-for-the-test"))
         life = SessionLife(on: loop)
         let owner = ClientSession(
-            directory: try OriginDirectory(configuration), limits: SessionLimits(), eventLoop: loop,
-            life: life,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            setup: CurrentSetup(try ClientSetup(configuration) { _ in }), traffic: TrafficCount(),
+            limits: SessionLimits(), eventLoop: loop, life: life,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        ) { [life] in life.ready() }
         let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
         client = EmbeddedChannel(loop: loop)
         server = EmbeddedChannel(loop: loop)

@@ -54,7 +54,9 @@ struct LoadConfigurationTests {
                 credentials: BasicCredentials(user: "u", password: Secret("p"))),
             origin: .folder(path: "/srv/www"), hostPattern: try HostPattern(source: "https://x"),
             token: try RendezvousToken(token), password: Secret("pw"), connections: 64,
-            timeout: .seconds(600), isInsecure: false, certFile: "/etc/wstunnel/ca.pem")
+            timeout: .seconds(600), isInsecure: false,
+            certificates: CertificateFile(
+                path: "/etc/wstunnel/ca.pem", pem: Array("-----BEGIN CERTIFICATE-----".utf8)))
         #expect(
             report.configuration
                 == AgentConfiguration(

@@ -227,7 +227,7 @@ import TunnelProtocol
     @Test func tlsBeginsWhenTheProxyHasAgreed() throws {
         let channel = EmbeddedChannel()
         let isOpen = channel.eventLoop.makePromise(of: Void.self)
-        let tls = try ClientTLS(certFile: nil, isInsecure: true)
+        let tls = try ClientTLS(isInsecure: true)
         try channel.pipeline.syncOperations.addHandlers([
             ProxyHandler(
                 HTTPProxy(host: "proxy", port: 3128, authorization: nil), destination: "tunnel.example:443",

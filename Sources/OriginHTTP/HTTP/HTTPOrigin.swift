@@ -31,14 +31,20 @@ package struct HTTPOriginOptions: Sendable, Hashable {
 /// An HTTP/1.1 server, over TCP or TLS.
 ///
 /// Connections are kept alive in a small pool per event loop; they close by themselves when unused, so that an
-/// origin needs no shutdown. A request without body and with an idempotent method is sent once more when a
-/// connection that was used before breaks without a byte of an answer; nothing else is ever repeated.
+/// origin needs no shutdown; `retire` closes them sooner. A request without body and with an idempotent method is
+/// sent once more when a connection that was used before breaks without a byte of an answer; nothing else is ever
+/// repeated.
 package final class HTTPOrigin: Origin {
     package let address: OriginAddress
 
     private let options: HTTPOriginOptions
     private let tls: OriginTLS?
-    private let pools = Mutex<[ObjectIdentifier: NIOLoopBound<OriginPool>]>([:])
+    private let pools = Mutex(Pools())
+
+    private struct Pools {
+        var byLoop: [ObjectIdentifier: NIOLoopBound<OriginPool>] = [:]
+        var areRetired = false
+    }
 
     /// - Parameters:
     ///   - address: where the server is.
@@ -71,17 +77,27 @@ package final class HTTPOrigin: Origin {
         }
     }
 
+    package func retire() {
+        let pools = self.pools.withLock { pools in
+            pools.areRetired = true
+            return Array(pools.byLoop.values)
+        }
+        for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
+    }
+
     private func pool(on eventLoop: any EventLoop) -> OriginPool {
         let bound = pools.withLock { pools in
             let key = ObjectIdentifier(eventLoop)
-            if let pool = pools[key] { return pool }
+            if let pool = pools.byLoop[key] { return pool }
             let connector = OriginConnector(
                 address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
             let pool = NIOLoopBound(
                 OriginPool(
                     address: address, options: options, eventLoop: eventLoop, connect: connector.connect),
                 eventLoop: eventLoop)
-            pools[key] = pool
+            // Somebody had chosen this origin just before it was retired.
+            if pools.areRetired { pool.value.retire() }
+            pools.byLoop[key] = pool
             return pool
         }
         return bound.value

@@ -28,6 +28,8 @@ final class OriginPool {
     private var waiting = CircularBuffer<HTTPExchange>()
     private var withdrawn = 0
     private var idleTimer: Scheduled<Void>?
+    /// Whether no connection is kept for a later exchange.
+    private var isRetired = false
 
     init(
         address: OriginAddress, options: HTTPOriginOptions, eventLoop: any EventLoop,
@@ -82,10 +84,21 @@ final class OriginPool {
         if let exchange = nextWaiting() { return connection.carry(exchange) }
         active -= 1
         connection.isActive = false
+        guard !isRetired else { return connection.close() }
         connection.idleSince = eventLoop.now
         idle.append(connection)
         if idle.count > options.idleConnections { idle.removeFirst().close() }
         startIdleTimer()
+    }
+
+    /// Closes what is idle, and from now on every connection that becomes so.
+    func retire() {
+        isRetired = true
+        idleTimer?.cancel()
+        idleTimer = nil
+        let unused = idle
+        idle = []
+        for connection in unused { connection.close() }
     }
 
     /// A connection is gone. It was idle or in use; the exchange on it hears of it from the connection.

@@ -6,17 +6,21 @@ package struct OriginTLS: Sendable {
     private let context: NIOSSLContext
 
     /// - Parameters:
-    ///   - certfile: path of a PEM file with roots to trust in addition to the system's.
+    ///   - pem: the text of a PEM file with roots to trust in addition to the system's.
+    ///   - certfile: where that was read, for messages.
     ///   - insecure: trust any certificate, for any name.
-    /// - Throws: `OriginTLSError` when the file cannot be used. Reads files: not for event loops.
-    package init(certfile: String? = nil, insecure: Bool = false) throws(OriginTLSError) {
+    /// - Throws: `OriginTLSError` when the text holds no certificate, or the system's roots cannot be read. Reads
+    ///   those: not for event loops.
+    package init(
+        pem: [UInt8]? = nil, certfile: String? = nil, insecure: Bool = false
+    ) throws(OriginTLSError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if insecure { configuration.certificateVerification = .none }
         do {
-            if let certfile {
-                let roots = try NIOSSLCertificate.fromPEMFile(certfile)
+            if let pem {
+                let roots = try NIOSSLCertificate.fromPEMBytes(pem)
                 configuration.additionalTrustRoots = [.certificates(roots)]
             }
             self.context = try NIOSSLContext(configuration: configuration)

@@ -18,11 +18,11 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let isInsecure = value(Keys.insecure)
-        let certFile = value(Keys.certFile).map(pass.resolve)
+        let certificatePath = value(Keys.certFile).map(pass.resolve)
         if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
         lint(hostPattern)
         checkFolder(origin)
-        checkCertificates(certFile, isInsecure: isInsecure)
+        let certificates = certificates(certificatePath, isInsecure: isInsecure)
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let timeout = value(Keys.timeout)
@@ -36,7 +36,7 @@ extension MappingReader {
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
             password: read.passwords.first, connections: connections, timeout: timeout,
-            isInsecure: isInsecure, certFile: certFile, proxy: proxy, clientPorts: clientPorts,
+            isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
     }
@@ -123,25 +123,29 @@ extension MappingReader {
         }
     }
 
-    private func checkCertificates(_ path: String?, isInsecure: Bool) {
-        guard let path, let field = field(Keys.certFile.declaration) else { return }
+    /// - Returns: nil when no file is named, none is read (offline), or it is not usable, which is recorded.
+    private func certificates(_ path: String?, isInsecure: Bool) -> CertificateFile? {
+        guard let path, let field = field(Keys.certFile.declaration) else { return nil }
         if isInsecure {
             pass.warning(
                 at: field.node.mark, field.path,
                 "\"certfile\" has no effect beside \"insecure\": no certificate is verified",
                 advice: "remove one of the two")
         }
-        guard !pass.options.isOffline else { return }
+        guard !pass.options.isOffline else { return nil }
         switch pass.readFile(path, sizeLimit: LoadingPass.passwordsSizeLimit) {
         case .failure(let error):
             pass.error(
                 at: field.node.mark, field.path, "cannot read \(Quotation.of(path)): \(error)",
                 advice: error.fileAdvice)
         case .success(let file):
-            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else { return }
+            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
+                return CertificateFile(path: path, pem: file.bytes)
+            }
             pass.error(
                 at: field.node.mark, field.path, "\(Quotation.of(path)) holds no PEM certificate",
                 advice: "name a file with a BEGIN CERTIFICATE line")
         }
+        return nil
     }
 }

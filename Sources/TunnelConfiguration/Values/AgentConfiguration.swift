@@ -167,8 +167,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var timeout: Duration
     /// Whether certificates go unverified.
     package var isInsecure: Bool
-    /// A PEM file of further trusted roots, or nil.
-    package var certFile: String?
+    /// Further trusted roots, or nil.
+    package var certificates: CertificateFile?
     /// The HTTP proxy to dial through, or nil: what the key says, or else the environment.
     package var proxy: ProxyURL?
     /// Local ports to dial from, tried in this order; empty for any.
@@ -183,7 +183,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         token: RendezvousToken, password: Secret? = nil, connections: Int? = nil,
-        timeout: Duration = .seconds(30), isInsecure: Bool = false, certFile: String? = nil,
+        timeout: Duration = .seconds(30), isInsecure: Bool = false, certificates: CertificateFile? = nil,
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
         longestRetryDelay: Duration = .seconds(30), maxRetries: Int? = nil
     ) {
@@ -196,7 +196,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.connections = connections
         self.timeout = timeout
         self.isInsecure = isInsecure
-        self.certFile = certFile
+        self.certificates = certificates
         self.proxy = proxy
         self.clientPorts = clientPorts
         self.statusFile = statusFile

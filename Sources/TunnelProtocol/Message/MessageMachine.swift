@@ -15,7 +15,7 @@ package struct MessageMachine: SessionMachine {
     private static let mostNumbers = Int(RequestNumber.modulus) / 2
 
     let role: SessionRole
-    let limits: SessionLimits
+    private(set) var limits: SessionLimits
     let budget: any ReceiveBudget
     private let numbering: (any RequestNumbering)?
 
@@ -44,6 +44,8 @@ package struct MessageMachine: SessionMachine {
     var lastStream: UInt32 = 0
     package private(set) var lastHeard: MonotonicInstant
     private var nextPing: MonotonicInstant
+    /// When the present timeout came into force: the peer had no reason to keep it before.
+    private var timeoutSince: MonotonicInstant
     var isPingDue = false
 
     struct SendingMessage {
@@ -66,6 +68,7 @@ package struct MessageMachine: SessionMachine {
         self.budget = budget
         self.numbering = numbering
         self.lastHeard = now
+        self.timeoutSince = now
         self.nextPing = now
         events.append(
             .ready(
@@ -105,6 +108,12 @@ package struct MessageMachine: SessionMachine {
 
     package mutating func heard(now: MonotonicInstant) { lastHeard = now }
 
+    package mutating func setKeepaliveTimeout(_ timeout: Duration, now: MonotonicInstant) {
+        limits.keepaliveTimeout = SessionLimits.clamped(timeout)
+        timeoutSince = now
+        nextPing = min(nextPing, now.advanced(by: limits.keepaliveInterval))
+    }
+
     package mutating func sendPing(now: MonotonicInstant) { isPingDue = true }
 
     package var urgentTick: MonotonicInstant? {
@@ -134,7 +143,7 @@ package struct MessageMachine: SessionMachine {
         assess(now: now)
         // We cannot have heard anything while we did not read.
         if isBlocked { lastHeard = now }
-        let deadline = lastHeard.advanced(by: limits.keepaliveTimeout)
+        let deadline = max(lastHeard, timeoutSince).advanced(by: limits.keepaliveTimeout)
         guard now < deadline else { return nil }
         var next = deadline
         if role == .acceptor {

@@ -3,7 +3,7 @@ package import struct NIOCore.ByteBuffer
 /// One end of a session of protocol v2.
 package struct MuxMachine: SessionMachine {
     let role: SessionRole
-    let limits: SessionLimits
+    private(set) var limits: SessionLimits
     let budget: any ReceiveBudget
 
     /// The peer's settings, once they came.
@@ -38,6 +38,8 @@ package struct MuxMachine: SessionMachine {
     var isDrainConfirmed = false
     private var lastPing: UInt64 = 0
     private var nextPing: MonotonicInstant
+    /// When the present timeout came into force: the peer had no reason to keep it before.
+    private var timeoutSince: MonotonicInstant
 
     /// - Parameter settings: what to tell the peer of us; its bounds are replaced by those of the limits, which are
     ///   what is held.
@@ -50,6 +52,7 @@ package struct MuxMachine: SessionMachine {
         self.budget = budget
         self.decoder = MuxDecoder(maximumHeadBytes: limits.maximumHeadBytes)
         self.lastHeard = now
+        self.timeoutSince = now
         self.nextPing = now.advanced(by: limits.keepaliveInterval)
         var settings = settings
         settings.maximumStreams = limits.maximumStreams
@@ -197,13 +200,19 @@ package struct MuxMachine: SessionMachine {
     ///
     /// - Returns: when to call again, or nil when the peer was silent for too long and the session is dead.
     package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
-        let deadline = lastHeard.advanced(by: limits.keepaliveTimeout)
+        let deadline = max(lastHeard, timeoutSince).advanced(by: limits.keepaliveTimeout)
         guard now < deadline else { return nil }
         if now >= nextPing {
             ping(now: now)
             nextPing = now.advanced(by: limits.keepaliveInterval)
         }
         return min(nextPing, deadline)
+    }
+
+    package mutating func setKeepaliveTimeout(_ timeout: Duration, now: MonotonicInstant) {
+        limits.keepaliveTimeout = SessionLimits.clamped(timeout)
+        timeoutSince = now
+        nextPing = min(nextPing, now.advanced(by: limits.keepaliveInterval))
     }
 
     /// Sends a ping, also out of turn. Its clock is no other's, though two may be sent at one instant.

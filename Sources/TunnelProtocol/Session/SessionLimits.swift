@@ -36,7 +36,12 @@ package struct SessionLimits: Sendable, Hashable {
 
     /// - Parameter keepaliveTimeout: clamped to 3…600 s, as the Go program does.
     package init(keepaliveTimeout: Duration = .seconds(30)) {
-        self.keepaliveTimeout = min(max(keepaliveTimeout, .seconds(3)), .seconds(600))
+        self.keepaliveTimeout = Self.clamped(keepaliveTimeout)
+    }
+
+    /// The keepalive timeout that is used where this one is asked for: within 3…600 s.
+    static func clamped(_ keepaliveTimeout: Duration) -> Duration {
+        min(max(keepaliveTimeout, .seconds(3)), .seconds(600))
     }
 
     /// What a head out of the tunnel may hold: twice the fields that a listener takes.

@@ -67,6 +67,9 @@ package protocol SessionMachine {
     ///
     /// - Returns: when to call again, or nil when the peer was silent for too long and the session is dead.
     mutating func tick(now: MonotonicInstant) -> MonotonicInstant?
+    /// From now on, a peer that was not heard of for so long (3…600 s, others are clamped) is dead; one that was
+    /// silent for longer has that time from now. Call `tick` next, as a ping or the end may be due sooner.
+    mutating func setKeepaliveTimeout(_ timeout: Duration, now: MonotonicInstant)
     /// Sends a ping out of turn.
     mutating func sendPing(now: MonotonicInstant)
     /// The carrier had a sign of life.

@@ -8,18 +8,15 @@ package struct ClientTLS: Sendable {
     /// Trusts the system's roots.
     ///
     /// - Parameters:
-    ///   - certFile: PEM file of further trusted roots, or nil.
+    ///   - pem: the text of a PEM file of further trusted roots, or nil.
     ///   - isInsecure: no verification at all.
-    /// - Throws: NIOSSL's error when the file cannot be read or holds no certificate. Reads files: not for event
-    ///   loops.
-    package init(certFile: String?, isInsecure: Bool) throws {
+    /// - Throws: NIOSSL's error when the text holds no certificate. Reads the system's roots: not for event loops.
+    package init(pem: [UInt8]? = nil, isInsecure: Bool) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
-        if let certFile {
-            configuration.additionalTrustRoots = [
-                .certificates(try NIOSSLCertificate.fromPEMFile(certFile))
-            ]
+        if let pem {
+            configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMBytes(pem))]
         }
         if isInsecure { configuration.certificateVerification = .none }
         context = try NIOSSLContext(configuration: configuration)

@@ -112,9 +112,12 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let refusal else { return }
         let status = refusal.head.status
         let isRefusal = (400...403).contains(status) || status == 429
+        // Our server says 429 also to an address that tried too many wrong passwords.
+        let isFull = status == 429 && !refusal.words.contains("failed authentications")
         fail(
-            DialError(.rejected, "the server answered \(status): \(refusal.words)", isRefusal: isRefusal),
-            context)
+            DialError(
+                .rejected, "the server answered \(status): \(refusal.words)", isRefusal: isRefusal,
+                isForWantOfRoom: isFull), context)
     }
 
     private func fail(_ error: DialError, _ context: ChannelHandlerContext) {
@@ -124,7 +127,8 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         isOpen.fail(
             target.proxy.map {
                 DialError(
-                    error.code, "\(error.message) (through the proxy \($0.name))", isRefusal: error.isRefusal)
+                    error.code, "\(error.message) (through the proxy \($0.name))",
+                    isRefusal: error.isRefusal, isForWantOfRoom: error.isForWantOfRoom)
             } ?? error)
         context.close(promise: nil)
     }

@@ -45,19 +45,20 @@ package struct TunnelDialler: Sendable {
     /// Opens one session.
     ///
     /// - Parameter makeHandler: makes the session's handler on the channel's event loop once the handshake is done.
-    /// - Throws: `DialError`.
+    /// - Throws: `DialError`; `CancellationError` when the task was cancelled before the session was open.
     package func dial(
         on eventLoop: any EventLoop, makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
     ) async throws -> any Channel {
         let isOpen = eventLoop.makePromise(of: Void.self)
         let connecting = connect(on: eventLoop, isOpen, makeHandler)
         connecting.whenFailure { isOpen.fail(dialError($0)) }
+        // Not before it is known that no session came of it: one that is open is its owner's.
+        isOpen.futureResult.whenFailure { _ in connecting.whenSuccess { $0.close(promise: nil) } }
         return try await withTaskCancellationHandler {
             try await isOpen.futureResult.get()
             return try await connecting.get()
         } onCancel: {
             isOpen.fail(CancellationError())
-            connecting.whenSuccess { $0.close(promise: nil) }
         }
     }
 

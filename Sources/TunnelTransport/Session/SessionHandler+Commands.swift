@@ -70,6 +70,15 @@ extension SessionHandler {
         scheduleFlush()
     }
 
+    /// From now on, a peer that was not heard of for so long is dead; 3…600 s, others are clamped. One that was silent
+    /// for longer has that time from now on.
+    package func setKeepaliveTimeout(_ timeout: Duration) {
+        guard !isOver else { return }
+        machine.setKeepaliveTimeout(timeout, now: .now)
+        // The timer was set for the old timeout.
+        retick()
+    }
+
     /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
     package func probe(within patience: TimeAmount) {
         guard !isOver, machine.canProbe, let context else { return }

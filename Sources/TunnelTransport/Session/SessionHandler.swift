@@ -298,6 +298,11 @@ package final class SessionHandler: ChannelDuplexHandler {
         flush()
     }
 
+    /// Looks anew at when the next tick is due; before the start that comes by itself.
+    func retick() {
+        if keepalive != nil { tick() }
+    }
+
     private func schedule(tickAt instant: MonotonicInstant) {
         guard let context else { return }
         keepalive?.cancel()

@@ -1,0 +1,50 @@
+import HTTPMessage
+import TunnelConfiguration
+import TunnelProtocol
+import TunnelTransport
+
+// Where to dial, and what to say of a failure.
+extension TunnelClient {
+    /// Why the server was not reached, without secrets.
+    func words(for error: any Error) -> String {
+        masked((error as? DialError)?.message ?? ConnectionFailure.describe(error))
+    }
+
+    /// The text without secrets: what a server or a proxy says may repeat what it was told.
+    func masked(_ text: String) -> String {
+        let tunnel = setup.value.configuration
+        var secrets = [
+            tunnel.token.secret, tunnel.password?.secret, tunnel.tunnel.credentials?.password.secret,
+            tunnel.proxy?.credentials?.password.secret,
+        ].compactMap { $0 }
+        let target = target(0)
+        let authorizations = target.fields.pairs.map(\.value) + [target.proxy?.authorization ?? ""]
+        secrets += authorizations.compactMap { $0.hasPrefix("Basic ") ? String($0.dropFirst(6)) : nil }
+        return SecretMask(secrets).apply(to: text)
+    }
+
+    /// Where to dial and how to announce the tunnel (`Authorization` carries the token's password; the URL's own
+    /// credentials are for what stands before the server).
+    func target(_ slot: Int) -> TunnelDialler.Target {
+        let setup = setup.value
+        let configuration = setup.configuration
+        let url = configuration.tunnel
+        var fields = HeaderFields([.origin: configuration.token.secret, .xClientVersion: software])
+        fields.append(named: "X-Tunnel-Client", "\(lineage.identity)/\(firstSlot + slot)")
+        let own = configuration.password.map {
+            BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
+        }
+        let outer = url.credentials.map(Self.authorization)
+        if let first = own ?? outer { fields.append(.authorization, first) }
+        if own != nil, let outer { fields.append(.xTunnelAuthorization, outer) }
+        return TunnelDialler.Target(
+            host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: setup.tls,
+            proxy: configuration.proxy.map {
+                HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
+            }, clientPorts: ClientPorts(configuration.clientPorts))
+    }
+
+    private static func authorization(_ credentials: BasicCredentials) -> String {
+        BasicAuthorization.encode(user: credentials.user, password: credentials.password.secret)
+    }
+}

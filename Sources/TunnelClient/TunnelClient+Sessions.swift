@@ -1,0 +1,197 @@
+import Logging
+import NIOCore
+import Observability
+import TunnelConfiguration
+import TunnelProtocol
+import TunnelTransport
+
+// Keeping the sessions up.
+extension TunnelClient {
+    /// Keeps the sessions up until the task is cancelled, the client is retired, or one of them gives up.
+    func keepSessions(_ connections: Int) async -> RunEnd {
+        tellOfTheWayOut(connections)
+        // Where nobody said how many: a server of protocol v1 counts each of them as a client.
+        let certain = setup.value.configuration.connections ?? 1
+        let (foundMux, found) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        return await withTaskGroup(of: RunEnd.self) { group in
+            for slot in 0..<certain {
+                group.addTask { await self.keep(slot) { found.yield() } }
+            }
+            if certain < connections {
+                group.addTask { await self.keep(certain..<connections, whenever: foundMux) }
+                group.addTask {
+                    await self.retirement.wait(beyond: 0, on: self.loops[0])
+                    found.finish()
+                    return .stopped
+                }
+            }
+            var end = RunEnd.stopped
+            for await slotEnd in group where slotEnd == .gaveUp {
+                end = .gaveUp
+                group.cancelAll()
+            }
+            return end
+        }
+    }
+
+    /// Keeps further sessions up for as long as their server speaks protocol v2.
+    private func keep(_ slots: Range<Int>, whenever foundMux: AsyncStream<Void>) async -> RunEnd {
+        for await _ in foundMux {
+            let end = await withTaskGroup(of: RunEnd.self) { group in
+                for slot in slots { group.addTask { await self.keep(slot) {} } }
+                let end = await group.first { $0 == .gaveUp } ?? .stopped
+                group.cancelAll()
+                return end
+            }
+            if end == .gaveUp { return end }
+        }
+        return .stopped
+    }
+
+    private func tellOfTheWayOut(_ connections: Int) {
+        let target = target(0)
+        if let proxy = target.proxy {
+            logger.info("Dialling through a proxy", metadata: [.proxyAddress: "\(proxy.name)"])
+        }
+        if let ports = target.clientPorts, ports.count < connections {
+            logger.warning(
+                "Fewer client-ports than connections: some will not come up; name more ports, or set connections",
+                metadata: [.portCount: "\(ports.count)", .limit: "\(connections)"])
+        }
+    }
+
+    /// Keeps one session up: a new one as soon as the last has ended, or as soon as its server says it is leaving.
+    ///
+    /// - Parameter foundMux: called when a session speaks protocol v2.
+    private func keep(_ slot: Int, foundMux: @Sendable () -> Void) async -> RunEnd {
+        let eventLoop = loops[slot % loops.count]
+        var backoff = ReconnectBackoff()
+        var failures = 0
+        var random = SystemRandomNumberGenerator()
+        var complaint = RepeatedComplaint()
+        var leaving = LeavingSessions()
+        return await withDiscardingTaskGroup { group in
+            while !Task.isCancelled, !isRetired {
+                let started = ContinuousClock.now
+                // Before the setup is looked at: a change that comes later calls for another try.
+                let rings = retries.rings
+                let life = SessionLife(on: eventLoop)
+                remember(life)
+                let wait: Duration
+                do {
+                    try await dial(slot, life, on: eventLoop)
+                    complaint.reset()
+                    failures = 0
+                    group.addTask { await self.accompany(life) }
+                    if life.speaksMux {
+                        foundMux()
+                    } else if slot > 0, setup.value.configuration.connections == nil {
+                        life.stop()
+                        return .stopped
+                    }
+                    await life.untilReleased()
+                    leaving.add(life)
+                    backoff.sessionEnded(after: .now - started)
+                    backoff.longest = setup.value.configuration.longestRetryDelay
+                    wait = backoff.next(using: &random)
+                } catch {
+                    let dialError = error as? DialError
+                    dialFailed(life, forWantOfRoom: dialError?.isForWantOfRoom ?? false)
+                    guard !Task.isCancelled, !isRetired else { break }
+                    let configuration = setup.value.configuration
+                    let isRefusal = dialError?.isRefusal ?? false
+                    backoff.longest = configuration.longestRetryDelay
+                    wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
+                    failures = hasSession ? 0 : failures + 1
+                    let code = (dialError?.code ?? .unreachable).rawValue
+                    let message = words(for: error)
+                    noteFault(code, message)
+                    if let most = configuration.maxRetries, failures >= most {
+                        logger.error(
+                            "Gave up: the tunnel server was not reached",
+                            metadata: [.limit: "\(most)", .errorMessage: "\(message)"])
+                        return .gaveUp
+                    }
+                    let isNews = slot == 0 && complaint.isNews(message)
+                    complain(code, message, wait, isNews: isNews)
+                }
+                await retries.wait(beyond: rings, atMost: wait, on: eventLoop)
+            }
+            return .stopped
+        }
+    }
+
+    /// Opens a session; gives up when the client is retired meanwhile.
+    private func dial(_ slot: Int, _ life: SessionLife, on eventLoop: any EventLoop) async throws {
+        let dialler = TunnelDialler(target(slot))
+        let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                _ = try await dialler.dial(on: eventLoop) { self.makeHandler($0, life, eventLoop) }
+                return true
+            }
+            group.addTask {
+                await self.retirement.wait(beyond: 0, on: eventLoop)
+                return false
+            }
+            var isOpen = false
+            while let hasOpened = try await group.next() {
+                if hasOpened { isOpen = true }
+                group.cancelAll()
+            }
+            return isOpen
+        }
+        guard isOpen else { throw CancellationError() }
+    }
+
+    /// Waits for the end of a session.
+    private func accompany(_ life: SessionLife) async {
+        let end = await life.untilEnded()
+        forget(life)
+        let fields: LogFields = [.errorCode: "\(end.label)", .closeReason: "\(end.message)"]
+        switch end {
+        case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
+        default:
+            noteFault(end.label, masked(end.message))
+            logger.warning("Session lost", metadata: fields)
+        }
+    }
+
+    private func makeHandler(
+        _ version: TunnelVersion, _ life: SessionLife, _ eventLoop: any EventLoop
+    ) -> SessionHandler {
+        let configuration = setup.value.configuration
+        let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
+        let owner = ClientSession(
+            setup: setup, traffic: lineage.traffic, limits: limits, eventLoop: eventLoop, life: life,
+            logger: logger
+        ) { self.sessionReady(life) }
+        let handler: SessionHandler
+        switch version {
+        case .v1:
+            handler = SessionHandler(
+                oldProtocolAs: .acceptor, limits: limits, peer: "unknown", budget: budget,
+                numbering: nil, owner: owner)
+        case .v2:
+            let settings = SessionSettings(
+                maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
+                software: software, tunnelName: configuration.name)
+            handler = SessionHandler(
+                role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
+        }
+        life.began(SessionReference(handler, eventLoop: eventLoop), speaksMux: version == .v2)
+        // Who changed it before the session was known here could not tell the session.
+        let timeout = setup.value.configuration.timeout
+        if timeout != configuration.timeout { handler.setKeepaliveTimeout(timeout) }
+        return handler
+    }
+
+    private func complain(_ code: String, _ message: String, _ wait: Duration, isNews: Bool) {
+        logger.log(
+            level: isNews ? .warning : .debug, "Cannot connect",
+            metadata: Logger.Metadata([
+                .tunnelURL: "\(Self.shown(setup.value.configuration.tunnel))",
+                .errorCode: "\(code)", .errorMessage: "\(message)",
+                .retryDelayMilliseconds: .milliseconds(wait),
+            ]))
+    }
+}

@@ -1,0 +1,38 @@
+import AgentStatus
+import Synchronization
+
+/// What a tunnel client and those that replace it have in common: to the server they are one client, and what they
+/// carried is one tunnel's.
+final class TunnelLineage: Sendable {
+    /// More than the connections of one client.
+    private static let slotsOfOneClient = 64
+
+    /// Tells the server which connections belong together.
+    let identity = String(UInt64.random(in: .min ... .max), radix: 16)
+    let traffic = TrafficCount()
+    private let clients = Atomic(0)
+
+    /// The first of the slots by which the server knows the connections of one more client.
+    ///
+    /// No two clients share a slot: the server takes a new session of a slot for a sign that the old one is dead, and
+    /// gives the old one no more requests. A connection that the old client dialled just before it was replaced could
+    /// then put the new client's out of use.
+    func takeSlots() -> Int { clients.add(Self.slotsOfOneClient, ordering: .relaxed).oldValue }
+}
+
+/// Counts what goes through a tunnel, on any thread.
+final class TrafficCount: Sendable {
+    private let requests = Atomic<UInt64>(0)
+    private let requestBytes = Atomic<UInt64>(0)
+    private let responseBytes = Atomic<UInt64>(0)
+
+    func requestBegan() { requests.add(1, ordering: .relaxed) }
+    func requestBody(_ bytes: Int) { requestBytes.add(UInt64(bytes), ordering: .relaxed) }
+    func responseBody(_ bytes: Int) { responseBytes.add(UInt64(bytes), ordering: .relaxed) }
+
+    var snapshot: TrafficSnapshot {
+        TrafficSnapshot(
+            requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
+            responseBytes: responseBytes.load(ordering: .relaxed))
+    }
+}
