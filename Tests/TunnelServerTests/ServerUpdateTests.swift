@@ -177,6 +177,22 @@ import TunnelTransport
         }
     }
 
+    @Test func aLiveSessionGoesOnWithTheNewKeepaliveTimeout() async throws {
+        try await ServerWorld.run { world in
+            let (server, _) = try await world.startServer(
+                ServerWorld.configuration { $0.wsTimeout = .seconds(600) })
+            let tunnel = try await world.connect(TestTokens.first, to: server)
+            let begun = ContinuousClock.now
+            server.update(ServerWorld.configuration { $0.wsTimeout = .seconds(3) }, grace: .zero)
+            // Its loop says nothing any more, as a peer that is dead.
+            let mayGoOn = Gate()
+            tunnel.eventLoop?.execute { try? mayGoOn.wait() }
+            while server.snapshot.sessions > 0 { await Task.yield() }
+            #expect(ContinuousClock.now - begun >= .seconds(2))
+            mayGoOn.open()
+        }
+    }
+
     @Test func aListedHostNeedsNoToken() async throws {
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer()

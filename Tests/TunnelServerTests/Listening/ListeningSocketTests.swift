@@ -57,7 +57,8 @@ import TunnelTransport
             let error = #expect(throws: ListenError.self) { try ListeningSocket(inherited: descriptor) }
             let text = error?.description ?? ""
             #expect(
-                text.hasPrefix("cannot listen on the passed descriptor \(descriptor): \(reason) — "), "\(text)")
+                text.hasPrefix("cannot listen on the passed descriptor \(descriptor): \(reason) — "),
+                "\(text)")
         }
         // They are still their owner's.
         #expect(fcntl(stream, F_GETFD) >= 0 && fcntl(file, F_GETFD) >= 0)
@@ -150,7 +151,9 @@ import TunnelTransport
                 for _ in 0..<100 { try await cycle() }
                 // The last connections close in their own time.
                 let deadline = ContinuousClock.now + .seconds(10)
-                while try openDescriptors() > before + 2, ContinuousClock.now < deadline { await Task.yield() }
+                while try openDescriptors() > before + 2, ContinuousClock.now < deadline {
+                    await Task.yield()
+                }
                 let after = try openDescriptors()
                 guard after <= before + 2, try openThreads() <= threads + 4 else {
                     throw TestFailure("\(before) descriptors before, \(after) after")
