@@ -45,6 +45,23 @@ import TunnelTransport
         }
     }
 
+    @Test func aRequestInFlightIsNotGivenALongerTimeoutEither() async throws {
+        try await ServerWorld.run { world in
+            let (server, socket) = try await world.startServer(
+                ServerWorld.configuration { $0.httpTimeout = .seconds(1) })
+            let tunnel = try await world.connect(TestTokens.first, to: server)
+            let caller = try await onThread {
+                let caller = try HTTPConnection(port: socket.port)
+                try caller.send("GET", "/hold", fields: TestTokens.firstField)
+                try tunnel.held.wait(for: 1, within: .seconds(20), what: "the request")
+                return caller
+            }
+            server.update(ServerWorld.configuration { $0.httpTimeout = Self.long }, grace: Self.long)
+            let answer = try await onThread { try caller.readResponse() }
+            #expect(answer.status == 504)
+        }
+    }
+
     @Test func theBasePathChangesBetweenTwoRequestsOfAConnection() async throws {
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer(
