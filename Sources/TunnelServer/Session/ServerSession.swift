@@ -98,6 +98,7 @@ final class ServerSession: SessionOwner {
 
     /// A live session goes on with another keepalive timeout.
     static func applyKeepalive(_ timeout: Duration, to session: SessionHandler) {
+        session.setKeepaliveTimeout(timeout)
     }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {

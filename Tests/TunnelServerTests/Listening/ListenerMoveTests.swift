@@ -121,10 +121,29 @@ import TunnelConfiguration
         }
     }
 
+    /// Who stays is not where the kernel is told to send connections: they ask again after a second.
+    @Test func theLatestToShareThePortMayLeaveToo() async throws {
+        try await ServerWorld.run { world in
+            let first = try ServerWorld.bind(reusePort: true)
+            try await world.makeServer().listen(on: first)
+            let load = CallerLoad(port: first.port)
+            try await load.answers(20)
+            let next = world.makeServer()
+            try await next.listen(on: try ServerWorld.bind(port: first.port, reusePort: true))
+            try await load.answers(20)
+            await next.drain()
+            try await load.answers(20)
+            let result = try await load.stop()
+            #expect(result.failures.isEmpty)
+        }
+    }
+
     /// Connections that nobody took yet when the listener leaves.
     @Test func theKernelsQueueIsEmptiedFirst() async throws {
+        var limits = ListenerLimits()
+        limits.handshakeTime = .zero
         try await ServerWorld.run(threads: 1) { world in
-            let (server, old) = try await world.startServer()
+            let (server, old) = try await world.startServer(limits: limits)
             let new = try ServerWorld.bind()
             let isBusy = Gate()
             let mayGoOn = Gate()

@@ -15,6 +15,8 @@ import TunnelTransport
 /// Tunnel servers of this process with what they need; everything ends with `run`.
 final class ServerWorld: Sendable {
     let group: MultiThreadedEventLoopGroup
+    /// Of the tunnel clients.
+    private let clients = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let log: AgentLog
     private let folder: TemporaryFolder
     private let servers = Mutex<[TunnelServer]>([])
@@ -34,6 +36,7 @@ final class ServerWorld: Sendable {
             await server.drain()
         }
         try await world.group.shutdownGracefully()
+        try await world.clients.shutdownGracefully()
         world.log.sink.close()
         if let failure { throw failure }
     }
@@ -86,7 +89,7 @@ final class ServerWorld: Sendable {
             host: "127.0.0.1", port: server.address?.port ?? 0, path: "/_tunnel", fields: fields, tls: nil)
         let tunnel = TestTunnel()
         let before = server.snapshot.sessions
-        let loop = group.next()
+        let loop = clients.next()
         _ = try await TunnelDialler(target).dial(on: loop) { _ in tunnel.makeHandler(on: loop) }
         while server.snapshot.tunnels == 0 || server.snapshot.sessions <= before { await Task.yield() }
         try await onThread { try tunnel.ready.wait() }
@@ -117,6 +120,9 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         state.withLock { $0.reference = reference }
         return handler
     }
+
+    /// Where the session runs.
+    var eventLoop: (any EventLoop)? { state.withLock { $0.reference?.eventLoop } }
 
     /// Answers what is held.
     func answerHeld() {
