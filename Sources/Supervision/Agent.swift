@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 package import Observability
 import Reconciliation
+import TunnelClient
 package import TunnelConfiguration
 import TunnelServer
 import TunnelTransport
@@ -85,7 +86,7 @@ package struct Agent: Sendable {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let means = AgentMeans(
-            group: group, log: log, budget: ProcessReceiveBudget(), software: software,
+            group: group, log: log, budget: ProcessReceiveBudget(), trust: TrustPool(), software: software,
             inherited: inherited, configurationFile: file?.path, takesOver: takesOver)
         let supervisor = Supervisor(
             configuration, means: means, notifier: SystemdNotifier(service, logger: logger), file: file)

@@ -1,3 +1,4 @@
+import OriginHTTP
 import Synchronization
 import TunnelConfiguration
 import TunnelTransport
@@ -6,39 +7,29 @@ import TunnelTransport
 struct ClientSetup: Sendable {
     var configuration: TunnelClientConfiguration
     var directory: OriginDirectory
-    /// TLS to the tunnel server; nil for ws://.
-    var tls: ClientTLS?
+    var trust: Trust
     var statusFile: StatusFile?
 
     /// - Parameters:
+    ///   - pool: of those whom other tunnels trust already.
     ///   - previous: parts of it that the configuration does not change are used again.
     ///   - onStatusFileError: told when the status file cannot be written, at once or later.
     /// - Throws: `TunnelClientError` when the certificates cannot be used. Reads the system's roots: not for event
     ///   loops.
     init(
-        _ configuration: TunnelClientConfiguration, previous: ClientSetup? = nil,
+        _ configuration: TunnelClientConfiguration, trusting pool: TrustPool, previous: ClientSetup? = nil,
         onStatusFileError: @escaping @Sendable (StatusFileError) -> Void
     ) throws(TunnelClientError) {
         self.configuration = configuration
         let old = previous?.configuration
-        let trustsTheSame =
-            old?.certificates == configuration.certificates && old?.isInsecure == configuration.isInsecure
-        do {
-            if let previous, trustsTheSame, old?.origin == configuration.origin,
+        do throws(OriginTLSError) {
+            trust = try pool.trust(configuration.certificates, isInsecure: configuration.isInsecure)
+            if let previous, previous.trust === trust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern
             {
                 directory = previous.directory
             } else {
-                directory = try OriginDirectory(
-                    configuration, tls: trustsTheSame ? previous?.directory.tls : nil)
-            }
-            if !configuration.tunnel.isSecure {
-                tls = nil
-            } else if trustsTheSame, let tls = previous?.tls {
-                self.tls = tls
-            } else {
-                tls = try ClientTLS(
-                    pem: configuration.certificates?.pem, isInsecure: configuration.isInsecure)
+                directory = try OriginDirectory(configuration, tls: trust.origins)
             }
         } catch {
             throw TunnelClientError(description: "tunnels[\(configuration.name)]: \(error)")
@@ -52,6 +43,9 @@ struct ClientSetup: Sendable {
             }
         }
     }
+
+    /// TLS to the tunnel server; nil for ws://.
+    var tls: ClientTLS? { configuration.tunnel.isSecure ? trust.server : nil }
 
     /// Whether a dial that failed with the other setup may succeed with this one, or should not wait as long.
     func dialsOtherwise(than other: ClientSetup) -> Bool {

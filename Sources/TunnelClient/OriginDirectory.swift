@@ -17,26 +17,19 @@ final class OriginDirectory: Sendable {
     private let rules: OriginRules
     private let configured: (any Origin)?
     private let basePath: String
-    let tls: OriginTLS
+    private let tls: OriginTLS
     private let named = Mutex(Named())
 
-    /// - Parameter tls: made of the same certificates before, or nil: making it reads the system's roots.
-    /// - Throws: `OriginTLSError` when `certfile` cannot be used.
-    init(_ configuration: TunnelClientConfiguration, tls: OriginTLS? = nil) throws(OriginTLSError) {
+    /// - Parameter tls: whom to trust over https.
+    /// - Throws: `OriginTLSError` when it cannot be used.
+    init(_ configuration: TunnelClientConfiguration, tls: OriginTLS) throws(OriginTLSError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
-        let certificates = configuration.certificates
-        self.tls =
-            if let tls {
-                tls
-            } else {
-                try OriginTLS(
-                    pem: certificates?.pem, certfile: certificates?.path, insecure: configuration.isInsecure)
-            }
+        self.tls = tls
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
-            configured = try HTTPOrigin(address, tls: self.tls)
+            configured = try HTTPOrigin(address, tls: tls)
             basePath = url.basePath
         case .echo:
             configured = EchoOrigin()

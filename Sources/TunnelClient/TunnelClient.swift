@@ -59,6 +59,7 @@ package final class TunnelClient: Sendable {
     let loops: [any EventLoop]
     let budget: any ReceiveBudget
     let software: String
+    private let trust: TrustPool
     let logger: Logger
     let lineage: TunnelLineage
     /// The slot by which the server knows the first connection.
@@ -71,22 +72,27 @@ package final class TunnelClient: Sendable {
     /// Rings when `first` is known.
     private let firstKnown = Bell()
 
-    /// - Parameter predecessor: the client whose place this one takes: the server counts both as one, and their traffic
+    /// - Parameters:
+    ///   - trust: shared by all clients of a process.
+    ///   - predecessor: the client whose place this one takes: the server counts both as one, and their traffic
     ///   is counted together.
     /// - Throws: `TunnelClientError` when the certificates cannot be used. Reads files: not for event loops.
     package init(
         _ configuration: TunnelClientConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
-        budget: any ReceiveBudget, software: String, succeeding predecessor: TunnelClient? = nil
+        budget: any ReceiveBudget, software: String, trust: TrustPool = TrustPool(),
+        succeeding predecessor: TunnelClient? = nil
     ) throws(TunnelClientError) {
         self.loops = Array(group.makeIterator())
         self.budget = budget
         self.software = software
+        self.trust = trust
         var logger = log.makeLogger(label: "client")
         logger[.tunnelName] = "\(configuration.name)"
         logger[.tokenHint] = "\(configuration.token.hint)"
         self.logger = logger
         setup = CurrentSetup(
-            try ClientSetup(configuration, onStatusFileError: Self.complainOfStatusFile(logger)))
+            try ClientSetup(
+                configuration, trusting: trust, onStatusFileError: Self.complainOfStatusFile(logger)))
         lineage = predecessor?.lineage ?? TunnelLineage()
         firstSlot = lineage.takeSlots()
     }
@@ -129,7 +135,8 @@ package final class TunnelClient: Sendable {
     ) throws(TunnelClientError) -> PreparedUpdate {
         PreparedUpdate(
             setup: try ClientSetup(
-                configuration, previous: setup.value, onStatusFileError: Self.complainOfStatusFile(logger)))
+                configuration, trusting: trust, previous: setup.value,
+                onStatusFileError: Self.complainOfStatusFile(logger)))
     }
 
     /// Brings a changed configuration into force, on the sessions that are up too: they stay. Requests that have begun

@@ -177,3 +177,15 @@ import TunnelConfiguration
         }
     }
 }
+
+@Suite struct TrustPoolTests {
+    @Test func whatIsTrustedAlikeIsMadeOnceWhileSomebodyHasIt() throws {
+        let pool = TrustPool()
+        var first: Trust? = try pool.trust(nil, isInsecure: false)
+        #expect(try pool.trust(nil, isInsecure: false) === first)
+        #expect(try pool.trust(nil, isInsecure: true) !== first)
+        weak let old = first
+        first = nil
+        #expect(old == nil)
+    }
+}

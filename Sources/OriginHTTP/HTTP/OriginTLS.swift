@@ -42,6 +42,11 @@ package struct OriginTLSError: Error, Hashable, Sendable, CustomStringConvertibl
     /// What the TLS library says.
     package let cause: String
 
+    package init(certfile: String?, cause: String) {
+        self.certfile = certfile
+        self.cause = cause
+    }
+
     package var description: String {
         "cannot read certificates from \(certfile ?? "the system's roots") as PEM: \(cause)"
     }

@@ -13,6 +13,7 @@ struct AgentMeans: Sendable {
     let group: MultiThreadedEventLoopGroup
     let log: AgentLog
     let budget: ProcessReceiveBudget
+    let trust: TrustPool
     /// Program and version, as peers are told.
     let software: String
     /// Listening sockets that the process was started with, by name.
@@ -116,7 +117,7 @@ struct Preparation: Sendable {
                 clients[tunnel.name] = attempt {
                     try TunnelClient(
                         tunnel, group: means.group, log: means.log, budget: means.budget,
-                        software: means.software, succeeding: predecessor)
+                        software: means.software, trust: means.trust, succeeding: predecessor)
                 }
             case .update(let tunnel, _):
                 guard let client = ground.tunnels[tunnel.name] else { continue }
