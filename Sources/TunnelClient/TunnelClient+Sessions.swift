@@ -96,6 +96,10 @@ extension TunnelClient {
                     wait = backoff.next(using: &random)
                 } catch {
                     let dialError = error as? DialError
+                    let code = (dialError?.code ?? .unreachable).rawValue
+                    let message = words(for: error)
+                    // Before anybody is told that it failed.
+                    if !Task.isCancelled, !isRetired { noteFault(code, message) }
                     dialFailed(life, forWantOfRoom: dialError?.isForWantOfRoom ?? false)
                     guard !Task.isCancelled, !isRetired else { break }
                     let configuration = setup.value.configuration
@@ -103,9 +107,6 @@ extension TunnelClient {
                     backoff.longest = configuration.longestRetryDelay
                     wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
                     failures = hasSession ? 0 : failures + 1
-                    let code = (dialError?.code ?? .unreachable).rawValue
-                    let message = words(for: error)
-                    noteFault(code, message)
                     if let most = configuration.maxRetries, failures >= most {
                         logger.error(
                             "Gave up: the tunnel server was not reached",
