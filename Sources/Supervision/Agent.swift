@@ -98,6 +98,7 @@ package struct Agent: Sendable {
             }
         }
         let outcome = Outcome(await supervisor.run())
+        if outcome == .gaveUp { logger.error("Nothing is left to run: every tunnel gave up", metadata: [:]) }
         try? await group.shutdownGracefully()
         logger.info("Agent stopped", metadata: [:])
         return outcome

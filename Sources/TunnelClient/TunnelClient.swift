@@ -110,6 +110,8 @@ package final class TunnelClient: Sendable {
         } onCancel: {
             state.withLock { $0.isLeaving = true }
         }
+        // Connections that wait for a request would stay for a while, with all that they hold.
+        setup.directory.retire()
         state.withLock { state in
             state.end = end
             if state.first != .up { state.first = .ended }
@@ -185,6 +187,9 @@ package final class TunnelClient: Sendable {
 
     /// Whether nothing is to be dialled any more.
     var isRetired: Bool { retirement.rings > 0 }
+
+    /// Whether it is out of tries: then nothing brings it back.
+    package var hasGivenUp: Bool { state.withLock { $0.end == .gaveUp } }
 
     /// Closes every session at once.
     package func close() {

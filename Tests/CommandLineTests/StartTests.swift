@@ -146,19 +146,19 @@ import Testing
         #expect(try agent.folder.text(of: "agent.pid") == "1\n")
     }
 
-    @Test func aTunnelWhoseCertificatesCannotBeReadDoesNotStopTheOthers() throws {
-        let agent = try AgentProcess(
-            configuration: serverAlone + """
+    @Test func certificatesThatCannotBeUsedAreAClearError() throws {
+        let result = try runProgram(
+            withConfiguration: serverAlone + """
 
                 tunnels:
                   - { name: web, tunnel: "wss://127.0.0.1:1", server: "builtin:echo", token: "start-test-token-1", \
                 certfile: broken.pem }
                 """,
             files: ["broken.pem": "-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n"])
-        try agent.waitForLog("Cannot start", ["tunnel.name": "web"])
-        let answer = try HTTPConnection(port: agent.port(ofServer: "public")).exchange(
-            "GET", "/_health_check")
-        #expect(answer.status == 200)
-        #expect(try agent.stop() == .code(0))
+        #expect(result.exit == .code(1))
+        let line = result.errors.split(separator: "\n").first { $0.contains("Cannot start") }
+        #expect(line?.contains("tunnels[web]: ") == true, "\(result.errors)")
+        #expect(line?.contains("broken.pem") == true)
+        #expect(!result.errors.contains("Agent running"))
     }
 }

@@ -113,17 +113,16 @@ extension Supervisor {
         case .start(let specification):
             guard let client = preparation.clients[specification.name] else { return }
             begin(RunningTunnel(client), specification.name, in: &group)
-        case .replace(let specification, _):
-            guard let client = preparation.clients[specification.name],
-                let old = tunnels[specification.name]
-            else { return }
-            replace(old, by: RunningTunnel(client), specification.name, grace: grace, in: &group)
-        case .update(let specification, _):
-            guard let update = preparation.updates[specification.name] else { return }
-            tunnels[specification.name]?.client.apply(update)
+        case .replace(let specification, _), .update(let specification, _):
+            guard let old = tunnels[specification.name] else { return }
+            if let client = preparation.clients[specification.name] {
+                replace(old, by: RunningTunnel(client), specification.name, grace: grace, in: &group)
+            } else if let update = preparation.updates[specification.name] {
+                old.client.apply(update)
+            }
         case .stop(let name):
             guard let running = tunnels.removeValue(forKey: name) else { return }
-            leaving.tunnels[ObjectIdentifier(running)] = (name, running)
+            seeOff(running, name)
             for (leavingName, old) in leaving.tunnels.values where leavingName == name {
                 leave(old.stop, old.ended, grace: grace, in: &group) { old.client.close() }
             }
@@ -145,13 +144,19 @@ extension Supervisor {
         childEnded()
     }
 
+    /// Counts a tunnel among the leaving ones until it has ended.
+    private func seeOff(_ running: RunningTunnel, _ name: String) {
+        // One that gave up has ended already.
+        if !running.ended.isGiven { leaving.tunnels[ObjectIdentifier(running)] = (name, running) }
+    }
+
     /// Make before break: the old tunnel's sessions carry on until the new one has its first, and dial no more.
     /// Where there is no room for both, the old one goes first.
     private func replace(
         _ old: RunningTunnel, by new: RunningTunnel, _ name: String, grace: Duration,
         in group: inout DiscardingTaskGroup
     ) {
-        leaving.tunnels[ObjectIdentifier(old)] = (name, old)
+        seeOff(old, name)
         old.client.retire()
         begin(new, name, in: &group)
         group.addTask {

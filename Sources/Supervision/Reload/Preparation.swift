@@ -113,18 +113,28 @@ struct Preparation: Sendable {
         for change in plan.tunnels {
             switch change {
             case .start(let tunnel), .replace(let tunnel, _):
-                let predecessor = ground.tunnels[tunnel.name]
                 clients[tunnel.name] = attempt {
-                    try TunnelClient(
-                        tunnel, group: means.group, log: means.log, budget: means.budget,
-                        software: means.software, trust: means.trust, succeeding: predecessor)
+                    try Self.makeClient(tunnel, succeeding: ground.tunnels[tunnel.name], means)
                 }
             case .update(let tunnel, _):
                 guard let client = ground.tunnels[tunnel.name] else { continue }
-                updates[tunnel.name] = attempt { try client.prepareUpdate(tunnel) }
+                if client.hasGivenUp {
+                    // Nothing is left of it that could be changed in place.
+                    clients[tunnel.name] = attempt { try Self.makeClient(tunnel, succeeding: client, means) }
+                } else {
+                    updates[tunnel.name] = attempt { try client.prepareUpdate(tunnel) }
+                }
             case .stop: break
             }
         }
+    }
+
+    private static func makeClient(
+        _ tunnel: TunnelClientConfiguration, succeeding predecessor: TunnelClient?, _ means: AgentMeans
+    ) throws -> TunnelClient {
+        try TunnelClient(
+            tunnel, group: means.group, log: means.log, budget: means.budget, software: means.software,
+            succeeding: predecessor)
     }
 
     // MARK: The agent itself

@@ -31,6 +31,13 @@ final class ReloadedAgent: Sendable {
         return try outcome(from: start, within: limit)
     }
 
+    /// Writes the text, has it applied, and tells what was done.
+    func applied(_ text: String) throws -> [String] {
+        let outcome = try apply(text)
+        guard outcome == .applied else { throw TestFailure("\(outcome)\n\(agent.log.suffix(8))") }
+        return try status().lastReload?.actions ?? []
+    }
+
     /// Writes the text and has it applied.
     @discardableResult
     func apply(_ text: String) throws -> Outcome {
@@ -56,6 +63,14 @@ final class ReloadedAgent: Sendable {
             throw TestFailure("status: \(exit) \(program.standardError.text)")
         }
         return try JSONDecoder().decode(AgentStatusReport.self, from: Data(program.standardOutput.bytes))
+    }
+
+    /// Waits until a tunnel has all its connections and nothing of it is left over.
+    ///
+    /// - Returns: the connections' ids.
+    @discardableResult
+    func waitForTunnel(_ name: String = "web") throws -> Set<UInt64> {
+        try waitForStatus("\(name) connected") { $0.isSettled(name) }.connections(of: name)
     }
 
     /// Waits until the status is as wanted.
@@ -107,10 +122,32 @@ struct AgentStatusReport: Decodable {
     }
 
     struct Reload: Decodable {
+        struct Plan: Decodable {
+            var actions: [Action]
+            var notes: [String]
+        }
+
+        struct Action: Decodable {
+            var verb: String
+            var kind: String
+            var name: String
+            var changes: [String]
+        }
+
         var outcome: String
         var trigger: String
         var errors: [String]
         var generation: Int
+        var plan: Plan
+
+        /// What was done, such as `update tunnel web: server`.
+        var actions: [String] {
+            plan.actions.map { action in
+                let words = [action.verb, action.kind, action.name].filter { !$0.isEmpty }
+                let changes = action.changes.isEmpty ? "" : ": " + action.changes.joined(separator: " ")
+                return words.joined(separator: " ") + changes
+            }
+        }
     }
 
     var processID: Int
@@ -119,6 +156,13 @@ struct AgentStatusReport: Decodable {
     var lastReload: Reload?
     var servers: [Server]
     var tunnels: [Tunnel]
+
+    /// Whether a tunnel has all its connections, and what it replaced has left.
+    func isSettled(_ tunnel: String) -> Bool {
+        let all = tunnels.filter { $0.name == tunnel }
+        return all.count == 1
+            && all.allSatisfy { $0.state == "connected" && $0.connections.count == $0.wanted }
+    }
 
     /// Ids of a tunnel's connections.
     func connections(of tunnel: String) -> Set<UInt64> {

@@ -5,35 +5,49 @@ import TestSupport
 /// Every kind of traffic through one tunnel, without a pause, until it is stopped: short requests, an event stream,
 /// a WebSocket, a slow upload and a slow download. Whatever goes wrong is kept.
 final class SteadyLoad: Sendable {
-    /// What the load needs of its origin.
+    enum Kind: String, CaseIterable {
+        /// Requests on a connection each.
+        case short
+        /// Requests on one connection, for as long as the server keeps it.
+        case kept
+        /// One event stream.
+        case event
+        /// Messages on one WebSocket.
+        case message
+        case upload, download
+    }
+
+    /// An origin for the load.
     static func origin() throws -> ScriptedOrigin {
         try ScriptedOrigin { connection in
-            while let request = try connection.readRequest() {
-                switch request.target {
-                case "/events":
-                    try connection.startEventStream()
-                    var number = 0
-                    while true {
-                        try connection.sendEvent("event \(number)")
-                        number += 1
-                        usleep(20_000)
-                    }
-                case "/socket":
-                    try connection.acceptWebSocket(request)
-                    try connection.echoWebSocket()
-                    return
-                case "/slow-download":
-                    try connection.writeHead(200, fields: [("Content-Length", "\(slowBytes)")])
-                    for chunk in chunks {
-                        try connection.socket.write(chunk)
-                        usleep(10_000)
-                    }
-                case "/moment":
-                    usleep(150_000)
-                    try connection.respond(text: "done")
-                default: try connection.echo(request)
-                }
+            while let request = try connection.readRequest() { try serve(request, connection) }
+        }
+    }
+
+    /// Answers what the load asks.
+    static func serve(_ request: MessageHead, _ connection: OriginConnection) throws {
+        switch request.target {
+        case "/events":
+            try connection.startEventStream()
+            var number = 0
+            while true {
+                try connection.sendEvent("event \(number)")
+                number += 1
+                usleep(20_000)
             }
+        case "/socket":
+            try connection.acceptWebSocket(request)
+            try connection.echoWebSocket()
+        case "/slow-download":
+            try connection.writeHead(200, fields: [("Content-Length", "\(slowBytes)")])
+            for chunk in chunks {
+                try connection.socket.write(chunk)
+                usleep(10_000)
+            }
+        case "/moment":
+            usleep(150_000)
+            try connection.respond(text: "done")
+        default: try connection.echo(request)
         }
     }
 
@@ -44,7 +58,7 @@ final class SteadyLoad: Sendable {
     private struct State {
         var isOn = true
         var faults: [String] = []
-        var counts: [String: Int] = [:]
+        var counts: [Kind: Int] = [:]
     }
 
     private let port: Int
@@ -52,32 +66,38 @@ final class SteadyLoad: Sendable {
     private let state = Mutex(State())
     private let threads = Mutex<[Background<Void>]>([])
 
-    init(port: Int, token: String) {
+    /// - Parameter kinds: of traffic; what has no end of its own (`event`, `message`) holds up what should leave.
+    init(port: Int, token: String, _ kinds: [Kind] = Kind.allCases) {
         self.port = port
         self.token = token
-        let works: [(String, @Sendable () throws -> Void)] = [
-            ("GET", { try self.shortRequests(onOneConnection: false) }),
-            ("GET on a kept connection", { try self.shortRequests(onOneConnection: true) }),
-            ("event stream", eventStream), ("WebSocket", webSocket), ("slow upload", slowUploads),
-            ("slow download", slowDownloads),
-        ]
         threads.withLock { threads in
-            threads = works.map { name, work in
+            threads = kinds.map { kind in
                 Background {
                     do {
-                        try work()
+                        try self.run(kind)
                     } catch {
-                        self.state.withLock { $0.faults.append("\(name): \(error)") }
+                        self.state.withLock { $0.faults.append("\(kind): \(error)") }
                     }
                 }
             }
         }
     }
 
+    private func run(_ kind: Kind) throws {
+        switch kind {
+        case .short: try shortRequests(onOneConnection: false)
+        case .kept: try shortRequests(onOneConnection: true)
+        case .event: try eventStream()
+        case .message: try webSocket()
+        case .upload: try slowUploads()
+        case .download: try slowDownloads()
+        }
+    }
+
     /// Ends the load.
     ///
     /// - Returns: what went wrong, and how often each kind of traffic went well.
-    func stop() throws -> (faults: [String], counts: [String: Int]) {
+    func stop() throws -> (faults: [String], counts: [Kind: Int]) {
         state.withLock { $0.isOn = false }
         for thread in threads.withLock(\.self) { try thread.value(within: .seconds(40)) }
         return state.withLock { ($0.faults, $0.counts) }
@@ -85,7 +105,7 @@ final class SteadyLoad: Sendable {
 
     private var isOn: Bool { state.withLock { $0.isOn } }
 
-    private func succeeded(_ what: String) { state.withLock { $0.counts[what, default: 0] += 1 } }
+    private func succeeded(_ what: Kind) { state.withLock { $0.counts[what, default: 0] += 1 } }
 
     private var fields: [(String, String)] { [("X-Token", token)] }
 
@@ -99,8 +119,9 @@ final class SteadyLoad: Sendable {
             guard answer.status == 200, answer.body == body else {
                 throw TestFailure("answer \(number): \(answer.status) \(answer.text.prefix(100))")
             }
-            succeeded(isKept ? "kept" : "short")
-            if !isKept {
+            succeeded(isKept ? .kept : .short)
+            // A server that moves or stops lets its callers go after their next answer.
+            if !isKept || answer.head.has("Connection", "close") {
                 connection.close()
                 connection = try HTTPConnection(port: port)
             }
@@ -115,7 +136,7 @@ final class SteadyLoad: Sendable {
         var seen = 0
         while isOn {
             seen += try connection.socket.readSome().count
-            succeeded("event")
+            succeeded(.event)
         }
         connection.close()
     }
@@ -129,7 +150,7 @@ final class SteadyLoad: Sendable {
             guard try connection.receive() == .text("message \(number)") else {
                 throw TestFailure("message \(number) did not come back")
             }
-            succeeded("message")
+            succeeded(.message)
             usleep(1000)
         }
         connection.close()
@@ -148,7 +169,7 @@ final class SteadyLoad: Sendable {
             let answer = try connection.readResponse(toMethod: "POST")
             let isSame = answer.status == 200 && answer.body == Self.whole
             guard isSame else { throw TestFailure("\(answer.status), \(answer.body.count) bytes") }
-            succeeded("upload")
+            succeeded(.upload)
             connection.close()
         }
     }
@@ -159,7 +180,7 @@ final class SteadyLoad: Sendable {
             let answer = try connection.exchange("GET", "/slow-download", fields: fields)
             let isSame = answer.status == 200 && answer.body == Self.whole
             guard isSame else { throw TestFailure("\(answer.status), \(answer.body.count) bytes") }
-            succeeded("download")
+            succeeded(.download)
             connection.close()
         }
     }
