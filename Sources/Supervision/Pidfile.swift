@@ -1,9 +1,11 @@
 import Glibc
+import Synchronization
 
 /// The file that holds the process's id while it runs. It is locked for as long, so that no other agent takes it.
 final class Pidfile: Sendable {
     private let path: String
     private let file: OwnedDescriptor
+    private let isRemoved = Atomic<Bool>(false)
 
     init(path: String) throws(PidfileError) {
         self.path = path
@@ -25,8 +27,19 @@ final class Pidfile: Sendable {
         self.file = file
     }
 
-    /// Removes the file, unless another process has put its own id there.
+    deinit { remove() }
+
+    /// Whether that path leads to this file.
+    func isAt(_ path: String) -> Bool {
+        var mine = stat()
+        var theirs = stat()
+        return fstat(file.descriptor, &mine) == 0 && stat(path, &theirs) == 0
+            && mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino
+    }
+
+    /// Removes the file, unless another process has put its own id there. Once.
     func remove() {
+        guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return }
         var text = [UInt8](repeating: 0, count: 32)

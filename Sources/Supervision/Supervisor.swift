@@ -37,7 +37,9 @@ actor Supervisor {
     var control = ControlListeners()
     var watcher: FileWatcher?
     /// What was read last.
-    var sources = ConfigurationSources()
+    var sources: ConfigurationSources
+    /// When reading it began.
+    var sourcesReadAt: WatchMoment
 
     // The reload under way, who waits for one, and the last.
     var preparation: Preparation?
@@ -54,6 +56,8 @@ actor Supervisor {
         self.means = means
         self.notifier = notifier
         self.file = file
+        sources = file?.sources ?? ConfigurationSources()
+        sourcesReadAt = file?.readAt ?? WatchMoment.now()
         logger = means.log.makeLogger(label: "agent")
         machine = SupervisorMachine(initial: configuration)
         (events, mailbox) = AsyncStream.makeStream()
@@ -67,7 +71,7 @@ actor Supervisor {
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.keepWatchdogQuiet() }
             if outcome == nil {
-                for await event in events {
+                for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
                     if outcome != nil { break }
                 }
@@ -76,6 +80,12 @@ actor Supervisor {
             group.cancelAll()
             return outcome ?? .stopped
         }
+    }
+
+    /// Events wait while others are obeyed: a tunnel that gave up may have been replaced meanwhile.
+    private func isStillTrue(_ event: Machine.Event) -> Bool {
+        guard case .tunnelGaveUp(let name) = event else { return true }
+        return tunnels[name]?.ended.isGiven ?? false
     }
 
     /// - Returns: how the run ended, when it did.
@@ -96,7 +106,7 @@ actor Supervisor {
             case .report(let end): report(end)
             case .scheduleRestart(let server, let attempt, let wait):
                 scheduleRestart(server, attempt, after: wait, in: &group)
-            case .restart(let server): await listen(server)
+            case .restart(let server): await listen(server, in: &group)
             case .drain(let grace): drainAll(grace, in: &group)
             case .cut: cutAll()
             case .exit(let outcome): return outcome

@@ -2,7 +2,13 @@ import Glibc
 package import TunnelConfiguration
 
 /// The machine itself: files, environment and commands. Every call may block, so none belongs on an event loop.
+///
+/// For one reading: commands that print secrets have so long in all, however many there are.
 package struct SystemConfigurationSource: ConfigurationSource {
+    private static let commandsTimeLimit: Duration = .seconds(60)
+
+    private let deadline = ContinuousClock.now + Self.commandsTimeLimit
+
     package init() {}
 
     package func readFile(
@@ -67,6 +73,8 @@ package struct SystemConfigurationSource: ConfigurationSource {
     package func firstLine(
         ofCommand command: [String], timeLimit: Duration, sizeLimit: Int
     ) throws(ConfigurationSourceError) -> [UInt8] {
+        let timeLimit = min(timeLimit, deadline - .now)
+        guard timeLimit > .zero else { throw .timedOut(limit: Self.commandsTimeLimit) }
         let child = try ChildCommand(command)
         let output = try child.collectOutput(timeLimit: timeLimit, sizeLimit: sizeLimit)
         return Array(output.prefix { $0 != 0x0a && $0 != 0x0d })

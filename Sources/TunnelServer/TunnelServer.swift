@@ -70,16 +70,33 @@ package final class TunnelServer: Sendable {
     /// Where it listens, the port that the kernel picked included; nil while it does not.
     package var address: SocketAddress? { seat.current?.socket.address }
 
-    /// Takes connections from this socket. If it took them from another before, that one is left once this one
-    /// works: what is in its queue is taken, its callers leave after their next answer, sessions stay.
+    /// A listener in whose place another is.
+    package struct LeftListener: Sendable {
+        fileprivate let listener: Listener
+        fileprivate let core: ServerCore
+
+        /// Takes what is in the queue and closes; callers that came by it leave after their next answer, sessions
+        /// stay. Takes a moment.
+        ///
+        /// - Parameter keepingSocket: whether the socket goes to another server, which may not have begun to listen
+        ///   there yet. Without it, and while no other server listens on it, the socket is of no further use.
+        package func leave(keepingSocket: Bool = false) async {
+            await listener.leave(isKept: keepingSocket, patience: core.limits.handshakeTime)
+            let told = core.census.callers.map { caller in
+                caller.eventLoop.submit { caller.handler.value.leave(ifBy: listener.id) }
+            }
+            for future in told { try? await future.get() }
+        }
+    }
+
+    /// Takes connections from this socket; if it took them from another before, from both, until that one is left.
     ///
-    /// - Parameters:
-    ///   - socket: may be another server's, who leaves it later.
-    ///   - keepingOld: whether the socket that it leaves goes to another server, which has not begun to listen there
-    ///     yet. Without it, and while no other server listens on it, the socket that is left is of no further use.
+    /// - Parameter socket: may be another server's, who leaves it later.
+    /// - Returns: the listener from before, to be left.
     /// - Throws: `ListenError` when the system refuses; then everything is as before.
-    package func listen(on socket: ListeningSocket, keepingOld: Bool = false) async throws {
-        guard seat.current?.socket !== socket else { return }
+    @discardableResult
+    package func listen(on socket: ListeningSocket) async throws -> LeftListener? {
+        guard seat.current?.socket !== socket else { return nil }
         let listener: Listener
         do {
             listener = try await Listener.open(socket, id: seat.nextID(), core: core, group: group)
@@ -89,20 +106,20 @@ package final class TunnelServer: Sendable {
         let left = seat.seat(listener)
         let place = hostAndPort(socket.host, socket.port)
         listener.whenItFails { [core, seat] reason in
-            guard seat.failed(listener.id, "the listener at \(place) failed: \(reason)") else { return }
-            core.note(fault: "listener-failed", "the listener at \(place) failed: \(reason)")
+            let text = "the listener at \(place) failed: \(reason)"
+            // Before anybody is told.
+            if seat.current?.id == listener.id { core.note(fault: "listener-failed", text) }
+            seat.failed(listener.id, text)
         }
-        guard left !== listener else { return listener.close() }
+        guard left !== listener else {
+            listener.close()
+            return nil
+        }
         core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
-        guard let left else { return }
-        await left.leave(isKept: keepingOld, patience: core.limits.handshakeTime)
-        let told = core.census.callers.map { caller in
-            caller.eventLoop.submit { caller.handler.value.leave(ifBy: left.id) }
-        }
-        for future in told { try? await future.get() }
+        return left.map { LeftListener(listener: $0, core: core) }
     }
 
-    /// Waits until the listener closes although nobody asked: `listen(on:)` with a fresh socket mends that.
+    /// Waits until the listener closes although nobody asked: `listen(on:)` mends that.
     ///
     /// - Returns: what happened, in words; at once when it has happened. Nil when the server drains or is closed, or
     ///   the task is cancelled.

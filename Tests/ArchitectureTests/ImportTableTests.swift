@@ -43,7 +43,8 @@ private let importTable: [String: Set<String>] = [
         "UnixSignals",
     ]),
     "wstunnel": [
-        "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands", "Observability", "Reconciliation",
+        "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
+        "Observability", "Reconciliation",
         "Supervision",
         "TunnelConfiguration",
     ],

@@ -8,13 +8,15 @@ struct RunningServer: Sendable {
     var socket: ListeningSocket
     /// Has it finish and end.
     let stop = StopSignal()
+    /// Given before `stop` when its socket goes to another server.
+    let socketIsKept = StopSignal()
     /// Given once it has ended.
     let ended = StopSignal()
 
     /// Returns when the server has ended, after `stop`.
     func run() async {
         await stop.wait()
-        await server.drain()
+        await server.drain(keepingSocket: socketIsKept.isGiven)
         ended.give()
     }
 }

@@ -22,24 +22,27 @@ extension Supervisor {
         switch change {
         case .start(let specification):
             guard let socket = preparation.sockets[specification.name] else { return }
+            socket.share(specification.reusePort)
             let server = TunnelServer(
                 specification, group: means.group, log: means.log, budget: means.budget,
                 software: means.software)
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
-            await listen(specification.name)
+            await listen(specification.name, in: &group)
         case .replace(let specification, _):
             guard let socket = preparation.sockets[specification.name],
                 let running = servers[specification.name]
             else { return }
             running.server.update(specification, grace: grace)
             servers[specification.name]?.socket = socket
+            socket.share(specification.reusePort)
             let isHandedOn = preparation.handedOn.contains(specification.name)
-            await listen(specification.name, keepingOld: isHandedOn)
+            await listen(specification.name, keepingOld: isHandedOn, in: &group)
         case .update(let specification, _):
             servers[specification.name]?.server.update(specification, grace: grace)
         case .stop(let name):
             guard let running = servers.removeValue(forKey: name) else { return }
             leaving.servers[ObjectIdentifier(running.server)] = (name, running)
+            if preparation.handedOn.contains(name) { running.socketIsKept.give() }
             leave(running.stop, running.ended, grace: grace, in: &group) { running.server.close() }
         }
     }
@@ -69,10 +72,12 @@ extension Supervisor {
     /// Opens a server to its socket. When that fails, or the listener breaks later, it is tried again after a while.
     ///
     /// - Parameter keepingOld: whether another server takes over the socket that this one listens on until now.
-    func listen(_ name: String, keepingOld: Bool = false) async {
+    func listen(_ name: String, keepingOld: Bool = false, in group: inout DiscardingTaskGroup) async {
         guard let running = servers[name] else { return }
         do {
-            try await running.server.listen(on: running.socket, keepingOld: keepingOld)
+            if let left = try await running.server.listen(on: running.socket) {
+                group.addTask { await left.leave(keepingSocket: keepingOld) }
+            }
         } catch {
             _ = listenerBroke(name, "\(error)")
             return
@@ -114,12 +119,10 @@ extension Supervisor {
             guard let client = preparation.clients[specification.name] else { return }
             begin(RunningTunnel(client), specification.name, in: &group)
         case .replace(let specification, _), .update(let specification, _):
-            guard let old = tunnels[specification.name] else { return }
-            if let client = preparation.clients[specification.name] {
-                replace(old, by: RunningTunnel(client), specification.name, grace: grace, in: &group)
-            } else if let update = preparation.updates[specification.name] {
-                old.client.apply(update)
-            }
+            guard let client = preparation.clients[specification.name],
+                let old = tunnels[specification.name]
+            else { return }
+            replace(old, by: RunningTunnel(client), specification.name, grace: grace, in: &group)
         case .stop(let name):
             guard let running = tunnels.removeValue(forKey: name) else { return }
             seeOff(running, name)

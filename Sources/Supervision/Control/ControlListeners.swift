@@ -10,15 +10,23 @@ import TunnelTransport
 
 /// Where the agent is asked for its status and for reloads: the control socket and the admin listener.
 struct ControlListeners {
+    /// Where commands find the agent by its configuration file, whatever that says.
+    var automatic: BoundControlSocket?
+    var automaticServer: AdminServer?
+    /// Where the configuration puts it.
     var socket: BoundControlSocket?
-    var local: AdminServer?
+    var server: AdminServer?
     var adminSocket: ListeningSocket?
     var admin: AdminServer?
+    /// Who may ask the admin API.
+    var adminToken: Secret?
 
     /// Takes no new requests; those under way are answered.
     mutating func stop() {
-        local?.stop()
+        automaticServer?.stop()
+        server?.stop()
         admin?.stop()
+        automatic?.remove()
         socket?.remove()
         self = ControlListeners()
     }
@@ -29,53 +37,56 @@ extension Supervisor {
     func commitControl(
         _ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup
     ) async {
-        if machine.isStarting || plan.agentChanges.contains("control-socket") {
-            control.local?.stop()
+        if let socket = preparation.automaticControlSocket {
+            control.automatic = socket
+            control.automaticServer = await serveLocally(socket, in: &group)
+        }
+        if control.socket !== preparation.controlSocket {
+            control.server?.stop()
             control.socket?.remove()
             control.socket = preparation.controlSocket
-            control.local = nil
+            control.server = nil
+            if let socket = preparation.controlSocket {
+                control.server = await serveLocally(socket, in: &group)
+            }
         }
-        if let descriptor = preparation.controlSocket?.takeDescriptor() {
-            control.local = await serve(
-                descriptor, .localUser, in: &group,
-                admits: { PeerCredentials(descriptor: $0)?.mayCommand() ?? false })
-        }
-        guard machine.isStarting || plan.agentChanges.contains("admin") else { return }
+        guard
+            control.adminSocket !== preparation.adminSocket || control.adminToken != plan.result.admin?.token
+        else { return }
         control.admin?.stop()
         control.admin = nil
-        guard let admin = plan.result.admin else {
-            control.adminSocket = nil
-            return
-        }
-        if let socket = preparation.adminSocket { control.adminSocket = socket }
-        guard let socket = control.adminSocket else { return }
-        do {
-            control.admin = await serve(try socket.duplicate(), .token(admin.token), in: &group)
-        } catch {
-            complain(error)
-        }
+        control.adminSocket = preparation.adminSocket
+        control.adminToken = plan.result.admin?.token
+        guard let socket = control.adminSocket, let token = control.adminToken else { return }
+        control.admin = await serve(.token(token), in: &group) { try socket.duplicate() }
+        guard control.admin != nil else { return }
         logger.info(
             "Admin API listening",
             metadata: [.listenerAddress: "\(hostAndPort(socket.host, socket.port))"])
     }
 
+    private func serveLocally(
+        _ socket: BoundControlSocket, in group: inout DiscardingTaskGroup
+    ) async -> AdminServer? {
+        guard let descriptor = socket.takeDescriptor() else { return nil }
+        return await serve(
+            .localUser, in: &group, admits: { PeerCredentials(descriptor: $0)?.mayCommand() ?? false },
+            on: { descriptor })
+    }
+
     private func serve(
-        _ descriptor: CInt, _ access: AdminServer.Access, in group: inout DiscardingTaskGroup,
-        admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
+        _ access: AdminServer.Access, in group: inout DiscardingTaskGroup,
+        admits: @escaping @Sendable (CInt) -> Bool = { _ in true }, on descriptor: () throws -> CInt
     ) async -> AdminServer? {
         do {
             let server = try await AdminServer.start(
-                on: descriptor, group: means.group, access: access,
+                on: try descriptor(), group: means.group, access: access,
                 control: SupervisorControl(supervisor: self), logger: logger, admits: admits)
             group.addTask { await server.run() }
             return server
         } catch {
-            complain(error)
+            logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
             return nil
         }
-    }
-
-    private func complain(_ error: any Error) {
-        logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
     }
 }

@@ -7,10 +7,19 @@ import TunnelServer
 extension Supervisor {
     /// What the agent is and does now.
     var snapshot: AgentSnapshot {
-        var servers = (Array(self.servers.values) + leaving.servers.values.map(\.running)).map(
-            \.server.snapshot)
-        var tunnels = (Array(self.tunnels.values) + leaving.tunnels.values.map(\.running)).map(
-            \.client.snapshot)
+        var servers = self.servers.map { name, running in
+            var server = running.server.snapshot
+            if repairs[name] != nil { server.state = .failed }
+            return server
+        }
+        servers += leaving.servers.values.map(\.running.server.snapshot)
+        var tunnels = self.tunnels.values.map(\.client.snapshot)
+        tunnels += leaving.tunnels.values.map { name, running in
+            var tunnel = running.client.snapshot
+            // Its successor counts for both.
+            if self.tunnels[name] != nil { tunnel.traffic = TrafficSnapshot() }
+            return tunnel
+        }
         for index in servers.indices {
             servers[index].traffic.requestsPerSecond = rates.rate(of: .server(servers[index].name))
         }

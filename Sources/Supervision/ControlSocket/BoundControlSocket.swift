@@ -28,7 +28,7 @@ package final class BoundControlSocket: Sendable {
         }
         let lock = try Self.lock(path)
         do throws(ControlSocketError) {
-            try Self.removeStale(path)
+            try Self.removeStale(address, path)
             let descriptor = try Self.listen(address, path)
             guard let identity = FileIdentity(path: path) else {
                 close(descriptor)
@@ -52,6 +52,9 @@ package final class BoundControlSocket: Sendable {
             return state.descriptor
         }
     }
+
+    /// Whether that path leads to this socket.
+    package func isAt(_ path: String) -> Bool { FileIdentity(path: path) == identity }
 
     /// Removes the socket, unless another took its place, and gives up the lock. Safe to call again.
     package func remove() {
@@ -98,7 +101,8 @@ package final class BoundControlSocket: Sendable {
     }
 
     private static func release(_ lock: Int32, _ path: String) {
-        unlink(lockPath(path))
+        // Whoever cleans up folders may have made room for another agent's.
+        if FileIdentity(descriptor: lock) == FileIdentity(path: lockPath(path)) { unlink(lockPath(path)) }
         close(lock)
     }
 
@@ -110,16 +114,28 @@ package final class BoundControlSocket: Sendable {
 
     // MARK: The socket
 
-    /// Only under the lock: what stands there belongs to nobody who lives.
-    private static func removeStale(_ path: String) throws(ControlSocketError) {
+    /// Only under the lock: no agent that lives has what stands there. Another program may.
+    private static func removeStale(
+        _ address: LocalSocketAddress, _ path: String
+    ) throws(ControlSocketError) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw ControlSocketError(path: path, reason: .notASocket)
         }
+        guard !isAnswered(address) else { throw ControlSocketError(path: path, reason: .inUse) }
         guard unlink(path) == 0 || errno == ENOENT else {
             throw ControlSocketError(path: path, reason: .system("remove the old socket", errno))
         }
+    }
+
+    /// Whether somebody listens there, or may: only a refusal says that nobody does.
+    private static func isAnswered(_ address: LocalSocketAddress) -> Bool {
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let probe = OwnedDescriptor(socket(AF_UNIX, kind, 0))
+        guard probe.descriptor >= 0 else { return true }
+        let isConnected = address.withSockaddr { connect(probe.descriptor, $0, $1) == 0 }
+        return isConnected || errno != ECONNREFUSED
     }
 
     private static func listen(
@@ -176,6 +192,8 @@ package struct ControlSocketError: Error, Hashable, CustomStringConvertible, Sen
         case taken(processID: Int32?)
         /// A file or folder stands in its place.
         case notASocket
+        /// The socket of another program that listens there.
+        case inUse
         /// The kernel takes 107 bytes.
         case pathTooLong
         /// Its folder is a link or no folder.
@@ -199,6 +217,8 @@ package struct ControlSocketError: Error, Hashable, CustomStringConvertible, Sen
             "control-socket: \(path) belongs to another wstunnel that runs\(processID.map { " (process \($0))" } ?? "") — stop that one, or name another path"
         case .notASocket:
             "control-socket: \(path) is there and is no socket — remove it, or name another path"
+        case .inUse:
+            "control-socket: \(path) is the socket of another program — name another path"
         case .pathTooLong:
             "control-socket: \(path) is empty or longer than \(LocalSocketAddress.longestPath) bytes — name a shorter path"
         case .folderIsNone:

@@ -28,7 +28,7 @@ struct FolderWatches {
         for (folder, interest) in folders.prefix(mostFolders) {
             do throws(SystemError) {
                 // A folder that bears the name of another one of before gets a watch of its own.
-                let watch = try inotify.add(folder, hearsWrites: !interest.isStepOnly)
+                let watch = try inotify.add(folder, hearsWrites: !interest.contents.isEmpty)
                 fresh[watch] = interest.union(fresh[watch])
             } catch {
                 // It went a moment ago, and the folder above tells when it is back.

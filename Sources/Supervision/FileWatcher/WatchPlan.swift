@@ -20,15 +20,15 @@ struct WatchPlan: Equatable {
         var contents: Set<String> = []
         /// Entries that may come or go: folders on the way.
         var steps: Set<String> = []
-        /// True when every visible entry matters: the folder itself was asked for.
+        /// True when every visible entry that comes or goes matters: the folder itself was asked for.
         var isWhole = false
 
         /// True when a change of an entry is one of what is watched.
         ///
         /// - Parameter isWrite: the entry stayed where it is and changed within.
         func covers(_ name: String, isWrite: Bool) -> Bool {
-            if contents.contains(name) || (isWhole && !name.hasPrefix(".")) { return true }
-            return !isWrite && steps.contains(name)
+            if contents.contains(name) { return true }
+            return !isWrite && (steps.contains(name) || (isWhole && !name.hasPrefix(".")))
         }
 
         /// Folders on the way only: no need to hear of every write there.
@@ -41,7 +41,8 @@ struct WatchPlan: Equatable {
     private(set) var loops: [String] = []
 
     /// - Parameters:
-    ///   - paths: absolute. A folder among them stands for its visible entries.
+    ///   - paths: absolute. A folder among them stands for the coming and going of its visible entries; of what is
+    ///     written there only files hear that are named themselves: a log in that folder is no change.
     ///   - entry: what stands at a path now.
     init(paths: some Sequence<String>, entry: (_ path: String) -> WatchedEntry) {
         for path in paths where !follow(path, entry) { loops.append(path) }

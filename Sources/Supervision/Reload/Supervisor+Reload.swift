@@ -3,12 +3,17 @@ import Glibc
 import Logging
 import Observability
 import Reconciliation
+import TunnelClient
 import TunnelConfiguration
 
 /// A reload: read, plan, prepare, commit. The start is the same from the plan on.
 extension Supervisor {
     func read(_ trigger: ReloadRequest.Trigger, in group: inout DiscardingTaskGroup) {
-        logger.info("Reload", metadata: [.reloadTrigger: "\(trigger.rawValue)"])
+        // A file that others write beside the configuration may ask again and again; its reloads that change nothing
+        // must not fill a log, least of all one in that folder.
+        logger.log(
+            level: trigger == .watch ? .debug : .info, "Reload",
+            metadata: [LogKey.reloadTrigger.rawValue: "\(trigger.rawValue)"])
         notifier.reloading()
         reloadRecord = ReloadRecord()
         guard let file else {
@@ -25,6 +30,7 @@ extension Supervisor {
     private func wasRead(_ report: ConfigurationReport, _ began: WatchMoment) {
         reloadRecord.add(report)
         sources = report.sources
+        sourcesReadAt = began
         watcher?.watch(watchedPaths, readAt: began)
         for problem in report.problems {
             switch problem.severity {
@@ -42,9 +48,15 @@ extension Supervisor {
     }
 
     func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+        var predecessors: [String: [TunnelClient]] = [:]
+        for (name, running) in leaving.tunnels.values {
+            predecessors[name, default: []].append(running.client)
+        }
         let ground = PreparationGround(
             running: machine.running, sockets: servers.mapValues(\.socket),
-            tunnels: tunnels.mapValues(\.client), isStart: machine.isStarting)
+            tunnels: tunnels.mapValues(\.client), predecessors: predecessors,
+            hasLeavingServers: !leaving.servers.isEmpty, pidfile: pidfile, controlSocket: control.socket,
+            adminSocket: control.adminSocket, isStart: machine.isStarting)
         let means = means
         group.addTask {
             let preparation = await Blocking.reloads.run { Preparation(plan, on: ground, with: means) }
@@ -76,10 +88,11 @@ extension Supervisor {
             await carryOut(change, preparation, grace: grace, in: &group)
         }
         for change in plan.tunnels { carryOut(change, preparation, grace: grace, in: &group) }
+        for update in preparation.updates { update.client.apply(update.update) }
         for change in plan.servers where change.specification == nil {
             await carryOut(change, preparation, grace: grace, in: &group)
         }
-        if machine.isStarting || plan.agentChanges.contains("pidfile") {
+        if pidfile !== preparation.pidfile {
             pidfile?.remove()
             pidfile = preparation.pidfile
         }
@@ -142,7 +155,11 @@ extension Supervisor {
         }
         switch reload.outcome {
         case .applied: logger.notice("Configuration applied", metadata: fields)
-        case .unchanged: logger.notice("No changes in the configuration", metadata: fields)
+        case .unchanged:
+            let isWatched = reload.trigger == ReloadRequest.Trigger.watch.rawValue
+            logger.log(
+                level: isWatched ? .debug : .notice, "No changes in the configuration",
+                metadata: Logger.Metadata(fields))
         case .refused:
             logger.error("Configuration not applied: what ran before runs on", metadata: fields)
         }

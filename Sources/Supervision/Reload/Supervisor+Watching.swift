@@ -10,12 +10,11 @@ extension Supervisor {
         if !plan.result.watch {
             watcher?.close()
             watcher = nil
-        } else if watcher == nil, let file {
-            if machine.isStarting { sources = file.sources }
+        } else if watcher == nil, file != nil {
             do throws(FileWatcherError) {
                 let watcher = try FileWatcher(logger: logger)
-                // What changed while it started is told as well.
-                watcher.watch(watchedPaths, readAt: machine.isStarting ? file.readAt : WatchMoment.now())
+                // What changed since the file was read is told as well.
+                watcher.watch(watchedPaths, readAt: sourcesReadAt)
                 self.watcher = watcher
                 let mailbox = mailbox
                 group.addTask {

@@ -40,9 +40,7 @@ final class ListenerSeat: Sendable {
     }
 
     /// A listener closed although nobody asked.
-    ///
-    /// - Returns: whether it was the one in place.
-    func failed(_ id: Int, _ reason: String) -> Bool {
+    func failed(_ id: Int, _ reason: String) {
         let waiters: [CheckedContinuation<String?, Never>]? = state.withLock { state in
             guard state.current?.id == id else { return nil }
             state.current = nil
@@ -50,7 +48,6 @@ final class ListenerSeat: Sendable {
             return Self.takeWaiters(&state)
         }
         for waiter in waiters ?? [] { waiter.resume(returning: reason) }
-        return waiters != nil
     }
 
     /// There is to be no listener any more.

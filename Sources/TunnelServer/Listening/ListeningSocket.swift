@@ -13,14 +13,28 @@ package final class ListeningSocket: Sendable {
     /// -1 once it is closed.
     private let descriptor: Mutex<CInt>
     /// Whether other processes may listen on the same port.
-    let sharesPort: Bool
+    var sharesPort: Bool { sharing.load(ordering: .acquiring) }
+    private let sharing: Atomic<Bool>
+    /// What it is for, as the configuration names it.
+    private let purpose: String
     /// Whether another process (systemd) holds the same socket, and with it the queue.
     let isInherited: Bool
     /// Who takes connections from it, or did: the latest one alone does.
     private let users = Mutex<[Listener]>([])
     private let retired = Atomic<Bool>(false)
 
-    /// Resolves the host and listens there. Blocks while the host is looked up: not for an event loop.
+    /// Resolves the host and listens there, as `reserve` and `listen` do.
+    package static func bind(
+        for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
+    ) throws(ListenError) -> ListeningSocket {
+        let socket = try reserve(
+            for: purpose, host: host, port: port, reusePort: reusePort, besides: besides)
+        try socket.listen(besides: besides)
+        return socket
+    }
+
+    /// Resolves the host and makes sure of the address: no connection comes before `listen`. Blocks while the host
+    /// is looked up: not for an event loop.
     ///
     /// - Parameters:
     ///   - purpose: what asks for it, as the configuration names it, for the error.
@@ -30,37 +44,69 @@ package final class ListeningSocket: Sendable {
     ///   - besides: sockets of this process that may stand in the way, as 127.0.0.1 does for 0.0.0.0 on the same
     ///     port: both listen until one is let go.
     /// - Throws: `ListenError` when the address cannot be had.
-    package static func bind(
+    package static func reserve(
         for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
     ) throws(ListenError) -> ListeningSocket {
         do {
             let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
-            let neighbours = besides.filter { $0.address.port == port && port != 0 }
-            // The kernel asks only now, when the new one binds and listens.
-            for neighbour in neighbours { neighbour.allowNeighbours(true) }
-            defer { for neighbour in neighbours { neighbour.allowNeighbours(false) } }
-            let descriptor = try SocketCalls.openStream(
-                address.protocol == .inet6 ? AF_INET6 : AF_INET)
-            do {
-                try SocketCalls.setOption(SO_REUSEADDR, of: descriptor, to: 1)
-                if reusePort || !neighbours.isEmpty {
-                    try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 1)
+            return try beside(besides, port: port) { hasNeighbours in
+                let descriptor = try SocketCalls.openStream(
+                    address.protocol == .inet6 ? AF_INET6 : AF_INET)
+                do {
+                    try SocketCalls.setOption(SO_REUSEADDR, of: descriptor, to: 1)
+                    if reusePort || hasNeighbours {
+                        try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 1)
+                    }
+                    try SocketCalls.bind(descriptor, to: address)
+                    return ListeningSocket(
+                        descriptor, for: purpose, address: try SocketCalls.address(of: descriptor),
+                        sharesPort: reusePort, isInherited: false)
+                } catch {
+                    Glibc.close(descriptor)
+                    throw error
                 }
-                try SocketCalls.bind(descriptor, to: address)
-                try SocketCalls.listen(descriptor, backlog: backlog)
-                if !reusePort, !neighbours.isEmpty {
-                    try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0)
-                }
-                return ListeningSocket(
-                    descriptor, address: try SocketCalls.address(of: descriptor), sharesPort: reusePort,
-                    isInherited: false)
-            } catch {
-                Glibc.close(descriptor)
-                throw error
             }
         } catch {
             throw ListenError(purpose, host: host, port: port, error)
         }
+    }
+
+    /// From now on the kernel queues connections.
+    ///
+    /// - Parameter besides: as for `reserve`.
+    /// - Throws: `ListenError` when somebody else was faster.
+    package func listen(besides: [ListeningSocket] = []) throws(ListenError) {
+        do {
+            try Self.beside(besides, port: port) { hasNeighbours in
+                try descriptor.withLock { descriptor in
+                    try SocketCalls.listen(descriptor, backlog: Self.backlog)
+                    if hasNeighbours, !sharesPort {
+                        try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0)
+                    }
+                }
+            }
+        } catch {
+            throw ListenError(purpose, host: host, port: port, error)
+        }
+    }
+
+    /// Has sockets of the same port bear another one for a moment: the kernel asks only when that one binds and
+    /// listens.
+    private static func beside<Value>(
+        _ others: [ListeningSocket], port: Int, _ work: (_ hasNeighbours: Bool) throws -> Value
+    ) rethrows -> Value {
+        let neighbours = others.filter { $0.address.port == port && port != 0 }
+        for neighbour in neighbours { neighbour.allowNeighbours(true) }
+        defer { for neighbour in neighbours { neighbour.allowNeighbours(false) } }
+        return try work(!neighbours.isEmpty)
+    }
+
+    /// Lets other processes of the same user listen on the same port, or no more.
+    package func share(_ isShared: Bool) {
+        guard !isInherited, sharing.exchange(isShared, ordering: .acquiringAndReleasing) != isShared else {
+            return
+        }
+        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: isShared ? 1 : 0) }
     }
 
     /// Takes over a socket that another process opened for this one (socket activation).
@@ -81,7 +127,8 @@ package final class ListeningSocket: Sendable {
             }
             let address = try SocketCalls.address(of: descriptor)
             try SocketCalls.setNonBlockingAndCloseOnExec(descriptor)
-            self.init(descriptor, address: address, sharesPort: false, isInherited: true)
+            self.init(
+                descriptor, for: "socket activation", address: address, sharesPort: false, isInherited: true)
         } catch let error as ListenError {
             throw error
         } catch {
@@ -94,10 +141,13 @@ package final class ListeningSocket: Sendable {
         }
     }
 
-    private init(_ descriptor: CInt, address: SocketAddress, sharesPort: Bool, isInherited: Bool) {
+    private init(
+        _ descriptor: CInt, for purpose: String, address: SocketAddress, sharesPort: Bool, isInherited: Bool
+    ) {
+        self.purpose = purpose
         self.descriptor = Mutex(descriptor)
         self.address = address
-        self.sharesPort = sharesPort
+        sharing = Atomic(sharesPort)
         self.isInherited = isInherited
     }
 

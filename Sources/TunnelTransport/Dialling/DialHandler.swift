@@ -112,8 +112,8 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let refusal else { return }
         let status = refusal.head.status
         let isRefusal = (400...403).contains(status) || status == 429
-        // Our server says 429 also to an address that tried too many wrong passwords.
-        let isFull = status == 429 && !refusal.words.contains("failed authentications")
+        // A proxy may say 429 for reasons of its own, and our server says it to who guesses passwords.
+        let isFull = status == 429 && refusal.words.contains("Too many clients")
         fail(
             DialError(
                 .rejected, "the server answered \(status): \(refusal.words)", isRefusal: isRefusal,

@@ -110,9 +110,9 @@ import Testing
         }
     }
 
-    @Test func aFolderTellsOfItsVisibleEntries() async throws {
+    @Test func aFolderTellsOfEntriesThatComeAndGoAndAFileInItOfWrites() async throws {
         try folder.write("1", to: "conf.d/a.yaml")
-        try await watching(["conf.d"]) { watcher in
+        try await watching(["conf.d", "conf.d/a.yaml"]) { watcher in
             try folder.write("2", to: "conf.d/b.yaml")
             #expect(await nextChange(of: watcher))
             try append("3", to: "conf.d/a.yaml")

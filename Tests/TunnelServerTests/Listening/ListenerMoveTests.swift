@@ -17,7 +17,7 @@ import TunnelConfiguration
             let new = try ServerWorld.bind()
             // The kernel queues them until the server comes.
             let coming = CallerLoad(port: new.port)
-            try await server.listen(on: new)
+            try await server.listen(on: new)?.leave()
             #expect(server.address == new.address)
             try await coming.answers(50)
             let before = try await leaving.stop()
@@ -40,7 +40,7 @@ import TunnelConfiguration
             var current = first
             for host in ["0.0.0.0", "127.0.0.1", "0.0.0.0", "127.0.0.1"] {
                 let next = try ServerWorld.bind(host: host, port: port, besides: [current])
-                try await server.listen(on: next)
+                try await server.listen(on: next)?.leave()
                 current = next
                 try await load.answers(50)
             }
@@ -83,7 +83,7 @@ import TunnelConfiguration
             for _ in 0..<5 {
                 try await load.answers(50)
                 let next = world.makeServer()
-                try await next.listen(on: socket)
+                try await next.listen(on: socket)?.leave()
                 await server.drain()
                 server = next
             }
@@ -92,7 +92,7 @@ import TunnelConfiguration
                 try await load.answers(50)
                 let next = world.makeServer()
                 await server.drain(keepingSocket: true)
-                try await next.listen(on: socket)
+                try await next.listen(on: socket)?.leave()
                 server = next
             }
             try await load.answers(50)
@@ -105,12 +105,12 @@ import TunnelConfiguration
         try await ServerWorld.run { world in
             let first = try ServerWorld.bind(reusePort: true)
             var server = world.makeServer()
-            try await server.listen(on: first)
+            try await server.listen(on: first)?.leave()
             let load = CallerLoad(port: first.port)
             for _ in 0..<4 {
                 try await load.answers(20)
                 let next = world.makeServer()
-                try await next.listen(on: try ServerWorld.bind(port: first.port, reusePort: true))
+                try await next.listen(on: try ServerWorld.bind(port: first.port, reusePort: true))?.leave()
                 try await load.answers(20)
                 await server.drain()
                 server = next
@@ -125,11 +125,11 @@ import TunnelConfiguration
     @Test func theLatestToShareThePortMayLeaveToo() async throws {
         try await ServerWorld.run { world in
             let first = try ServerWorld.bind(reusePort: true)
-            try await world.makeServer().listen(on: first)
+            try await world.makeServer().listen(on: first)?.leave()
             let load = CallerLoad(port: first.port)
             try await load.answers(20)
             let next = world.makeServer()
-            try await next.listen(on: try ServerWorld.bind(port: first.port, reusePort: true))
+            try await next.listen(on: try ServerWorld.bind(port: first.port, reusePort: true))?.leave()
             try await load.answers(20)
             await next.drain()
             try await load.answers(20)
@@ -156,7 +156,7 @@ import TunnelConfiguration
                 try isBusy.wait()
                 return try (0..<20).map { _ in try HTTPConnection(port: old.port) }
             }
-            async let moved: Void = server.listen(on: new)
+            async let moved: Void? = server.listen(on: new)?.leave()
             mayGoOn.open()
             try await moved
             try await onThread {
@@ -181,7 +181,7 @@ import TunnelConfiguration
                 return caller
             }
             let new = try ServerWorld.bind()
-            try await server.listen(on: new)
+            try await server.listen(on: new)?.leave()
             try await onThread {
                 let answer = try caller.exchange("GET", "/b", fields: TestTokens.firstField)
                 #expect(answer.text == "/b" && answer.head["Connection"] == "close")

@@ -26,7 +26,7 @@ import TunnelTransport
             #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
             #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0)
             let server = world.makeServer()
-            try await server.listen(on: socket)
+            try await server.listen(on: socket)?.leave()
             try await onThread {
                 let caller = try HTTPConnection(port: socket.port)
                 #expect(try caller.exchange("GET", "/_health_check").status == 200)
@@ -35,7 +35,7 @@ import TunnelTransport
             // Its other owner may give it to somebody else: the queue goes on.
             let next = world.makeServer()
             let waiting = try await onThread { try HTTPConnection(port: socket.port) }
-            try await next.listen(on: bound)
+            try await next.listen(on: bound)?.leave()
             try await onThread {
                 let answer = try waiting.exchange("GET", "/_health_check")
                 #expect(answer.status == 200)
@@ -70,8 +70,8 @@ import TunnelTransport
             limits.handshakeTime = .zero
             let (server, old) = try await world.startServer(limits: limits)
             let new = try ServerWorld.bind()
-            try await server.listen(on: new)
-            await #expect(throws: ListenError.self) { try await server.listen(on: old) }
+            try await server.listen(on: new)?.leave()
+            await #expect(throws: ListenError.self) { try await server.listen(on: old)?.leave() }
             #expect(server.address == new.address)
         }
     }
@@ -92,7 +92,7 @@ import TunnelTransport
             #expect(await server.untilListenerFails() == text)
 
             let fresh = try ServerWorld.bind()
-            try await server.listen(on: fresh)
+            try await server.listen(on: fresh)?.leave()
             #expect(server.snapshot.state == .listening)
             try await onThread {
                 let caller = try HTTPConnection(port: fresh.port)
@@ -105,8 +105,8 @@ import TunnelTransport
         try await ServerWorld.run { world in
             let (server, _) = try await world.startServer()
             async let failure = server.untilListenerFails()
-            try await server.listen(on: try ServerWorld.bind())
-            try await server.listen(on: try ServerWorld.bind())
+            try await server.listen(on: try ServerWorld.bind())?.leave()
+            try await server.listen(on: try ServerWorld.bind())?.leave()
             await server.drain()
             #expect(await failure == nil)
             #expect(await server.untilListenerFails() == nil)
@@ -133,14 +133,14 @@ import TunnelTransport
                     let server = TunnelServer(
                         configuration, group: world.group, log: world.log,
                         budget: ProcessReceiveBudget(), software: "test", limits: limits)
-                    try await server.listen(on: try ServerWorld.bind())
+                    try await server.listen(on: try ServerWorld.bind())?.leave()
                     let tunnel = try await world.connect(TestTokens.first, to: server)
                     let next = try ServerWorld.bind()
-                    try await server.listen(on: next)
+                    try await server.listen(on: next)?.leave()
                     let other = TunnelServer(
                         configuration, group: world.group, log: world.log,
                         budget: ProcessReceiveBudget(), software: "test", limits: limits)
-                    try await other.listen(on: next)
+                    try await other.listen(on: next)?.leave()
                     await server.drain()
                     await other.drain()
                     try await onThread { try tunnel.ended.wait() }
