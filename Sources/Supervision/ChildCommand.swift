@@ -1,5 +1,36 @@
 import Glibc
+import Synchronization
 import TunnelConfiguration
+
+/// Commands that run now, so that none outlives the process that started it.
+package enum RunningCommands {
+    private static let groups = Mutex<Set<pid_t>>([])
+
+    /// Starts a command and counts it.
+    ///
+    /// - Parameter spawn: gives its process group, nil when it does not start.
+    fileprivate static func start(_ spawn: () -> pid_t?) {
+        groups.withLock { groups in
+            if let group = spawn() { groups.insert(group) }
+        }
+    }
+
+    /// Reaps a command. A number that is reaped may be another process's later: it is not counted any more.
+    ///
+    /// - Parameter wait: gives the command's group when it was reaped.
+    fileprivate static func reap(_ wait: () -> pid_t?) {
+        groups.withLock { groups in
+            if let group = wait() { groups.remove(group) }
+        }
+    }
+
+    /// Kills all of them, for the end of the process.
+    package static func kill() {
+        groups.withLock { groups in
+            for group in groups { _ = Glibc.kill(-group, SIGKILL) }
+        }
+    }
+}
 
 /// A command running without a shell, its standard output in a pipe of ours, standard input empty, standard error
 /// ours. It leads a process group of its own, so that killing it takes its children along.
@@ -19,7 +50,11 @@ struct ChildCommand: ~Copyable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         var child: pid_t = 0
-        let code = Self.spawn(program, command, output: input.descriptor, into: &child)
+        var code: Int32 = 0
+        RunningCommands.start {
+            code = Self.spawn(program, command, output: input.descriptor, into: &child)
+            return code == 0 ? child : nil
+        }
         guard code == 0 else { throw ConfigurationSourceError(errno: code) }
         pid = child
         output = readEnd
@@ -74,8 +109,11 @@ struct ChildCommand: ~Copyable {
     /// be another process's later.
     private func killAndReap() {
         kill(-pid, SIGKILL)
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        RunningCommands.reap {
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+            return pid
+        }
     }
 
     /// Waits a moment for output or the end of the command.
@@ -88,7 +126,12 @@ struct ChildCommand: ~Copyable {
     /// The wait status of the command once it has ended; it is reaped then.
     private func exitStatus() -> Int32? {
         var status: Int32 = 0
-        return waitpid(pid, &status, WNOHANG) == pid ? status : nil
+        var hasEnded = false
+        RunningCommands.reap {
+            hasEnded = waitpid(pid, &status, WNOHANG) == pid
+            return hasEnded ? pid : nil
+        }
+        return hasEnded ? status : nil
     }
 
     /// Reads a wait status as `WIFSIGNALED` and `WEXITSTATUS` do.

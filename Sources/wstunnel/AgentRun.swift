@@ -65,6 +65,7 @@ enum AgentRun {
             for await end in group {
                 guard let end else { continue }
                 code = end
+                RunningCommands.kill()
                 group.cancelAll()
             }
             return code

@@ -37,19 +37,19 @@ struct AgentOptions: ParsableArguments {
 }
 
 extension AgentOptions {
-    /// The socket that was named, that the configuration names, or the first of those that an agent may have made.
+    /// The socket that was named, that the configuration names, or the first of those that an agent may have made. A
+    /// file may name one that the agent does not have: it has not read the file yet, or refuses it.
     private func socketPath() throws(ControlSocketError) -> String {
         guard socket == nil, let config else { return socket ?? "" }
-        if let path = controlSocket(ofConfigurationAt: config, from: SystemConfigurationSource()) {
-            return path
-        }
-        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         let source = SystemConfigurationSource()
+        let configured = controlSocket(ofConfigurationAt: config, from: source)
+        if let configured, source.kind(ofPath: configured) == .other { return configured }
+        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
             try candidate.checkFolder()
             return candidate.path
         }
-        return candidates.first?.path ?? ""
+        return configured ?? candidates.first?.path ?? ""
     }
 }
 

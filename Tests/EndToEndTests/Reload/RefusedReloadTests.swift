@@ -126,7 +126,7 @@ import Testing
         #expect(refused > 20)
         #expect(try world.apply(text) != .refused)
         try world.waitForTunnel()
-        #expect(try HTTPConnection.ask(port: port, token: Self.token) == "200" || true)
+        #expect(try HTTPConnection.ask(port: port, token: Self.token) .isEmpty == false)
         #expect(try world.agent.stop() == .code(0))
     }
 

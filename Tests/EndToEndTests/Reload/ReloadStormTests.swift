@@ -50,7 +50,6 @@ import Testing
         try Self.waitFor(first, in: world)
         let left = try Self.settle(world)
         #expect(left.descriptors <= settled.descriptors * 21 / 20, "\(left), before \(settled), seed \(seed)")
-        print("DBG", settled, warm, left)
         // Pools of threads begin some of theirs when they are first used.
         #expect(left.threads <= settled.threads + 2, "\(left), before \(settled), seed \(seed)")
         #expect(left.resident <= warm.resident * 21 / 20, "\(left), warm \(warm), seed \(seed)")
