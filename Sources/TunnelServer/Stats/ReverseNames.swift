@@ -18,7 +18,7 @@ final class ReverseNames: Sendable {
 
     private let resolve: @Sendable (String) -> String?
     private let entries = Mutex<[String: Entry]>([:])
-    private let isStopped = Atomic<Bool>(false)
+    private let isStopped = Mutex(false)
     private let pool = NIOThreadPool(numberOfThreads: 1)
 
     /// - Parameter resolve: gives the name of an address; may take its time.
@@ -41,8 +41,12 @@ final class ReverseNames: Sendable {
             entries[address] = Entry(name: entries[address]?.name, asked: now)
             return true
         }
-        guard isNews, !isStopped.load(ordering: .acquiring) else { return }
-        pool.start()
+        // A pool must not be shut down while it starts.
+        let isRunning = isStopped.withLock { isStopped in
+            if isNews, !isStopped { pool.start() }
+            return isNews && !isStopped
+        }
+        guard isRunning else { return }
         pool.submit { state in
             guard state == .active else { return }
             let name = self.resolve(address)
@@ -52,8 +56,11 @@ final class ReverseNames: Sendable {
 
     /// A look-up under way is not waited for.
     func stop() {
-        guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        pool.shutdownGracefully { _ in }
+        let wasRunning = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return !isStopped
+        }
+        if wasRunning { pool.shutdownGracefully { _ in } }
     }
 
     /// What the system's resolver says.
