@@ -25,6 +25,9 @@ extension Supervisor {
             let server = TunnelServer(
                 specification, group: means.group, log: means.log, budget: means.budget,
                 software: means.software)
+            if let owner = preparation.predecessors[specification.name], let old = servers[owner] {
+                server.succeed(old.server)
+            }
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
             await listen(specification.name)
         case .replace(let specification, _):
@@ -33,7 +36,7 @@ extension Supervisor {
             else { return }
             running.server.update(specification, grace: grace)
             servers[specification.name]?.socket = socket
-            let isHandedOn = preparation.handedOn.contains(specification.name)
+            let isHandedOn = preparation.predecessors.values.contains(specification.name)
             await listen(specification.name, keepingOld: isHandedOn)
         case .update(let specification, _):
             servers[specification.name]?.server.update(specification, grace: grace)

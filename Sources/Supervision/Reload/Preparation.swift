@@ -42,8 +42,8 @@ struct PreparationGround: Sendable {
 struct Preparation: Sendable {
     /// Listening sockets of servers that start or move.
     private(set) var sockets: [String: ListeningSocket] = [:]
-    /// Servers whose socket another one takes over.
-    private(set) var handedOn: Set<String> = []
+    /// Servers that take over a socket, each with the server that had it.
+    private(set) var predecessors: [String: String] = [:]
     private(set) var clients: [String: TunnelClient] = [:]
     private(set) var updates: [String: TunnelClient.PreparedUpdate] = [:]
     private(set) var log: LogChange?
@@ -92,7 +92,7 @@ struct Preparation: Sendable {
             case .inherited: sockets[server.name] = means.inherited[server.name]
             case .takenOver(let owner):
                 sockets[server.name] = ground.sockets[owner]
-                handedOn.insert(owner)
+                predecessors[server.name] = owner
             case .bound:
                 sockets[server.name] = attempt {
                     try ListeningSocket.bind(
