@@ -50,6 +50,9 @@ final class SessionLife: Sendable {
     /// Whether the WebSocket is open.
     var isUp: Bool { state.withLock { $0.session != nil } }
 
+    /// Whether one of the two ends is leaving, or was when it ended.
+    var isLeaving: Bool { state.withLock { $0.isLeaving } }
+
     /// What there is to tell; nil when no requests can come.
     var snapshot: ConnectionSnapshot? {
         state.withLock { state in

@@ -152,7 +152,8 @@ extension TunnelClient {
         switch end {
         case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
         default:
-            noteFault(end.label, masked(end.message))
+            // Of one whose place others have taken already nothing is missed.
+            if !life.isLeaving { noteFault(end.label, masked(end.message)) }
             logger.warning("Session lost", metadata: fields)
         }
     }

@@ -153,6 +153,9 @@ package final class TunnelServer: Sendable {
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
     }
 
+    /// Knows the tunnels of another server, whose place it takes: requests wait for them here until they come.
+    package func succeed(_ other: TunnelServer) { core.registry.know(tokensOf: other.core.registry) }
+
     // MARK: Watching
 
     /// What it is and does now. Requests per second are the caller's to work out.

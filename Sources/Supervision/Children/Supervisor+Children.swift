@@ -26,6 +26,9 @@ extension Supervisor {
             let server = TunnelServer(
                 specification, group: means.group, log: means.log, budget: means.budget,
                 software: means.software)
+            if let owner = preparation.predecessors[specification.name], let old = servers[owner] {
+                server.succeed(old.server)
+            }
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
             await listen(specification.name, in: &group)
         case .replace(let specification, _):

@@ -57,8 +57,10 @@ struct Preparation: Sendable {
 
     /// Listening sockets of servers that start or move.
     private(set) var sockets: [String: ListeningSocket] = [:]
+    /// Servers that take over a socket, each with the server that had it.
+    private(set) var predecessors: [String: String] = [:]
     /// Servers whose socket another one takes over.
-    private(set) var handedOn: Set<String> = []
+    var handedOn: Set<String> { Set(predecessors.values) }
     private(set) var clients: [String: TunnelClient] = [:]
     private(set) var updates: [Update] = []
     private(set) var log: LogChange?
@@ -112,7 +114,7 @@ struct Preparation: Sendable {
             case .inherited: sockets[server.name] = means.inherited[server.name]
             case .takenOver(let owner):
                 sockets[server.name] = ground.sockets[owner]
-                handedOn.insert(owner)
+                predecessors[server.name] = owner
             case .bound:
                 let place = (server.host, server.port)
                 sockets[server.name] = reserve(

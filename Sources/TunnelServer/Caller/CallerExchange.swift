@@ -5,21 +5,6 @@ import Synchronization
 import TunnelProtocol
 import TunnelTransport
 
-/// The caller's connection as one exchange sees it.
-protocol CallerConnection: AnyObject {
-    var eventLoop: any EventLoop { get }
-    /// The exchange takes request body (or raw bytes) again.
-    func exchangeBecameWritable()
-    /// From now on both directions are raw bytes.
-    func exchangeSwitchedProtocols()
-    /// The answer is whole.
-    func exchangeEnded(keepAlive: Bool)
-    /// The answer cannot be completed: the caller must see a broken connection.
-    func exchangeBroke()
-    /// The peer's raw bytes are over.
-    func exchangeEndedOutput()
-}
-
 /// One request of a caller and its answer, from the head to the last byte. Bound to the caller's event loop.
 final class CallerExchange {
     private enum Phase {
@@ -258,7 +243,7 @@ final class CallerExchange {
             connection?.exchangeBroke()
             return
         }
-        let keepAlive = response.keepAlive && isRequestWhole
+        let keepAlive = response.keepAlive && isRequestWhole && connection?.isLeaving == false
         let (bytes, bodyBytes) = refusal.encoded(closing: !keepAlive, method: request.method)
         record.responded(refusal.status)
         record.responseBytes += bodyBytes
@@ -316,6 +301,7 @@ extension CallerExchange: StreamReceiver {
             }
             // No credit holds interim heads back: a caller that does not read would make us keep them.
             guard !isInterim || output.isWritable else { return }
+            if connection?.isLeaving == true { response.leave() }
             guard let answer = try response.begin(head, isLast: isLast) else { return }
             output.write(answer)
             if !isInterim { record.responded(head.status) }

@@ -20,7 +20,8 @@ extension CallerHandler: CallerConnection {
         case .raw:
             closeInOrder()
         default:
-            guard keepAlive, !isLeaving else { return linger() }
+            // One that leaves, and had promised to stay before it knew, takes the request that this brings.
+            guard keepAlive, !core.isStopping else { return linger() }
             waitForNext()
             advance()
         }

@@ -36,6 +36,9 @@ struct ResponseWriter {
         return false
     }
 
+    /// The caller's connection is not used again after this answer, unless its head has promised that already.
+    mutating func leave() { if !hasBegun { keepAlive = false } }
+
     /// - Parameter isLast: no body follows.
     /// - Returns: what to write for a head that came through the tunnel; nil for an interim one that an HTTP/1.0
     ///   caller would not understand (RFC 9110 §15.2).

@@ -128,6 +128,16 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
     }
 
+    /// The tokens that are known.
+    package var tokens: [RendezvousToken] { Array(entries.keys) }
+
+    /// Tokens that another table knew: requests wait for their sessions. Beyond the most that are known, none.
+    package mutating func know(_ tokens: [RendezvousToken], now: MonotonicInstant) {
+        for token in tokens where entries[token] == nil && entries.count < Self.maximumTokens {
+            entries[token] = Entry(lastSeen: now)
+        }
+    }
+
     /// Requests of a token that wait.
     package func waitingCount(_ token: RendezvousToken) -> Int { entries[token]?.waiting.count ?? 0 }
 

@@ -41,6 +41,13 @@ final class TunnelRegistry: Sendable {
     /// Every token that is known, in no order.
     var summaries: [Table.Summary] { table.withLock { $0.summaries } }
 
+    /// Knows the tokens that another one knows.
+    func know(tokensOf other: TunnelRegistry) {
+        let tokens = other.table.withLock { $0.tokens }
+        let now = MonotonicInstant.now
+        table.withLock { $0.know(tokens, now: now) }
+    }
+
     func abandon(_ token: RendezvousToken, _ id: Table.RequestID) -> Bool {
         table.withLock { $0.abandon(token, id) }
     }

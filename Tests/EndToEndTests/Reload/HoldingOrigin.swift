@@ -86,6 +86,12 @@ struct HeldRequest {
     let caller: HTTPConnection
     fileprivate let go: Gate
 
+    /// Leaves it as it is.
+    func abandon() {
+        caller.close()
+        go.open()
+    }
+
     /// Lets the origin answer.
     ///
     /// - Returns: the answer: the origin's name, when all is well.
