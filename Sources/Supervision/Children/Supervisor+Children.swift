@@ -25,6 +25,9 @@ extension Supervisor {
             let server = TunnelServer(
                 specification, group: means.group, log: means.log, budget: means.budget,
                 software: means.software)
+            if preparation.hasTakenOver || (machine.isStarting && socket.isInherited) {
+                server.succeedsAnother()
+            }
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
             await listen(specification.name)
         case .replace(let specification, _):

@@ -54,16 +54,28 @@ struct Preparation: Sendable {
     private(set) var faults: [String] = []
     /// What is wrong and no reason to refuse the plan.
     private(set) var warnings: [String] = []
+    /// Whether another agent has given up its place.
+    private(set) var hasTakenOver = false
+    /// What another agent has that this one wants; one that is taken over from lets go of it.
+    private var taken: [String] = []
 
     /// Waits for disks and name servers: not for event loops.
     init(_ plan: ReloadPlan, on ground: PreparationGround, with means: AgentMeans) {
         prepareLog(plan, means)
         prepareSockets(plan, ground, means)
         prepareTunnels(plan, ground, means)
-        if ground.isStart, means.takesOver, faults.isEmpty { takeOver(plan, means) }
-        preparePidfile(plan, ground)
-        prepareControlSocket(plan, ground, means)
-        prepareAdminSocket(plan, ground)
+        prepareUnique(plan, ground, means)
+        if ground.isStart, means.takesOver, faults.isEmpty, takeOver(plan, means) {
+            hasTakenOver = true
+            taken = []
+            prepareUnique(plan, ground, means)
+            // There is no way back: an agent without these is better than none.
+            warnings += faults + taken
+            faults = []
+        } else if !(means.takesOver && ground.isStart) || faults.isEmpty {
+            faults += taken
+        }
+        taken = []
     }
 
     private mutating func attempt<Value>(
@@ -84,6 +96,7 @@ struct Preparation: Sendable {
     ) {
         let sources = assignListeners(
             plan.servers, running: ground.running.servers, inherited: Set(means.inherited.keys))
+        warnOfUnusedSockets(plan, ground, means)
         let leaving = plan.servers.compactMap { change -> ListeningSocket? in
             if case .update = change { nil } else { ground.sockets[change.name] }
         }
@@ -94,13 +107,31 @@ struct Preparation: Sendable {
                 sockets[server.name] = ground.sockets[owner]
                 handedOn.insert(owner)
             case .bound:
-                sockets[server.name] = attempt {
-                    try ListeningSocket.bind(
+                do throws(ListenError) {
+                    sockets[server.name] = try ListeningSocket.bind(
                         for: "servers[\(server.name)]", host: server.host, port: server.port,
-                        reusePort: server.reusePort, besides: leaving)
+                        reusePort: server.reusePort, listens: !(ground.isStart && means.takesOver),
+                        besides: leaving)
+                } catch {
+                    let hint = "--takeover needs reuse-port: true in both, the agent that runs and this one"
+                    faults.append(means.takesOver && error.isInUse ? "\(error). \(hint)" : "\(error)")
                 }
             case nil: break
             }
+        }
+    }
+
+    /// Callers wait for ever in the queue of a socket that no server takes.
+    private mutating func warnOfUnusedSockets(
+        _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
+    ) {
+        let wanted = Set(plan.result.servers.map(\.name))
+        let before = Set(ground.running.servers.map(\.name))
+        for name in means.inherited.keys.sorted()
+        where !wanted.contains(name) && (ground.isStart || before.contains(name)) {
+            warnings.append(
+                "socket activation: no server is named \"\(name)\", so nobody answers on that socket — set FileDescriptorName= in its socket unit to the name of a server"
+            )
         }
     }
 
@@ -131,16 +162,36 @@ struct Preparation: Sendable {
     private mutating func prepareLog(_ plan: ReloadPlan, _ means: AgentMeans) {
         log = attempt { try means.log.prepare(plan.result.log) }
     }
+}
+
+// MARK: - What only one agent can have
+
+extension Preparation {
+    private mutating func prepareUnique(
+        _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
+    ) {
+        preparePidfile(plan, ground)
+        prepareControlSocket(plan, ground, means)
+        prepareAdminSocket(plan, ground)
+    }
 
     private mutating func preparePidfile(_ plan: ReloadPlan, _ ground: PreparationGround) {
-        guard let path = plan.result.pidfile, ground.isStart || path != ground.running.pidfile else { return }
-        pidfile = attempt { try Pidfile(path: path) }
+        guard pidfile == nil, let path = plan.result.pidfile,
+            ground.isStart || path != ground.running.pidfile
+        else { return }
+        do throws(PidfileError) {
+            pidfile = try Pidfile(path: path)
+        } catch {
+            note(error, isTaken: error.isTaken)
+        }
     }
 
     private mutating func prepareControlSocket(
         _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
     ) {
-        guard ground.isStart || plan.result.controlSocket != ground.running.controlSocket else { return }
+        guard controlSocket == nil,
+            ground.isStart || plan.result.controlSocket != ground.running.controlSocket
+        else { return }
         do throws(ControlSocketError) {
             if let path = plan.result.controlSocket {
                 controlSocket = try BoundControlSocket(path: path)
@@ -149,33 +200,57 @@ struct Preparation: Sendable {
                 controlSocket = try BoundControlSocket(path: automatic.path)
             }
         } catch {
+            guard plan.result.controlSocket == nil else {
+                note(error, isTaken: error.isTaken)
+                return
+            }
             // Where nobody asked for one it is a convenience, unless somebody else runs by this file.
-            if plan.result.controlSocket == nil, !error.isTaken {
-                warnings.append("\(error)")
+            if error.isTaken {
+                taken.append(error.asSecondAgent)
             } else {
-                faults.append("\(error)")
+                warnings.append("\(error)")
             }
         }
     }
 
-    /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
-    private mutating func takeOver(_ plan: ReloadPlan, _ means: AgentMeans) {
-        guard let path = plan.result.controlSocket ?? means.automaticControlSocket?.path else { return }
-        do throws(AdminClientError) {
-            try AdminClient(socketPath: path).handOver()
-        } catch  where error.isNobodyThere {
-            warnings.append("there is no agent to take over from")
+    private mutating func prepareAdminSocket(_ plan: ReloadPlan, _ ground: PreparationGround) {
+        guard adminSocket == nil, let admin = plan.result.admin else { return }
+        let before = ground.isStart ? nil : ground.running.admin
+        guard before?.host != admin.host || before?.port != admin.port else { return }
+        do throws(ListenError) {
+            adminSocket = try ListeningSocket.bind(for: "admin.listen", host: admin.host, port: admin.port)
         } catch {
-            faults.append("cannot take over from the agent that runs: \(error)")
+            note(error, isTaken: error.isInUse)
         }
     }
 
-    private mutating func prepareAdminSocket(_ plan: ReloadPlan, _ ground: PreparationGround) {
-        guard let admin = plan.result.admin else { return }
-        let before = ground.isStart ? nil : ground.running.admin
-        guard before?.host != admin.host || before?.port != admin.port else { return }
-        adminSocket = attempt {
-            try ListeningSocket.bind(for: "admin.listen", host: admin.host, port: admin.port)
+    private mutating func note(_ error: any Error, isTaken: Bool) {
+        if isTaken { taken.append("\(error)") } else { faults.append("\(error)") }
+    }
+
+    /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
+    ///
+    /// - Returns: whether it did.
+    private mutating func takeOver(_ plan: ReloadPlan, _ means: AgentMeans) -> Bool {
+        // The file may have named another socket when that agent started.
+        let paths = [plan.result.controlSocket, means.automaticControlSocket?.path].compactMap(\.self)
+        for path in paths {
+            let agent = AdminClient(socketPath: path)
+            do throws(AdminClientError) {
+                // One that is stuck keeps its callers: nothing of ours listens yet.
+                _ = try agent.status()
+                for socket in sockets.values { _ = attempt { try socket.listen() } }
+                guard faults.isEmpty else { return false }
+                try agent.handOver()
+                return true
+            } catch  where error.isNobodyThere {
+                continue
+            } catch {
+                faults.append("cannot take over from the agent that runs: \(error)")
+                return false
+            }
         }
+        warnings.append("there is no agent to take over from")
+        return false
     }
 }

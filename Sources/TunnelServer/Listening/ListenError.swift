@@ -6,9 +6,12 @@ import TunnelTransport
 package struct ListenError: Error, CustomStringConvertible {
     /// What went wrong and what to do.
     package let description: String
+    /// Whether somebody else listens there.
+    package let isInUse: Bool
 
     init(_ purpose: String, host: String, port: Int, _ error: any Error) {
         let code = (error as? IOError)?.errnoCode
+        isInUse = code == EADDRINUSE
         let reason =
             switch code {
             case EADDRINUSE:
@@ -24,6 +27,7 @@ package struct ListenError: Error, CustomStringConvertible {
 
     /// A descriptor that was passed to this process and is not what a server can listen on.
     init(inherited descriptor: CInt, _ reason: String) {
+        isInUse = false
         description =
             "cannot listen on the passed descriptor \(descriptor): \(reason) — pass a TCP socket that listens "
             + "(systemd: ListenStream=)"

@@ -15,7 +15,7 @@ package final class ListeningSocket: Sendable {
     /// Whether other processes may listen on the same port.
     let sharesPort: Bool
     /// Whether another process (systemd) holds the same socket, and with it the queue.
-    let isInherited: Bool
+    package let isInherited: Bool
     /// Who takes connections from it, or did: the latest one alone does.
     private let users = Mutex<[Listener]>([])
     private let retired = Atomic<Bool>(false)
@@ -27,11 +27,14 @@ package final class ListeningSocket: Sendable {
     ///   - host: address or host name, IPv6 without brackets.
     ///   - port: 0…65535; 0 lets the kernel choose.
     ///   - reusePort: whether other processes of the same user may listen on the same port.
+    ///   - listens: whether it listens at once; else when it is told to, so that what comes meanwhile goes to another
+    ///     process on the same port.
     ///   - besides: sockets of this process that may stand in the way, as 127.0.0.1 does for 0.0.0.0 on the same
     ///     port: both listen until one is let go.
     /// - Throws: `ListenError` when the address cannot be had.
     package static func bind(
-        for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
+        for purpose: String, host: String, port: Int, reusePort: Bool = false, listens: Bool = true,
+        besides: [ListeningSocket] = []
     ) throws(ListenError) -> ListeningSocket {
         do {
             let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
@@ -47,7 +50,7 @@ package final class ListeningSocket: Sendable {
                     try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 1)
                 }
                 try SocketCalls.bind(descriptor, to: address)
-                try SocketCalls.listen(descriptor, backlog: backlog)
+                if listens { try SocketCalls.listen(descriptor, backlog: backlog) }
                 if !reusePort, !neighbours.isEmpty {
                     try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0)
                 }
@@ -141,8 +144,9 @@ package final class ListeningSocket: Sendable {
         }
     }
 
-    /// Queues as many connections as it did at first: whoever begins to accept may have set another number.
-    func restoreBacklog() throws {
+    /// Begins to queue connections, where `bind` did not. Queues as many as at first, where it did: whoever begins to
+    /// accept may have set another number.
+    package func listen() throws {
         try descriptor.withLock { try SocketCalls.listen($0, backlog: Self.backlog) }
     }
 

@@ -16,6 +16,7 @@ struct AgentOptions: ParsableArguments {
         guard config != nil || socket != nil else {
             throw ValidationError("name the agent's configuration: --config FILE")
         }
+        guard config != "", socket != "" else { throw ValidationError("an empty path leads nowhere") }
     }
 
     /// Asks the agent. What goes wrong is told, and ends the command.
@@ -30,13 +31,24 @@ struct AgentOptions: ParsableArguments {
         do throws(AdminClientError) {
             return try question(AdminClient(socketPath: path))
         } catch {
-            Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
+            Terminal.printToStandardError("wstunnel: \(description(of: error, at: path))\n")
             throw ExitStatus.failure
         }
     }
 }
 
 extension AgentOptions {
+    private func description(of error: AdminClientError, at path: String) -> String {
+        guard error.isNobodyThere else { return "\(path): \(error)" }
+        guard socket == nil, let config else { return "no agent listens at \(path)" }
+        let isMissing = SystemConfigurationSource().kind(ofPath: config) == .missing
+        return """
+            no agent runs by \(config)\(isMissing ? ", and there is no such file" : "")
+              It would listen at \(path). Start it with "wstunnel --config \(config)"; \
+            if it runs already, as another user or by another path of the file, name its socket: --socket PATH
+            """
+    }
+
     /// The socket that was named, that the configuration names, or the first of those that an agent may have made.
     private func socketPath() throws(ControlSocketError) -> String {
         guard socket == nil, let config else { return socket ?? "" }
