@@ -58,8 +58,9 @@ import Testing
     }
 
     @Test func oneThatIsAskedForAndCannotBeMadeIsRefused() throws {
-        let result = try runProgram(withConfiguration: "control-socket: none/agent.sock\n" + serverAlone)
-        #expect(result.exit == .code(1) && result.errors.contains("none/agent.sock"))
+        let result = try runProgram(withConfiguration: "control-socket: tunnels.yaml\n" + serverAlone)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("tunnels.yaml is there and is no socket"))
     }
 
     @Test func aReloadMovesIt() throws {

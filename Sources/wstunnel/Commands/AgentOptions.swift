@@ -21,25 +21,30 @@ struct AgentOptions: ParsableArguments {
 
     /// Asks the agent. What goes wrong is told, and ends the command.
     func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {
-        let path: String
+        let paths: [String]
         do throws(ControlSocketError) {
-            path = try socketPath()
+            paths = try socketPaths()
         } catch {
             Terminal.printToStandardError("wstunnel: \(error)\n")
             throw ExitStatus.failure
         }
-        do throws(AdminClientError) {
-            return try question(AdminClient(socketPath: path))
-        } catch {
-            Terminal.printToStandardError("wstunnel: \(description(of: error, at: path))\n")
-            throw ExitStatus.failure
+        for path in paths {
+            do throws(AdminClientError) {
+                return try question(AdminClient(socketPath: path))
+            } catch  where error.isNobodyThere {
+                continue
+            } catch {
+                Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
+                throw ExitStatus.failure
+            }
         }
+        Terminal.printToStandardError("wstunnel: \(nobodyListens(at: paths[0]))\n")
+        throw ExitStatus.failure
     }
 }
 
 extension AgentOptions {
-    private func description(of error: AdminClientError, at path: String) -> String {
-        guard error.isNobodyThere else { return "\(path): \(error)" }
+    private func nobodyListens(at path: String) -> String {
         guard socket == nil, let config else { return "no agent listens at \(path)" }
         let isMissing = SystemConfigurationSource().kind(ofPath: config) == .missing
         return """
@@ -49,19 +54,21 @@ extension AgentOptions {
             """
     }
 
-    /// The socket that was named, that the configuration names, or the first of those that an agent may have made.
-    private func socketPath() throws(ControlSocketError) -> String {
-        guard socket == nil, let config else { return socket ?? "" }
-        if let path = controlSocket(ofConfigurationAt: config, from: SystemConfigurationSource()) {
-            return path
-        }
-        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
+    /// The socket that was named; else those at which an agent may listen, the likeliest first: the one that the
+    /// configuration names, and those that are where it names none, as it may not have when the agent started.
+    ///
+    /// - Returns: at least one.
+    private func socketPaths() throws(ControlSocketError) -> [String] {
+        guard socket == nil, let config else { return [socket ?? ""] }
         let source = SystemConfigurationSource()
+        var paths: [String] = []
+        if let path = controlSocket(ofConfigurationAt: config, from: source) { paths.append(path) }
+        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
             try candidate.checkFolder()
-            return candidate.path
+            paths.append(candidate.path)
         }
-        return candidates.first?.path ?? ""
+        return paths.isEmpty ? [candidates.first?.path ?? ""] : paths
     }
 }
 
