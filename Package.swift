@@ -136,6 +136,12 @@ let package = Package(
                 "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
                 .nioPosix,
             ]),
+        .testTarget(
+            name: "AdminAPITests",
+            dependencies: [
+                "AdminAPI", "AgentStatus", "HTTPMessage", "TestSupport", "TunnelConfiguration", .logging,
+                .nioCore, .nioPosix,
+            ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
     ],

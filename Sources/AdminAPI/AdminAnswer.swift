@@ -5,6 +5,8 @@ import NIOCore
 /// An answer of the admin API: JSON, and the end of the connection.
 struct AdminAnswer {
     let status: Int
+    /// The method that the path takes, for 405.
+    private(set) var allowed: String?
     private let body: [UInt8]
 
     init(status: Int, _ value: some Encodable) {
@@ -19,8 +21,13 @@ struct AdminAnswer {
         }
     }
 
-    /// - Parameter error: what is wrong and what to do.
-    init(status: Int, error: String) { self.init(status: status, ["error": error]) }
+    /// - Parameters:
+    ///   - error: what is wrong and what to do.
+    ///   - allowed: the method that the path takes, for 405.
+    init(status: Int, error: String, allowed: String? = nil) {
+        self.init(status: status, ["error": error])
+        self.allowed = allowed
+    }
 
     var bytes: ByteBuffer {
         var fields = HeaderFields()
@@ -28,6 +35,7 @@ struct AdminAnswer {
         fields.append(named: "Content-Length", "\(body.count)")
         fields.append(named: "Cache-Control", "no-store")
         fields.append(named: "Connection", "close")
+        if let allowed { fields.append(named: "Allow", allowed) }
         if status == 401 { fields.append(named: "WWW-Authenticate", "Bearer") }
         var bytes = ByteBuffer()
         bytes.writeResponseHead(

@@ -7,49 +7,58 @@ import NIOCore
 /// Asks an agent over its control socket. Waits for the answer: not for event loops.
 package struct AdminClient: Sendable {
     private let path: String
+    private let patience: Duration?
 
-    /// - Parameter path: of the agent's control socket.
-    package init(socketPath path: String) { self.path = path }
+    /// - Parameters:
+    ///   - path: of the agent's control socket.
+    ///   - patience: how long the agent may be silent; nil for what befits the question.
+    package init(socketPath path: String, patience: Duration? = nil) {
+        self.path = path
+        self.patience = patience
+    }
 
     package func status() throws(AdminClientError) -> AgentSnapshot {
-        try ask("GET", "/api/status", AgentSnapshot.self)
+        try ask("GET", "/api/status", AgentSnapshot.self, patience: patience ?? Self.answerPatience)
     }
 
     package func plan() throws(AdminClientError) -> PlanReport {
-        try ask("GET", "/api/plan", PlanReport.self)
+        try ask("GET", "/api/plan", PlanReport.self, patience: patience ?? Self.workPatience)
     }
 
     /// Returns when the reload is over.
     package func reload() throws(AdminClientError) -> ReloadSnapshot {
-        try ask("POST", "/api/reload", ReloadSnapshot.self)
+        try ask("POST", "/api/reload", ReloadSnapshot.self, patience: patience ?? Self.workPatience)
     }
 
     /// Has the agent give up what only one process can have, and finish.
     package func handOver() throws(AdminClientError) {
-        _ = try ask("POST", "/api/handover", [String: String].self)
+        _ = try ask(
+            "POST", "/api/handover", [String: String].self, patience: patience ?? Self.answerPatience)
     }
 
+    /// For what a living agent answers at once.
+    private static let answerPatience: Duration = .seconds(10)
     /// Secrets are read anew by a plan and a reload, each by a command that may take ten seconds.
-    private static let patienceSeconds = 600
+    private static let workPatience: Duration = .seconds(600)
     private static let mostAnswerBytes = 256 << 20
 
     private func ask<Answer: Decodable>(
-        _ method: String, _ target: String, _ type: Answer.Type
+        _ method: String, _ target: String, _ type: Answer.Type, patience: Duration
     ) throws(AdminClientError) -> Answer {
-        let socket = try Self.connect(to: path)
+        let socket = try Self.connect(to: path, patience)
         defer { close(socket) }
         let length = method == "POST" ? "Content-Length: 0\r\n" : ""
         try Self.write("\(method) \(target) HTTP/1.1\r\nHost: wstunnel\r\n\(length)\r\n", to: socket)
-        let body = try Self.readAnswer(from: socket)
-        do {
-            return try JSONDecoder().decode(type, from: Data(body))
-        } catch {
-            let refusal = try? JSONDecoder().decode([String: String].self, from: Data(body))
-            throw AdminClientError(refusal?["error"].map { .refused($0) } ?? .nonsense)
+        let (status, body) = try Self.readAnswer(from: socket)
+        // A plan or reload that was refused (422) is an answer like any other.
+        if status == 200 || status == 422, let answer = try? JSONDecoder().decode(type, from: Data(body)) {
+            return answer
         }
+        let refusal = try? JSONDecoder().decode([String: String].self, from: Data(body))
+        throw AdminClientError(refusal?["error"].map { .refused($0) } ?? .nonsense)
     }
 
-    private static func connect(to path: String) throws(AdminClientError) -> CInt {
+    private static func connect(to path: String, _ patience: Duration) throws(AdminClientError) -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -59,6 +68,12 @@ package struct AdminClient: Sendable {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw AdminClientError(.unreachable(errno)) }
+        // To connect takes as long as to write: a stuck agent's queue may be full.
+        let (seconds, attoseconds) = patience.components
+        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
         let isConnected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(socket, $0, size) == 0 }
@@ -66,10 +81,8 @@ package struct AdminClient: Sendable {
         guard isConnected else {
             let code = errno
             close(socket)
-            throw AdminClientError(.unreachable(code))
+            throw AdminClientError(code == EAGAIN ? .timedOut : .unreachable(code))
         }
-        var limit = timeval(tv_sec: patienceSeconds, tv_usec: 0)
-        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         return socket
     }
 
@@ -79,13 +92,15 @@ package struct AdminClient: Sendable {
             let count = rest.withUnsafeBytes {
                 send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { throw AdminClientError(.brokeOff) }
+            guard count > 0 else { throw AdminClientError(errno == EAGAIN ? .timedOut : .brokeOff) }
             rest = rest.dropFirst(count)
         }
     }
 
     /// The body, which ends with the connection.
-    private static func readAnswer(from socket: CInt) throws(AdminClientError) -> [UInt8] {
+    private static func readAnswer(
+        from socket: CInt
+    ) throws(AdminClientError) -> (status: Int, body: [UInt8]) {
         var buffer = ByteBuffer()
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while buffer.readableBytes <= mostAnswerBytes {
@@ -100,7 +115,7 @@ package struct AdminClient: Sendable {
         guard let head = try? reader.next(&buffer), let length = try? head.fields.contentLength(),
             length == buffer.readableBytes
         else { throw AdminClientError(buffer.readableBytes == 0 ? .brokeOff : .nonsense) }
-        return Array(buffer.readableBytesView)
+        return (head.status, Array(buffer.readableBytesView))
     }
 }
 
@@ -131,11 +146,12 @@ package struct AdminClientError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch reason {
         case .unreachable(ENOENT), .unreachable(ENOTDIR), .unreachable(ECONNREFUSED):
-            "no agent runs with this configuration"
+            "no agent runs there"
         case .unreachable(EACCES), .unreachable(EPERM):
             "the agent is another user's — ask as that user, or as root"
         case .unreachable(let code): String(cString: strerror(code))
-        case .timedOut: "the agent does not answer"
+        case .timedOut:
+            "the agent does not answer: it is stuck or stopped — see its log, or kill it (kill -9)"
         case .brokeOff: "the agent ended before it answered"
         case .nonsense: "the agent's answer is not understood — is it another version of wstunnel?"
         case .refused(let words): words

@@ -5,19 +5,27 @@ import NIOCore
 struct AdminRequest: Sendable {
     let head: RequestHead
     private let channel: any Channel
+    private let patience: TimeAmount
 
-    init(head: RequestHead, channel: any Channel) {
+    init(head: RequestHead, channel: any Channel, patience: TimeAmount) {
         self.head = head
         self.channel = channel
+        self.patience = patience
     }
 
     /// Answers and closes. A client that does not take the answer is left.
+    ///
+    /// What the client still sends is read until it closes in turn: a socket that is closed with bytes unread resets
+    /// the connection, and the client may lose the answer.
     func send(_ answer: ByteBuffer) {
         let channel = channel
-        let timer = channel.eventLoop.scheduleTask(in: AdminHandler.patience) { channel.close(promise: nil) }
-        channel.writeAndFlush(answer).whenComplete { _ in
-            timer.cancel()
-            channel.close(promise: nil)
+        let timer = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in timer.cancel() }
+        channel.writeAndFlush(answer).whenComplete { result in
+            switch result {
+            case .success: channel.close(mode: .output, promise: nil)
+            case .failure: channel.close(promise: nil)
+            }
         }
     }
 }
@@ -27,12 +35,11 @@ final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Time for a request to come, and for its answer to be taken.
-    static let patience: TimeAmount = .seconds(10)
     /// No request needs a body; a small one is read and dropped.
     static let mostBodyBytes = 64 << 10
 
     private let census: AdminCensus
+    private let patience: TimeAmount
     private let requests: AsyncStream<AdminRequest>.Continuation
     private var reader = RequestHeadReader()
     private var input = ByteBuffer()
@@ -42,8 +49,11 @@ final class AdminHandler: ChannelInboundHandler {
     private var isDone = false
     private var timer: Scheduled<Void>?
 
-    init(census: AdminCensus, requests: AsyncStream<AdminRequest>.Continuation) {
+    init(
+        census: AdminCensus, patience: TimeAmount, requests: AsyncStream<AdminRequest>.Continuation
+    ) {
         self.census = census
+        self.patience = patience
         self.requests = requests
     }
 
@@ -53,7 +63,7 @@ final class AdminHandler: ChannelInboundHandler {
             context.close(promise: nil)
             return
         }
-        timer = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+        timer = context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -70,13 +80,13 @@ final class AdminHandler: ChannelInboundHandler {
         do throws(HTTPMessageError) {
             guard let head = try wholeRequest() else { return }
             end()
-            let request = AdminRequest(head: head, channel: context.channel)
+            let request = AdminRequest(head: head, channel: context.channel, patience: patience)
             if case .enqueued = requests.yield(request) { return }
             context.close(promise: nil)
         } catch {
             end()
             let request = AdminRequest(
-                head: RequestHead(method: "", target: ""), channel: context.channel)
+                head: RequestHead(method: "", target: ""), channel: context.channel, patience: patience)
             request.send(AdminAnswer(status: error.status, error: "\(error)").bytes)
         }
     }

@@ -5,6 +5,8 @@ enum AdminRoute: Equatable {
     case status, plan, reload, handOver
     /// Answered as it stands.
     case refused(status: Int, words: String)
+    /// Asked with another method than the one that it takes.
+    case wrongMethod(allowed: String)
 
     /// - Parameters:
     ///   - isAuthorized: whether the request brought the token, or came over the control socket.
@@ -25,6 +27,6 @@ enum AdminRoute: Equatable {
                 status: 404, words: "there is GET /api/status, GET /api/plan and POST /api/reload")
             return
         }
-        self = head.method == method ? route : .refused(status: 405, words: "use \(method)")
+        self = head.method == method ? route : .wrongMethod(allowed: method)
     }
 }

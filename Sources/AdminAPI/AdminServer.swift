@@ -21,6 +21,8 @@ package final class AdminServer: Sendable {
         case token(Secret)
     }
 
+    /// Time for a request to come, and for its answer to be taken.
+    package static let usualPatience: Duration = .seconds(10)
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
 
@@ -33,14 +35,17 @@ package final class AdminServer: Sendable {
 
     /// - Parameters:
     ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
+    ///   - patience: time for a request to come, and for its answer to be taken.
     ///   - admits: whether a connection may ask at all, by its descriptor.
     package static func start(
         on descriptor: CInt, group: any EventLoopGroup, access: Access, control: any AgentControl,
-        logger: Logger, admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
+        logger: Logger, patience: Duration = usualPatience,
+        admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
     ) async throws -> AdminServer {
         let (requests, source) = AsyncStream.makeStream(
             of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
         let census = AdminCensus()
+        let nanoseconds = Int64(patience / .nanoseconds(1))
         let listener = try await ServerBootstrap(group: group)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -48,7 +53,8 @@ package final class AdminServer: Sendable {
                     guard
                         try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, admits) == true
                     else { throw ChannelError.operationUnsupported }
-                    try sync.addHandler(AdminHandler(census: census, requests: source))
+                    try sync.addHandler(
+                        AdminHandler(census: census, patience: .nanoseconds(nanoseconds), requests: source))
                 }
             }
             .withBoundSocket(descriptor).get()
@@ -85,6 +91,9 @@ package final class AdminServer: Sendable {
         source.finish()
     }
 
+    /// Returns when, after `stop`, its socket is closed.
+    package func untilClosed() async { try? await listener.closeFuture.get() }
+
     private func answer(to head: RequestHead) async -> AdminAnswer {
         let isLocal = if case .localUser = access { true } else { false }
         switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
@@ -98,12 +107,14 @@ package final class AdminServer: Sendable {
         case .handOver:
             return await control.handOver()
                 ? AdminAnswer(status: 200, [String: String]())
-                : AdminAnswer(status: 409, error: "the agent is stopping already")
+                : AdminAnswer(status: 409, error: "the agent has handed over to another process already")
         case .refused(let status, let words):
             if status == 401 {
                 logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
             }
             return AdminAnswer(status: status, error: words)
+        case .wrongMethod(let allowed):
+            return AdminAnswer(status: 405, error: "use \(allowed)", allowed: allowed)
         }
     }
 

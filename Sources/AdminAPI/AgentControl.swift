@@ -9,6 +9,6 @@ package protocol AgentControl: Sendable {
     func reload() async -> ReloadSnapshot
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
-    /// - Returns: false when it is stopping already.
+    /// - Returns: false when it has done so before.
     func handOver() async -> Bool
 }

@@ -108,7 +108,10 @@ package struct Agent: Sendable {
         var sockets: [String: ListeningSocket] = [:]
         for socket in try service.sockets.get() {
             try socket.claim()
-            sockets[socket.name] = try ListeningSocket(inherited: socket.descriptor)
+            let listening = try ListeningSocket(inherited: socket.descriptor)
+            guard sockets.updateValue(listening, forKey: socket.name) == nil else {
+                throw InheritedSocketsError.sameName(socket.name)
+            }
         }
         return sockets
     }

@@ -61,6 +61,8 @@ struct PidfileError: Error, CustomStringConvertible {
     var path: String
     var reason: Reason
 
+    var isTaken: Bool { if case .taken = reason { true } else { false } }
+
     var description: String {
         switch reason {
         case .taken:

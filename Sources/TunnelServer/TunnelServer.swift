@@ -125,6 +125,10 @@ package final class TunnelServer: Sendable {
     ///   the task is cancelled.
     package func untilListenerFails() async -> String? { await seat.untilFailure() }
 
+    /// Tells that another process has served here until now: its tunnel clients have yet to come. Requests for tunnels
+    /// that were not seen yet wait for them, as for one that is down.
+    package func succeedsAnother() { core.registry.expectEveryToken(for: core.limits.successionTime) }
+
     // MARK: Updating
 
     /// Puts other settings in force, in place: everything but name, host, port and `reusePort`. A request in flight

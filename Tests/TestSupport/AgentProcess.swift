@@ -101,8 +101,26 @@ package final class AgentProcess: Sendable {
 package func wstunnel(
     _ arguments: [String], environment: [String: String] = [:]
 ) throws -> ChildProcess {
-    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let variables = try programEnvironment(environment)
     return try ChildProcess([try wstunnelPath(variables)] + arguments, environment: variables)
+}
+
+/// The environment of a program of ours: the test's own, with a runtime folder for control sockets, so that agents that
+/// are killed leave nothing in the machine's.
+///
+/// - Parameter variables: what else it holds, or holds instead.
+package func programEnvironment(_ variables: [String: String] = [:]) throws -> [String: String] {
+    var environment = ProcessInfo.processInfo.environment
+    environment["RUNTIME_DIRECTORY"] = try runtimeFolder.get()
+    return environment.merging(variables) { $1 }
+}
+
+/// Removed when the test process ends.
+private let runtimeFolder: Result<String, any Error> = Result {
+    var template = Array("/tmp/wstunnel-run-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw TestFailure("mkdtemp: errno \(errno)") }
+    atexit { if let path = try? runtimeFolder.get() { try? FileManager.default.removeItem(atPath: path) } }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// Where the built program is.

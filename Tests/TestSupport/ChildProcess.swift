@@ -19,9 +19,12 @@ package final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - arguments: the program (looked for in PATH unless it has a slash) and what it is given.
     ///   - environment: all of its environment; nil for a copy of the test's own.
-    package init(_ arguments: [String], environment: [String: String]? = nil) throws {
+    ///   - descriptors: what it has open as descriptors 3 and up.
+    package init(
+        _ arguments: [String], environment: [String: String]? = nil, passing descriptors: [Int32] = []
+    ) throws {
         let started = try descriptorLock.withLock { _ in
-            try Self.start(arguments, environment: environment)
+            try Self.start(arguments, environment: environment, descriptors)
         }
         processID = started.processID
         life = Life(processID: processID)
@@ -83,7 +86,7 @@ let descriptorLock = Mutex(())
 
 extension ChildProcess {
     private static func start(
-        _ arguments: [String], environment: [String: String]?
+        _ arguments: [String], environment: [String: String]?, _ descriptors: [Int32]
     ) throws -> (processID: Int32, output: Int32, error: Int32) {
         let output = try makePipe()
         let errors = try makePipe()
@@ -93,7 +96,8 @@ extension ChildProcess {
         }
         do {
             let processID = try spawn(
-                arguments, environment: environment, output: output.writeEnd, error: errors.writeEnd)
+                arguments, environment: environment, output: output.writeEnd, error: errors.writeEnd,
+                descriptors)
             return (processID, output.readEnd, errors.readEnd)
         } catch {
             close(output.readEnd)
@@ -110,7 +114,8 @@ extension ChildProcess {
     }
 
     private static func spawn(
-        _ arguments: [String], environment: [String: String]?, output: Int32, error: Int32
+        _ arguments: [String], environment: [String: String]?, output: Int32, error: Int32,
+        _ descriptors: [Int32]
     ) throws -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -118,6 +123,15 @@ extension ChildProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, error, 2)
+        // By way of numbers beyond all of them: one's own number may be another's destination.
+        let (first, beyond) = (Int32(3), Int32(500))
+        for (index, descriptor) in descriptors.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, beyond + Int32(index))
+        }
+        for index in descriptors.indices {
+            posix_spawn_file_actions_adddup2(&actions, beyond + Int32(index), first + Int32(index))
+            posix_spawn_file_actions_addclose(&actions, beyond + Int32(index))
+        }
 
         // The child gets no signal settings of the test process: a program expects the usual ones.
         var attributes = posix_spawnattr_t()

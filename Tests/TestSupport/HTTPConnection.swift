@@ -22,6 +22,11 @@ package final class HTTPConnection: Sendable {
         socket = try StreamSocket(port: port, limit: limit, receiveBuffer: receiveBuffer)
     }
 
+    /// Connects to a Unix domain socket.
+    package init(path: String, limit: Duration = .seconds(20)) throws {
+        socket = try StreamSocket(path: path, limit: limit)
+    }
+
     /// Sends text as it is: write CR LF where there should be some.
     package func send(_ text: String) throws { try socket.write(text) }
 

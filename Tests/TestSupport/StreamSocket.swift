@@ -63,6 +63,21 @@ package final class StreamSocket: @unchecked Sendable {
         self.init(descriptor: descriptor, limit: limit)
     }
 
+    /// Connects to a Unix domain socket.
+    ///
+    /// - Parameter limit: how long each read or write may take.
+    package convenience init(path: String, limit: Duration = .seconds(20)) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw TestFailure("socket: errno \(errno)") }
+        let result = withLocalAddress(path) { Glibc.connect(descriptor, $0, $1) }
+        guard result == 0 else {
+            let code = errno
+            Glibc.close(descriptor)
+            throw TestFailure("cannot connect to \(path): \(String(cString: strerror(code)))")
+        }
+        self.init(descriptor: descriptor, limit: limit)
+    }
+
     deinit { close() }
 
     /// How long each read or write from now on may take.

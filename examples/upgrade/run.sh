@@ -13,7 +13,11 @@ work=$(mktemp -d)
 agents=()
 
 cleanup() {
-    if ((${#agents[@]} > 0)); then kill "${agents[@]}" 2>/dev/null || true; fi
+    rm -f "$work/go-on"
+    if ((${#agents[@]} > 0)); then
+        kill "${agents[@]}" 2>/dev/null || true
+        wait 2>/dev/null || true
+    fi
     rm -rf "$work"
 }
 trap cleanup EXIT

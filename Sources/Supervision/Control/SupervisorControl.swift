@@ -36,13 +36,18 @@ extension Supervisor {
         }
     }
 
-    func handOver() -> Bool {
-        guard !machine.isStopping else { return false }
+    func handOver() async -> Bool {
+        guard !isOver, !hasHandedOver else { return false }
+        hasHandedOver = true
         logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
         pidfile?.remove()
         pidfile = nil
+        let admin = control.admin
         control.stop()
-        mailbox.yield(.stopRequested)
+        // A second request to stop would cut what is in flight.
+        if !machine.isStopping { mailbox.yield(.stopRequested) }
+        // The other process binds its port next.
+        await admin?.untilClosed()
         return true
     }
 }

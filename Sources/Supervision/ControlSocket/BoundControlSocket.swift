@@ -211,6 +211,14 @@ package struct ControlSocketError: Error, Hashable, CustomStringConvertible, Sen
     /// Whether a living agent has it.
     package var isTaken: Bool { if case .taken = reason { true } else { false } }
 
+    /// The same for an agent that finds another at the socket that follows from its configuration file.
+    package var asSecondAgent: String {
+        guard case .taken(let processID) = reason else { return description }
+        let process = processID.map { " (process \($0))" } ?? ""
+        return
+            "another wstunnel runs by this configuration file\(process) — stop that one, have it read the file anew (wstunnel reload), or take its place (--takeover)"
+    }
+
     package var description: String {
         switch reason {
         case .taken(let processID):

@@ -74,6 +74,10 @@ struct Preparation: Sendable {
     /// What is wrong and no reason to refuse the plan.
     private(set) var warnings: [String] = []
 
+    /// Whether another agent has given up its place.
+    private(set) var hasTakenOver = false
+    /// What another agent has that this one wants; one that is taken over from lets go of it.
+    private var taken: [String] = []
     /// Sockets that are bound and do not listen yet.
     private var reserved: [ListeningSocket] = []
 
@@ -82,12 +86,25 @@ struct Preparation: Sendable {
         log = attempt { try means.log.prepare(plan.result.log) }
         prepareSockets(plan, ground, means)
         prepareTunnels(plan, ground, means)
+        prepareUnique(plan, ground, means)
         guard ground.isStart, means.takesOver else {
-            prepareWhatIsSingle(plan, ground, means)
+            faults += taken
             listen(ground)
             return
         }
-        takeOver(plan, ground, means)
+        guard faults.isEmpty else { return }
+        hasTakenOver = takeOver(plan, ground, means)
+        if hasTakenOver {
+            taken = []
+            prepareUnique(plan, ground, means)
+            listen(ground)
+            // There is no way back: an agent without these is better than none.
+            warnings += faults + taken
+            faults = []
+        } else if faults.isEmpty {
+            faults += taken
+            listen(ground)
+        }
     }
 
     private mutating func attempt<Value>(_ work: () throws -> Value) -> Value? {
@@ -116,24 +133,24 @@ struct Preparation: Sendable {
                 sockets[server.name] = ground.sockets[owner]
                 predecessors[server.name] = owner
             case .bound:
-                let place = (server.host, server.port)
-                sockets[server.name] = reserve(
-                    "servers[\(server.name)]", place, reusePort: server.reusePort, besides: leaving, ground)
+                do throws(ListenError) {
+                    sockets[server.name] = try reserve(
+                        "servers[\(server.name)]", (server.host, server.port), reusePort: server.reusePort,
+                        besides: leaving, ground)
+                } catch {
+                    let hint = "--takeover needs reuse-port: true in both, the agent that runs and this one"
+                    faults.append(means.takesOver && error.isInUse ? "\(error). \(hint)" : "\(error)")
+                }
             case nil: break
             }
         }
-        guard ground.isStart else { return }
-        for name in means.inherited.keys where sockets[name] == nil {
-            warnings.append(
-                "socket activation: no server is called \"\(name)\", so nobody answers at its socket — "
-                    + "write the server's name into FileDescriptorName= of the socket unit")
-        }
+        warnOfUnusedSockets(plan, ground, means)
     }
 
     private mutating func reserve(
         _ purpose: String, _ place: (host: String, port: Int), reusePort: Bool = false,
         besides: [ListeningSocket], _ ground: PreparationGround
-    ) -> ListeningSocket? {
+    ) throws(ListenError) -> ListeningSocket {
         // One that left a moment ago may not have closed its socket yet.
         let deadline = ContinuousClock.now + (ground.hasLeavingServers ? .seconds(2) : .zero)
         while true {
@@ -143,10 +160,7 @@ struct Preparation: Sendable {
                 reserved.append(socket)
                 return socket
             } catch {
-                guard error.isAddressInUse, ContinuousClock.now < deadline else {
-                    faults.append("\(error)")
-                    return nil
-                }
+                guard error.isInUse, ContinuousClock.now < deadline else { throw error }
                 usleep(20_000)
             }
         }
@@ -157,6 +171,20 @@ struct Preparation: Sendable {
         let others = Array(ground.sockets.values) + [ground.adminSocket].compactMap(\.self)
         for socket in reserved where faults.isEmpty {
             _ = attempt { try socket.listen(besides: others) }
+        }
+    }
+
+    /// Callers wait for ever in the queue of a socket that no server takes.
+    private mutating func warnOfUnusedSockets(
+        _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
+    ) {
+        let wanted = Set(plan.result.servers.map(\.name))
+        let before = Set(ground.running.servers.map(\.name))
+        for name in means.inherited.keys.sorted()
+        where !wanted.contains(name) && (ground.isStart || before.contains(name)) {
+            warnings.append(
+                "socket activation: no server is named \"\(name)\", so nobody answers on that socket — set FileDescriptorName= in its socket unit to the name of a server"
+            )
         }
     }
 
@@ -184,88 +212,110 @@ struct Preparation: Sendable {
             }
         }
     }
+}
 
-    // MARK: What only one process can have
+// MARK: - What only one agent can have
 
-    private mutating func prepareWhatIsSingle(
+extension Preparation {
+    /// What is prepared already is left; a second call tries the rest again.
+    private mutating func prepareUnique(
         _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
     ) {
         preparePidfile(plan, ground)
-        prepareControlSocket(plan, ground, means)
+        if ground.isStart { prepareAutomaticSocket(plan, means) }
+        prepareControlSocket(plan, ground)
         prepareAdminSocket(plan, ground)
     }
 
     private mutating func preparePidfile(_ plan: ReloadPlan, _ ground: PreparationGround) {
-        guard let path = plan.result.pidfile else { return }
+        guard pidfile == nil, let path = plan.result.pidfile else { return }
         // Perhaps under another name.
         if let held = ground.pidfile, held.isAt(path) {
             pidfile = held
-        } else {
-            pidfile = attempt { try Pidfile(path: path) }
+            return
+        }
+        do throws(PidfileError) {
+            pidfile = try Pidfile(path: path)
+        } catch {
+            note(error, isTaken: error.isTaken)
         }
     }
 
-    private mutating func prepareControlSocket(
-        _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
-    ) {
-        if ground.isStart, let place = means.automaticControlSocket {
-            do throws(ControlSocketError) {
-                try place.prepareFolder()
-                automaticControlSocket = try BoundControlSocket(path: place.path)
-            } catch {
-                // It is a convenience, unless somebody else runs by this file.
-                if error.isTaken {
-                    faults.append("\(error)")
-                } else if plan.result.controlSocket == nil {
-                    warnings.append("\(error)")
-                }
+    private mutating func prepareAutomaticSocket(_ plan: ReloadPlan, _ means: AgentMeans) {
+        guard automaticControlSocket == nil, let place = means.automaticControlSocket else { return }
+        do throws(ControlSocketError) {
+            try place.prepareFolder()
+            automaticControlSocket = try BoundControlSocket(path: place.path)
+        } catch {
+            // It is a convenience, unless somebody else runs by this file.
+            if error.isTaken {
+                taken.append(error.asSecondAgent)
+            } else if plan.result.controlSocket == nil {
+                warnings.append("\(error)")
             }
         }
-        guard let path = plan.result.controlSocket else { return }
+    }
+
+    private mutating func prepareControlSocket(_ plan: ReloadPlan, _ ground: PreparationGround) {
+        guard controlSocket == nil, let path = plan.result.controlSocket,
+            automaticControlSocket?.isAt(path) != true
+        else { return }
         if let held = ground.controlSocket, held.isAt(path) {
             controlSocket = held
-        } else if automaticControlSocket?.isAt(path) != true {
-            controlSocket = attempt { try BoundControlSocket(path: path) }
+            return
+        }
+        do throws(ControlSocketError) {
+            controlSocket = try BoundControlSocket(path: path)
+        } catch {
+            note(error, isTaken: error.isTaken)
         }
     }
 
     private mutating func prepareAdminSocket(_ plan: ReloadPlan, _ ground: PreparationGround) {
-        guard let admin = plan.result.admin else { return }
+        guard adminSocket == nil, let admin = plan.result.admin else { return }
         let before = ground.isStart ? nil : ground.running.admin
         guard before?.host != admin.host || before?.port != admin.port else {
             adminSocket = ground.adminSocket
             return
         }
-        adminSocket = reserve(
-            "admin.listen", (admin.host, admin.port), besides: [ground.adminSocket].compactMap(\.self), ground
-        )
+        do throws(ListenError) {
+            adminSocket = try reserve(
+                "admin.listen", (admin.host, admin.port), besides: [ground.adminSocket].compactMap(\.self),
+                ground)
+        } catch {
+            note(error, isTaken: error.isInUse)
+        }
     }
 
-    /// Listens beside the agent that runs by the same file, then has that one let go of what only one can have. It
-    /// finishes what it has in flight. From there on there is no way back: what fails is told, and this agent serves.
-    private mutating func takeOver(_ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans) {
-        guard let old = means.automaticControlSocket.map({ AdminClient(socketPath: $0.path) }) else { return }
-        var isAlone = false
-        do throws(AdminClientError) {
-            _ = try old.status()
-        } catch  where error.isNobodyThere {
-            isAlone = true
-            warnings.append("there is no agent to take over from")
-        } catch {
-            faults.append("cannot take over from the agent that runs: \(error)")
+    private mutating func note(_ error: any Error, isTaken: Bool) {
+        if isTaken { taken.append("\(error)") } else { faults.append("\(error)") }
+    }
+
+    /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
+    ///
+    /// - Returns: whether it did.
+    private mutating func takeOver(
+        _ plan: ReloadPlan, _ ground: PreparationGround, _ means: AgentMeans
+    ) -> Bool {
+        // The file may have named another socket when that agent started.
+        let paths = [means.automaticControlSocket?.path, plan.result.controlSocket].compactMap(\.self)
+        for path in paths {
+            let agent = AdminClient(socketPath: path)
+            do throws(AdminClientError) {
+                // One that is stuck keeps its callers: nothing of ours listens yet.
+                _ = try agent.status()
+                listen(ground)
+                guard faults.isEmpty else { return false }
+                try agent.handOver()
+                return true
+            } catch  where error.isNobodyThere {
+                continue
+            } catch {
+                faults.append("cannot take over from the agent that runs: \(error)")
+                return false
+            }
         }
-        if isAlone { prepareWhatIsSingle(plan, ground, means) }
-        listen(ground)
-        guard !isAlone, faults.isEmpty else { return }
-        do throws(AdminClientError) {
-            try old.handOver()
-        } catch {
-            faults.append("cannot take over from the agent that runs: \(error)")
-            return
-        }
-        prepareWhatIsSingle(plan, ground, means)
-        listen(ground)
-        warnings += faults
-        faults = []
+        warnings.append("there is no agent to take over from")
+        return false
     }
 }

@@ -73,5 +73,11 @@ package struct InheritedSocketsError: Error, Hashable, CustomStringConvertible {
     /// What is wrong, where, and what to do.
     package let description: String
 
+    static func sameName(_ name: String) -> InheritedSocketsError {
+        InheritedSocketsError(
+            "two sockets are named \"\(name)\", and a server has one — one ListenStream= in each socket unit, with a FileDescriptorName= of its own"
+        )
+    }
+
     init(_ description: String) { self.description = "socket activation: " + description }
 }

@@ -6,11 +6,12 @@ import TunnelTransport
 package struct ListenError: Error, CustomStringConvertible {
     /// What went wrong and what to do.
     package let description: String
-    /// Whether somebody listens there already.
-    package let isAddressInUse: Bool
+    /// Whether somebody else listens there.
+    package let isInUse: Bool
 
     init(_ purpose: String, host: String, port: Int, _ error: any Error) {
         let code = (error as? IOError)?.errnoCode
+        isInUse = code == EADDRINUSE
         let reason =
             switch code {
             case EADDRINUSE:
@@ -21,13 +22,12 @@ package struct ListenError: Error, CustomStringConvertible {
                 "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
             default: ConnectionFailure.describe(error)
             }
-        isAddressInUse = code == EADDRINUSE
         description = "\(purpose): cannot listen on \(host):\(port): \(reason)"
     }
 
     /// A descriptor that was passed to this process and is not what a server can listen on.
     init(inherited descriptor: CInt, _ reason: String) {
-        isAddressInUse = false
+        isInUse = false
         description =
             "cannot listen on the passed descriptor \(descriptor): \(reason) — pass a TCP socket that listens "
             + "(systemd: ListenStream=)"

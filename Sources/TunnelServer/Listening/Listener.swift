@@ -36,7 +36,7 @@ final class Listener: Sendable {
         let previous = socket.enter(listener)
         await previous?.pause()
         do {
-            try socket.restoreBacklog()
+            try socket.listen()
             try await channel.setOption(.autoRead, value: true).get()
         } catch {
             _ = socket.leave(listener)

@@ -18,7 +18,7 @@ package final class ListeningSocket: Sendable {
     /// What it is for, as the configuration names it.
     private let purpose: String
     /// Whether another process (systemd) holds the same socket, and with it the queue.
-    let isInherited: Bool
+    package let isInherited: Bool
     /// Who takes connections from it, or did: the latest one alone does.
     private let users = Mutex<[Listener]>([])
     private let retired = Atomic<Bool>(false)

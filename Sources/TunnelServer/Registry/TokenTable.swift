@@ -58,6 +58,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var members: [Member] = []
         var waiting: [Waiting] = []
         var lastSeen: MonotonicInstant
+        /// Whether nothing but a request told of the token: `expectEveryToken`.
+        var isGuess = false
         /// Who last sent a request.
         var lastCaller = ""
         /// Of the token's requests on sessions of protocol v1.
@@ -111,6 +113,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     private var entries: [RendezvousToken: Entry] = [:]
     private var turns: UInt64 = 0
     private var lastRequest: RequestID = 0
+    private var expectingEnd: MonotonicInstant?
 
     package init(maximumWaiting: Int, maximumClients: Int?) {
         self.maximumWaiting = maximumWaiting
@@ -146,9 +149,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         _ token: RendezvousToken, loop: Int, caller: String = "", now: MonotonicInstant,
         request: () -> Request
     ) -> Decision {
-        guard let place = entries.index(forKey: token), !isForgotten(entries.values[place], now) else {
-            return .unknownToken
-        }
+        guard let place = placeOfKnown(token, now) else { return .unknownToken }
         entries.values[place].lastCaller = caller
         // Nobody overtakes those who wait.
         if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
@@ -158,6 +159,20 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         lastRequest += 1
         entries.values[place].waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
         return .wait(lastRequest)
+    }
+
+    /// Until then every token counts as known: tunnel clients are on their way from the process that served before.
+    package mutating func expectEveryToken(until end: MonotonicInstant) { expectingEnd = end }
+
+    private mutating func placeOfKnown(
+        _ token: RendezvousToken, _ now: MonotonicInstant
+    ) -> Dictionary<RendezvousToken, Entry>.Index? {
+        if let place = entries.index(forKey: token), !isForgotten(entries.values[place], now) { return place }
+        guard let expectingEnd, now < expectingEnd, entries.count < Self.maximumTokens else { return nil }
+        var entry = Entry(lastSeen: now)
+        entry.isGuess = true
+        entries[token] = entry
+        return entries.index(forKey: token)
     }
 
     /// A waiting request gave up. False when it is not waiting any more.
@@ -206,6 +221,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
         entry.members.append(member)
         entry.lastSeen = now
+        entry.isGuess = false
         entries[token] = entry
         return (assign(token), replaced)
     }
@@ -273,7 +289,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     }
 
     private func isForgotten(_ entry: Entry, _ now: MonotonicInstant) -> Bool {
-        entry.members.isEmpty && entry.waiting.isEmpty && now.since(entry.lastSeen) >= Self.memory
+        entry.members.isEmpty && entry.waiting.isEmpty
+            && (entry.isGuess || now.since(entry.lastSeen) >= Self.memory)
     }
 
     private mutating func assign(_ token: RendezvousToken) -> [Assignment] {

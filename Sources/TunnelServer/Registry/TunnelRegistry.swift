@@ -23,6 +23,12 @@ final class TunnelRegistry: Sendable {
         }
     }
 
+    /// For so long every token counts as known.
+    func expectEveryToken(for time: Duration) {
+        let end = MonotonicInstant.now.advanced(by: time)
+        table.withLock { $0.expectEveryToken(until: end) }
+    }
+
     /// Tokens that have a session, and requests that wait for one.
     var load: (tunnels: Int, waiting: Int) { table.withLock { $0.load } }
 

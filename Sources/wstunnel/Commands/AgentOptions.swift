@@ -16,40 +16,59 @@ struct AgentOptions: ParsableArguments {
         guard config != nil || socket != nil else {
             throw ValidationError("name the agent's configuration: --config FILE")
         }
+        guard config != "", socket != "" else { throw ValidationError("an empty path leads nowhere") }
     }
 
     /// Asks the agent. What goes wrong is told, and ends the command.
     func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {
-        let path: String
+        let paths: [String]
         do throws(ControlSocketError) {
-            path = try socketPath()
+            paths = try socketPaths()
         } catch {
             Terminal.printToStandardError("wstunnel: \(error)\n")
             throw ExitStatus.failure
         }
-        do throws(AdminClientError) {
-            return try question(AdminClient(socketPath: path))
-        } catch {
-            Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
-            throw ExitStatus.failure
+        for path in paths {
+            do throws(AdminClientError) {
+                return try question(AdminClient(socketPath: path))
+            } catch  where error.isNobodyThere {
+                continue
+            } catch {
+                Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
+                throw ExitStatus.failure
+            }
         }
+        Terminal.printToStandardError("wstunnel: \(nobodyListens(at: paths[0]))\n")
+        throw ExitStatus.failure
     }
 }
 
 extension AgentOptions {
-    /// The socket that was named, that the configuration names, or the first of those that an agent may have made. A
-    /// file may name one that the agent does not have: it has not read the file yet, or refuses it.
-    private func socketPath() throws(ControlSocketError) -> String {
-        guard socket == nil, let config else { return socket ?? "" }
+    private func nobodyListens(at path: String) -> String {
+        guard socket == nil, let config else { return "no agent listens at \(path)" }
+        let isMissing = SystemConfigurationSource().kind(ofPath: config) == .missing
+        return """
+            no agent runs by \(config)\(isMissing ? ", and there is no such file" : "")
+              It would listen at \(path). Start it with "wstunnel --config \(config)"; \
+            if it runs already, as another user or by another path of the file, name its socket: --socket PATH
+            """
+    }
+
+    /// The socket that was named; else those at which an agent may listen: those that follow from the file's path, then
+    /// the one that the file names, which an agent that has not read it yet does not have.
+    ///
+    /// - Returns: at least one.
+    private func socketPaths() throws(ControlSocketError) -> [String] {
+        guard socket == nil, let config else { return [socket ?? ""] }
         let source = SystemConfigurationSource()
-        let configured = controlSocket(ofConfigurationAt: config, from: source)
-        if let configured, source.kind(ofPath: configured) == .other { return configured }
+        var paths: [String] = []
         let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
             try candidate.checkFolder()
-            return candidate.path
+            paths.append(candidate.path)
         }
-        return configured ?? candidates.first?.path ?? ""
+        if let path = controlSocket(ofConfigurationAt: config, from: source) { paths.append(path) }
+        return paths.isEmpty ? [candidates.first?.path ?? ""] : paths
     }
 }
 

@@ -6,43 +6,6 @@ import Testing
 
 @testable import Supervision
 
-/// A datagram socket in place of the service manager's.
-private final class ManagerSocket {
-    private let descriptor: Int32
-
-    /// - Parameter name: a path, or `@` and an abstract name.
-    init(_ name: String) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        var bytes = Array(name.utf8)
-        if name.hasPrefix("@") { bytes[0] = 0 }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let size = socklen_t(2 + bytes.count + (name.hasPrefix("@") ? 0 : 1))
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
-        }
-        guard result == 0 else { throw TestFailure("bind \(name): errno \(errno)") }
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    }
-
-    deinit { close(descriptor) }
-
-    func receive() throws -> String {
-        var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &bytes, bytes.count, 0)
-        guard count >= 0 else { throw TestFailure("no message came: errno \(errno)") }
-        return String(decoding: bytes[..<count], as: UTF8.self)
-    }
-
-    /// Everything that waits now.
-    var isEmpty: Bool {
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)) < 0
-    }
-}
-
 @Suite(.timeLimit(.minutes(1))) struct SystemdNotifierTests {
     private let folder: TemporaryFolder
 

@@ -1,0 +1,222 @@
+import AgentStatus
+import Foundation
+import Logging
+import NIOPosix
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import AdminAPI
+
+/// What the admin API answers, over real sockets.
+@Suite(.timeLimit(.minutes(1))) struct AdminServerTests {
+    @Test(arguments: [
+        ("GET", "/api/status", 200), ("GET", "/api/status?watch=1", 200), ("GET", "/api/plan", 200),
+        ("POST", "/api/reload", 200), ("POST", "/api/status", 405), ("GET", "/api/reload", 405),
+        ("HEAD", "/api/plan", 405), ("GET", "/", 404), ("GET", "/api/status/", 404), ("GET", "/api", 404),
+        // Only who can open the control socket may have the agent replaced.
+        ("POST", "/api/handover", 404), ("GET", "/api/handover", 404),
+    ])
+    func whatIsThereAtThePort(method: String, target: String, status: Int) async throws {
+        try await AdminWorld().run { world in
+            let answer = try world.ask(method, target)
+            #expect(answer.status == status)
+            #expect(answer.head["Content-Type"] == "application/json")
+            #expect(answer.head["Cache-Control"] == "no-store")
+            #expect(answer.head["Connection"] == "close")
+            #expect((answer.head["Allow"] != nil) == (status == 405))
+        }
+    }
+
+    @Test func theControlSocketAsksForNoTokenAndCanHandOver() async throws {
+        try await AdminWorld().run { world in
+            for (method, target) in [("GET", "/api/status"), ("POST", "/api/handover")] {
+                #expect(try HTTPConnection(path: world.path).exchange(method, target).status == 200)
+            }
+            world.agent.answers.withLock { $0.handsOver = false }
+            let second = try HTTPConnection(path: world.path).exchange("POST", "/api/handover")
+            #expect(second.status == 409 && second.text.contains("handed over"))
+        }
+    }
+
+    @Test func whatIsRefusedIs422AndSaysWhyInItsBody() async throws {
+        try await AdminWorld(.init(reload: .refused, hasPlan: false)).run { world in
+            let plan = try world.ask("GET", "/api/plan")
+            #expect(plan.status == 422)
+            let report = try JSONDecoder().decode(PlanReport.self, from: Data(plan.body))
+            #expect(report.plan == nil && report.warnings == ["a warning"])
+            let reload = try world.ask("POST", "/api/reload")
+            #expect(reload.status == 422)
+            let snapshot = try JSONDecoder().decode(ReloadSnapshot.self, from: Data(reload.body))
+            #expect(snapshot.outcome == .refused)
+        }
+    }
+
+    @Test(arguments: [
+        nil, "", "Bearer", "Bearer ", "Bearer \(AdminWorld.token.dropLast())", "Bearer \(AdminWorld.token)x",
+        "Bearer  \(AdminWorld.token)", "Basic \(AdminWorld.token)", AdminWorld.token,
+    ])
+    func withoutTheTokenNothingIsTold(authorization: String?) async throws {
+        try await AdminWorld().run { world in
+            for target in ["/api/status", "/api/reload", "/nowhere"] {
+                let answer = try world.ask("GET", target, authorization: authorization)
+                #expect(answer.status == 401)
+                #expect(answer.head["WWW-Authenticate"] == "Bearer")
+                #expect(!answer.text.contains(AdminWorld.token))
+            }
+            #expect(world.agent.reloads.value == 0)
+        }
+    }
+
+    @Test func theSchemeIsReadInAnyCase() async throws {
+        try await AdminWorld().run { world in
+            let answer = try world.ask("GET", "/api/status", authorization: "bEARER \(AdminWorld.token)")
+            #expect(answer.status == 200)
+        }
+    }
+
+    @Test func aBodyIsReadAndDropped() async throws {
+        try await AdminWorld().run { world in
+            let body = [UInt8](repeating: 7, count: AdminHandler.mostBodyBytes)
+            #expect(try world.ask("POST", "/api/reload", body: body).status == 200)
+            let chunked = try HTTPConnection(port: world.port)
+            try chunked.send(
+                "POST /api/reload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(AdminWorld.token)\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            #expect(try chunked.readResponse().status == 200)
+            #expect(world.agent.reloads.value == 2)
+        }
+    }
+
+    /// The whole of it is sent before the answer is read: what the server leaves unread must not cost the answer.
+    @Test func aBodyThatIsTooLargeIsRefusedAndTheAnswerArrives() async throws {
+        try await AdminWorld().run { world in
+            for _ in 0..<20 {
+                let body = [UInt8](repeating: 7, count: AdminHandler.mostBodyBytes + 100_000)
+                let answer = try world.ask("POST", "/api/reload", body: body)
+                #expect(answer.status == 400 && answer.text.contains("too large"))
+            }
+            #expect(world.agent.reloads.value == 0)
+        }
+    }
+
+    @Test(arguments: [
+        "nonsense\r\n\r\n", "GET /api/status HTTP/2.0\r\n\r\n", "GET /api/status HTTP/1.1\r\n\r\n",
+        "GET /api/status\r\n\r\n",
+        "GET /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        "GET /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ])
+    func whatIsNoRequestIsRefused(text: String) async throws {
+        try await AdminWorld().run { world in
+            let connection = try HTTPConnection(port: world.port)
+            try connection.send(text)
+            let answer = try connection.readResponse()
+            #expect([400, 505].contains(answer.status), "\(answer.status) \(answer.text)")
+            #expect(connection.waitForEnd() == .closed)
+        }
+    }
+
+    @Test func onlyOneRequestIsAnsweredOnAConnection() async throws {
+        try await AdminWorld().run { world in
+            let connection = try HTTPConnection(path: world.path)
+            let request = "GET /api/status HTTP/1.1\r\nHost: a\r\n\r\n"
+            try connection.send(request + request)
+            #expect(try connection.readResponse().status == 200)
+            #expect(connection.waitForEnd() == .closed)
+        }
+    }
+
+    @Test(arguments: [
+        "", "GET /api/sta", "POST /api/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
+    ])
+    func halfARequestIsLeftAfterAWhile(text: String) async throws {
+        try await AdminWorld(patience: .milliseconds(300)).run { world in
+            let connection = try HTTPConnection(path: world.path)
+            try connection.send(text)
+            let start = ContinuousClock.now
+            #expect(connection.waitForEnd() != .timedOut)
+            #expect(ContinuousClock.now - start < .seconds(10))
+            #expect(world.agent.reloads.value == 0)
+        }
+    }
+
+    @Test func aClientThatKeepsItsConnectionIsLeftAfterItsAnswer() async throws {
+        try await AdminWorld(patience: .milliseconds(300)).run { world in
+            // More than fit at once: all of them stay open on this side.
+            let connections = try (0..<AdminServer.mostConnections * 2).map { number in
+                if number % 32 == 31 { usleep(400_000) }
+                let connection = try HTTPConnection(path: world.path)
+                #expect(try connection.exchange("GET", "/api/status").status == 200, "connection \(number)")
+                return connection
+            }
+            #expect(connections.count == AdminServer.mostConnections * 2)
+        }
+    }
+
+    @Test func beyondTheLimitConnectionsAreClosedAndTheOthersServed() async throws {
+        try await AdminWorld().run { world in
+            let silent = try (0..<AdminServer.mostConnections).map { _ in
+                let connection = try HTTPConnection(path: world.path)
+                try connection.send("GET ")
+                return connection
+            }
+            let surplus = try HTTPConnection(path: world.path)
+            #expect(surplus.waitForEnd() != .timedOut)
+            // The port counts for itself.
+            #expect(try world.ask("GET", "/api/status").status == 200)
+            try silent[0].send("/api/status HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try silent[0].readResponse().status == 200)
+            silent[0].close()
+            for connection in silent { connection.close() }
+            // As soon as the server has noticed.
+            var status = 0
+            for _ in 0..<200 where status != 200 {
+                status = (try? HTTPConnection(path: world.path).exchange("GET", "/api/status").status) ?? 0
+            }
+            #expect(status == 200)
+        }
+    }
+
+    @Test func aClientThatLeavesDuringAReloadHarmsNobody() async throws {
+        let gate = Gate()
+        try await AdminWorld(.init(reloadGate: gate)).run { world in
+            for isRude in [false, true] {
+                let client = try HTTPConnection(path: world.path)
+                try client.send("POST", "/api/reload")
+                try world.agent.reloads.wait(for: isRude ? 2 : 1, within: .seconds(20), what: "a reload")
+                isRude ? client.reset() : client.close()
+            }
+            gate.open()
+            #expect(try HTTPConnection(path: world.path).exchange("GET", "/api/status").status == 200)
+        }
+    }
+
+    @Test func whatIsUnderWayIsAnsweredWhenItStops() async throws {
+        let gate = Gate()
+        let world = try await AdminWorld(.init(reloadGate: gate))
+        let client = try HTTPConnection(path: world.path)
+        try client.send("POST", "/api/reload")
+        try await onThread { try world.agent.reloads.wait(for: 1, within: .seconds(20), what: "a reload") }
+        world.local.stop()
+        await world.local.untilClosed()
+        #expect(throws: TestFailure.self) { try StreamSocket(path: world.path) }
+        async let answer = onThread { try client.readResponse() }
+        gate.open()
+        #expect(try await answer.status == 200)
+        client.close()
+        try await world.stop()
+    }
+
+    @Test func whoIsNotAdmittedIsClosed() async throws {
+        let world = try await AdminWorld()
+        let path = world.folder.path(of: "closed.sock")
+        let server = try await AdminServer.start(
+            on: try listeningSocket(at: path), group: MultiThreadedEventLoopGroup.singleton,
+            access: .localUser, control: world.agent,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, admits: { _ in false })
+        let end = try await onThread { try HTTPConnection(path: path).waitForEnd() }
+        #expect(end != .timedOut)
+        server.stop()
+        try await world.stop()
+    }
+}

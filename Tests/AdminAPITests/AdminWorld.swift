@@ -1,0 +1,121 @@
+import AdminAPI
+import AgentStatus
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import TestSupport
+import TunnelConfiguration
+
+/// An agent that answers what the test says.
+final class FakeAgent: AgentControl {
+    struct Answers: Sendable {
+        var reload = ReloadSnapshot.Outcome.applied
+        var hasPlan = true
+        var handsOver = true
+        /// What a reload waits for.
+        var reloadGate: Gate?
+    }
+
+    let answers: Mutex<Answers>
+    /// Reloads that have begun.
+    let reloads = WaitableCounter()
+
+    init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
+
+    func snapshot() async -> AgentSnapshot {
+        AgentSnapshot(
+            software: "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running,
+            startedAt: 1,
+            takenAt: 2, generation: 3)
+    }
+
+    func plan() async -> PlanReport {
+        PlanReport(
+            plan: answers.withLock { $0.hasPlan } ? PlanSnapshot(notes: ["a note"]) : nil,
+            warnings: ["a warning"])
+    }
+
+    func reload() async -> ReloadSnapshot {
+        let (outcome, gate) = answers.withLock { ($0.reload, $0.reloadGate) }
+        reloads.add(1)
+        if let gate { try? await onThread { try gate.wait() } }
+        return ReloadSnapshot(
+            trigger: "api", finishedAt: 1, durationMilliseconds: 1, outcome: outcome, generation: 4)
+    }
+
+    func handOver() async -> Bool { answers.withLock { $0.handsOver } }
+}
+
+/// A server of the admin API on a Unix socket and another on a port of 127.0.0.1, in this process.
+final class AdminWorld: Sendable {
+    static let token = "admin-test-token-0123456789"
+
+    let folder: TemporaryFolder
+    let agent: FakeAgent
+    let port: Int
+    let local: AdminServer
+    let remote: AdminServer
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let running: Task<Void, Never>
+    var path: String { folder.path(of: "agent.sock") }
+
+    init(_ answers: FakeAgent.Answers = .init(), patience: Duration = .seconds(10)) async throws {
+        folder = try TemporaryFolder()
+        agent = FakeAgent(answers)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let held = try HeldSocket()
+        port = held.port
+        let local = try await AdminServer.start(
+            on: try listeningSocket(at: folder.path(of: "agent.sock")), group: group, access: .localUser,
+            control: agent, logger: logger, patience: patience)
+        let remote = try await AdminServer.start(
+            on: dup(held.descriptor), group: group, access: .token(Secret(Self.token)), control: agent,
+            logger: logger, patience: patience)
+        (self.local, self.remote) = (local, remote)
+        running = Task {
+            async let first: Void = local.run()
+            async let second: Void = remote.run()
+            _ = await (first, second)
+        }
+    }
+
+    func stop() async throws {
+        local.stop()
+        remote.stop()
+        await running.value
+        try await group.shutdownGracefully()
+    }
+
+    /// Runs a body that may block beside the servers, then stops them.
+    func run<Value: Sendable>(_ body: @escaping @Sendable (AdminWorld) throws -> Value) async throws -> Value
+    {
+        let result = await Result { try await onThread { try body(self) } }
+        try await stop()
+        return try result.get()
+    }
+
+    /// Asks at the port.
+    func ask(
+        _ method: String, _ target: String, authorization: String? = "Bearer \(token)", body: [UInt8]? = nil
+    ) throws -> HTTPResponse {
+        let fields = authorization.map { [("Authorization", $0)] } ?? []
+        return try HTTPConnection(port: port).exchange(method, target, fields: fields, body: body)
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}
+
+/// A Unix socket that listens.
+func listeningSocket(at path: String, backlog: Int32 = 128) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard withLocalAddress(path, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, backlog) == 0 else {
+        throw TestFailure("cannot listen at \(path): errno \(errno)")
+    }
+    return descriptor
+}
