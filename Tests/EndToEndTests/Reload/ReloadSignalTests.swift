@@ -87,7 +87,7 @@ import Testing
         }
         program.send(signal: SIGTERM)
         let exit = try program.waitForExit()
-        #expect(exit == .code(0), "\(program.standardError.text.suffix(2000))")
+        #expect(exit == .code(0), "\(program.standardError.text.prefix(3000))")
     }
 
     @Test func hangupsDuringTheEndChangeNothingOfIt() throws {
