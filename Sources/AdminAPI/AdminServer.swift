@@ -27,6 +27,7 @@ package final class AdminServer: Sendable {
     static let mostConnections = 64
 
     private let listener: any Channel
+    private let loops: [any EventLoop]
     private let requests: AsyncStream<AdminRequest>
     private let source: AsyncStream<AdminRequest>.Continuation
     private let access: Access
@@ -59,16 +60,18 @@ package final class AdminServer: Sendable {
             }
             .withBoundSocket(descriptor).get()
         return AdminServer(
-            listener: listener, requests: requests, source: source, access: access, control: control,
+            listener: listener, loops: Array(group.makeIterator()), requests: requests, source: source,
+            access: access, control: control,
             logger: logger)
     }
 
     private init(
-        listener: any Channel, requests: AsyncStream<AdminRequest>,
+        listener: any Channel, loops: [any EventLoop], requests: AsyncStream<AdminRequest>,
         source: AsyncStream<AdminRequest>.Continuation, access: Access, control: any AgentControl,
         logger: Logger
     ) {
         self.listener = listener
+        self.loops = loops
         self.requests = requests
         self.source = source
         self.access = access
@@ -76,13 +79,18 @@ package final class AdminServer: Sendable {
         self.logger = logger
     }
 
-    /// Answers requests until `stop`; then returns when those under way are answered.
+    /// Answers requests until `stop`; then returns when those under way are answered and the listener is closed:
+    /// nothing is accepted for event loops that end.
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await request in requests {
                 group.addTask { request.send(await self.answer(to: request.head).bytes) }
             }
         }
+        try? await listener.closeFuture.get()
+        // A connection that was accepted goes to its event loop and back once more.
+        for loop in loops { try? await loop.submit {}.get() }
+        try? await listener.eventLoop.submit {}.get()
     }
 
     /// Takes no new requests.

@@ -86,7 +86,8 @@ import Testing
             return
         }
         program.send(signal: SIGTERM)
-        #expect(try program.waitForExit() == .code(0))
+        let exit = try program.waitForExit()
+        #expect(exit == .code(0), "\(program.standardError.text.prefix(3000))")
     }
 
     @Test func hangupsDuringTheEndChangeNothingOfIt() throws {
@@ -157,5 +158,29 @@ import Testing
         }
         #expect(ContinuousClock.now - start < .seconds(10))
         #expect(throws: StreamEnd.self) { while try stream.caller.socket.readChunk() != nil {} }
+    }
+
+    /// In its strict mode NIO ends a process that gives work to an event loop which has ended.
+    @Test(arguments: 0..<6) func whoAsksTheAdminAPIWhileTheAgentEndsFindsNoEventLoopThatHasEnded(_ round: Int)
+        throws
+    {
+        let port = try freePort()
+        let agent = try AgentProcess(
+            configuration: """
+                servers: [{ name: public, host: 127.0.0.1, port: 0 }]
+                admin: { listen: "127.0.0.1:\(port)", token: admin-token-0123456 }
+                """, environment: ["SWIFTNIO_STRICT": "1"])
+        let askers = (0..<3).map { _ in
+            Background {
+                while let caller = try? HTTPConnection(port: port) {
+                    try? caller.send("GET", "/api/status")
+                    caller.close()
+                }
+            }
+        }
+        // Asked for a while; nothing is waited for.
+        usleep(100_000)
+        #expect(try agent.stop() == .code(0))
+        for asker in askers { try asker.value() }
     }
 }
