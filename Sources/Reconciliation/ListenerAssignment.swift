@@ -45,5 +45,7 @@ package func assignListeners(
 }
 
 extension ServerConfiguration {
-    fileprivate var address: String { "\(host) \(port)" }
+    /// A socket that does not share its port cannot begin to, nor the other way round. Nobody shares a port that the
+    /// kernel picks.
+    fileprivate var address: String { "\(host) \(port) \(port != 0 && reusePort)" }
 }

@@ -40,6 +40,14 @@ import TunnelConfiguration
         #expect(assign([Examples.server("a", port: 0)], [changed]) == ["a": .takenOver(from: "a")])
     }
 
+    @Test func aSocketThatDoesNotShareItsPortCannotBeginTo() {
+        var changed = Examples.server("a", port: 80)
+        changed.reusePort = true
+        #expect(assign([Examples.server("a", port: 80)], [changed]) == ["a": .bound])
+        #expect(assign([changed], [Examples.server("a", port: 80)]) == ["a": .bound])
+        #expect(assign([changed], [Examples.server("b", port: 80)]) == ["b": .bound])
+    }
+
     @Test func anInheritedSocketGoesToTheServerOfItsNameWhateverItsAddress() {
         let sources = assign([], [Examples.server("a", port: 1), Examples.server("b")], inherited: ["a"])
         #expect(sources == ["a": .inherited, "b": .bound])

@@ -234,7 +234,8 @@ extension Preparation {
     private mutating func takeOver(_ plan: ReloadPlan, _ means: AgentMeans) -> Bool {
         // The file may have named another socket when that agent started.
         let paths = [plan.result.controlSocket, means.automaticControlSocket?.path].compactMap(\.self)
-        for path in paths {
+        // Where ours stands by now there was nobody.
+        for path in paths where path != controlSocket?.path {
             let agent = AdminClient(socketPath: path)
             do throws(AdminClientError) {
                 // One that is stuck keeps its callers: nothing of ours listens yet.
