@@ -101,8 +101,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "nonsense\r\n\r\n", "GET /api/status HTTP/2.0\r\n\r\n", "GET /api/status HTTP/1.1\r\n\r\n",
-        "GET /api/status\r\n\r\n",
+        "nonsense\r\n\r\n", "GET /api/status HTTP/2.0\r\n\r\n", "GET /api/status\r\n\r\n",
         "GET /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
         "GET /api/status HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     ])

@@ -299,7 +299,9 @@ extension Preparation {
     ) -> Bool {
         // The file may have named another socket when that agent started.
         let paths = [means.automaticControlSocket?.path, plan.result.controlSocket].compactMap(\.self)
-        for path in paths {
+        // Where ours stands by now there was nobody.
+        let own = [automaticControlSocket?.path, controlSocket?.path]
+        for path in paths where !own.contains(path) {
             let agent = AdminClient(socketPath: path)
             do throws(AdminClientError) {
                 // One that is stuck keeps its callers: nothing of ours listens yet.

@@ -148,7 +148,8 @@ import Testing
         }
         let count = callers.answered.value
         try callers.answered.wait(for: count + 20, within: .seconds(40), what: "requests")
-        #expect(try callers.stop() == [])
+        let faults = try callers.stop()
+        #expect(faults.isEmpty, "\(faults)")
         #expect(client.process.exit == nil)
         agent.send(signal: SIGTERM)
         #expect(try agent.waitForExit() == .code(0))

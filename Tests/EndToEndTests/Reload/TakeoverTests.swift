@@ -66,7 +66,8 @@ import Testing
         for callers in callers {
             let count = callers.answered.value
             try callers.answered.wait(for: count + 20, within: .seconds(30), what: "requests")
-            #expect(try callers.stop() == [])
+            let faults = try callers.stop()
+            #expect(faults.isEmpty, "\(faults)")
         }
         #expect(client.process.exit == nil)
         running.send(signal: SIGTERM)
@@ -98,7 +99,8 @@ import Testing
         #expect(try next.waitForExit() == .code(code))
         #expect(next.standardError.text.contains(fault))
         try callers.answered.wait(for: callers.answered.value + 10, within: .seconds(20), what: "requests")
-        #expect(try callers.stop() == [])
+        let faults = try callers.stop()
+        #expect(faults.isEmpty, "\(faults)")
         #expect(!agent.log.contains { $0.contains("Handing over") })
         #expect(agent.process.exit == nil)
     }
