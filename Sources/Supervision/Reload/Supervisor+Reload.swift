@@ -139,7 +139,7 @@ extension Supervisor {
 
     private func log(_ reload: ReloadSnapshot) {
         let fields: LogFields = [
-            .generation: "\(reload.generation)",
+            .reloadTrigger: "\(reload.trigger)", .generation: "\(reload.generation)",
             .durationMilliseconds: "\(reload.durationMilliseconds)",
         ]
         for note in reload.plan.notes {
