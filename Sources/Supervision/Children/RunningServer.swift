@@ -8,13 +8,15 @@ struct RunningServer: Sendable {
     var socket: ListeningSocket
     /// Has it finish and end.
     let stop = StopSignal()
+    /// Given once it needs tunnel clients for no more than what is in flight.
+    let quiet = StopSignal()
     /// Given once it has ended.
     let ended = StopSignal()
 
     /// Returns when the server has ended, after `stop`.
     func run() async {
         await stop.wait()
-        await server.drain()
+        await server.drain { quiet.give() }
         ended.give()
     }
 }
