@@ -180,8 +180,12 @@ package final class TunnelServer: Sendable {
     /// Takes no new connections and requests, tells tunnel clients to leave, and returns when everything in flight
     /// is finished. Cancel the task to stop waiting, then call `close`.
     ///
-    /// - Parameter keepingSocket: whether the socket goes to another server, which has not begun to listen there yet.
-    package func drain(keepingSocket: Bool = false) async {
+    /// - Parameters:
+    ///   - keepingSocket: whether the socket goes to another server, which has not begun to listen there yet.
+    ///   - whenQuiet: called when the last requests have come: until then tunnel clients must stay.
+    package func drain(
+        keepingSocket: Bool = false, whenQuiet: @Sendable () -> Void = {}
+    ) async {
         stopTimers()
         if let listener = seat.end() {
             // Another process goes on at the same port: who is on the way here must not be turned away.
@@ -195,6 +199,7 @@ package final class TunnelServer: Sendable {
             arrivals.append(caller.eventLoop.flatSubmit { caller.handler.value.stop() })
         }
         for arrival in arrivals { try? await arrival.get() }
+        whenQuiet()
         for session in core.census.sessions.values {
             session.reference.perform { $0.drain(reason: "the tunnel server is stopping") }
         }

@@ -10,13 +10,15 @@ struct RunningServer: Sendable {
     let stop = StopSignal()
     /// Given before `stop` when its socket goes to another server.
     let socketIsKept = StopSignal()
+    /// Given once it needs tunnel clients for no more than what is in flight.
+    let quiet = StopSignal()
     /// Given once it has ended.
     let ended = StopSignal()
 
     /// Returns when the server has ended, after `stop`.
     func run() async {
         await stop.wait()
-        await server.drain(keepingSocket: socketIsKept.isGiven)
+        await server.drain(keepingSocket: socketIsKept.isGiven) { quiet.give() }
         ended.give()
     }
 }

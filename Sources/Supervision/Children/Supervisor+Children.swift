@@ -218,7 +218,14 @@ extension Supervisor {
             "Stopping: requests in flight are finished; a second signal ends them",
             metadata: [.limit: "\(grace)"])
         notifier.stopping(status: "finishing what is in flight")
-        for child in everyone { child.stop.give() }
+        let servers = allServers
+        for server in servers { server.stop.give() }
+        let tunnels = allTunnels
+        group.addTask {
+            // The last requests of our own servers may be for our own tunnels.
+            for server in servers { await server.quiet.wait() }
+            for tunnel in tunnels { tunnel.stop.give() }
+        }
         let (logger, mailbox) = (logger, mailbox)
         group.addTask {
             guard (try? await Task.sleep(for: grace)) != nil else { return }
@@ -233,13 +240,18 @@ extension Supervisor {
     }
 
     func cutAll() {
-        for child in everyone { child.cut() }
+        for server in allServers { server.server.close() }
+        for tunnel in allTunnels {
+            tunnel.stop.give()
+            tunnel.client.close()
+        }
     }
 
-    private var everyone: [(stop: StopSignal, cut: @Sendable () -> Void)] {
-        let allServers = Array(servers.values) + leaving.servers.values.map(\.running)
-        let allTunnels = Array(tunnels.values) + leaving.tunnels.values.map(\.running)
-        return allServers.map { running in (running.stop, { running.server.close() }) }
-            + allTunnels.map { running in (running.stop, { running.client.close() }) }
+    private var allServers: [RunningServer] {
+        Array(servers.values) + leaving.servers.values.map(\.running)
+    }
+
+    private var allTunnels: [RunningTunnel] {
+        Array(tunnels.values) + leaving.tunnels.values.map(\.running)
     }
 }
