@@ -23,6 +23,9 @@ package final class AdminServer: Sendable {
 
     /// Time for a request to come, and for its answer to be taken.
     package static let usualPatience: Duration = .seconds(10)
+    /// What a wrong token costs who sent it.
+    static let guessDelay: Duration = .seconds(1)
+    private static let complaintInterval: Duration = .seconds(60)
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
 
@@ -33,6 +36,8 @@ package final class AdminServer: Sendable {
     private let access: Access
     private let control: any AgentControl
     private let logger: Logger
+    /// When a wrong token was last told of.
+    private let lastComplaint = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameters:
     ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
@@ -117,13 +122,25 @@ package final class AdminServer: Sendable {
                 ? AdminAnswer(status: 200, [String: String]())
                 : AdminAnswer(status: 409, error: "the agent has handed over to another process already")
         case .refused(let status, let words):
-            if status == 401 {
-                logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
-            }
+            if status == 401 { await slowDown() }
             return AdminAnswer(status: status, error: words)
         case .wrongMethod(let allowed):
             return AdminAnswer(status: 405, error: "use \(allowed)", allowed: allowed)
         }
+    }
+
+    /// Whoever guesses tokens waits for each answer, and does not fill the log.
+    private func slowDown() async {
+        let now = ContinuousClock.now
+        let isNews = lastComplaint.withLock { last in
+            if let last, now - last < Self.complaintInterval { return false }
+            last = now
+            return true
+        }
+        if isNews {
+            logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
+        }
+        try? await Task.sleep(for: Self.guessDelay)
     }
 
     private func isAuthorized(_ head: RequestHead) -> Bool {

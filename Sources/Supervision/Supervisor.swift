@@ -47,6 +47,7 @@ actor Supervisor {
     var lastReload: ReloadSnapshot?
     var waiting: [UInt64: CheckedContinuation<ReloadSnapshot, Never>] = [:]
     var lastTicket: UInt64 = 0
+    var plansUnderWay = 0
     var hasHandedOver = false
     var isOver = false
 

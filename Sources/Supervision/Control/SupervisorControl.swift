@@ -15,8 +15,16 @@ struct SupervisorControl: AgentControl {
 }
 
 extension Supervisor {
+    private static let mostPlans = 4
+
     func planNow() async -> PlanReport {
         guard let file else { return PlanReport(plan: PlanSnapshot()) }
+        // Who asks and leaves must not leave a row of readings behind.
+        guard plansUnderWay < Self.mostPlans else {
+            return PlanReport(plan: nil, errors: ["several plans are being made already — ask again"])
+        }
+        plansUnderWay += 1
+        defer { plansUnderWay -= 1 }
         guard let report = await Blocking.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
