@@ -150,7 +150,8 @@ package struct AdminClientError: Error, Sendable, CustomStringConvertible {
         case .unreachable(EACCES), .unreachable(EPERM):
             "the agent is another user's — ask as that user, or as root"
         case .unreachable(let code): String(cString: strerror(code))
-        case .timedOut: "the agent does not answer: it is stuck or stopped — see its log, or kill it (kill -9)"
+        case .timedOut:
+            "the agent does not answer: it is stuck or stopped — see its log, or kill it (kill -9)"
         case .brokeOff: "the agent ended before it answered"
         case .nonsense: "the agent's answer is not understood — is it another version of wstunnel?"
         case .refused(let words): words

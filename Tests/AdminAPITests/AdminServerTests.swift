@@ -125,7 +125,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "GET /api/sta", "POST /api/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"])
+    @Test(arguments: [
+        "", "GET /api/sta", "POST /api/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
+    ])
     func halfARequestIsLeftAfterAWhile(text: String) async throws {
         try await AdminWorld(patience: .milliseconds(300)).run { world in
             let connection = try HTTPConnection(path: world.path)
@@ -209,7 +211,8 @@ import Testing
         let path = world.folder.path(of: "closed.sock")
         let server = try await AdminServer.start(
             on: try listeningSocket(at: path), group: MultiThreadedEventLoopGroup.singleton,
-            access: .localUser, control: world.agent, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, admits: { _ in false })
+            access: .localUser, control: world.agent,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, admits: { _ in false })
         let end = try await onThread { try HTTPConnection(path: path).waitForEnd() }
         #expect(end != .timedOut)
         server.stop()

@@ -26,7 +26,8 @@ final class FakeAgent: AgentControl {
 
     func snapshot() async -> AgentSnapshot {
         AgentSnapshot(
-            software: "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running, startedAt: 1,
+            software: "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running,
+            startedAt: 1,
             takenAt: 2, generation: 3)
     }
 
@@ -88,7 +89,8 @@ final class AdminWorld: Sendable {
     }
 
     /// Runs a body that may block beside the servers, then stops them.
-    func run<Value: Sendable>(_ body: @escaping @Sendable (AdminWorld) throws -> Value) async throws -> Value {
+    func run<Value: Sendable>(_ body: @escaping @Sendable (AdminWorld) throws -> Value) async throws -> Value
+    {
         let result = await Result { try await onThread { try body(self) } }
         try await stop()
         return try result.get()

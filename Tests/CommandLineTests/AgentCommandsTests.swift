@@ -39,7 +39,9 @@ import Testing
     @Test func statusIsATableOfWhatRuns() throws {
         let status = try ask("status")
         #expect(status.exit == .code(0) && status.errors.isEmpty)
-        for text in ["process \(agent.process.processID)", "generation 1", "SERVER", "public", "TUNNEL", "1/1"] {
+        for text in [
+            "process \(agent.process.processID)", "generation 1", "SERVER", "public", "TUNNEL", "1/1",
+        ] {
             #expect(status.output.contains(text), "\(text)")
         }
     }
@@ -133,7 +135,10 @@ import Testing
             (String(path.dropFirst()), "/"),
         ] {
             let program = try ChildProcess(
-                ["sh", "-c", "cd \"$1\" && exec \"$0\" status --config \"$2\"", wstunnelPath(), from, config],
+                [
+                    "sh", "-c", "cd \"$1\" && exec \"$0\" status --config \"$2\"", wstunnelPath(), from,
+                    config,
+                ],
                 environment: programEnvironment())
             #expect(try program.waitForExit() == .code(0), "\(config) from \(from)")
         }
@@ -181,7 +186,8 @@ import Testing
     @Test(arguments: [
         ["status"], ["plan"], ["reload"], ["show"], ["status", "--socket", ""], ["reload", "--config", ""],
         ["status", "--config", "a", "--format", "xml"], ["plan", "--against", "a", "--socket", "b"],
-        ["reload", "--config", "a", "surplus"], ["status", "--config", "a", "--whatever"], ["schema", "surplus"],
+        ["reload", "--config", "a", "surplus"], ["status", "--config", "a", "--whatever"],
+        ["schema", "surplus"],
     ])
     func wrongArgumentsEndWithTheUsage(arguments: [String]) throws {
         let program = try wstunnel(arguments)

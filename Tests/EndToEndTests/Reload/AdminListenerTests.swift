@@ -58,7 +58,8 @@ import Testing
         let port = try freePort()
         let world = try ReloadedAgent(Self.text(port))
         #expect(try world.apply(Self.text(held.port)) == .refused)
-        #expect(world.agent.log.contains { $0.contains("admin.listen: cannot listen on 127.0.0.1:\(held.port)") })
+        #expect(
+            world.agent.log.contains { $0.contains("admin.listen: cannot listen on 127.0.0.1:\(held.port)") })
         #expect(try Self.ask(port).status == 200)
     }
 
@@ -72,10 +73,14 @@ import Testing
     @Test func requestsThatComeDuringAReloadAreOneMore() throws {
         let port = try freePort()
         let world = try ReloadedAgent(Self.text(port))
-        let answers = try inThreads(20) { _ in try Self.ask(port, Self.tokens[0], "POST", "/api/reload").status }
+        let answers = try inThreads(20) { _ in
+            try Self.ask(port, Self.tokens[0], "POST", "/api/reload").status
+        }
         #expect(answers == Array(repeating: 200, count: 20))
         #expect(try world.status().generation == 1)
-        let read = world.agent.log.filter { $0.contains("message=Reload ") || $0.contains("message=\"Reload\"") }
+        let read = world.agent.log.filter {
+            $0.contains("message=Reload ") || $0.contains("message=\"Reload\"")
+        }
         #expect((1...20).contains(read.count))
     }
 }

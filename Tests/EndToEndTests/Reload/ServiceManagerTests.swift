@@ -13,7 +13,10 @@ import Testing
         let world = try ReloadedAgent(Self.server, environment: ["NOTIFY_SOCKET": folder.path(of: "notify")])
         #expect(try manager.receive() == "READY=1\nSTATUS=generation 1: 1 servers, 0 tunnels")
         for (text, outcome, status) in [
-            (Self.server + "pidfile: agent.pid\n", ReloadedAgent.Outcome.applied, "generation 2: 1 servers, 0 tunnels"),
+            (
+                Self.server + "pidfile: agent.pid\n", ReloadedAgent.Outcome.applied,
+                "generation 2: 1 servers, 0 tunnels"
+            ),
             ("nonsense: 1\n", .refused, "generation 2: 1 servers, 0 tunnels; the last reload was refused"),
             (Self.server + "pidfile: agent.pid\n", .unchanged, "generation 2: 1 servers, 0 tunnels"),
         ] {
@@ -169,7 +172,9 @@ final class Callers: Sendable {
                         defer { connection.close() }
                         let answer = try connection.exchange(
                             "POST", "/echo", fields: [("X-Token", token)], body: Array("hello".utf8))
-                        guard answer.status == 200 else { throw TestFailure("\(answer.status) \(answer.text)") }
+                        guard answer.status == 200 else {
+                            throw TestFailure("\(answer.status) \(answer.text)")
+                        }
                         self.answered.add(1)
                     } catch {
                         self.faults.withLock { $0.append("caller \(number): \(error)") }

@@ -83,7 +83,8 @@ import Testing
 
     /// The reasons why a new agent cannot start; what runs must not notice.
     @Test(arguments: [
-        ("nonsense: 1", "nonsense", Int32(78)), ("pidfile: /proc/agent.pid", "cannot write /proc/agent.pid", 1),
+        ("nonsense: 1", "nonsense", Int32(78)),
+        ("pidfile: /proc/agent.pid", "cannot write /proc/agent.pid", 1),
         ("control-socket: tunnels.yaml", "is no socket", 1),
         ("admin: { listen: \"192.0.2.1:80\", token: takeover-admin-token }", "admin.listen", 1),
     ])
