@@ -25,6 +25,9 @@ final class Pidfile: Sendable {
         self.file = file
     }
 
+    // A start that is called off leaves no file.
+    deinit { remove() }
+
     /// Removes the file, unless another process has put its own id there.
     func remove() {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
