@@ -27,6 +27,7 @@ final class Pidfile: Sendable {
         self.file = file
     }
 
+    // A start that is called off, or a reload that is refused, leaves no file.
     deinit { remove() }
 
     /// Whether that path leads to this file.

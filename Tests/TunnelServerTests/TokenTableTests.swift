@@ -277,6 +277,32 @@ import TunnelProtocol
             #expect(waiting.isEmpty || !isSomebodyFree, "seed \(seed)")
         }
     }
+
+    @Test func afterASuccessionEveryTokenIsWaitedForForAWhile() {
+        let end = start.advanced(by: .seconds(30))
+        #expect(request() == "unknown")
+        table.expectEveryToken(until: end)
+        #expect(request(1) == "wait 1")
+        #expect(join(Self.member(1)).given == [1])
+        // One that nobody came for is forgotten with its last request.
+        table = Table(maximumWaiting: 3, maximumClients: nil)
+        table.expectEveryToken(until: end)
+        #expect(request(1) == "wait 1")
+        #expect(request(2, at: end) == "wait 2")
+        #expect(table.abandon(token, 1) && table.abandon(token, 2))
+        #expect(request(at: end) == "unknown")
+        table.forgetOld(now: end)
+        #expect(table.tokenCount == 0)
+    }
+
+    @Test func aTokenThatCameInASuccessionIsKnownLikeAnyOther() {
+        let end = start.advanced(by: .seconds(30))
+        table.expectEveryToken(until: end)
+        #expect(request(1) == "wait 1")
+        join(Self.member(1))
+        table.leave(token, 1, now: end)
+        #expect(request(2, at: end.advanced(by: .seconds(60))) == "wait 2")
+    }
 }
 
 /// Who a session says it is.

@@ -1,5 +1,4 @@
 import Glibc
-package import NIOCore
 
 /// Who is at the other end of a Unix domain socket, as the kernel knows it (`SO_PEERCRED`, unix(7)).
 ///
@@ -26,14 +25,5 @@ package struct PeerCredentials: Sendable, Hashable {
     /// True for root and for the user that the agent runs as: they may command it.
     package func mayCommand(agentOf userID: UInt32 = geteuid()) -> Bool {
         self.userID == 0 || self.userID == userID
-    }
-
-    /// The peer of an accepted channel. Fails where the channel is no Unix domain socket.
-    package static func peer(of channel: any Channel) -> EventLoopFuture<PeerCredentials> {
-        guard let provider = channel as? any SocketOptionProvider else {
-            return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
-        }
-        return provider.unsafeGetSocketOption(
-            level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
     }
 }

@@ -10,8 +10,6 @@ package struct ServiceEnvironment: Sendable, Hashable {
     package var notifySocket: String?
     /// A sign of life is due within this time, else the service manager restarts the agent.
     package var watchdogTimeout: Duration?
-    /// The folder for sockets and the like that the service manager has made (`RUNTIME_DIRECTORY`, the first).
-    package var runtimeDirectory: String?
     /// The sockets that it has bound, or what is wrong with the variables that tell of them.
     package var sockets: Result<[InheritedSocket], InheritedSocketsError>
 
@@ -28,8 +26,6 @@ package struct ServiceEnvironment: Sendable, Hashable {
         {
             watchdogTimeout = .microseconds(microseconds)
         }
-        runtimeDirectory = isSet("RUNTIME_DIRECTORY")
-            .flatMap { $0.split(separator: ":").first.map(String.init) }
         do throws(InheritedSocketsError) {
             sockets = .success(
                 try InheritedSocket.parse(

@@ -32,9 +32,6 @@ package final class SystemdNotifier: Sendable {
     /// The end has begun.
     package func stopping(status: String) { send(.stopping, .status(status)) }
 
-    /// How it goes, in one line for people.
-    package func status(_ text: String) { send(.status(text)) }
-
     /// Gives signs of life, twice as often as is asked for, until the task is cancelled. Returns at once where nobody
     /// waits for them.
     ///

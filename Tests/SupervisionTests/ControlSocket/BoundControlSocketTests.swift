@@ -114,7 +114,12 @@ import Testing
         let (peers, continuation) = AsyncStream.makeStream(of: PeerCredentials.self)
         let server = try await ServerBootstrap(group: group)
             .childChannelInitializer { channel in
-                PeerCredentials.peer(of: channel).map { _ = continuation.yield($0) }
+                channel.eventLoop.makeCompletedFuture {
+                    let peer = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                        of: NIOBSDSocket.Handle.self
+                    ) { PeerCredentials(descriptor: $0) }
+                    if let peer, let peer { continuation.yield(peer) }
+                }
             }
             .withBoundSocket(descriptor).get()
         let peer = try connect()

@@ -13,7 +13,6 @@ import Testing
         let environment = Self.environment([:])
         #expect(environment.notifySocket == nil)
         #expect(environment.watchdogTimeout == nil)
-        #expect(environment.runtimeDirectory == nil)
         #expect(try environment.sockets.get() == [])
         #expect(Self.environment(["NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""]).notifySocket == nil)
     }
@@ -21,12 +20,11 @@ import Testing
     @Test func whatTheManagerSaysIsRead() throws {
         let environment = Self.environment([
             "NOTIFY_SOCKET": "/run/systemd/notify", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "42",
-            "RUNTIME_DIRECTORY": "/run/wstunnel:/run/other", "LISTEN_PID": "42", "LISTEN_FDS": "2",
+            "LISTEN_PID": "42", "LISTEN_FDS": "2",
             "LISTEN_FDNAMES": "public:intern",
         ])
         #expect(environment.notifySocket == "/run/systemd/notify")
         #expect(environment.watchdogTimeout == .seconds(30))
-        #expect(environment.runtimeDirectory == "/run/wstunnel")
         #expect(
             try environment.sockets.get() == [
                 InheritedSocket(name: "public", descriptor: 3),

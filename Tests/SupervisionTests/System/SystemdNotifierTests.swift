@@ -38,8 +38,6 @@ import Testing
         let notifier = notifier(name)
         notifier.ready(status: "2 servers")
         #expect(try manager.receive() == "READY=1\nSTATUS=2 servers")
-        notifier.status("one tunnel is away")
-        #expect(try manager.receive() == "STATUS=one tunnel is away")
 
         let before = monotonicMicroseconds()
         notifier.reloading()
