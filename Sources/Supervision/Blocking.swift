@@ -13,6 +13,14 @@ package struct Blocking: Sendable {
 
     private init() { pool.start() }
 
+    /// Waits for the end of the work, also in a cancelled task: for work that leaves something behind when the process
+    /// ends in the middle of it.
+    func runToTheEnd<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            pool.submit { _ in continuation.resume(returning: work()) }
+        }
+    }
+
     /// - Returns: nil when the task is cancelled first; the work is left to itself then.
     func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value? {
         let (results, source) = AsyncStream.makeStream(of: Value.self, bufferingPolicy: .bufferingNewest(1))

@@ -59,12 +59,16 @@ extension Supervisor {
             adminSocket: control.adminSocket, isStart: machine.isStarting)
         let means = means
         group.addTask {
-            let preparation = await Blocking.reloads.run { Preparation(plan, on: ground, with: means) }
-            if let preparation { await self.wasPrepared(preparation) }
+            let preparation = await Blocking.reloads.runToTheEnd {
+                Preparation(plan, on: ground, with: means)
+            }
+            await self.wasPrepared(preparation)
         }
     }
 
     private func wasPrepared(_ preparation: Preparation) {
+        // Dropped, it leaves no trace.
+        guard !isOver else { return }
         reloadRecord.add(preparation)
         for fault in preparation.faults {
             logger.error(
