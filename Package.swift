@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
 
         // Edges: each talks to one outside thing.
-        .target(name: "Observability", dependencies: [.logging]),
+        .target(name: "Observability", dependencies: ["AgentStatus", .logging]),
         .target(
             name: "TunnelTransport",
             dependencies: [

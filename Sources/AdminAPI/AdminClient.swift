@@ -59,13 +59,9 @@ package struct AdminClient: Sendable {
     }
 
     private static func connect(to path: String, _ patience: Duration) throws(AdminClientError) -> CInt {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        guard let address = try? SocketAddress(unixDomainSocketPath: path) else {
             throw AdminClientError(.unreachable(ENAMETOOLONG))
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard socket >= 0 else { throw AdminClientError(.unreachable(errno)) }
         // To connect takes as long as to write: a stuck agent's queue may be full.
@@ -74,10 +70,7 @@ package struct AdminClient: Sendable {
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let isConnected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(socket, $0, size) == 0 }
-        }
+        let isConnected = address.withSockAddr { Glibc.connect(socket, $0, socklen_t($1)) == 0 }
         guard isConnected else {
             let code = errno
             close(socket)

@@ -51,7 +51,6 @@ package final class AdminServer: Sendable {
         let (requests, source) = AsyncStream.makeStream(
             of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
         let census = AdminCensus()
-        let nanoseconds = Int64(patience / .nanoseconds(1))
         let listener = try await ServerBootstrap(group: group)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -60,7 +59,7 @@ package final class AdminServer: Sendable {
                         try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, admits) == true
                     else { throw ChannelError.operationUnsupported }
                     try sync.addHandler(
-                        AdminHandler(census: census, patience: .nanoseconds(nanoseconds), requests: source))
+                        AdminHandler(census: census, patience: TimeAmount(patience), requests: source))
                 }
             }
             .withBoundSocket(descriptor).get()

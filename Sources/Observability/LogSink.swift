@@ -78,7 +78,7 @@ package final class LogSink: Sendable {
             output.close()
             throw error
         }
-        guard startThread() else {
+        guard SignalFreeThread(work: { self.runWriter() }).start() else {
             wakeUp.close()
             output.close()
             throw LogSinkError(what: "cannot start the log's thread", code: EAGAIN)
@@ -169,31 +169,6 @@ package final class LogSink: Sendable {
 private let newline = UInt8(ascii: "\n")
 
 extension LogSink {
-    private func startThread() -> Bool {
-        var attributes = pthread_attr_t()
-        guard pthread_attr_init(&attributes) == 0 else { return false }
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-
-        // Signals are for other threads; a broken pipe is an error code here whatever the process does.
-        var all = sigset_t()
-        var before = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-
-        var thread = pthread_t()
-        let retained = Unmanaged.passRetained(self)
-        let result = pthread_create(
-            &thread, &attributes,
-            { argument in
-                if let argument { Unmanaged<LogSink>.fromOpaque(argument).takeRetainedValue().runWriter() }
-                return nil
-            }, retained.toOpaque())
-        if result != 0 { retained.release() }
-        return result == 0
-    }
-
     private func runWriter() {
         var batch: [UInt8] = []
         while true {

@@ -1,3 +1,4 @@
+package import AgentStatus
 package import TunnelConfiguration
 import TunnelProtocol
 
@@ -70,11 +71,7 @@ package struct SupervisorMachine: Sendable {
 
     /// How a reload ended.
     package struct ReloadEnd: Sendable, Equatable {
-        package enum Outcome: Sendable, Equatable {
-            case applied, unchanged, refused
-        }
-
-        package var outcome: Outcome
+        package var outcome: ReloadSnapshot.Outcome
         package var generation: Int
         package var plan: ReloadPlan?
         package var trigger: ReloadRequest.Trigger
@@ -265,7 +262,7 @@ package struct SupervisorMachine: Sendable {
     }
 
     private func end(
-        _ outcome: ReloadEnd.Outcome, _ batch: Batch, _ plan: ReloadPlan? = nil
+        _ outcome: ReloadSnapshot.Outcome, _ batch: Batch, _ plan: ReloadPlan? = nil
     ) -> ReloadEnd {
         ReloadEnd(
             outcome: outcome, generation: generation, plan: plan, trigger: batch.trigger,

@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 package import Observability
-import Reconciliation
+package import Reconciliation
 import TunnelClient
 package import TunnelConfiguration
 import TunnelServer
@@ -13,18 +13,6 @@ import TunnelTransport
 ///
 /// Servers must all come up, or none does. A tunnel that cannot connect is that tunnel's trouble: the others run.
 package struct Agent: Sendable {
-    /// How a run ended.
-    package enum Outcome: Sendable, Equatable {
-        /// A signal asked for the end, and everything in flight was finished or its grace was over.
-        case stopped
-        /// A second signal asked for the end at once.
-        case stoppedAtOnce
-        /// There are no servers, and every tunnel gave up.
-        case gaveUp
-        /// It could not start; the reasons are logged.
-        case failedToStart
-    }
-
     /// The configuration file of an agent, and how to read it.
     package struct ConfigurationFile: Sendable {
         /// As it was named.
@@ -74,7 +62,7 @@ package struct Agent: Sendable {
     /// Starts everything and runs until a signal asks for the end.
     ///
     /// - Parameter signals: caught since before the configuration was read.
-    package func run(_ signals: AgentSignals) async -> Outcome {
+    package func run(_ signals: AgentSignals) async -> SupervisorMachine.Outcome {
         let logger = log.makeLogger(label: "agent")
         OpenFileLimit.raise(logger)
         let inherited: [String: ListeningSocket]
@@ -97,7 +85,7 @@ package struct Agent: Sendable {
             case .stop: mailbox.yield(.stopRequested)
             }
         }
-        let outcome = Outcome(await supervisor.run())
+        let outcome = await supervisor.run()
         if outcome == .gaveUp { logger.error("Nothing is left to run: every tunnel gave up", metadata: [:]) }
         try? await group.shutdownGracefully()
         logger.info("Agent stopped", metadata: [:])
@@ -107,23 +95,11 @@ package struct Agent: Sendable {
     private static func inheritedSockets(_ service: ServiceEnvironment) throws -> [String: ListeningSocket] {
         var sockets: [String: ListeningSocket] = [:]
         for socket in try service.sockets.get() {
-            try socket.claim()
             let listening = try ListeningSocket(inherited: socket.descriptor)
             guard sockets.updateValue(listening, forKey: socket.name) == nil else {
                 throw InheritedSocketsError.sameName(socket.name)
             }
         }
         return sockets
-    }
-}
-
-extension Agent.Outcome {
-    fileprivate init(_ outcome: SupervisorMachine.Outcome) {
-        switch outcome {
-        case .stopped: self = .stopped
-        case .stoppedAtOnce: self = .stoppedAtOnce
-        case .gaveUp: self = .gaveUp
-        case .failedToStart: self = .failedToStart
-        }
     }
 }

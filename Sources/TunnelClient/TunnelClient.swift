@@ -240,6 +240,9 @@ package final class TunnelClient: Sendable {
         state.withLock { $0.lastFault = fault }
     }
 
+    /// What it and those before it in its place have carried so far.
+    package var traffic: TrafficSnapshot { lineage.traffic.snapshot }
+
     /// What there is to tell now.
     package var snapshot: TunnelSnapshot {
         let configuration = setup.value.configuration
@@ -258,7 +261,7 @@ package final class TunnelClient: Sendable {
         return TunnelSnapshot(
             name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
             tokenHint: configuration.token.hint, wanted: wantsOne ? 1 : self.connections,
-            connections: connections, traffic: lineage.traffic.snapshot, lastFault: state.lastFault)
+            connections: connections, traffic: traffic, lastFault: state.lastFault)
     }
 
     /// A tunnel server's URL without credentials.

@@ -1,4 +1,4 @@
-import AgentStatus
+import Observability
 import Synchronization
 
 /// What a tunnel client and those that replace it have in common: to the server they are one client, and what they
@@ -18,21 +18,4 @@ final class TunnelLineage: Sendable {
     /// gives the old one no more requests. A connection that the old client dialled just before it was replaced could
     /// then put the new client's out of use.
     func takeSlots() -> Int { clients.add(Self.slotsOfOneClient, ordering: .relaxed).oldValue }
-}
-
-/// Counts what goes through a tunnel, on any thread.
-final class TrafficCount: Sendable {
-    private let requests = Atomic<UInt64>(0)
-    private let requestBytes = Atomic<UInt64>(0)
-    private let responseBytes = Atomic<UInt64>(0)
-
-    func requestBegan() { requests.add(1, ordering: .relaxed) }
-    func requestBody(_ bytes: Int) { requestBytes.add(UInt64(bytes), ordering: .relaxed) }
-    func responseBody(_ bytes: Int) { responseBytes.add(UInt64(bytes), ordering: .relaxed) }
-
-    var snapshot: TrafficSnapshot {
-        TrafficSnapshot(
-            requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
-            responseBytes: responseBytes.load(ordering: .relaxed))
-    }
 }

@@ -37,6 +37,11 @@ package struct ConfigurationReport: Sendable {
     /// What it was made of, for whoever waits for changes; also of a configuration that is not good.
     package let sources: ConfigurationSources
 
+    /// The kept problems of one severity, a line each.
+    package func lines(_ severity: ConfigurationProblem.Severity) -> [String] {
+        problems.filter { $0.severity == severity }.map(\.description)
+    }
+
     /// Whether the file is good as far as it was looked at.
     package var isValid: Bool { errorCount == 0 }
 }

@@ -22,7 +22,7 @@ final class ServerCore: Sendable {
     let software: String
     let census: ConnectionCensus
     let names = ReverseNames()
-    let traffic = TrafficCounters()
+    let traffic = TrafficCount()
     private let current: Mutex<ServerSettings>
     private let fault = Mutex<FaultSnapshot?>(nil)
     private let turns = Atomic<Int>(0)
@@ -66,9 +66,7 @@ final class ServerCore: Sendable {
     var lastFault: FaultSnapshot? { fault.withLock { $0 } }
 
     func note(fault code: String, _ message: String) {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let snapshot = FaultSnapshot(code: code, message: message, at: now.tv_sec)
+        let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
         fault.withLock { $0 = snapshot }
     }
 
@@ -141,18 +139,5 @@ final class ServerCore: Sendable {
     /// Returns when every event loop has done what it was given before.
     func passLoops() async {
         for loop in loops { try? await loop.submit {}.get() }
-    }
-}
-
-/// What a server has carried since its start.
-final class TrafficCounters: Sendable {
-    let requests = Atomic<UInt64>(0)
-    let requestBytes = Atomic<UInt64>(0)
-    let responseBytes = Atomic<UInt64>(0)
-
-    var snapshot: TrafficSnapshot {
-        TrafficSnapshot(
-            requests: requests.load(ordering: .relaxed), requestBytes: requestBytes.load(ordering: .relaxed),
-            responseBytes: responseBytes.load(ordering: .relaxed))
     }
 }

@@ -49,22 +49,6 @@ package final class TunnelServer: Sendable {
         if !hasForgotten.exchange(true, ordering: .acquiringAndReleasing) { forgetting.cancel() }
     }
 
-    /// Binds the configured address and makes a server that listens there.
-    ///
-    /// - Throws: `ListenError` when the address cannot be bound.
-    package static func start(
-        _ configuration: ServerConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
-        budget: any ReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
-    ) async throws -> TunnelServer {
-        let socket = try ListeningSocket.bind(
-            for: "servers[\(configuration.name)]", host: configuration.host, port: configuration.port,
-            reusePort: configuration.reusePort)
-        let server = TunnelServer(
-            configuration, group: group, log: log, budget: budget, software: software, limits: limits)
-        try await server.listen(on: socket)
-        return server
-    }
-
     // MARK: Listening
 
     /// Where it listens, the port that the kernel picked included; nil while it does not.
@@ -145,7 +129,7 @@ package final class TunnelServer: Sendable {
             if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
             } else if isKeepaliveNew {
-                session.reference.perform { ServerSession.applyKeepalive(settings.wsTimeout, to: $0) }
+                session.reference.perform { $0.setKeepaliveTimeout(settings.wsTimeout) }
             }
         }
     }
@@ -162,7 +146,10 @@ package final class TunnelServer: Sendable {
 
     // MARK: Watching
 
-    /// What it is and does now. Requests per second are the caller's to work out.
+    /// What it has carried so far. Costs next to nothing.
+    package var traffic: TrafficSnapshot { core.traffic.snapshot }
+
+    /// What it is and does now; looks at every token that is known. Requests per second are the caller's to work out.
     package var snapshot: ServerSnapshot {
         let listener = seat.current
         let load = core.registry.load
@@ -172,7 +159,7 @@ package final class TunnelServer: Sendable {
             state: core.isStopping ? .draining : seat.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
-            traffic: core.traffic.snapshot, lastFault: core.lastFault)
+            traffic: traffic, lastFault: core.lastFault)
     }
 
     // MARK: Stopping

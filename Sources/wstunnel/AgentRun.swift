@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Observability
+import Reconciliation
 import Supervision
 import TunnelConfiguration
 

@@ -15,7 +15,7 @@ private let importTable: [String: Set<String>] = [
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
 
     // Edges: each talks to one outside thing.
-    "Observability": ["Glibc", "Logging", "Synchronization"],
+    "Observability": ["AgentStatus", "Glibc", "Logging", "Synchronization"],
     "TunnelTransport": networking.union([
         "HTTPMessage", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "TunnelProtocol",
     ]),

@@ -1,3 +1,4 @@
+import AgentStatus
 import Reconciliation
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import HTTPMessage
 import Logging
 import NIOCore
 import NIOEmbedded
+import Observability
 import Testing
 import TunnelConfiguration
 import TunnelProtocol

@@ -47,8 +47,10 @@ final class TunnelWorld: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         var configuration = ServerConfiguration(name: "test", host: "127.0.0.1", port: 0)
         configuration.maxClientsPerToken = maxClients
-        server = try await TunnelServer.start(
-            configuration, group: group, log: log, budget: budget, software: "test")
+        server = TunnelServer(configuration, group: group, log: log, budget: budget, software: "test")
+        let socket = try ListeningSocket.reserve(for: "servers[test]", host: "127.0.0.1", port: 0)
+        try socket.listen()
+        try await server.listen(on: socket)
     }
 
     var port: Int { server.address?.port ?? 0 }

@@ -24,9 +24,10 @@ import TunnelTransport
         let folder = try TemporaryFolder()
         let log = AgentLog(sink: try LogSink(path: folder.path(of: "log"), format: .logfmt), level: .error)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let server = try await TunnelServer.start(
-            ServerConfiguration(name: "test", host: "127.0.0.1", port: 0), group: group, log: log,
-            budget: ProcessReceiveBudget(), software: "test", limits: limits)
+        let server = TunnelServer(
+            ServerWorld.configuration(), group: group, log: log, budget: ProcessReceiveBudget(),
+            software: "test", limits: limits)
+        try await server.listen(on: try ServerWorld.bind())
         let port = server.address?.port ?? 0
         if let owner {
             let target = TunnelDialler.Target(

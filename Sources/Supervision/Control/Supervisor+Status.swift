@@ -44,10 +44,10 @@ extension Supervisor {
         while (try? await Task.sleep(for: TrafficRates.interval)) != nil {
             var counts: [TrafficRates.Key: UInt64] = [:]
             for (name, running) in servers {
-                counts[.server(name)] = running.server.snapshot.traffic.requests
+                counts[.server(name)] = running.server.traffic.requests
             }
             for (name, running) in tunnels {
-                counts[.tunnel(name)] = running.client.snapshot.traffic.requests
+                counts[.tunnel(name)] = running.client.traffic.requests
             }
             rates.add(counts, at: .now)
         }

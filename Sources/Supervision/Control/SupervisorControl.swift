@@ -28,10 +28,8 @@ extension Supervisor {
         guard let report = await Blocking.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
-        var record = ReloadRecord()
-        record.add(report)
         let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0).snapshot }
-        return PlanReport(plan: plan, errors: record.errors, warnings: record.warnings)
+        return PlanReport(plan: plan, errors: report.lines(.error), warnings: report.lines(.warning))
     }
 
     func reloadNow() async -> ReloadSnapshot {

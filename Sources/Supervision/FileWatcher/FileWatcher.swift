@@ -55,7 +55,7 @@ package final class FileWatcher: Sendable {
         } catch {
             throw FileWatcherError(error)
         }
-        guard WatcherThread(work: { self.run(mostFolders: mostFolders) }).start() else {
+        guard SignalFreeThread(work: { self.run(mostFolders: mostFolders) }).start() else {
             inotify.close()
             wakeUp.close()
             throw FileWatcherError(SystemError(EAGAIN))

@@ -8,8 +8,8 @@ struct ReloadRecord: Sendable {
     private(set) var warnings: [String] = []
 
     mutating func add(_ report: ConfigurationReport) {
-        errors += report.problems.filter { $0.severity == .error }.map(\.description)
-        warnings += report.problems.filter { $0.severity == .warning }.map(\.description)
+        errors += report.lines(.error)
+        warnings += report.lines(.warning)
     }
 
     mutating func add(_ preparation: Preparation) {

@@ -121,7 +121,7 @@ extension Supervisor {
         let record = reloadRecord
         let snapshot = ReloadSnapshot(
             trigger: end.trigger.rawValue, finishedAt: UnixTime.now,
-            durationMilliseconds: record.duration / .milliseconds(1), outcome: outcome(of: end),
+            durationMilliseconds: record.duration / .milliseconds(1), outcome: end.outcome,
             generation: end.generation, plan: end.plan?.snapshot ?? PlanSnapshot(),
             errors: machine.isStopping ? ["the agent is stopping"] : record.errors,
             warnings: record.warnings)
@@ -131,14 +131,6 @@ extension Supervisor {
             notifier.reloaded(status: statusLine)
         }
         for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
-    }
-
-    private func outcome(of end: Machine.ReloadEnd) -> ReloadSnapshot.Outcome {
-        switch end.outcome {
-        case .applied: .applied
-        case .unchanged: .unchanged
-        case .refused: .refused
-        }
     }
 
     private func log(_ reload: ReloadSnapshot) {

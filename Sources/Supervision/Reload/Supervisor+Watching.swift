@@ -28,7 +28,8 @@ extension Supervisor {
 
     /// All that the configuration was read from, as absolute paths.
     var watchedPaths: [String] {
-        (sources.files + sources.folders).map { ControlSocketPath.absolute($0, .ofProcess()) }
+        let surroundings = ControlSocketPath.Surroundings.ofProcess()
+        return (sources.files + sources.folders).map { ControlSocketPath.absolute($0, surroundings) }
     }
 
     /// Gives the service manager signs of life for as long as events are obeyed.

@@ -36,12 +36,18 @@ package struct ServiceEnvironment: Sendable, Hashable {
         }
     }
 
-    /// Reads the variables of this process and removes them. Only at the start, while nothing else reads the
-    /// environment.
+    /// Reads the variables of this process, removes them, and claims the sockets, before a command runs that would
+    /// inherit them. Only at the start, while nothing else reads the environment.
     package static func take() -> ServiceEnvironment {
-        take(
+        var environment = take(
             processID: getpid(), variable: { name in getenv(name).map { String(cString: $0) } },
             remove: { unsetenv($0) })
+        do throws(InheritedSocketsError) {
+            for socket in try environment.sockets.get() { try socket.claim() }
+        } catch {
+            environment.sockets = .failure(error)
+        }
+        return environment
     }
 
     /// The same for an environment that is given.

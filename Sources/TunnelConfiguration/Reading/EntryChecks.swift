@@ -30,26 +30,21 @@ enum EntryChecks {
         _ entries: [ConfigurationEntry], admin: MappingReader?, _ pass: LoadingPass
     ) {
         var taken = TakenAddresses()
+        func take(_ address: ListenAddress, _ kind: String, _ reader: MappingReader, _ key: KeyDeclaration) {
+            guard let other = taken.add(address, kind, reader.place) else { return }
+            let field = reader.field(key)
+            pass.error(
+                at: field?.place ?? reader.place, field?.path ?? reader.path,
+                "\(address) is already taken by \(other.description(from: reader.file))",
+                advice: kind == "server"
+                    ? "give each server a port of its own" : "give the \(kind) a port of its own")
+        }
         for entry in entries where entry.isEnabled {
             let reader = entry.reader
             let address = ListenAddress(host: reader.value(Keys.host), port: reader.value(Keys.port))
-            if let other = taken.add(address, "server", reader.place) {
-                let field = reader.field(Keys.port.declaration)
-                pass.error(
-                    at: field?.place ?? reader.place, field?.path ?? reader.path,
-                    "\(address) is already taken by \(other.description(from: reader.file))",
-                    advice: "give each server a port of its own")
-            }
+            take(address, "server", reader, Keys.port.declaration)
         }
-        guard let admin else { return }
-        let address = admin.value(Keys.listen)
-        if let other = taken.add(address, "admin API", admin.place) {
-            let field = admin.field(Keys.listen.declaration)
-            pass.error(
-                at: field?.place ?? admin.place, field?.path ?? admin.path,
-                "\(address) is already taken by \(other.description(from: admin.file))",
-                advice: "give the admin API a port of its own")
-        }
+        if let admin { take(admin.value(Keys.listen), "admin API", admin, Keys.listen.declaration) }
     }
 }
 

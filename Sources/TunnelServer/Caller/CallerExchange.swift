@@ -75,7 +75,7 @@ final class CallerExchange {
     /// Looks for a session, or waits for one.
     func start() {
         attempts += 1
-        if attempts == 1 { core.traffic.requests.add(1, ordering: .relaxed) }
+        if attempts == 1 { core.traffic.requestBegan() }
         record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
         let decision = core.registry.request(token, loop: loopIndex, caller: record.callerAddress) {
@@ -103,7 +103,7 @@ final class CallerExchange {
         lastProgress = .now()
         hasSentBody = true
         record.requestBytes += bytes.readableBytes
-        core.traffic.requestBytes.add(UInt64(bytes.readableBytes), ordering: .relaxed)
+        core.traffic.requestBody(bytes.readableBytes)
         canSend = port.send(bytes)
     }
 
@@ -327,7 +327,7 @@ extension CallerExchange: StreamReceiver {
             return
         }
         record.responseBytes += count
-        core.traffic.responseBytes.add(UInt64(count), ordering: .relaxed)
+        core.traffic.responseBody(count)
         response.write(data, isLast: isLast) { output.write($0) }
         if output.isWritable {
             port.consumed(count)

@@ -23,16 +23,6 @@ package final class ListeningSocket: Sendable {
     private let users = Mutex<[Listener]>([])
     private let retired = Atomic<Bool>(false)
 
-    /// Resolves the host and listens there, as `reserve` and `listen` do.
-    package static func bind(
-        for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
-    ) throws(ListenError) -> ListeningSocket {
-        let socket = try reserve(
-            for: purpose, host: host, port: port, reusePort: reusePort, besides: besides)
-        try socket.listen(besides: besides)
-        return socket
-    }
-
     /// Resolves the host and makes sure of the address: no connection comes before `listen`. Blocks while the host
     /// is looked up: not for an event loop.
     ///

@@ -81,7 +81,7 @@ final class ServerSession: SessionOwner {
             session.close(.tryAgainLater)
             return
         }
-        if settings.wsTimeout != keepalive { Self.applyKeepalive(settings.wsTimeout, to: session) }
+        if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
         guard let replaced = core.registry.join(token, member) else {
             session.close(.tryAgainLater)
             return
@@ -94,11 +94,6 @@ final class ServerSession: SessionOwner {
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
-    }
-
-    /// A live session goes on with another keepalive timeout.
-    static func applyKeepalive(_ timeout: Duration, to session: SessionHandler) {
-        session.setKeepaliveTimeout(timeout)
     }
 
     func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {

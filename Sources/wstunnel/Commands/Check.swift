@@ -7,15 +7,11 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Checks a configuration file: exit 0 when it is good, 78 when it is not.")
 
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case text, json
-    }
-
     @Option(name: [.long, .customShort("c")], help: "The configuration file.")
     var config: String
 
     @Option(help: "How to print what was found.")
-    var format = Format.text
+    var format = OutputFormat.text
 
     @Flag(help: "Look at the file alone: no environment, no other file, no command.")
     var offline = false

@@ -41,9 +41,8 @@ struct Plan: ParsableCommand {
     private func compare(_ before: String, _ after: String) throws -> PlanReport {
         let source = SystemConfigurationSource()
         let reports = [before, after].map { loadConfiguration(at: $0, from: source) }
-        let problems = reports.flatMap(\.problems)
-        let errors = problems.filter { $0.severity == .error }.map(\.description)
-        let warnings = problems.filter { $0.severity == .warning }.map(\.description)
+        let errors = reports.flatMap { $0.lines(.error) }
+        let warnings = reports.flatMap { $0.lines(.warning) }
         guard let running = reports[0].configuration, let desired = reports[1].configuration else {
             return PlanReport(plan: nil, errors: errors, warnings: warnings)
         }

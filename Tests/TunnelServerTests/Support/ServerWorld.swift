@@ -72,8 +72,10 @@ final class ServerWorld: Sendable {
     static func bind(
         host: String = "127.0.0.1", port: Int = 0, reusePort: Bool = false, besides: [ListeningSocket] = []
     ) throws -> ListeningSocket {
-        try ListeningSocket.bind(
+        let socket = try ListeningSocket.reserve(
             for: "servers[test]", host: host, port: port, reusePort: reusePort, besides: besides)
+        try socket.listen(besides: besides)
+        return socket
     }
 
     /// Connects a tunnel client; returns when the server gives it requests.
