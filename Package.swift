@@ -82,6 +82,12 @@ let package = Package(
             ]),
 
         // Tests.
+        .executableTarget(
+            name: "microbenchmarks",
+            dependencies: [
+                "HTTPMessage", "Observability", "Reconciliation", "TunnelConfiguration", "TunnelProtocol", .nioCore,
+            ],
+            path: "Tests/Benchmarks/Micro"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),

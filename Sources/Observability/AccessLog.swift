@@ -84,7 +84,7 @@ package struct AccessRecord: Sendable {
     }
 
     /// The record as a line.
-    func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
+    package func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
         line(format) {
             LogLine(format: format, at: timestamp, level: .info, logger: "access", message: $0)
         }

@@ -1,0 +1,84 @@
+import HTTPMessage
+import NIOCore
+import Observability
+import TunnelProtocol
+
+private let tunnelCount = 10_000
+
+/// Who is asked for, and which of the sessions takes it.
+private func lookUpToken() throws -> Operation {
+    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    let now = MonotonicInstant(nanoseconds: 1)
+    let tokens = try (0..<tunnelCount).map { try RendezvousToken("token-of-the-tunnel-\($0)") }
+    for (index, token) in tokens.enumerated() {
+        _ = table.join(
+            token,
+            .init(
+                id: UInt64(index), session: index, loop: 0, capacity: 1000,
+                client: ClientIdentity(process: "client-\(index)", slot: 0)), now: now)
+    }
+    var next = 0
+    return {
+        // Far from the last one, so that nothing of it is at hand.
+        next = (next + 7919) % tunnelCount
+        guard
+            case .send(let id, let session) = table.request(
+                tokens[next], loop: 0, caller: "203.0.113.7", now: now, request: { 0 })
+        else { throw WrongResult(description: "no session") }
+        try require(session == next, "the session of another tunnel")
+        blackHole(table.streamEnded(tokens[next], id))
+    }
+}
+
+private func route() throws -> Operation {
+    let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
+    return {
+        let caller = CallerAddress(peer: "203.0.113.7", head.fields, trusted: [])
+        guard case .forward(let token, let target) = CallerRoute(head, basePath: "") else {
+            throw WrongResult(description: "refused")
+        }
+        try require(token.secret == Texts.token && caller.text == "203.0.113.7", target)
+        blackHole(target)
+    }
+}
+
+private func writeAnswer() throws -> Operation {
+    let request = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
+    let head = try ResponseHead(whole: Texts.response(1024), limits: HTTPLimits())
+    let body = Texts.body(1024)
+    return {
+        var writer = ResponseWriter(request: request, keepAlive: true)
+        guard let text = try writer.begin(head, isLast: false), writer.accepts(body.readableBytes, isLast: true)
+        else { throw WrongResult(description: "no head") }
+        var count = text.readableBytes
+        writer.write(body, isLast: true) {
+            count += $0.readableBytes
+            blackHole($0)
+        }
+        // `Connection: keep-alive` is the origin's.
+        try require(count == 1024 + Texts.response(1024).readableBytes - 24, "\(count) bytes")
+    }
+}
+
+private func accessLine(_ format: LogFormat) throws -> Operation {
+    let moment = LogTimestamp(millisecondsSince1970: 1_769_860_800_000)
+    return {
+        let record = AccessRecord(
+            serverName: "public", tokenHint: "b1d3f7a9...", requestID: 123_456, method: "GET",
+            path: "/dashboard/index.html?tab=overview", status: 200, requestBytes: 0, responseBytes: 1024,
+            timeToFirstByte: .microseconds(1234), duration: .microseconds(1301),
+            callerAddress: "203.0.113.7:51234", outcome: .ok)
+        let line = record.line(format: format, at: moment)
+        try require(line.count > 200 && line.last == UInt8(ascii: "\n"), String(decoding: line, as: UTF8.self))
+        blackHole(line)
+    }
+}
+
+let serverBenchmarks = [
+    Benchmark("token-lookup-10000", "a request finds its session among 10,000 tunnels", prepare: lookUpToken),
+    Benchmark("caller-route", "address and tunnel of a browser's request", prepare: route),
+    Benchmark("caller-answer", "an answer of 1 KiB is written for the caller", prepare: writeAnswer),
+    Benchmark("access-line-text", "a line of the access log, as text") { try accessLine(.text) },
+    Benchmark("access-line-logfmt", "the same as logfmt") { try accessLine(.logfmt) },
+    Benchmark("access-line-json", "the same as JSON") { try accessLine(.json) },
+]

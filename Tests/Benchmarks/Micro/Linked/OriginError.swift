@@ -1,0 +1,1 @@
+../../../../Sources/OriginHTTP/OriginError.swift
