@@ -85,7 +85,8 @@ let package = Package(
         .executableTarget(
             name: "microbenchmarks",
             dependencies: [
-                "HTTPMessage", "Observability", "Reconciliation", "TunnelConfiguration", "TunnelProtocol", .nioCore,
+                "HTTPMessage", "Observability", "Reconciliation", "TunnelConfiguration", "TunnelProtocol",
+                .nioCore,
             ],
             path: "Tests/Benchmarks/Micro"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),

@@ -13,6 +13,7 @@ Checks the whole project on a Debian machine that has Swift:
   2. lints Swift and shell sources
   3. builds the program and its tests
   4. runs the tests
+  5. counts the instructions of single operations (Tests/Benchmarks/INSTRUCTIONS.md); not with --filter
 
   --filter NAME   run only tests whose name matches the regular expression NAME
   --release       run the tests of built programs a second time, with the optimised program; before a release
@@ -112,7 +113,7 @@ missing_packages() {
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
     local pair
     for pair in pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3 \
-        tinyproxy:tinyproxy-bin systemd-analyze:systemd; do
+        tinyproxy:tinyproxy-bin systemd-analyze:systemd valgrind:valgrind; do
         command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     [[ -x /usr/sbin/nginx || -x /usr/local/sbin/nginx ]] || echo nginx-light
@@ -296,6 +297,7 @@ step packages install_packages || finish
 step lint lint || true
 step build build || finish
 step tests run_tests || true
+if [[ -z $filter ]]; then step instructions Tests/Benchmarks/instructions.sh || true; fi
 if ((with_release)); then
     if step release build_release; then step optimised test_release || true; fi
 fi

@@ -5,13 +5,13 @@ typealias Operation = () throws -> Void
 struct Benchmark: Sendable {
     let name: String
     let about: String
-    /// How often it is run while it is counted: enough for a steady figure, few enough to be quick.
+    /// How often it is run to be counted: enough for a steady figure, few enough to be quick.
     let iterations: Int
     /// Makes what the operation needs, and checks thoroughly, once, that it does what it should.
     let prepare: @Sendable () throws -> Operation
 
     init(
-        _ name: String, _ about: String, iterations: Int = 1000,
+        _ name: String, _ about: String, iterations: Int = 200,
         prepare: @escaping @Sendable () throws -> Operation
     ) {
         self.name = name

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Runs one benchmark so many times, for a tool that counts its instructions.
+/// Runs one benchmark so many times, for a tool that counts its instructions: what twice as many times cost more, the
+/// operation costs, without the start of the program and what is made at the first use.
 @main enum Microbenchmarks {
     private static let all =
         webSocketBenchmarks + sessionBenchmarks + headBenchmarks + messageBenchmarks + serverBenchmarks
@@ -12,7 +13,9 @@ import Glibc
         case 1 where arguments[0] == "--list":
             for benchmark in all { print("\(benchmark.name)\t\(benchmark.iterations)\t\(benchmark.about)") }
         case 2:
-            guard let count = Int(arguments[1]), count > 0 else { fail("\(arguments[1]) is no number of times") }
+            guard let count = Int(arguments[1]), count > 0 else {
+                fail("\(arguments[1]) is no number of times")
+            }
             guard let benchmark = all.first(where: { $0.name == arguments[0] }) else {
                 fail("no benchmark is named \(arguments[0]); --list shows them")
             }
@@ -25,9 +28,7 @@ import Glibc
     private static func run(_ benchmark: Benchmark, _ count: Int) {
         do {
             let operation = try benchmark.prepare()
-            // What is made at the first use, and memory that grows, is no part of an operation.
             for _ in 0..<count { try operation() }
-            try measureBenchmark(count, operation)
         } catch {
             fail("\(benchmark.name): \(error)")
         }
@@ -38,12 +39,4 @@ import Glibc
         _ = write(STDERR_FILENO, line, line.count)
         exit(1)
     }
-}
-
-/// Callgrind counts between entry and exit of this function, which it knows by this name. Were it optimised, it might
-/// be split in two of that name.
-@inline(never)
-@_optimize(none)
-private func measureBenchmark(_ count: Int, _ operation: Operation) throws {
-    for _ in 0..<count { try operation() }
 }

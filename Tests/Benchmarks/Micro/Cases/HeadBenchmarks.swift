@@ -3,11 +3,13 @@ import NIOCore
 
 private func readRequest(_ text: ByteBuffer, fieldCount: Int) throws -> Operation {
     var reader = RequestHeadReader()
-    try require(text.written(RequestHead(whole: text, limits: HTTPLimits())), "not the same when written again")
+    try require(
+        text.written(RequestHead(whole: text, limits: HTTPLimits())), "not the same when written again")
     return {
         var input = text
         guard let head = try reader.next(&input) else { throw WrongResult(description: "no head") }
-        try require(head.fields.count == fieldCount && input.readableBytes == 0, "\(head.fields.count) fields")
+        try require(
+            head.fields.count == fieldCount && input.readableBytes == 0, "\(head.fields.count) fields")
         blackHole(head)
     }
 }
@@ -64,5 +66,6 @@ let headBenchmarks = [
     },
     Benchmark("response-head", "the head that nginx sends is read, and its framing", prepare: readResponse),
     Benchmark("request-head-write", "a browser's head is written", prepare: writeRequest),
-    Benchmark("header-filter", "hop-by-hop fields and X-Token go from a browser's head", prepare: filterFields),
+    Benchmark(
+        "header-filter", "hop-by-hop fields and X-Token go from a browser's head", prepare: filterFields),
 ]

@@ -34,7 +34,8 @@ private func encodeForOrigin() throws -> Operation {
     return {
         let framing = try head.bodyFraming()
         let encoder = try RequestEncoder(head, framing: framing, authority: "127.0.0.1:8080")
-        try require(encoder.isComplete && encoder.head.readableBytes > 700, "\(encoder.head.readableBytes) bytes")
+        try require(
+            encoder.isComplete && encoder.head.readableBytes > 700, "\(encoder.head.readableBytes) bytes")
         blackHole(encoder.head)
     }
 }
@@ -60,7 +61,8 @@ private func parseFromOrigin() throws -> Operation {
 }
 
 let messageBenchmarks = [
-    Benchmark("body-chunked-64KiB", "a body of 16 chunks of 4 KiB is read", iterations: 200, prepare: decodeChunks),
+    Benchmark(
+        "body-chunked-64KiB", "a body of 16 chunks of 4 KiB is read", iterations: 100, prepare: decodeChunks),
     Benchmark("origin-request", "a browser's request is written for an origin", prepare: encodeForOrigin),
     Benchmark("origin-response", "an origin's answer of 1 KiB is read", prepare: parseFromOrigin),
 ]

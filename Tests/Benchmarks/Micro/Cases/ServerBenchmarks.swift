@@ -46,17 +46,19 @@ private func writeAnswer() throws -> Operation {
     let request = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     let head = try ResponseHead(whole: Texts.response(1024), limits: HTTPLimits())
     let body = Texts.body(1024)
+    // `Connection: keep-alive` is the origin's.
+    let expected = 1024 + Texts.response(1024).readableBytes - 24
     return {
         var writer = ResponseWriter(request: request, keepAlive: true)
-        guard let text = try writer.begin(head, isLast: false), writer.accepts(body.readableBytes, isLast: true)
+        guard let text = try writer.begin(head, isLast: false),
+            writer.accepts(body.readableBytes, isLast: true)
         else { throw WrongResult(description: "no head") }
         var count = text.readableBytes
         writer.write(body, isLast: true) {
             count += $0.readableBytes
             blackHole($0)
         }
-        // `Connection: keep-alive` is the origin's.
-        try require(count == 1024 + Texts.response(1024).readableBytes - 24, "\(count) bytes")
+        try require(count == expected, "\(count) bytes")
     }
 }
 
@@ -69,7 +71,8 @@ private func accessLine(_ format: LogFormat) throws -> Operation {
             timeToFirstByte: .microseconds(1234), duration: .microseconds(1301),
             callerAddress: "203.0.113.7:51234", outcome: .ok)
         let line = record.line(format: format, at: moment)
-        try require(line.count > 200 && line.last == UInt8(ascii: "\n"), String(decoding: line, as: UTF8.self))
+        try require(
+            line.count > 200 && line.last == UInt8(ascii: "\n"), String(decoding: line, as: UTF8.self))
         blackHole(line)
     }
 }

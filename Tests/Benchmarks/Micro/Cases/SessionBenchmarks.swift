@@ -10,7 +10,8 @@ private func ends(
     let budget = EndlessBudget()
     guard version == 2 else {
         let server = MessageMachine(
-            role: .opener, limits: limits, peer: "test", budget: budget, numbering: RequestNumbers(), now: now)
+            role: .opener, limits: limits, peer: "test", budget: budget, numbering: RequestNumbers(), now: now
+        )
         let client = MessageMachine(
             role: .acceptor, limits: limits, peer: "test", budget: budget, numbering: nil, now: now)
         return (SessionEnd(server), SessionEnd(client, answer: answer))
@@ -23,7 +24,8 @@ private func ends(
 
 /// A request and its answer, all of both: from the server's `open` until both have forgotten the stream.
 private func exchange(version: Int, requestBytes: Int = 0, answerBytes: Int = 1024) throws -> Operation {
-    let (server, client) = ends(ofVersion: version, answer: (Texts.response(answerBytes), Texts.body(answerBytes)))
+    let (server, client) = ends(
+        ofVersion: version, answer: (Texts.response(answerBytes), Texts.body(answerBytes)))
     let body = requestBytes > 0 ? Texts.body(requestBytes) : nil
     let head = requestBytes > 0 ? Texts.upload(requestBytes) : Texts.curlRequest
     let settle = {
@@ -40,7 +42,8 @@ private func exchange(version: Int, requestBytes: Int = 0, answerBytes: Int = 10
         try server.request(head, body: body)
         try settle()
         try require(server.received == answerBytes, "an answer of \(server.received) bytes")
-        try require(requestBytes == 0 || client.received == requestBytes, "a body of \(client.received) bytes")
+        try require(
+            requestBytes == 0 || client.received == requestBytes, "a body of \(client.received) bytes")
         try require(server.streamCount == 0 && client.streamCount == 0, "the stream is still open")
     }
 }
@@ -83,18 +86,20 @@ private func decodeMux() throws -> Operation {
 }
 
 let sessionBenchmarks = [
-    Benchmark("mux-encode", "head of a request, 1 KiB of data and a window are written as frames", prepare: encodeMux),
+    Benchmark(
+        "mux-encode", "head of a request, 1 KiB of data and a window are written as frames",
+        prepare: encodeMux),
     Benchmark("mux-decode", "the same are read", prepare: decodeMux),
-    Benchmark("v2-exchange", "request and answer of 1 KiB, through both ends of a session", iterations: 500) {
+    Benchmark("v2-exchange", "request and answer of 1 KiB, through both ends of a session", iterations: 100) {
         try exchange(version: 2)
     },
-    Benchmark("v2-upload-64KiB", "the same with a request body of 64 KiB", iterations: 200) {
+    Benchmark("v2-upload-64KiB", "the same with a request body of 64 KiB", iterations: 50) {
         try exchange(version: 2, requestBytes: 64 << 10)
     },
-    Benchmark("v2-download-1MiB", "a request and an answer of 1 MiB", iterations: 20) {
+    Benchmark("v2-download-1MiB", "a request and an answer of 1 MiB", iterations: 10) {
         try exchange(version: 2, answerBytes: 1 << 20)
     },
-    Benchmark("v1-exchange", "request and answer of 1 KiB in protocol v1", iterations: 200) {
+    Benchmark("v1-exchange", "request and answer of 1 KiB in protocol v1", iterations: 50) {
         try exchange(version: 1)
     },
 ]
