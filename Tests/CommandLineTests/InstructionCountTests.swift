@@ -1,18 +1,21 @@
+import Foundation
 import TestSupport
 import Testing
 
 /// The judgement on instruction counts, by tables made up for it. Nothing is counted.
 @Suite struct InstructionCountTests {
+    private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Benchmarks/instructions.sh").path
+
     private func judge(_ accepted: String, _ now: String) throws -> ProgramResult {
         let folder = try TemporaryFolder()
-        let script = try ChildProcess(
-            "/bin/bash",
-            [
-                repositoryFolder + "/Tests/Benchmarks/instructions.sh", "--judge",
-                try folder.write(accepted, to: "accepted"), try folder.write(now, to: "now"),
-            ])
-        let exit = try script.waitForExit(within: .seconds(20))
-        return ProgramResult(exit: exit, output: script.standardOutput.text, errors: script.standardError.text)
+        return try withExtendedLifetime(folder) {
+            let tables = [try folder.write(accepted, to: "accepted"), try folder.write(now, to: "now")]
+            let script = try ChildProcess(["/bin/bash", Self.script, "--judge"] + tables)
+            let exit = try script.waitForExit(within: .seconds(20))
+            return ProgramResult(
+                exit: exit, output: script.standardOutput.text, errors: script.standardError.text)
+        }
     }
 
     struct Example: CustomTestStringConvertible {
@@ -25,9 +28,12 @@ import Testing
     }
 
     @Test(arguments: [
-        Example(name: "the same", accepted: "a\t1000\t2.0\n", now: "a\t1000\t2.0\n", isGood: true, says: "+0.0 %"),
-        Example(name: "9 % more", accepted: "a\t1000\t2.0\n", now: "a\t1090\t2.0\n", isGood: true, says: "+9.0 %"),
-        Example(name: "11 % more", accepted: "a\t1000\t2.0\n", now: "a\t1110\t2.0\n", isGood: false, says: "GREW"),
+        Example(
+            name: "the same", accepted: "a\t1000\t2.0\n", now: "a\t1000\t2.0\n", isGood: true, says: "+0.0 %"),
+        Example(
+            name: "9 % more", accepted: "a\t1000\t2.0\n", now: "a\t1090\t2.0\n", isGood: true, says: "+9.0 %"),
+        Example(
+            name: "11 % more", accepted: "a\t1000\t2.0\n", now: "a\t1110\t2.0\n", isGood: false, says: "GREW"),
         Example(
             name: "11 % less", accepted: "a\t1000\t2.0\n", now: "a\t890\t2.0\n", isGood: true,
             says: "a is better than what is accepted; to hold it there:"),
@@ -38,7 +44,8 @@ import Testing
             name: "a fraction of one more", accepted: "a\t1000\t2.0\n", now: "a\t1000\t2.5\n", isGood: true,
             says: "2.0 -> 2.5"),
         Example(
-            name: "one of thousands more", accepted: "a\t1000\t7000.0\n", now: "a\t1000\t7001.0\n", isGood: true,
+            name: "one of thousands more", accepted: "a\t1000\t7000.0\n", now: "a\t1000\t7001.0\n",
+            isGood: true,
             says: "7000.0 -> 7001.0"),
         Example(
             name: "many of thousands more", accepted: "a\t1000\t7000.0\n", now: "a\t1000\t7100.0\n",
@@ -57,7 +64,7 @@ import Testing
     ])
     func growthFailsAndTheRestIsTold(example: Example) throws {
         let result = try judge(example.accepted, example.now)
-        #expect(result.exit == .status(example.isGood ? 0 : 1), "\(result)")
+        #expect(result.exit == .code(example.isGood ? 0 : 1), "\(result)")
         #expect(result.output.contains(example.says), "\(result.output)")
         #expect(result.errors.isEmpty)
     }
@@ -66,13 +73,14 @@ import Testing
         let result = try judge("a\t1000\t2.0\nb\t1000\t2.0\n", "a\t1200\t2.0\nb\t1000\t2.0\n")
         #expect(
             result.output.contains(
-                "a is worse than what is accepted; if that is meant: Tests/Benchmarks/instructions.sh --accept a\n"))
+                "a is worse than what is accepted; if that is meant: Tests/Benchmarks/instructions.sh --accept a\n"
+            ))
         #expect(!result.output.contains("--accept b"))
     }
 
     @Test func aBrokenTableIsNoVerdict() throws {
         let result = try judge("a\t1000\n", "a\t1000\t2.0\n")
-        #expect(result.exit == .status(2))
+        #expect(result.exit == .code(2))
         #expect(result.errors.contains("accepted:1: this is no row"))
     }
 }
