@@ -59,7 +59,8 @@ judge() { # OLD NEW
                 verdict = ""
                 if (change > 10) verdict = "GREW"
                 # Counts are averages over some runs: a growth by one may come as 0.999.
-                if (more > 0.99 && more > allocations[name] / 100) verdict = "ALLOCATES MORE"
+                if (more > 0.99 && more > allocations[name] / 100)
+                    verdict = (verdict == "" ? "" : verdict ", ") "ALLOCATES MORE"
                 if (verdict != "") bad[++badCount] = name
                 else if (change < -10 || -more > 0.99 && -more > allocations[name] / 100) {
                     verdict = "better"

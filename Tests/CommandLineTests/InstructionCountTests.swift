@@ -41,6 +41,9 @@ import Testing
             name: "an allocation more", accepted: "a\t1000\t2.0\n", now: "a\t1000\t3.0\n", isGood: false,
             says: "ALLOCATES MORE"),
         Example(
+            name: "both", accepted: "a\t1000\t2.0\n", now: "a\t1200\t4.0\n", isGood: false,
+            says: "GREW, ALLOCATES MORE"),
+        Example(
             name: "a fraction of one more", accepted: "a\t1000\t2.0\n", now: "a\t1000\t2.5\n", isGood: true,
             says: "2.0 -> 2.5"),
         Example(
