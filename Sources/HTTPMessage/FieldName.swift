@@ -83,6 +83,10 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
             return
         }
         let candidate = Self.candidate(length: name.count, first: first | 0x20)
+        guard candidate != .other else {
+            self = .other
+            return
+        }
         self = candidate.text.equalsIgnoringCase(name) ? candidate : .other
     }
 
@@ -123,11 +127,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 
 extension StaticString {
     /// Compares with ASCII bytes in any letter case.
-    func equalsIgnoringCase(_ bytes: some Collection<UInt8>) -> Bool {
-        guard bytes.count == utf8CodeUnitCount else { return false }
-        return withUTF8Buffer { text in
-            zip(text, bytes).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
-        }
+    func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        UnsafeRawBufferPointer(start: utf8Start, count: utf8CodeUnitCount).equalsIgnoringCase(bytes)
     }
 }
 

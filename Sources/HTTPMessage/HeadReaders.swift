@@ -36,16 +36,29 @@ package struct RequestHeadReader: Sendable {
         guard let first = line.firstIndex(of: 0x20), let last = line.lastIndex(of: 0x20), first < last else {
             throw HTTPMessageError(.malformed, "malformed request line")
         }
-        let method = line[..<first]
+        let method = UnsafeRawBufferPointer(rebasing: line[..<first])
         guard !method.isEmpty, method.count <= longestMethod, method.allSatisfy(\.isTokenByte) else {
             throw HTTPMessageError(.malformed, "malformed request method")
         }
-        let target = line[first + 1..<last]
-        guard !target.isEmpty, target.allSatisfy({ $0 > 0x20 && $0 != 0x7f }),
-            let text = String(validating: target, as: UTF8.self)
-        else { throw HTTPMessageError(.malformed, "malformed request target") }
+        let target = UnsafeRawBufferPointer(rebasing: line[first + 1..<last])
+        guard let text = Self.text(ofTarget: target) else {
+            throw HTTPMessageError(.malformed, "malformed request target")
+        }
         let version = try HTTPVersion(UnsafeRawBufferPointer(rebasing: line[(last + 1)...]))
         return (String(decoding: method, as: UTF8.self), text, version)
+    }
+
+    /// - Returns: nil for what is empty, holds white space or control characters, or is not UTF-8.
+    private static func text(ofTarget target: UnsafeRawBufferPointer) -> String? {
+        var all: UInt8 = 0
+        for byte in target {
+            guard byte > 0x20, byte != 0x7f else { return nil }
+            all |= byte
+        }
+        guard !target.isEmpty else { return nil }
+        // Checking UTF-8 takes long, and nearly every target is ASCII.
+        return all < 0x80
+            ? String(decoding: target, as: UTF8.self) : String(validating: target, as: UTF8.self)
     }
 }
 
@@ -102,7 +115,7 @@ package struct ResponseHeadReader: Sendable {
             throw HTTPMessageError(.malformed, "malformed status code")
         }
         let reason = line.dropFirst(13)
-        guard reason.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else {
+        guard !line.hasControlCharacter(in: line.count - reason.count..<line.count) else {
             throw HTTPMessageError(.malformed, "control character in a reason phrase")
         }
         return (status, String(decoding: reason, as: UTF8.self), version)
@@ -134,9 +147,7 @@ extension HTTPMessageError {
 extension FieldBlockReader {
     /// Takes the whole block off the buffer once its end has come.
     mutating func takeWhole(from buffer: inout ByteBuffer) throws(HTTPMessageError) -> ByteBuffer? {
-        var reader = self
-        defer { self = reader }
-        let length = try buffer.reading { memory throws(HTTPMessageError) in try reader.read(memory) }
+        let length = try buffer.reading { memory throws(HTTPMessageError) in try read(memory) }
         return length.flatMap { buffer.readSlice(length: $0) }
     }
 }
@@ -144,8 +155,9 @@ extension FieldBlockReader {
 extension HTTPVersion {
     /// Reads `HTTP/1.x` (RFC 9112 §2.3).
     fileprivate init(_ text: UnsafeRawBufferPointer) throws(HTTPMessageError) {
-        guard text.count == 8, text[..<5].elementsEqual("HTTP/".utf8), text[6] == UInt8(ascii: "."),
-            text[5] &- 0x30 < 10, text[7] &- 0x30 < 10
+        guard text.count == 8, text[0] == UInt8(ascii: "H"), text[1] == UInt8(ascii: "T"),
+            text[2] == UInt8(ascii: "T"), text[3] == UInt8(ascii: "P"), text[4] == UInt8(ascii: "/"),
+            text[5] &- 0x30 < 10, text[6] == UInt8(ascii: "."), text[7] &- 0x30 < 10
         else { throw HTTPMessageError(.malformed, "malformed HTTP version") }
         guard text[5] == UInt8(ascii: "1") else {
             throw HTTPMessageError(.unsupportedVersion, "unsupported HTTP version")

@@ -85,7 +85,7 @@ package struct HeaderFields: Sendable {
             entries.contains { entry in
                 entry.name == name
                     && memory.listElements(in: entry.valueRange).contains {
-                        token.equalsIgnoringCase(memory[$0])
+                        token.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: memory[$0]))
                     }
             }
         }
@@ -106,6 +106,7 @@ package struct HeaderFields: Sendable {
 
     /// Removes every field of this name.
     package mutating func remove(_ name: FieldName) {
+        guard contains(name) else { return }
         entries.removeAll { $0.name == name }
     }
 
@@ -119,6 +120,7 @@ package struct HeaderFields: Sendable {
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
     /// message behind our back.
     package mutating func removeHopByHop() {
+        guard entries.contains(where: { $0.name.isHopByHop }) else { return }
         let nominated: [Range<Int>] = bytes.withUnsafeReadableBytes { memory in
             entries.filter { $0.name == .connection }.flatMap { memory.listElements(in: $0.valueRange) }
         }
@@ -127,20 +129,48 @@ package struct HeaderFields: Sendable {
             if entry.name.isHopByHop { return true }
             if nominated.isEmpty || entry.name == .host || entry.name == .contentLength { return false }
             return bytes.withUnsafeReadableBytes { memory in
-                nominated.contains { memory.equalIgnoringCase($0, entry.nameRange) }
+                nominated.contains { memory.equalIgnoringCase($0, memory, entry.nameRange) }
             }
         }
     }
 
+    /// How many bytes `write` takes.
+    var writtenBytes: Int {
+        var total = 0
+        for entry in entries { total += Int(entry.nameLength) + Int(entry.valueLength) + 4 }
+        return total
+    }
+
     /// Writes `name: value` lines, each ended by CRLF, without the empty line that ends a head.
     package func write(to output: inout ByteBuffer) {
+        output.writeWithUnsafeMutableBytes(minimumWritableBytes: writtenBytes) { memory in
+            var cursor = ByteCursor(memory)
+            write(to: &cursor)
+            return cursor.count
+        }
+    }
+
+    /// The same, into `writtenBytes` of memory.
+    func write(to cursor: inout ByteCursor) {
         bytes.withUnsafeReadableBytes { memory in
+            // Lines that stand behind one another in memory are copied in one piece.
+            var run = 0..<0
             for entry in entries {
-                output.writeBytes(UnsafeRawBufferPointer(rebasing: memory[entry.nameRange]))
-                output.writeStaticString(": ")
-                output.writeBytes(UnsafeRawBufferPointer(rebasing: memory[entry.valueRange]))
-                output.writeStaticString("\r\n")
+                let line = entry.wholeLine(in: memory)
+                if let line, line.lowerBound == run.upperBound {
+                    run = run.lowerBound..<line.upperBound
+                    continue
+                }
+                cursor.append(UnsafeRawBufferPointer(rebasing: memory[run]))
+                run = line ?? 0..<0
+                if line == nil {
+                    cursor.append(UnsafeRawBufferPointer(rebasing: memory[entry.nameRange]))
+                    cursor.append(": ")
+                    cursor.append(UnsafeRawBufferPointer(rebasing: memory[entry.valueRange]))
+                    cursor.append("\r\n")
+                }
             }
+            cursor.append(UnsafeRawBufferPointer(rebasing: memory[run]))
         }
     }
 
@@ -148,13 +178,18 @@ package struct HeaderFields: Sendable {
         _ name: FieldName, nameBytes: UnsafeBufferPointer<UInt8>, value: String
     ) {
         let nameStart = bytes.readableBytes
+        bytes.reserveCapacity(minimumWritableBytes: nameBytes.count + value.utf8.count + 4)
         bytes.writeBytes(nameBytes)
+        bytes.writeStaticString(": ")
         let valueStart = bytes.readableBytes
         bytes.writeString(value)
+        let valueEnd = bytes.readableBytes
+        bytes.writeStaticString("\r\n")
+        if entries.isEmpty { entries.reserveCapacity(4) }
         entries.append(
             Entry(
                 name: name, nameStart: UInt32(nameStart), nameLength: UInt32(nameBytes.count),
-                valueStart: UInt32(valueStart), valueLength: UInt32(bytes.readableBytes - valueStart)))
+                valueStart: UInt32(valueStart), valueLength: UInt32(valueEnd - valueStart)))
     }
 
     private func value(of entry: Entry) -> String {
@@ -181,6 +216,16 @@ extension HeaderFields: Equatable {
 extension HeaderFields.Entry {
     var nameRange: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameLength) }
     var valueRange: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueLength) }
+
+    /// The bytes of the whole line, when they are just as we would write them: `name: value` and CRLF.
+    func wholeLine(in memory: UnsafeRawBufferPointer) -> Range<Int>? {
+        let (nameEnd, valueEnd) = (nameRange.upperBound, valueRange.upperBound)
+        guard Int(valueStart) == nameEnd + 2, valueEnd + 2 <= memory.count,
+            memory[nameEnd] == UInt8(ascii: ":"), memory[nameEnd + 1] == UInt8(ascii: " "),
+            memory[valueEnd] == UInt8(ascii: "\r"), memory[valueEnd + 1] == UInt8(ascii: "\n")
+        else { return nil }
+        return Int(nameStart)..<valueEnd + 2
+    }
 }
 
 extension UnsafeRawBufferPointer {
@@ -205,9 +250,25 @@ extension UnsafeRawBufferPointer {
         return start..<end
     }
 
-    func equalIgnoringCase(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
-        left.count == right.count
-            && zip(self[left], self[right]).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
+    /// Whether ASCII bytes here and others there differ in letter case at most.
+    func equalIgnoringCase(
+        _ range: Range<Int>, _ other: UnsafeRawBufferPointer, _ otherRange: Range<Int>
+    ) -> Bool {
+        UnsafeRawBufferPointer(rebasing: self[range])
+            .equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: other[otherRange]))
+    }
+
+    /// Whether ASCII bytes differ in letter case at most.
+    func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let left = baseAddress, let right = other.baseAddress else {
+            return count == other.count
+        }
+        for offset in 0..<count {
+            let a = left.load(fromByteOffset: offset, as: UInt8.self)
+            let b = right.load(fromByteOffset: offset, as: UInt8.self)
+            guard a == b || a.asciiLowercased == b.asciiLowercased else { return false }
+        }
+        return true
     }
 }
 

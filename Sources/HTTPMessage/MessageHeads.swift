@@ -69,23 +69,34 @@ extension HeaderFields {
 extension ByteBuffer {
     /// Writes a request head as HTTP/1.1, the empty line included.
     package mutating func writeRequestHead(_ head: RequestHead) {
-        writeString(head.method)
-        writeStaticString(" ")
-        writeString(head.target)
-        writeStaticString(" HTTP/1.1\r\n")
-        head.fields.write(to: &self)
-        writeStaticString("\r\n")
+        let length = head.method.utf8.count + head.target.utf8.count + head.fields.writtenBytes + 14
+        writeWithUnsafeMutableBytes(minimumWritableBytes: length) { memory in
+            var cursor = ByteCursor(memory)
+            cursor.append(head.method)
+            cursor.append(" ")
+            cursor.append(head.target)
+            cursor.append(" HTTP/1.1\r\n")
+            head.fields.write(to: &cursor)
+            cursor.append("\r\n")
+            return cursor.count
+        }
     }
 
     /// Writes a response head as HTTP/1.1, the empty line included.
     package mutating func writeResponseHead(_ head: ResponseHead) {
-        writeStaticString("HTTP/1.1 ")
-        writeString(String(head.status))
-        writeStaticString(" ")
-        writeString(head.reason)
-        writeStaticString("\r\n")
-        head.fields.write(to: &self)
-        writeStaticString("\r\n")
+        let status = String(head.status)
+        let length = status.utf8.count + head.reason.utf8.count + head.fields.writtenBytes + 14
+        writeWithUnsafeMutableBytes(minimumWritableBytes: length) { memory in
+            var cursor = ByteCursor(memory)
+            cursor.append("HTTP/1.1 ")
+            cursor.append(status)
+            cursor.append(" ")
+            cursor.append(head.reason)
+            cursor.append("\r\n")
+            head.fields.write(to: &cursor)
+            cursor.append("\r\n")
+            return cursor.count
+        }
     }
 }
 

@@ -7,23 +7,23 @@ enum LogEscaping {
     static let longestValue = 4096
 
     /// Appends text for between double quotes.
-    static func append(_ text: String, limit: Int = longestValue, to bytes: inout [UInt8]) {
+    static func append(_ text: String, limit: Int = longestValue, to bytes: inout LineBytes) {
         append(text, limit: limit, escapesQuotes: true, to: &bytes)
     }
 
     /// Appends text that stands without quotes at a place where the reader is a person.
-    static func appendBare(_ text: String, limit: Int = longestValue, to bytes: inout [UInt8]) {
+    static func appendBare(_ text: String, limit: Int = longestValue, to bytes: inout LineBytes) {
         append(text, limit: limit, escapesQuotes: false, to: &bytes)
     }
 
     /// True when a text can stand in a `key=value` line without quotes.
     static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= longestValue && text.utf8.allSatisfy(isPlainByte)
+        !text.isEmpty && text.utf8.count <= longestValue && text.consists(of: isPlainByte)
     }
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.
-    static func appendName(_ name: String, to bytes: inout [UInt8]) {
-        if isPlain(name), name.utf8.count <= longestName { return bytes.append(contentsOf: name.utf8) }
+    static func appendName(_ name: String, to bytes: inout LineBytes) {
+        if isPlain(name), name.utf8.count <= longestName { return bytes.append(utf8: name) }
         if name.isEmpty { bytes.append(UInt8(ascii: "_")) }
         for byte in name.utf8.prefix(longestName) {
             bytes.append(isPlainByte(byte) ? byte : UInt8(ascii: "_"))
@@ -38,19 +38,18 @@ enum LogEscaping {
     }
 
     private static func append(
-        _ text: String, limit: Int, escapesQuotes: Bool, to bytes: inout [UInt8]
+        _ text: String, limit: Int, escapesQuotes: Bool, to bytes: inout LineBytes
     ) {
         // Visible ASCII and spaces, as nearly every value is, go in one piece.
-        let utf8 = text.utf8
-        if utf8.count <= limit, utf8.allSatisfy({ isPlainByte($0) || $0 == 0x20 || $0 == 0x3d }) {
-            bytes.append(contentsOf: utf8)
+        if text.utf8.count <= limit, text.consists(of: { isPlainByte($0) || $0 == 0x20 || $0 == 0x3d }) {
+            bytes.append(utf8: text)
             return
         }
         var length = 0
         for scalar in text.unicodeScalars {
             let width = UTF8.width(scalar)
             if length + width > limit {
-                bytes.append(contentsOf: "...".utf8)
+                bytes.append(utf8: "...")
                 return
             }
             length += width
@@ -58,15 +57,15 @@ enum LogEscaping {
         }
     }
 
-    private static func append(_ scalar: Unicode.Scalar, escapesQuotes: Bool, to bytes: inout [UInt8]) {
+    private static func append(_ scalar: Unicode.Scalar, escapesQuotes: Bool, to bytes: inout LineBytes) {
         switch scalar {
-        case "\n": bytes.append(contentsOf: #"\n"#.utf8)
-        case "\r": bytes.append(contentsOf: #"\r"#.utf8)
-        case "\t": bytes.append(contentsOf: #"\t"#.utf8)
-        case "\"" where escapesQuotes: bytes.append(contentsOf: #"\""#.utf8)
-        case "\\": bytes.append(contentsOf: #"\\"#.utf8)
+        case "\n": bytes.append(utf8: #"\n"#)
+        case "\r": bytes.append(utf8: #"\r"#)
+        case "\t": bytes.append(utf8: #"\t"#)
+        case "\"" where escapesQuotes: bytes.append(utf8: #"\""#)
+        case "\\": bytes.append(utf8: #"\\"#)
         case _ where isDeceptive(scalar): appendHexadecimal(scalar, to: &bytes)
-        default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        default: bytes.append(utf8: String(scalar))
         }
     }
 
@@ -81,11 +80,22 @@ enum LogEscaping {
     }
 
     /// `\u` and four digits; every deceptive character lies below U+10000.
-    private static func appendHexadecimal(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: #"\u"#.utf8)
+    private static func appendHexadecimal(_ scalar: Unicode.Scalar, to bytes: inout LineBytes) {
+        bytes.append(utf8: #"\u"#)
         for shift in [12, 8, 4, 0] as [UInt32] {
             let digit = UInt8(truncatingIfNeeded: (scalar.value >> shift) & 0xf)
             bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+    }
+}
+
+extension String {
+    /// Whether each byte is one of these.
+    fileprivate func consists(of isMeant: (UInt8) -> Bool) -> Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            for byte in bytes where !isMeant(byte) { return false }
+            return true
         }
     }
 }

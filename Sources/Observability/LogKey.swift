@@ -82,15 +82,15 @@ struct Milliseconds: CustomStringConvertible, Sendable {
     }
 
     var description: String {
-        var bytes: [UInt8] = []
+        var bytes = LineBytes()
         append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        return String(decoding: bytes.array(), as: UTF8.self)
     }
 
     /// Appends the description.
-    func append(to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: (microseconds / 1000).description.utf8)
+    func append(to bytes: inout LineBytes) {
+        bytes.append(decimal: microseconds / 1000)
         bytes.append(UInt8(ascii: "."))
-        bytes.appendDecimal(microseconds % 1000, digits: 3)
+        bytes.append(UInt64(microseconds % 1000), digits: 3)
     }
 }

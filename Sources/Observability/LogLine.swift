@@ -4,7 +4,7 @@ internal import Logging
 ///
 /// Everything that can vary goes through `LogEscaping`, so the bytes hold exactly one newline, the last.
 struct LogLine {
-    private(set) var bytes: [UInt8] = []
+    private var bytes = LineBytes()
     private let format: LogFormat
 
     /// Begins a line.
@@ -13,7 +13,6 @@ struct LogLine {
         message: String
     ) {
         self.format = format
-        bytes.reserveCapacity(512)
         switch format {
         case .text:
             timestamp.append(to: &bytes)
@@ -51,7 +50,6 @@ struct LogLine {
         message: String
     ) {
         self.format = .text
-        bytes.reserveCapacity(512)
         header.append(to: &bytes, at: timestamp, level: level)
         LogEscaping.appendName(logger, to: &bytes)
         append(": ")
@@ -67,9 +65,15 @@ struct LogLine {
     }
 
     /// Adds a whole number, under a name of our own.
-    mutating func add(_ name: String, _ number: some BinaryInteger) {
+    mutating func add(_ name: String, _ number: Int) {
         beginField(name)
-        append(number.description)
+        bytes.append(decimal: Int64(number))
+    }
+
+    /// Adds a whole number, under a name of our own.
+    mutating func add(_ name: String, _ number: UInt64) {
+        beginField(name)
+        bytes.append(decimal: number)
     }
 
     /// Adds a duration in milliseconds, under a name of our own.
@@ -96,7 +100,7 @@ struct LogLine {
     consuming func end() -> [UInt8] {
         if format == .json { bytes.append(UInt8(ascii: "}")) }
         bytes.append(UInt8(ascii: "\n"))
-        return bytes
+        return bytes.array()
     }
 
     private mutating func beginField(_ name: String) {
@@ -135,7 +139,7 @@ struct LogLine {
         }
     }
 
-    private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    private mutating func append(_ text: String) { bytes.append(utf8: text) }
 
     private mutating func appendQuoted(_ text: String, limit: Int = LogEscaping.longestValue) {
         bytes.append(UInt8(ascii: "\""))

@@ -23,26 +23,26 @@ package struct LogTimestamp: Sendable, Hashable {
     private static let shown: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 
     /// Appends the 24 characters of the timestamp.
-    func append(to bytes: inout [UInt8]) {
+    func append(to bytes: inout LineBytes) {
         let bounds = Self.shown
         let moment = min(max(millisecondsSince1970, bounds.lowerBound), bounds.upperBound)
         let millisecond = moment.floorModulo(1000)
         let second = (moment - millisecond) / 1000
         let secondOfDay = second.floorModulo(86_400)
         let (year, month, day) = Self.civilDate(daysSince1970: (second - secondOfDay) / 86_400)
-        bytes.appendDecimal(year, digits: 4)
+        bytes.append(UInt64(year), digits: 4)
         bytes.append(UInt8(ascii: "-"))
-        bytes.appendDecimal(month, digits: 2)
+        bytes.append(UInt64(month), digits: 2)
         bytes.append(UInt8(ascii: "-"))
-        bytes.appendDecimal(day, digits: 2)
+        bytes.append(UInt64(day), digits: 2)
         bytes.append(UInt8(ascii: "T"))
-        bytes.appendDecimal(secondOfDay / 3600, digits: 2)
+        bytes.append(UInt64(secondOfDay / 3600), digits: 2)
         bytes.append(UInt8(ascii: ":"))
-        bytes.appendDecimal(secondOfDay / 60 % 60, digits: 2)
+        bytes.append(UInt64(secondOfDay / 60 % 60), digits: 2)
         bytes.append(UInt8(ascii: ":"))
-        bytes.appendDecimal(secondOfDay % 60, digits: 2)
+        bytes.append(UInt64(secondOfDay % 60), digits: 2)
         bytes.append(UInt8(ascii: "."))
-        bytes.appendDecimal(millisecond, digits: 3)
+        bytes.append(UInt64(millisecond), digits: 3)
         bytes.append(UInt8(ascii: "Z"))
     }
 
@@ -68,17 +68,5 @@ extension Int64 {
     fileprivate func floorModulo(_ divisor: Int64) -> Int64 {
         let remainder = self % divisor
         return remainder < 0 ? remainder + divisor : remainder
-    }
-}
-
-extension [UInt8] {
-    /// Appends the last `digits` decimal digits of a number that is not negative, with leading zeros.
-    mutating func appendDecimal(_ number: Int64, digits: Int) {
-        var divisor: Int64 = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
-        }
     }
 }

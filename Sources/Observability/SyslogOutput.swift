@@ -35,8 +35,8 @@ struct SyslogHeader: Sendable {
     }
 
     /// Appends the header and the space behind it.
-    func append(to bytes: inout [UInt8], at timestamp: LogTimestamp, level: Logger.Level) {
-        bytes.append(contentsOf: "<\(facilityCode * 8 + Self.severity(of: level))>1 ".utf8)
+    func append(to bytes: inout LineBytes, at timestamp: LogTimestamp, level: Logger.Level) {
+        bytes.append(utf8: "<\(facilityCode * 8 + Self.severity(of: level))>1 ")
         timestamp.append(to: &bytes)
         bytes.append(contentsOf: source)
     }

@@ -1,21 +1,21 @@
 /// First in, first out, in amortised constant time.
 package struct FIFO<Element> {
-    private var elements: [Element?] = []
-    private var head = 0
+    @usableFromInline var elements: [Element?] = []
+    @usableFromInline var head = 0
 
-    package init() {}
+    @inlinable package init() {}
 
-    package var isEmpty: Bool { head == elements.count }
-    package var count: Int { elements.count - head }
+    @inlinable package var isEmpty: Bool { head == elements.count }
+    @inlinable package var count: Int { elements.count - head }
     /// The oldest element.
-    package var first: Element? { isEmpty ? nil : elements[head] }
+    @inlinable package var first: Element? { isEmpty ? nil : elements[head] }
 
     /// The newest element.
-    package var last: Element? { isEmpty ? nil : elements[elements.count - 1] }
+    @inlinable package var last: Element? { isEmpty ? nil : elements[elements.count - 1] }
 
-    package mutating func append(_ element: Element) { elements.append(element) }
+    @inlinable package mutating func append(_ element: Element) { elements.append(element) }
 
-    package mutating func popFirst() -> Element? {
+    @inlinable package mutating func popFirst() -> Element? {
         guard !isEmpty else { return nil }
         let element = elements[head].take()
         head += 1
@@ -30,21 +30,21 @@ package struct FIFO<Element> {
     }
 
     /// Changes the oldest element in place.
-    package mutating func updateFirst(_ change: (inout Element) -> Void) {
+    @inlinable package mutating func updateFirst(_ change: (inout Element) -> Void) {
         guard var element = isEmpty ? nil : elements[head].take() else { return }
         change(&element)
         elements[head] = element
     }
 
     /// Changes the newest element in place.
-    package mutating func updateLast(_ change: (inout Element) -> Void) {
+    @inlinable package mutating func updateLast(_ change: (inout Element) -> Void) {
         let index = elements.count - 1
         guard var element = isEmpty ? nil : elements[index].take() else { return }
         change(&element)
         elements[index] = element
     }
 
-    package mutating func removeAll() {
+    @inlinable package mutating func removeAll() {
         elements.removeAll()
         head = 0
     }

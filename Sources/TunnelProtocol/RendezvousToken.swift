@@ -21,7 +21,7 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
     }
 
     /// The first 8 characters and `...`: enough to tell tunnels apart, too little to use one.
-    package var hint: String { Self.hint(of: secret) }
+    package var hint: String { String(decoding: secret.utf8.prefix(8), as: UTF8.self) + "..." }
 
     /// The same shortening for text that may not be a valid token. Unicode scalars are counted: one character may
     /// be of any number of them, and be the whole of a hostile text.

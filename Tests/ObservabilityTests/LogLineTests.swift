@@ -39,9 +39,9 @@ import Testing
     }
 
     private static func text(_ milliseconds: Int64) -> String {
-        var bytes: [UInt8] = []
+        var bytes = LineBytes()
         LogTimestamp(millisecondsSince1970: milliseconds).append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        return String(decoding: bytes.array(), as: UTF8.self)
     }
 }
 

@@ -105,10 +105,12 @@ private final class SyslogListener {
     }
 
     @Test func aHostNameThatIsNoneIsLeftOut() {
-        var bytes: [UInt8] = []
+        var bytes = LineBytes()
         SyslogHeader(facilityCode: 0, host: "a b", processID: 5).append(
             to: &bytes, at: LogTimestamp(millisecondsSince1970: 0), level: .error)
-        #expect(String(decoding: bytes, as: UTF8.self) == "<3>1 1970-01-01T00:00:00.000Z - wstunnel 5 - - ")
+        #expect(
+            String(decoding: bytes.array(), as: UTF8.self)
+                == "<3>1 1970-01-01T00:00:00.000Z - wstunnel 5 - - ")
     }
 
     @Test func aLongMessageIsCutBetweenCharacters() throws {

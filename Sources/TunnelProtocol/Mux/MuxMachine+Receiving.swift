@@ -96,7 +96,7 @@ extension MuxMachine {
         _ id: StreamID, _ head: ByteBuffer, isInterim: Bool, isLast: Bool
     ) throws(MuxError) -> SessionEvent? {
         guard role == .opener else { throw .wrongDirection }
-        guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
+        guard let index = try openStream(id) else { return nil }
         guard !streams.values[index].hasFinalHead, !(isInterim && isLast) else {
             return misused(id, "a head after the final head")
         }
@@ -113,7 +113,7 @@ extension MuxMachine {
     private mutating func dataCame(
         _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
     ) throws(MuxError) -> SessionEvent? {
-        guard try isOpen(id), let index = streams.index(forKey: id) else { return nil }
+        guard let index = try openStream(id) else { return nil }
         guard role == .acceptor || streams.values[index].hasFinalHead else {
             return misused(id, "a body before the final head")
         }
@@ -125,12 +125,13 @@ extension MuxMachine {
 
     private mutating func trailersCame(_ id: StreamID, _ fields: ByteBuffer) throws(MuxError) -> SessionEvent?
     {
-        guard try isOpen(id), let stream = streams[id] else { return nil }
-        guard role == .acceptor || stream.hasFinalHead else {
+        guard let index = try openStream(id) else { return nil }
+        guard role == .acceptor || streams.values[index].hasFinalHead else {
             return misused(id, "trailers before the final head")
         }
+        let isIgnored = streams.values[index].ignoresRest
         receivingEnded(id)
-        return stream.ignoresRest ? nil : .trailers(id, fields)
+        return isIgnored ? nil : .trailers(id, fields)
     }
 
     private mutating func resetCame(
@@ -178,12 +179,12 @@ extension MuxMachine {
         return peerGoAways == 1 ? .peerDraining(reason: reason) : nil
     }
 
-    /// - Returns: whether the stream still receives; false for one that is over (what comes late is dropped).
-    private func isOpen(_ id: StreamID) throws(MuxError) -> Bool {
+    /// - Returns: where the stream is that still receives; nil for one that is over (what comes late is dropped).
+    private func openStream(_ id: StreamID) throws(MuxError) -> Int? {
         try requireKnown(id)
-        guard let stream = streams[id] else { return false }
-        guard !stream.hasReceivedEverything else { throw .malformedFrame }
-        return true
+        guard let index = streams.index(forKey: id) else { return nil }
+        guard !streams.values[index].hasReceivedEverything else { throw .malformedFrame }
+        return index
     }
 
     private func requireKnown(_ id: StreamID) throws(MuxError) {

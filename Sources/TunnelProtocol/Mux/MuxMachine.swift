@@ -15,9 +15,9 @@ package struct MuxMachine: SessionMachine {
     package internal(set) var roundTrip: Duration?
     package internal(set) var answeredPings = 0
 
-    var streams: [StreamID: MuxStream] = [:]
+    var streams = StreamTable<MuxStream>()
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
-    var unreadWindows: [StreamID: ReceiveWindow] = [:]
+    var unreadWindows = StreamTable<ReceiveWindow>()
     /// Streams that have something to write, in the order of their turns; some may have ended meanwhile.
     var scheduled = FIFO<StreamID>()
     /// How many of those have not ended.
@@ -64,8 +64,8 @@ package struct MuxMachine: SessionMachine {
     package mutating func close() {
         for stream in streams.values { stream.receiveWindow.release(to: budget) }
         for window in unreadWindows.values { window.release(to: budget) }
-        streams = [:]
-        unreadWindows = [:]
+        streams = StreamTable()
+        unreadWindows = StreamTable()
     }
 
     /// Streams open now.
@@ -168,8 +168,9 @@ package struct MuxMachine: SessionMachine {
     /// The reader took so many bytes of this stream; grants the peer new credit when that is due.
     package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
         guard let index = streams.index(forKey: id) else {
-            unreadWindows[id]?.consumedRest(count)
-            if unreadWindows[id]?.unread == 0 { forget(id) }
+            guard let index = unreadWindows.index(forKey: id) else { return }
+            unreadWindows.values[index].consumedRest(count)
+            if unreadWindows.values[index].unread == 0 { forget(id) }
             return
         }
         guard !streams.values[index].hasReceivedEverything else {

@@ -1,8 +1,9 @@
 package import struct NIOCore.ByteBuffer
 
 /// One frame under construction: the payload is written behind room for the frame header, so that
-/// neither header nor mask costs another copy.
-package struct FrameBuffer {
+/// neither header nor mask costs another copy. It cannot be copied: a second reference to its bytes, though only for
+/// a moment, would make masking them copy them first.
+package struct FrameBuffer: ~Copyable {
     private static let longestHeader = 14
 
     /// The payload goes to the end of this buffer.
@@ -15,9 +16,6 @@ package struct FrameBuffer {
         buffer.writeRepeatingByte(0, count: Self.longestHeader)
         buffer.moveReaderIndex(to: Self.longestHeader)
     }
-
-    /// Whether nothing was written.
-    package var isEmpty: Bool { buffer.readableBytes == 0 }
 
     /// The frame, ready to be sent.
     ///

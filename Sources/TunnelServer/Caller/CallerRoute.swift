@@ -26,6 +26,11 @@ package enum CallerRoute: Sendable, Equatable {
             self = .refuse(.outsideBasePath)
             return
         }
+        // Nearly every request: what is answered here begins with "/_".
+        guard inside.utf8.dropFirst().first == UInt8(ascii: "_") else {
+            self = Self.tokenInField(head, hosts, target: inside)
+            return
+        }
         let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
         if path.elementsEqual("/_health_check".utf8) {
             self = .healthCheck

@@ -184,9 +184,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// A stream that `request` or an assignment gave to a session is over.
     package mutating func streamEnded(_ token: RendezvousToken, _ id: SessionID) -> [Assignment] {
-        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return [] }
-        entries[token]?.members[index].openStreams -= 1
-        return assign(token)
+        guard let place = entries.index(forKey: token),
+            let index = entries.values[place].members.firstIndex(where: { $0.id == id })
+        else { return [] }
+        entries.values[place].members[index].openStreams -= 1
+        return entries.values[place].waiting.isEmpty ? [] : assign(token)
     }
 
     /// Whether another client of this identity may connect.

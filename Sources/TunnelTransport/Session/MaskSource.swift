@@ -1,13 +1,22 @@
+import Glibc
 import TunnelProtocol
 
-/// Unpredictable WebSocket masks (RFC 6455 §10.3) from the system's generator, two for each time it is asked.
+/// Unpredictable WebSocket masks (RFC 6455 §10.3) from the system's generator, many for each time it is asked: that
+/// is a system call, and every frame that a client sends takes a mask.
 struct MaskSource {
-    private var spare: UInt32?
+    /// As many as one call gives: 256 bytes.
+    private static let batch = 64
+
+    private var spare: [UInt32] = []
 
     mutating func next() -> WebSocketMask {
-        if let bits = spare.take() { return WebSocketMask(random: bits) }
-        let bits = UInt64.random(in: .min ... .max)
-        spare = UInt32(truncatingIfNeeded: bits >> 32)
-        return WebSocketMask(random: UInt32(truncatingIfNeeded: bits))
+        if let bits = spare.popLast() { return WebSocketMask(random: bits) }
+        spare = [UInt32](repeating: 0, count: Self.batch)
+        let isFilled = spare.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) == 0 }
+        guard isFilled else {
+            spare = []
+            return WebSocketMask(random: .random(in: .min ... .max))
+        }
+        return WebSocketMask(random: spare.removeLast())
     }
 }

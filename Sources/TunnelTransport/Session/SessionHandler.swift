@@ -23,7 +23,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     private var frames: WebSocketDecoder
     private var input = ByteBuffer()
     private var masks: MaskSource?
-    var receivers: [StreamID: any StreamReceiver] = [:]
+    var receivers = StreamTable<any StreamReceiver>()
     /// Let go when the session is over.
     private var owner: (any SessionOwner)?
     var context: ChannelHandlerContext?
@@ -325,9 +325,9 @@ package final class SessionHandler: ChannelDuplexHandler {
         }
         owner.take()?.sessionEnded(self, end)
         let lost = receivers
-        receivers = [:]
+        receivers = StreamTable()
         let untouched = machine.untouchedStreams
-        for (id, receiver) in lost {
+        for (id, receiver) in zip(lost.keys, lost.values) {
             receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
         }
         machine.close()

@@ -1,0 +1,57 @@
+// Heads are looked at eight bytes at a time: bit tricks on a 64-bit word tell whether one of its bytes matters.
+
+private let ones: UInt64 = 0x0101_0101_0101_0101
+private let highBits: UInt64 = 0x8080_8080_8080_8080
+
+extension UInt64 {
+    /// The high bit of each byte that is zero; above the lowest such byte there may be false ones.
+    @inline(__always)
+    fileprivate var zeroBytes: UInt64 { (self &- ones) & ~self & highBits }
+
+    /// Not zero exactly when a byte is below 0x20 or is 0x7f.
+    @inline(__always)
+    fileprivate var controlBytes: UInt64 {
+        (self &- ones &* 0x20) & ~self & highBits | (self ^ ones &* 0x7f).zeroBytes
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    @inline(__always)
+    private func word(at index: Int) -> UInt64 {
+        UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+    }
+
+    /// Where the first LF at or behind `start` is.
+    func firstNewline(from start: Int) -> Int? {
+        var index = start
+        while index + 8 <= count {
+            let found = (word(at: index) ^ ones &* 0x0a).zeroBytes
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        while index < count {
+            if self[index] == 0x0a { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// Whether a byte of the range may not stand in a field's value or a reason phrase: a control character other
+    /// than the tab (RFC 9110 §5.5).
+    func hasControlCharacter(in range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if index + 8 <= range.upperBound, word(at: index).controlBytes == 0 {
+                index += 8
+                continue
+            }
+            let end = Swift.min(index + 8, range.upperBound)
+            while index < end {
+                let byte = self[index]
+                if byte < 0x20 && byte != 0x09 || byte == 0x7f { return true }
+                index += 1
+            }
+        }
+        return false
+    }
+}
