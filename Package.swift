@@ -18,6 +18,7 @@ let package = Package(
         // Rules: no clock, file, socket, task or log.
         .systemLibrary(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
@@ -70,7 +71,7 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "AdminAPI", "AgentStatus", "Observability", "Reconciliation", "TunnelClient",
+                "AdminAPI", "AgentStatus", "CMalloc", "Observability", "Reconciliation", "TunnelClient",
                 "TunnelConfiguration", "TunnelServer", "TunnelTransport",
                 .logging, .nioCore, .nioPosix, .unixSignals,
             ]),

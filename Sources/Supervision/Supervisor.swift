@@ -72,6 +72,7 @@ actor Supervisor {
             if let first = machine.firstAction { outcome = await perform([first], in: &group) }
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.keepWatchdogQuiet() }
+            group.addTask { await SpareMemory.returnUnused() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)

@@ -5,6 +5,7 @@ import Testing
 private let importTable: [String: Set<String>] = [
     // Rules: no clock, file, socket, task or log.
     "CLibYAML": [],
+    "CMalloc": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
@@ -38,7 +39,7 @@ private let importTable: [String: Set<String>] = [
 
     // Composition.
     "Supervision": networking.union([
-        "AdminAPI", "AgentStatus", "Reconciliation",
+        "AdminAPI", "AgentStatus", "CMalloc", "Reconciliation",
         "Logging", "Observability", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
         "UnixSignals",
     ]),

@@ -155,7 +155,7 @@ final class LinkCaller: Sendable {
     }
 
     private static func send(_ state: NIOLoopBoundBox<State>) {
-        guard !state.value.hasFinished, let port = state.value.port else { return }
+        guard !state.value.hasFinished, let port = state.value.port, port.isTaken else { return }
         while let piece = state.value.unsent.readSlice(
             length: min(state.value.pieceSize, state.value.unsent.readableBytes)), piece.readableBytes > 0
         {

@@ -174,7 +174,7 @@ final class CallerExchange {
             tryAgain()
             return
         }
-        canSend = true
+        canSend = port.isTaken
         phase = .attached(id, port)
         record.noteDeparture()
     }

@@ -72,7 +72,10 @@ package struct TunnelDialler: Sendable {
             ClientBootstrap(group: eventLoop)
                 .connectTimeout(timeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+                .channelOption(
+                    SendBuffer.unsentOption, value: SendBuffer.unsentBytes
+                )
+                .channelOption(.writeBufferWaterMark, value: SendBuffer.waterMark)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.addHandlers(

@@ -19,6 +19,7 @@ final class RemoteStreamPort: StreamPort {
         var receiver: (any StreamReceiver)?
         var bytesUnderWay = 0
         var senderWaits = false
+        var isTaken = false
     }
 
     init(session: NIOLoopBound<SessionHandler>, sessionLoop: any EventLoop, callerLoop: any EventLoop) {
@@ -36,6 +37,8 @@ final class RemoteStreamPort: StreamPort {
         let (session, farSide) = (session, farSide)
         sessionLoop.execute { farSide.open(head, isLast, session.value) }
     }
+
+    var isTaken: Bool { nearSide.value.isTaken }
 
     func send(_ bytes: ByteBuffer) -> Bool {
         nearSide.value.bytesUnderWay += bytes.readableBytes
@@ -95,7 +98,12 @@ final class RemoteStreamPort: StreamPort {
 
         func open(_ head: ByteBuffer, _ isLast: Bool, _ session: SessionHandler) {
             state.value.id = session.open(head: head, isLast: isLast, receiver: self)
-            if state.value.id == nil { streamWasReset(.refused, reason: "the session takes no streams") }
+            guard state.value.id != nil else {
+                streamWasReset(.refused, reason: "the session takes no streams")
+                return
+            }
+            // Who has said everything waits for nothing.
+            if !isLast { tellTaken() }
         }
 
         func send(_ bytes: ByteBuffer, _ session: SessionHandler) {
@@ -127,6 +135,14 @@ final class RemoteStreamPort: StreamPort {
             let owed = state.value.bytesOwed
             state.value.bytesOwed = 0
             acknowledge(owed)
+        }
+
+        private func tellTaken() {
+            let nearSide = nearSide
+            callerLoop.execute {
+                nearSide.value.isTaken = true
+                nearSide.value.receiver?.streamBecameWritable()
+            }
         }
 
         private func acknowledge(_ count: Int) {

@@ -27,8 +27,11 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// Let go when the session is over.
     private var owner: (any SessionOwner)?
     var context: ChannelHandlerContext?
-    private var keepalive: Scheduled<Void>?
+    /// Where the session is ticked from, since its start.
+    private var wheel: KeepaliveWheel?
     private var nextTick = MonotonicInstant(nanoseconds: .max)
+    /// Ends a session whose peer does not say who it is in time.
+    private var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
     private var isReading = false
@@ -196,6 +199,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     private func dispatch(_ event: SessionEvent) {
         switch event {
         case .ready(let settings):
+            letGoOfSettingsTimer()
             owner?.sessionReady(self, peer: settings)
         case .request(let id, let head, let isLast):
             owner?.session(self, opened: id, head: head, isLast: isLast)
@@ -278,13 +282,13 @@ package final class SessionHandler: ChannelDuplexHandler {
     // MARK: Life
 
     private func start() {
-        guard keepalive == nil, !isOver else { return }
+        guard wheel == nil, !isOver, let context else { return }
+        wheel = KeepaliveWheel.of(context.eventLoop)
         flush()
         tick()
-        context?.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
-            if !self.machine.isReady {
-                self.end(.peerMisbehaved("it did not say who it is in time"), closing: .protocolError)
-            }
+        guard !machine.isReady, !isOver else { return }
+        settingsTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
+            self.end(.peerMisbehaved("it did not say who it is in time"), closing: .protocolError)
         }
     }
 
@@ -298,25 +302,41 @@ package final class SessionHandler: ChannelDuplexHandler {
         flush()
     }
 
+    /// The wheel has come to the session's turn.
+    func tickNow() {
+        nextTick = MonotonicInstant(nanoseconds: .max)
+        tick()
+    }
+
     /// Looks anew at when the next tick is due; before the start that comes by itself.
     func retick() {
-        if keepalive != nil { tick() }
+        if wheel != nil { tick() }
     }
 
     private func schedule(tickAt instant: MonotonicInstant) {
-        guard let context else { return }
-        keepalive?.cancel()
+        guard let wheel else { return }
+        leaveWheel()
         nextTick = instant
-        keepalive = context.eventLoop.assumeIsolated().scheduleTask(
-            deadline: .uptimeNanoseconds(instant.nanoseconds)
-        ) { self.tick() }
+        wheel.enter(self, turn: KeepaliveWheel.turn(at: instant))
+    }
+
+    private func letGoOfSettingsTimer() {
+        settingsTimer?.cancel()
+        settingsTimer = nil
+    }
+
+    private func leaveWheel() {
+        guard nextTick.nanoseconds < .max else { return }
+        wheel?.leave(self, turn: KeepaliveWheel.turn(at: nextTick))
+        nextTick = MonotonicInstant(nanoseconds: .max)
     }
 
     func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
         guard !isOver else { return }
         isOver = true
-        keepalive?.cancel()
-        keepalive = nil
+        leaveWheel()
+        wheel = nil
+        letGoOfSettingsTimer()
         closing?.cancel()
         closing = nil
         if let code, let context {

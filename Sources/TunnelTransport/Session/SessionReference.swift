@@ -49,6 +49,9 @@ package struct SessionReference: Sendable {
 
 /// The sending side of one stream, on its user's event loop.
 package protocol StreamPort: AnyObject {
+    /// Whether the session has taken the stream. Until then it may still refuse it, so that another can have the
+    /// request: what was sent before would be lost to that one. `streamBecameWritable` tells when it has.
+    var isTaken: Bool { get }
     /// Sends part of a body; false asks to wait for `streamBecameWritable`.
     func send(_ bytes: ByteBuffer) -> Bool
     /// Ends the sending direction, with trailers as HTTP/1.1 field lines if there are any.
@@ -71,6 +74,7 @@ private final class LocalStreamPort: StreamPort {
         self.id = id
     }
 
+    var isTaken: Bool { true }
     func send(_ bytes: ByteBuffer) -> Bool { session.send(id, bytes) }
     func finish(trailers: ByteBuffer?) { session.finish(id, trailers: trailers) }
     func reset(_ code: ResetCode, reason: String) { session.reset(id, code, reason: reason) }

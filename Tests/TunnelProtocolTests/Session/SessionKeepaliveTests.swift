@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test func pingsGoOutAtEachInterval() throws {
-        let probe = try SessionProbe(.opener)
+        let probe = try SessionProbe(.acceptor)
         let start = probe.now
         #expect(probe.tick() == start.advanced(by: .seconds(10)))
         #expect(!probe.hasSomethingToWrite)
@@ -22,6 +22,42 @@ import Testing
             #expect(next == probe.now.advanced(by: .seconds(10)))
             #expect(pings(probe.written()) == 1)
             try probe.receive(.pong(0))
+        }
+    }
+
+    @Test func aServerAsksNobodyWhoseOwnPingsTell() throws {
+        let probe = try SessionProbe(.opener)
+        for _ in 0..<20 {
+            probe.advance(.seconds(10))
+            try probe.receive(.ping(1))
+            #expect(probe.tick() == probe.now.advanced(by: .seconds(12)))
+            #expect(pings(probe.written()) == 0)
+        }
+    }
+
+    @Test func aServerAsksAClientThatFellSilentTwice() throws {
+        let probe = try SessionProbe(.opener)
+        probe.advance(.seconds(11.9))
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(0.1)))
+        #expect(pings(probe.written()) == 0)
+        probe.advance(.seconds(0.1))
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(10)))
+        probe.advance(.seconds(10))
+        #expect(probe.tick() == probe.now.advanced(by: .seconds(8)))
+        #expect(pings(probe.written()) == 2)
+        probe.advance(.seconds(8))
+        #expect(probe.tick() == nil)
+    }
+
+    @Test func aServerWithAStreamPingsAtEachInterval() throws {
+        let probe = try SessionProbe(.opener)
+        _ = try #require(probe.open(isLast: true))
+        _ = probe.written()
+        for _ in 0..<3 {
+            probe.advance(.seconds(10))
+            try probe.receive(.ping(1))
+            _ = probe.tick()
+            #expect(pings(probe.written()) == 1)
         }
     }
 

@@ -1,0 +1,71 @@
+import CMalloc
+import Glibc
+import NIOPosix
+
+/// Gives memory that a busy time left unused back to the system.
+///
+/// The allocator keeps what is freed, unless it lies at the end of what it has: after 256 slow downloads 150 MB stayed
+/// with a server that needed 20. Fewer arenas or other thresholds do not change that; asked to, it returns all of it
+/// in some milliseconds.
+struct SpareMemory: Sendable {
+    /// Between two looks.
+    static let interval: Duration = .seconds(5)
+    /// Bytes that are worth the trouble: whoever needs them again pays for each page.
+    static let worthwhile = 16 << 20
+
+    /// What was resident when it was least, or after the last return, in bytes.
+    private var lowest = Int.max
+
+    /// Whether the allocator should be asked now: the process has grown by something worthwhile, and more than half of
+    /// it is unused. Under load that goes on it is not.
+    ///
+    /// - Parameters:
+    ///   - resident: bytes of the process in memory.
+    ///   - unused: bytes that the allocator keeps for later; costs a walk through its lists.
+    mutating func isWorthReturning(resident: Int, unused: () -> Int) -> Bool {
+        lowest = min(lowest, resident)
+        guard resident - lowest >= Self.worthwhile else { return false }
+        let unused = unused()
+        return unused >= Self.worthwhile && unused * 2 >= resident
+    }
+
+    /// It was asked: what is left is in use, or lies among what is.
+    mutating func returned(resident: Int) { lowest = resident }
+
+    /// Looks now and then, until the task is cancelled.
+    static func returnUnused() async {
+        var memory = SpareMemory()
+        while (try? await Task.sleep(for: interval)) != nil {
+            let before = memory
+            // Off the threads of tasks: it takes the allocator's locks, and its time.
+            let after = try? await NIOThreadPool.singleton.runIfActive { before.looked() }
+            memory = after ?? memory
+        }
+    }
+
+    private func looked() -> SpareMemory {
+        var memory = self
+        guard let resident = Self.residentBytes() else { return memory }
+        if memory.isWorthReturning(resident: resident, unused: { Int(mallinfo2().fordblks) }) {
+            _ = malloc_trim(0)
+            memory.returned(resident: Self.residentBytes() ?? resident)
+        }
+        return memory
+    }
+
+    /// What the system says of this process; nil where it says nothing.
+    static func residentBytes() -> Int? {
+        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = read(file, &text, text.count)
+        guard count > 0 else { return nil }
+        // The second of several numbers of pages.
+        let fields = text.prefix(count).split(separator: UInt8(ascii: " "))
+        guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else {
+            return nil
+        }
+        return pages * Int(getpagesize())
+    }
+}
