@@ -152,6 +152,11 @@ let package = Package(
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
+        .target(name: "BenchmarkReport", path: "Tests/Benchmarks/Report"),
+        .testTarget(name: "BenchmarkReportTests", dependencies: ["BenchmarkReport"]),
+        .executableTarget(
+            name: "wstunnel-bench", dependencies: ["BenchmarkReport", "TestSupport", .argumentParser],
+            path: "Tests/Benchmarks/Harness"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -63,12 +63,11 @@ while (($# > 0)); do
 done
 
 work=$(mktemp -d)
-guard=/usr/sbin/policy-rc.d
-guard_is_ours=""
-as_root=()
+# shellcheck source=Tests/packages.sh
+source Tests/packages.sh
 
 clean_up() {
-    if [[ -n $guard_is_ours ]]; then "${as_root[@]}" rm -f "$guard"; fi
+    allow_service_starts
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -108,70 +107,8 @@ finish() {
 
 # --- What tests need ----------------------------------------------------------------------------------
 
-missing_packages() {
-    # Packages without a program of their own are asked for by what they install.
-    pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
-    local pair
-    for pair in pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3 \
-        tinyproxy:tinyproxy-bin systemd-analyze:systemd valgrind:valgrind; do
-        command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
-    done
-    [[ -x /usr/sbin/nginx || -x /usr/local/sbin/nginx ]] || echo nginx-light
-}
-
-# Debian's nginx starts with its package. Tests start their own on their own ports, so while packages are
-# installed nothing may be started.
-forbid_service_starts() {
-    if [[ -e $guard ]]; then return; fi
-    printf '#!/bin/sh\nexit 101\n' >"$work/policy-rc.d"
-    guard_is_ours=1
-    "${as_root[@]}" install -m 0755 "$work/policy-rc.d" "$guard"
-}
-
-install_packages() {
-    local missing
-    mapfile -t missing < <(missing_packages)
-    if ((${#missing[@]} == 0)); then
-        echo "everything is there"
-        return
-    fi
-    if ((!may_install)); then
-        echo "missing: ${missing[*]}" >&2
-        return 1
-    fi
-    if ! command -v apt-get >/dev/null; then
-        echo "missing: ${missing[*]}. There is no apt-get here; please install them by other means" >&2
-        return 1
-    fi
-    if ((EUID != 0)); then
-        if ! command -v sudo >/dev/null; then
-            echo "missing: ${missing[*]}. Please run 'apt-get install ${missing[*]}' as root" >&2
-            return 1
-        fi
-        as_root=(sudo)
-    fi
-    echo "installing: ${missing[*]}"
-    forbid_service_starts || return 1
-    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
-    local install=("${apt[@]}" install -y -q --no-install-recommends "${missing[@]}")
-    if ! "${install[@]}" >"$work/apt.log" 2>&1; then
-        # The package lists are missing or out of date.
-        "${apt[@]}" update -q >"$work/apt-update.log" 2>&1 || cat "$work/apt-update.log" >&2
-        if ! "${install[@]}" >"$work/apt.log" 2>&1; then
-            tail -n 20 "$work/apt.log" >&2
-            return 1
-        fi
-    fi
-    if [[ -n $guard_is_ours ]]; then
-        "${as_root[@]}" rm -f "$guard"
-        guard_is_ours=""
-    fi
-    mapfile -t missing < <(missing_packages)
-    if ((${#missing[@]} > 0)); then
-        echo "still missing: ${missing[*]}" >&2
-        return 1
-    fi
-}
+wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
+    tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind)
 
 # --- Lint, build, test --------------------------------------------------------------------------------
 
@@ -293,7 +230,7 @@ count_tests() {
 # ------------------------------------------------------------------------------------------------------
 
 command -v swift >/dev/null || fail "swift is not in the PATH; please install Swift 6.3 or later"
-step packages install_packages || finish
+step packages install_packages "${wanted[@]}" || finish
 step lint lint || true
 step build build || finish
 step tests run_tests || true

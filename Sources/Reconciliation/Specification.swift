@@ -80,6 +80,7 @@ extension TunnelClientConfiguration: Specification {
         .init("proxy", \.proxy, .replacement),
         .init("client-ports", \.clientPorts, .replacement),
         .init("connections", \.connections, .replacement),
+        .init("protocol", \.protocol, .replacement),
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("insecure", \.isInsecure, .inPlace),

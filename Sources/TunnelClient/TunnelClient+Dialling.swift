@@ -41,7 +41,8 @@ extension TunnelClient {
             host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: setup.tls,
             proxy: configuration.proxy.map {
                 HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
-            }, clientPorts: ClientPorts(configuration.clientPorts))
+            }, clientPorts: ClientPorts(configuration.clientPorts), offersMux: configuration.protocol == .auto
+        )
     }
 
     private static func authorization(_ credentials: BasicCredentials) -> String {

@@ -31,6 +31,23 @@ import Testing
         #expect(try tunnel.exchange("POST", "/", body: [1, 2, 3]).body == [1, 2, 3])
     }
 
+    /// Between two ends that both know v2. A session of v1 is told by what it cannot do.
+    @Test func aTunnelThatIsToSpeakTheOldProtocolCarriesRequests() throws {
+        let tunnel = try TunnelPair(
+            to: "builtin:echo", clientOptions: ["protocol: v1"], connections: nil)
+        for size in [0, 3, 200_000] {
+            let body = [UInt8](repeating: 7, count: size)
+            let answer = try tunnel.exchange("POST", "/", body: body)
+            let isSame = answer.body == body
+            #expect(answer.status == 200 && (isSame || size == 0))
+        }
+        let upgrade = [
+            ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ]
+        #expect(try tunnel.exchange("GET", "/", fields: upgrade).status == 501)
+    }
+
     @Test func fewerPortsThanConnectionsAreToldAndOneWillDo() throws {
         let port = try freePort()
         let server = try AgentProcess(configuration: Configuration.server())

@@ -183,6 +183,7 @@ private let tunnelRows = [
     tunnel("proxy", .replace) { $0.proxy = ProxyURL(host: "proxy") },
     tunnel("client-ports", .replace) { $0.clientPorts = [8000...8001] },
     tunnel("connections", .replace) { $0.connections = 9 },
+    tunnel("protocol", .replace) { $0.protocol = .v1 },
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("insecure", .update) { $0.isInsecure = true },

@@ -57,6 +57,24 @@ import TunnelConfiguration
         #expect(tunnel.maxRetries == nil)
     }
 
+    @Test(
+        arguments: [("timeout: 30", .auto), ("protocol: auto", .auto), ("protocol: v1", .v1)]
+            as [(String, TunnelClientConfiguration.ProtocolChoice)])
+    func theOldProtocolIsAChoice(_ keys: String, _ choice: TunnelClientConfiguration.ProtocolChoice) {
+        let report = read(keys)
+        #expect(report.problems.isEmpty, "\(report.problems)")
+        #expect(report.configuration?.tunnels.first?.protocol == choice)
+    }
+
+    @Test(arguments: ["v2", "1", "V1", ""]) func anotherProtocolIsAClearError(_ text: String) {
+        let report = read("protocol: \"\(text)\"")
+        #expect(report.configuration == nil)
+        #expect(report.problems.first?.path == "tunnels[web].protocol")
+        #expect(
+            report.problems.first?.message.contains("auto, v1") == true
+                || report.problems.first?.advice?.contains("v1") == true)
+    }
+
     @Test func statusFileAndRetriesAreRead() throws {
         let report = read("statusfile: /run/web.status, reconnect-delay: 5, max-retries: 7")
         let tunnel = try #require(report.configuration?.tunnels.first)

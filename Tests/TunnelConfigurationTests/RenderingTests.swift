@@ -43,6 +43,7 @@ import TunnelProtocol
             token: token-number-5-of-tests
             password: password-d
             connections: 5
+            protocol: v1
             timeout: 250s
             insecure: true
             certfile: /ca.pem

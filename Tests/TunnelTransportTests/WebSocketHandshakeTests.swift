@@ -62,6 +62,18 @@ struct WebSocketHandshakeTests {
         #expect(!ClientHandshake().isAccepted(answer))
     }
 
+    @Test func aClientOfTheOldProtocolOffersNoOther() throws {
+        let handshake = ClientHandshake(offersMux: false)
+        let request = RequestHead(method: "GET", target: "/", fields: handshake.requestFields())
+        #expect(!request.fields.contains(.secWebSocketProtocol))
+        #expect(WebSocketHandshake.version(offeredBy: request) == .v1)
+        let answer = try #require(try Self.answer(to: request))
+        #expect(handshake.isAccepted(answer) && handshake.version(chosenBy: answer) == .v1)
+        // A server that chooses it all the same does not know what it does.
+        let wrong = try #require(try Self.answer(to: request, version: .v2))
+        #expect(handshake.version(chosenBy: wrong) == nil)
+    }
+
     enum Change: CaseIterable {
         case status, upgrade, connection, accept
     }

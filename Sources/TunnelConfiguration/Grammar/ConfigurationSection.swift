@@ -59,7 +59,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [
-                    Keys.connections.declaration, Keys.timeout.declaration,
+                    Keys.connections.declaration, Keys.protocol.declaration, Keys.timeout.declaration,
                     Keys.insecure.declaration, Keys.certFile.declaration, Keys.proxy.declaration,
                     Keys.clientPorts, Keys.statusFile.declaration, Keys.reconnectDelay.declaration,
                     Keys.maxRetries.declaration,

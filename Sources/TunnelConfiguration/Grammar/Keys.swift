@@ -112,6 +112,8 @@ enum Keys {
     static let connections = ScalarKey<Int?>.integer(
         "connections", 1...64,
         "Connections to the tunnel server; by default one for each core, 4 at most.")
+    static let `protocol` = ScalarKey<TunnelClientConfiguration.ProtocolChoice>.choice(
+        "protocol", default: .auto, "v1: speak the older protocol, even with a server that knows v2.")
     static let timeout = ScalarKey<Duration>.duration(
         "timeout", sessionTimeouts, default: .seconds(30), "A server that was silent for so long is gone")
     static let insecure = ScalarKey<Bool>.boolean(

@@ -25,6 +25,7 @@ extension MappingReader {
         let certificates = certificates(certificatePath, isInsecure: isInsecure)
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
+        let protocolChoice = value(Keys.protocol)
         let timeout = value(Keys.timeout)
         let proxy = proxy(for: url)
         let clientPorts = clientPorts()
@@ -35,7 +36,8 @@ extension MappingReader {
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
-            password: read.passwords.first, connections: connections, timeout: timeout,
+            password: read.passwords.first, connections: connections, protocol: protocolChoice,
+            timeout: timeout,
             isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)

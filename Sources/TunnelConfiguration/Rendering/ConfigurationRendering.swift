@@ -87,6 +87,7 @@ package enum ConfigurationRendering {
         text.secret(4, Keys.token.literal)
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }
         text.entry(4, Keys.connections, plain: tunnel.connections)
+        text.entry(4, Keys.protocol, plain: tunnel.protocol.rawValue)
         text.entry(4, Keys.timeout, tunnel.timeout)
         text.entry(4, Keys.insecure, plain: tunnel.isInsecure)
         text.entry(4, Keys.certFile, text: tunnel.certificates?.path)

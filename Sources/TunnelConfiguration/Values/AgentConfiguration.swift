@@ -151,6 +151,14 @@ package struct ServerConfiguration: Hashable, Sendable {
 
 /// A tunnel: the client side of one reverse path, from a tunnel server to an origin.
 package struct TunnelClientConfiguration: Hashable, Sendable {
+    /// Which protocols the client offers.
+    package enum ProtocolChoice: String, CaseIterable, Hashable, Sendable {
+        /// v2, and v1 where the server knows no other.
+        case auto
+        /// Only v1.
+        case v1
+    }
+
     /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
     package var name: String
     /// The tunnel server to dial.
@@ -164,6 +172,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var password: Secret?
     /// Sessions to keep open, 1…64, or nil: the client takes min(cores, 4).
     package var connections: Int?
+    /// What is spoken with the server.
+    package var `protocol`: ProtocolChoice
     /// A server that was silent for so long is gone; 3 s…600 s.
     package var timeout: Duration
     /// Whether certificates go unverified.
@@ -184,7 +194,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         token: RendezvousToken, password: Secret? = nil, connections: Int? = nil,
-        timeout: Duration = .seconds(30), isInsecure: Bool = false, certificates: CertificateFile? = nil,
+        protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), isInsecure: Bool = false,
+        certificates: CertificateFile? = nil,
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
         longestRetryDelay: Duration = .seconds(30), maxRetries: Int? = nil
     ) {
@@ -195,6 +206,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.token = token
         self.password = password
         self.connections = connections
+        self.protocol = `protocol`
         self.timeout = timeout
         self.isInsecure = isInsecure
         self.certificates = certificates

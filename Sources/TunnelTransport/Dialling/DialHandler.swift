@@ -11,7 +11,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let patience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
     private let makeHandler: @Sendable (TunnelVersion) -> SessionHandler
-    private let handshake = ClientHandshake()
+    private let handshake: ClientHandshake
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
     private var refusal: RefusalQuote?
@@ -26,6 +26,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.patience = patience
         self.isOpen = isOpen
         self.makeHandler = makeHandler
+        handshake = ClientHandshake(offersMux: target.offersMux)
     }
 
     func channelActive(context: ChannelHandlerContext) {

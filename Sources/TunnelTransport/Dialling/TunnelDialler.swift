@@ -18,10 +18,13 @@ package struct TunnelDialler: Sendable {
         package var proxy: HTTPProxy?
         /// Local ports to dial from, or nil for any.
         package var clientPorts: ClientPorts?
+        /// Whether to offer protocol v2; else the session is one of v1, whatever the server knows.
+        package var offersMux: Bool
 
         package init(
             host: String, port: Int, path: String, fields: HeaderFields, tls: ClientTLS?,
-            proxy: HTTPProxy? = nil, clientPorts: ClientPorts? = nil
+            proxy: HTTPProxy? = nil, clientPorts: ClientPorts? = nil,
+            offersMux: Bool = true
         ) {
             self.host = host
             self.port = port
@@ -30,6 +33,7 @@ package struct TunnelDialler: Sendable {
             self.tls = tls
             self.proxy = proxy
             self.clientPorts = clientPorts
+            self.offersMux = offersMux
         }
     }
 

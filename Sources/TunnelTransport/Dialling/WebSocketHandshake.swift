@@ -50,8 +50,11 @@ package enum WebSocketHandshake {
 /// A client's side of one opening handshake.
 struct ClientHandshake {
     private let upgrader: NIOWebSocketClientUpgrader
+    private let offersMux: Bool
 
-    init() {
+    /// - Parameter offersMux: whether to offer protocol v2; without it the server takes us for an old client.
+    init(offersMux: Bool = true) {
+        self.offersMux = offersMux
         upgrader = NIOWebSocketClientUpgrader(
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
     }
@@ -62,7 +65,7 @@ struct ClientHandshake {
         upgrader.addCustom(upgradeRequestHeaders: &headers)
         var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
         for (name, value) in headers { fields.append(named: name, value) }
-        fields.append(.secWebSocketProtocol, WebSocketHandshake.subprotocol)
+        if offersMux { fields.append(.secWebSocketProtocol, WebSocketHandshake.subprotocol) }
         return fields
     }
 
@@ -70,7 +73,7 @@ struct ClientHandshake {
     func version(chosenBy response: ResponseHead) -> TunnelVersion? {
         switch response.fields[.secWebSocketProtocol] {
         case nil: .v1
-        case WebSocketHandshake.subprotocol: .v2
+        case WebSocketHandshake.subprotocol where offersMux: .v2
         default: nil
         }
     }

@@ -1,0 +1,125 @@
+import BenchmarkReport
+import Foundation
+import TestSupport
+
+/// What a scenario works with: settings, the world around the tunnel, and the report that it fills.
+///
+/// For one thread; load that runs on others gives its results back.
+final class Bench {
+    struct Settings {
+        /// How often each thing is measured.
+        var runs = 5
+        /// How long one run of requests takes.
+        var seconds = 3
+        /// Short runs, for a look.
+        var isQuick = false
+        /// The program.
+        var binary: String
+        /// nginx's `worker_processes`; nil for the faster of 1 and auto.
+        var nginxWorkers: String?
+    }
+
+    let settings: Settings
+    /// Configurations, logs, the origin's files. Removed at the end.
+    let folder: TemporaryFolder
+    private(set) var report: Report
+    private var scenario = ""
+    private var startedOrigins: Origins?
+    private var chosenWorkers: String?
+
+    init(_ settings: Settings, circumstances: [String: String]) throws {
+        self.settings = settings
+        folder = try TemporaryFolder()
+        Interruption.remove(folder.path)
+        report = Report(circumstances: circumstances)
+        chosenWorkers = settings.nginxWorkers
+    }
+
+    // MARK: The world
+
+    /// Started when they are first asked for, and the same for all scenarios.
+    var origins: Origins {
+        get throws {
+            if let startedOrigins { return startedOrigins }
+            let origins = try Origins(in: folder, largeMebibytes: settings.isQuick ? 64 : 256)
+            startedOrigins = origins
+            return origins
+        }
+    }
+
+    /// nginx's `worker_processes` for the yardstick: the number with which it is faster here.
+    var nginxWorkers: String {
+        get throws {
+            if let chosenWorkers { return chosenWorkers }
+            let chosen = try NginxChoice.fasterWorkers(self)
+            note("nginx is faster with worker_processes \(chosen); the yardstick takes that")
+            report.circumstances["nginx worker_processes"] = chosen
+            chosenWorkers = chosen
+            return chosen
+        }
+    }
+
+    /// Starts a wstunnel with a configuration; relative files in it are beside it, in `folder`.
+    func agent(_ name: String, _ configuration: String) throws -> Running {
+        let path = try folder.write(configuration, to: "\(name).yaml")
+        return try Running([settings.binary, "--config", path], environment: try programEnvironment())
+    }
+
+    // MARK: Results
+
+    /// Runs a scenario; what it throws is a failure in the report.
+    func run(_ scenario: any Scenario.Type) {
+        self.scenario = scenario.name
+        note("\(scenario.name): \(scenario.summary)")
+        do {
+            try scenario.run(self)
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    /// Does something for each way in turn, as often as there are runs: A B C A B C. So what the machine does besides
+    /// meets all of them. What a run throws is its failure; the others go on.
+    func interleave(_ ways: [Way], _ body: (Way) throws -> Void) {
+        for number in 1...settings.runs {
+            for way in ways {
+                do {
+                    try body(way)
+                } catch {
+                    fail("\(way.name), run \(number): \(error)")
+                }
+            }
+        }
+    }
+
+    /// Adds the value of one run.
+    ///
+    /// - Parameter what: the measure, for people and unique in the scenario.
+    func record(_ value: Double, _ what: String, _ unit: String, side: String) {
+        report.add(value, of: Measure(scenario: scenario, what: what, unit: unit), side: side)
+    }
+
+    /// Notes a run that failed: the benchmark goes on, and its exit status says so.
+    func fail(_ text: String) {
+        report.failures.append("\(scenario): \(text)")
+        note("FAILED \(scenario): \(text)")
+    }
+
+    /// Peak memory of both ends, after all runs of a scenario.
+    func recordPeakMemory(of ways: [Way]) {
+        for way in ways {
+            do {
+                let peaks = try way.peakMemory()
+                for role in ["server", "client"] {
+                    guard let peak = peaks[role] else { continue }
+                    record(peak / 1e6, "peak memory, \(role)", "MB", side: way.name)
+                }
+            } catch {
+                fail("\(way.name): \(error)")
+            }
+        }
+    }
+
+    /// A line for who watches.
+    func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import TestSupport
+
+/// Where requests end: an nginx that serves files, a sink for uploads, an echo for WebSockets. The same for all ways.
+final class Origins {
+    let files: Int
+    let sink: UploadSink
+    private let nginx: Running
+
+    /// The size of `/large`, in bytes.
+    let largeSize: Int
+
+    /// - Parameter largeMebibytes: the size of `/large`.
+    init(in folder: TemporaryFolder, largeMebibytes: Int) throws {
+        largeSize = largeMebibytes << 20
+        for (name, size) in [("1k", 1024), ("16k", 16_384), ("100k", 102_400)] {
+            var random = SplitMix64(seed: UInt64(size))
+            try folder.write(random.bytes(size), to: "www/\(name)", mode: 0o644)
+        }
+        try folder.writeRandom(mebibytes: largeMebibytes, to: "www/large")
+        // nginx drops root's rights; its workers must still get at the files.
+        chmod(folder.path, 0o755)
+        chmod(folder.path(of: "www"), 0o755)
+        let port = try freePort()
+        nginx = try Nginx.start(
+            "origin", in: folder, workers: "auto",
+            """
+            access_log off;
+            sendfile on;
+            server {
+                listen 127.0.0.1:\(port) backlog=4096;
+                root \(folder.path)/www;
+            }
+            """)
+        files = port
+        sink = try UploadSink()
+    }
+}
+
+/// nginx with a configuration of ours.
+enum Nginx {
+    /// Starts nginx and waits until its workers are there.
+    ///
+    /// - Parameters:
+    ///   - workers: a number or `auto`.
+    ///   - block: what stands in `http { … }`.
+    static func start(
+        _ name: String, in folder: TemporaryFolder, workers: String, _ block: String
+    ) throws -> Running {
+        let temporaryPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map { "\($0)_temp_path \(folder.path)/\(name).\($0);" }
+        let path = try folder.write(
+            """
+            daemon off;
+            worker_processes \(workers);
+            worker_rlimit_nofile 19000;
+            pid \(folder.path)/\(name).pid;
+            error_log stderr notice;
+            events { worker_connections 4096; }
+            http {
+                \(temporaryPaths.joined(separator: " "))
+                default_type application/octet-stream;
+                keepalive_requests 100000000;
+                keepalive_timeout 300s;
+                client_max_body_size 0;
+                \(block)
+            }
+            """, to: "\(name).conf")
+        let programs = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"]
+        guard let program = programs.first(where: FileManager.default.isExecutableFile) else {
+            throw TestFailure("no nginx here; Tests/Benchmarks/run.sh installs it")
+        }
+        let running = try Running([program, "-c", path, "-p", folder.path, "-e", "stderr"])
+        let wanted = workers == "auto" ? ProcessInfo.processInfo.activeProcessorCount : Int(workers) ?? 1
+        var seen = 0
+        try running.process.standardError.waitForLine(what: "\(wanted) workers of nginx (\(name))") { line in
+            if line.contains("start worker process ") { seen += 1 }
+            return seen == wanted
+        }
+        return running
+    }
+}

@@ -1,0 +1,77 @@
+/// What a measure should come to.
+package struct Goal: Hashable, Sendable {
+    /// How the measured value is held against the goal.
+    package enum Bound: Hashable, Sendable {
+        /// Ours divided by the reference is this or more.
+        case ratioAtLeast(Double)
+        /// Ours divided by the reference is this or less.
+        case ratioAtMost(Double)
+        /// Ours is this or less, in the measure's unit.
+        case atMost(Double)
+    }
+
+    package let scenario: String
+    /// The measures whose `what` is one of these.
+    package let whats: Set<String>
+    package let bound: Bound
+
+    package init(_ scenario: String, _ whats: Set<String>, _ bound: Bound) {
+        (self.scenario, self.whats, self.bound) = (scenario, whats, bound)
+    }
+
+    /// The goal of a measure, if there is one.
+    package static func of(_ measure: Measure, in goals: [Goal] = all) -> Goal? {
+        goals.first { goal in
+            (goal.scenario == measure.scenario || goal.scenario == "*") && goal.whats.contains(measure.what)
+        }
+    }
+
+    /// Whether it is met. A ratio is looked at with two decimals, as it is printed.
+    ///
+    /// - Returns: nil when there is no reference to make a ratio of.
+    package func isMet(ours: Double, reference: Double?) -> Bool? {
+        let ratio = reference.flatMap { $0 > 0 ? (ours / $0 * 100).rounded() / 100 : nil }
+        switch bound {
+        case .ratioAtLeast(let least): return ratio.map { $0 >= least }
+        case .ratioAtMost(let most): return ratio.map { $0 <= most }
+        case .atMost(let most): return ours <= most
+        }
+    }
+
+    /// For people: `≥ 1.2 ×`, `≤ 64`.
+    package var text: String {
+        switch bound {
+        case .ratioAtLeast(let least): "≥ \(Number.short(least)) ×"
+        case .ratioAtMost(let most): "≤ \(Number.short(most)) ×"
+        case .atMost(let most): "≤ \(Number.short(most))"
+        }
+    }
+
+    /// The goals of the project.
+    package static let all: [Goal] =
+        [
+            Goal(
+                "requests", ["requests/s, 32 connections, 1 KiB", "requests/s, 256 connections, 1 KiB"],
+                .ratioAtLeast(1.2)),
+            Goal("requests", ["p99, 256 connections, 1 KiB"], .ratioAtMost(0.9)),
+            Goal(
+                "requests",
+                ["CPU per request, 32 connections, 1 KiB", "CPU per request, 256 connections, 1 KiB"],
+                .ratioAtMost(0.9)),
+            Goal("transfers", ["download, one body", "upload, one body"], .ratioAtLeast(1.6)),
+            Goal("mixed", ["p99 beside 8 downloads"], .ratioAtMost(0.7)),
+            Goal(
+                "v1",
+                [
+                    "requests/s, 32 connections, 1 KiB", "requests/s, 256 connections, 1 KiB",
+                    "download, one body", "upload, one body",
+                ],
+                .ratioAtLeast(0.8)),
+            Goal("idle", ["server memory for each of 10,000 tunnels"], .atMost(12)),
+        ] + memory
+
+    /// Everything but thousands of tunnels stays within this.
+    private static let memory = ["requests", "transfers", "mixed", "websocket", "v1"].map {
+        Goal($0, ["peak memory, server", "peak memory, client"], .atMost(64))
+    }
+}
