@@ -1,6 +1,5 @@
 import CMalloc
 import Glibc
-import NIOPosix
 
 /// Gives memory that a busy time left unused back to the system.
 ///
@@ -37,8 +36,8 @@ struct SpareMemory: Sendable {
         var memory = SpareMemory()
         while (try? await Task.sleep(for: interval)) != nil {
             let before = memory
-            // Off the threads of tasks: it takes the allocator's locks, and its time.
-            let after = try? await NIOThreadPool.singleton.runIfActive { before.looked() }
+            // Off the threads of tasks, and on one that is there: it takes some milliseconds, and the allocator's locks.
+            let after = await Blocking.reloads.run { before.looked() }
             memory = after ?? memory
         }
     }
