@@ -28,6 +28,9 @@ final class Running: Sendable {
         for worker in workers { kill(worker, SIGKILL) }
     }
 
+    /// What `ProcessFile.bytes` says of it and its workers.
+    func bytes(_ name: String) throws -> Double { try ProcessFile.bytes(name, of: processIDs) }
+
     /// Itself and its workers.
     var processIDs: [Int32] { [identifier] + ProcessFile.descendants(of: identifier) }
 }
