@@ -105,8 +105,9 @@ enum Interruption {
                     for one in all { kill(one, SIGKILL) }
                 }
                 for folder in state.folders { try? FileManager.default.removeItem(atPath: folder) }
+                // Under the lock, so that the main thread starts nothing more and has no end of its own.
+                exit(128 + number)
             }
-            exit(128 + number)
         }
     }
 }
