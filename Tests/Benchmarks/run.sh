@@ -13,12 +13,13 @@ Builds wstunnel as it is released, and measures it against two nginx in a row.
 
   --quick           short runs, for a look; the figures are rough
   --runs N          measure everything N times (5; with --quick 2)
+  --seconds N       let each run of requests take N seconds (3; with --quick 1)
   --only NAME,NAME  only these scenarios
   --list            print the scenarios and stop
   --json FILE       write every single figure to FILE
   --compare FILE    show what has changed since FILE was written by --json
   --binary PATH     measure this program, and build no other
-  --nginx-workers N nginx's worker_processes: a number or auto; else the faster of 1 and auto
+  --nginx-workers N nginx's worker_processes: a number or auto; else the better of 1 and auto
   --no-install      install nothing: say what is missing, and stop
   -h, --help        print this
 
@@ -39,7 +40,7 @@ may_install=1
 only_list=0
 while (($# > 0)); do
     case $1 in
-        --runs | --only | --nginx-workers)
+        --runs | --seconds | --only | --nginx-workers)
             (($# > 1)) || fail "$1 wants a value"
             arguments+=("$1" "$2")
             shift
@@ -72,6 +73,7 @@ done
 
 work=$(mktemp -d)
 harness=""
+sshd_folder_is_ours=""
 # shellcheck source=Tests/packages.sh
 source Tests/packages.sh
 
@@ -82,6 +84,7 @@ clean_up() {
         wait "$harness" 2>/dev/null || true
         kill -KILL -- "-$harness" 2>/dev/null || true
     fi
+    if [[ -n $sshd_folder_is_ours ]]; then rmdir /run/sshd 2>/dev/null || true; fi
     allow_service_starts
     rm -rf "$work"
 }
@@ -110,6 +113,12 @@ if [[ -z $binary ]]; then
 fi
 # As it is shipped; and a build beside this one cannot change it meanwhile.
 strip -o "$work/wstunnel" "$binary"
+
+# The benchmark's own sshd wants this folder when it runs as root, and Debian makes it only when sshd is started.
+if ((EUID == 0)) && [[ -x /usr/sbin/sshd && ! -e /run/sshd ]]; then
+    mkdir -m 0755 /run/sshd
+    sshd_folder_is_ours=1
+fi
 
 set -m
 .build/release/wstunnel-bench --binary "$work/wstunnel" "${arguments[@]}" &

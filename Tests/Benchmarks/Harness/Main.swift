@@ -14,6 +14,9 @@ import TestSupport
     @Option(help: "How often each thing is measured; 5 unless --quick says 2.")
     var runs: Int?
 
+    @Option(help: "How many seconds a run of requests takes; 3 unless --quick says 1.")
+    var seconds: Int?
+
     @Option(help: "Only these scenarios, with commas between them; see --list.")
     var only: String?
 
@@ -26,7 +29,7 @@ import TestSupport
     @Option(help: "The program to measure.")
     var binary: String?
 
-    @Option(help: "nginx's worker_processes; else the faster of 1 and auto.")
+    @Option(help: "nginx's worker_processes; else the better of 1 and auto.")
     var nginxWorkers: String?
 
     @Flag(help: "Print the scenarios and stop.")
@@ -43,20 +46,21 @@ import TestSupport
         Limits.raiseOpenFiles()
         var settings = Bench.Settings(binary: try binary ?? wstunnelPath())
         settings.runs = runs ?? (quick ? 2 : 5)
-        settings.seconds = quick ? 1 : 3
+        settings.seconds = seconds ?? (quick ? 1 : 3)
         settings.isQuick = quick
         settings.nginxWorkers = nginxWorkers
         let bench = try Bench(settings, circumstances: Circumstances.found(program: settings.binary))
         for scenario in scenarios {
             bench.run(scenario)
             let lines = bench.report.lines(ofScenario: scenario.name, sides: scenario.sides)
-            print("\n\(scenario.name)\n" + lines.map { "  \($0)\n" }.joined())
+            Self.show(scenario.name, lines)
         }
         try finish(bench.report, scenarios, old)
     }
 
     func validate() throws {
         if let runs, runs < 1 { throw ValidationError("--runs wants a number from 1") }
+        if let seconds, seconds < 1 { throw ValidationError("--seconds wants a number from 1") }
     }
 
     private func chosenScenarios() throws -> [any Scenario.Type] {
@@ -86,7 +90,9 @@ import TestSupport
 
     private static func show(_ title: String, _ lines: [String]) {
         guard !lines.isEmpty else { return }
-        print("\(title)\n" + lines.map { "  \($0)\n" }.joined())
+        // Not `print`, which keeps it back until the end when it goes to a file.
+        let text = "\(title)\n" + lines.map { "  \($0)\n" }.joined() + "\n"
+        FileHandle.standardOutput.write(Data(text.utf8))
     }
 
     private static func read(_ path: String) throws -> Report {

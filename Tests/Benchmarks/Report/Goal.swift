@@ -22,7 +22,7 @@ package struct Goal: Hashable, Sendable {
     /// The goal of a measure, if there is one.
     package static func of(_ measure: Measure, in goals: [Goal] = all) -> Goal? {
         goals.first { goal in
-            (goal.scenario == measure.scenario || goal.scenario == "*") && goal.whats.contains(measure.what)
+            goal.scenario == measure.scenario && goal.whats.contains(measure.what)
         }
     }
 

@@ -7,6 +7,17 @@ package enum Number {
         return decimals(value, size >= 10 ? 1 : size >= 1 ? 2 : 3, trimmed: true)
     }
 
+    /// A whole number with commas: `10,000`.
+    package static func thousands(_ value: Int) -> String {
+        let digits = Array(String(abs(value)))
+        var text = value < 0 ? "-" : ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0 { text.append(",") }
+            text.append(digit)
+        }
+        return text
+    }
+
     /// A fixed number of decimals.
     ///
     /// - Parameter trimmed: without zeros at its end.

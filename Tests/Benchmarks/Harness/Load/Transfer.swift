@@ -4,42 +4,42 @@ import TestSupport
 
 /// Large bodies through a way, each on a connection and a thread of its own.
 enum Transfer {
-    /// Downloads `/large` so many times at once.
+    /// Downloads a body so many times at once.
     ///
     /// - Returns: seconds from the first request to the last byte.
-    static func download(_ entrance: Way.Entrance, size: Int, atOnce count: Int) throws -> Double {
+    static func download(_ body: Origins.Body, _ entrance: Way.Entrance, atOnce count: Int) throws -> Double {
         try measure(count) {
             var stream = try RawStream(port: entrance.port)
             defer { stream.close() }
-            try stream.write(head("GET", "/large", entrance, length: nil))
+            try stream.write(head("GET", body.path, entrance, length: nil))
             let answer = try stream.readHead()
             guard answer.first?.contains(" 200 ") == true else {
                 throw TestFailure("a download was answered with \(answer.first ?? "nothing")")
             }
-            guard RawStream.contentLength(of: answer) == size else {
+            guard RawStream.contentLength(of: answer) == body.size else {
                 throw TestFailure("a download of another length: \(answer)")
             }
-            _ = try stream.drop(size)
+            _ = try stream.drop(body.size)
         }
     }
 
     /// Uploads so many bodies at once.
     ///
     /// - Returns: seconds from the first request to the last answer.
-    static func upload(_ entrance: Way.Entrance, size: Int, atOnce count: Int) throws -> Double {
+    static func upload(_ body: Origins.Body, _ entrance: Way.Entrance, atOnce count: Int) throws -> Double {
         try measure(count) {
             var stream = try RawStream(port: entrance.port)
             defer { stream.close() }
-            try stream.write(head("POST", "/sink", entrance, length: size))
+            try stream.write(head("POST", "/sink", entrance, length: body.size))
             let piece = [UInt8](repeating: 0x5a, count: 1 << 18)
-            for _ in 0..<(size / piece.count) { try stream.write(piece) }
+            for _ in 0..<(body.size / piece.count) { try stream.write(piece) }
             let answer = try stream.readHead()
             guard answer.first?.contains(" 200 ") == true else {
                 throw TestFailure("an upload was answered with \(answer.first ?? "nothing")")
             }
             let taken = try stream.read(RawStream.contentLength(of: answer) ?? 0)
-            guard String(decoding: taken, as: UTF8.self) == String(size) else {
-                throw TestFailure("an upload of \(size) bytes arrived with another length")
+            guard String(decoding: taken, as: UTF8.self) == String(body.size) else {
+                throw TestFailure("an upload of \(body.size) bytes arrived with another length")
             }
         }
     }

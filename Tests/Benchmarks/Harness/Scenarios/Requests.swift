@@ -4,10 +4,12 @@ import BenchmarkReport
 enum Requests: Scenario {
     static let name = "requests"
     static let summary = "requests per second, latency and CPU, 1 to 256 connections, 1 to 100 KiB"
-    static let sides = ["ours", "nginx"]
+    static let sides = ["ours", "nginx", "ssh"]
 
     static func run(_ bench: Bench) throws {
-        let ways = [try Way.ours(bench), try Way.nginx(bench)]
+        let ways =
+            [try Way.ours(bench), try Way.nginx(bench, for: .requests)]
+            + [Way.secureShell(bench)].compactMap(\.self)
         measure(ways, bench)
         bench.recordPeakMemory(of: ways)
     }

@@ -15,7 +15,7 @@ final class Bench {
         var isQuick = false
         /// The program.
         var binary: String
-        /// nginx's `worker_processes`; nil for the faster of 1 and auto.
+        /// nginx's `worker_processes`; nil for the better of 1 and auto.
         var nginxWorkers: String?
     }
 
@@ -25,14 +25,13 @@ final class Bench {
     private(set) var report: Report
     private var scenario = ""
     private var startedOrigins: Origins?
-    private var chosenWorkers: String?
+    private var nginxSetups: [NginxPurpose: NginxSetup] = [:]
 
     init(_ settings: Settings, circumstances: [String: String]) throws {
         self.settings = settings
         folder = try TemporaryFolder()
         Interruption.remove(folder.path)
         report = Report(circumstances: circumstances)
-        chosenWorkers = settings.nginxWorkers
     }
 
     // MARK: The world
@@ -47,22 +46,19 @@ final class Bench {
         }
     }
 
-    /// nginx's `worker_processes` for the yardstick: the number with which it is faster here.
-    var nginxWorkers: String {
-        get throws {
-            if let chosenWorkers { return chosenWorkers }
-            let chosen = try NginxChoice.fasterWorkers(self)
-            note("nginx is faster with worker_processes \(chosen); the yardstick takes that")
-            report.circumstances["nginx worker_processes"] = chosen
-            chosenWorkers = chosen
-            return chosen
-        }
+    /// The setup of the yardstick: the one with which nginx is best at something on this machine.
+    func nginxSetup(for purpose: NginxPurpose) throws -> NginxSetup {
+        if let setup = nginxSetups[purpose] { return setup }
+        let setup = try NginxChoice.best(for: purpose, self)
+        note("nginx is best at \(purpose.rawValue) with \(setup); the yardstick takes that")
+        report.circumstances["nginx for \(purpose.rawValue)"] = "\(setup)"
+        nginxSetups[purpose] = setup
+        return setup
     }
 
-    /// Starts a wstunnel with a configuration; relative files in it are beside it, in `folder`.
-    func agent(_ name: String, _ configuration: String) throws -> Running {
-        let path = try folder.write(configuration, to: "\(name).yaml")
-        return try Running([settings.binary, "--config", path], environment: try programEnvironment())
+    /// Starts a wstunnel with a configuration file.
+    func agent(at path: String) throws -> Running {
+        try Running([settings.binary, "--config", path], environment: try programEnvironment())
     }
 
     // MARK: Results

@@ -5,19 +5,28 @@ import TestSupport
 final class Origins {
     let files: Int
     let sink: UploadSink
+    let echo: EchoOrigin
     private let nginx: Running
 
-    /// The size of `/large`, in bytes.
-    let largeSize: Int
+    /// A large body: a file to download, and how much to upload.
+    struct Body: Sendable {
+        let path: String
+        /// In bytes.
+        let size: Int
+    }
+    let large: Body
+    /// Protocol v1 refuses uploads of more than 100 MiB.
+    let middle = Body(path: "/middle", size: 64 << 20)
 
-    /// - Parameter largeMebibytes: the size of `/large`.
+    /// - Parameter largeMebibytes: the size of `large`.
     init(in folder: TemporaryFolder, largeMebibytes: Int) throws {
-        largeSize = largeMebibytes << 20
+        large = Body(path: "/large", size: largeMebibytes << 20)
         for (name, size) in [("1k", 1024), ("16k", 16_384), ("100k", 102_400)] {
             var random = SplitMix64(seed: UInt64(size))
             try folder.write(random.bytes(size), to: "www/\(name)", mode: 0o644)
         }
         try folder.writeRandom(mebibytes: largeMebibytes, to: "www/large")
+        try folder.writeRandom(mebibytes: middle.size >> 20, to: "www/middle")
         // nginx drops root's rights; its workers must still get at the files.
         chmod(folder.path, 0o755)
         chmod(folder.path(of: "www"), 0o755)
@@ -34,6 +43,7 @@ final class Origins {
             """)
         files = port
         sink = try UploadSink()
+        echo = try EchoOrigin()
     }
 }
 

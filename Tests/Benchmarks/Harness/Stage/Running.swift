@@ -28,6 +28,9 @@ final class Running: Sendable {
         for worker in workers { kill(worker, SIGKILL) }
     }
 
+    /// What `ProcessFile.bytes` says of it and its workers.
+    func bytes(_ name: String) throws -> Double { try ProcessFile.bytes(name, of: processIDs) }
+
     /// Itself and its workers.
     var processIDs: [Int32] { [identifier] + ProcessFile.descendants(of: identifier) }
 }
@@ -102,8 +105,9 @@ enum Interruption {
                     for one in all { kill(one, SIGKILL) }
                 }
                 for folder in state.folders { try? FileManager.default.removeItem(atPath: folder) }
+                // Under the lock, so that the main thread starts nothing more and has no end of its own.
+                exit(128 + number)
             }
-            exit(128 + number)
         }
     }
 }

@@ -24,12 +24,15 @@ final class Way {
     let files: Entrance
     /// To the sink for uploads.
     let sink: Entrance
+    /// To the echo of WebSocket messages.
+    let echo: Entrance
 
-    init(_ name: String, members: [Member], files: Entrance, sink: Entrance) {
+    init(_ name: String, members: [Member], files: Entrance, sink: Entrance, echo: Entrance) {
         self.name = name
         self.members = members
         self.files = files
         self.sink = sink
+        self.echo = echo
     }
 
     /// The processor time that each role has used so far, in seconds.
@@ -47,16 +50,21 @@ final class Way {
     }
 
     /// Waits until a request goes through.
-    func waitUntilOpen(within limit: TimeInterval = 20) throws {
+    func waitUntilOpen() throws {
         try waitForListener(on: files.port)
-        try retry(within: limit) {
-            let connection = try HTTPConnection(port: files.port, limit: .seconds(30))
-            defer { connection.close() }
-            let fields = files.fields.map { ($0.name, $0.value) }
-            let answer = try connection.exchange("GET", "/1k", fields: fields)
-            guard answer.status == 200, answer.body.count == 1024 else {
-                throw TestFailure("\(name): the first request was answered with \(answer.status)")
-            }
+        try wstunnel_bench.waitUntilOpen(files)
+    }
+}
+
+/// Waits until a request for a file goes through.
+func waitUntilOpen(_ entrance: Way.Entrance, within limit: TimeInterval = 20) throws {
+    try retry(within: limit) {
+        let connection = try HTTPConnection(port: entrance.port, limit: .seconds(30))
+        defer { connection.close() }
+        let fields = entrance.fields.map { ($0.name, $0.value) }
+        let answer = try connection.exchange("GET", "/1k", fields: fields)
+        guard answer.status == 200, answer.body.count == 1024 else {
+            throw TestFailure("the first request was answered with \(answer.status)")
         }
     }
 }
@@ -67,7 +75,7 @@ func waitForListener(on port: Int, within limit: TimeInterval = 20) throws {
 }
 
 /// Tries until it works: for what gives no event to wait for, such as a program that logs to a file.
-private func retry(within limit: TimeInterval, _ body: () throws -> Void) throws {
+func retry(within limit: TimeInterval, _ body: () throws -> Void) throws {
     let deadline = Date(timeIntervalSinceNow: limit)
     while true {
         do {
