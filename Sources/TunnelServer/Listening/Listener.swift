@@ -2,7 +2,6 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
-import TunnelTransport
 
 /// Takes connections from one listening socket and makes them callers, until it leaves.
 final class Listener: Sendable {
@@ -129,9 +128,7 @@ final class Listener: Sendable {
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
-                try options.setOption(
-                    SendBuffer.unsentOption, value: SendBuffer.unsentBytes)
-                try options.setOption(.writeBufferWaterMark, value: SendBuffer.waterMark)
+                try options.setOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             }
             try channel.pipeline.syncOperations.addHandler(
                 CallerHandler(

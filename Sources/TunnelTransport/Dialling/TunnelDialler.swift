@@ -76,10 +76,7 @@ package struct TunnelDialler: Sendable {
             ClientBootstrap(group: eventLoop)
                 .connectTimeout(timeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(
-                    SendBuffer.unsentOption, value: SendBuffer.unsentBytes
-                )
-                .channelOption(.writeBufferWaterMark, value: SendBuffer.waterMark)
+                .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.addHandlers(
