@@ -21,7 +21,11 @@ extension MuxMachine {
         let longestTurn = 2 * MuxFrame.headerBytes + limits.turnBytes + limits.maximumHeadBytes
         let end = max(1, min(budget, limits.maximumMessageBytes - longestTurn))
         while message.readableBytes < end, let id = nextScheduled() {
-            writeTurn(id, to: &message)
+            let count = writeTurn(id, to: &message)
+            // Where there is more to come, room is made once, not again and again as the message grows.
+            if count == limits.turnBytes, scheduledCount > 0, message.writableBytes < limits.turnBytes {
+                message.reserveCapacity(minimumWritableBytes: end - message.readableBytes + longestTurn)
+            }
         }
     }
 
@@ -44,8 +48,10 @@ extension MuxMachine {
     }
 
     /// One data frame of one stream, and its end if everything is sent.
-    private mutating func writeTurn(_ id: StreamID, to message: inout ByteBuffer) {
-        guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else { return }
+    ///
+    /// - Returns: how much data it was.
+    private mutating func writeTurn(_ id: StreamID, to message: inout ByteBuffer) -> Int {
+        guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else { return 0 }
         let count = min(
             streams.values[index].waiting.count, streams.values[index].sendCredit, limits.turnBytes)
         let isAll = count == streams.values[index].waiting.count
@@ -58,6 +64,7 @@ extension MuxMachine {
             }
         }
         if count > 0 || isLast {
+            message.reserveCapacity(minimumWritableBytes: MuxFrame.headerBytes + count)
             message.writeMuxHeader(.data, isLast ? .last : [], stream: id, length: count)
             streams.values[index].waiting.take(atMost: count, into: &message)
             streams.values[index].sendCredit -= count
@@ -72,5 +79,6 @@ extension MuxMachine {
         } else {
             schedule(id)
         }
+        return count
     }
 }
