@@ -8,11 +8,17 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("examples/quickstart/run.sh").path
 
-    private static func start(_ arguments: String..., port: Int) throws -> ChildProcess {
+    /// For the agent's control socket: one agent runs by one configuration file, and these tests run at once.
+    private let runtimeFolder: TemporaryFolder
+
+    init() throws { runtimeFolder = try TemporaryFolder() }
+
+    private func start(_ arguments: String..., port: Int) throws -> ChildProcess {
         var environment = ProcessInfo.processInfo.environment
         environment["WSTUNNEL_BINARY"] = try wstunnelPath()
         environment["WSTUNNEL_PORT"] = String(port)
-        return try ChildProcess([script] + arguments, environment: environment)
+        environment["RUNTIME_DIRECTORY"] = runtimeFolder.path
+        return try ChildProcess([Self.script] + arguments, environment: environment)
     }
 
     private static func isOpen(_ port: Int) -> Bool {
@@ -21,7 +27,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func helpSaysWhatItDoesAndDoesNothing() throws {
         let port = try freePort()
-        let run = try Self.start("--help", port: port)
+        let run = try start("--help", port: port)
         #expect(try run.waitForExit() == .code(0))
         #expect(run.standardOutput.text.contains("Usage: examples/quickstart/run.sh [--once]"))
         #expect(!Self.isOpen(port))
@@ -29,7 +35,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func onceShowsTheAnswersOfBothTunnelsAndLeavesNothingBehind() throws {
         let port = try freePort()
-        let run = try Self.start("--once", port: port)
+        let run = try start("--once", port: port)
         #expect(try run.waitForExit() == .code(0), "\(run.standardError.text)")
         let output = run.standardOutput.text
         #expect(output.contains("GET /hello?name=you"))
@@ -42,7 +48,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func itStaysUpUntilItIsInterrupted() throws {
         let port = try freePort()
-        let run = try Self.start(port: port)
+        let run = try start(port: port)
         try run.standardOutput.waitForLine(containing: "It stays up until Ctrl-C", within: .seconds(40))
         #expect(try curl("http://127.0.0.1:\(port)/_health_check").status == 200)
         run.send(signal: SIGINT)
@@ -52,7 +58,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aTakenPortIsToldInWords() throws {
         let listener = try ScriptedOrigin.echo()
-        let run = try Self.start("--once", port: listener.port)
+        let run = try start("--once", port: listener.port)
         #expect(try run.waitForExit() == .code(1))
         #expect(run.standardError.text.contains("port \(listener.port) is taken"))
         #expect(run.standardError.text.contains("WSTUNNEL_PORT=\(listener.port + 1)"))

@@ -51,7 +51,9 @@ extension MuxMachine {
     ///
     /// - Returns: how much data it was.
     private mutating func writeTurn(_ id: StreamID, to message: inout ByteBuffer) -> Int {
-        guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else { return 0 }
+        guard let index = streams.index(forKey: id), streams.values[index].hasSomethingToWrite else {
+            return 0
+        }
         let count = min(
             streams.values[index].waiting.count, streams.values[index].sendCredit, limits.turnBytes)
         let isAll = count == streams.values[index].waiting.count
