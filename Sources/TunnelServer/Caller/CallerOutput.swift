@@ -7,11 +7,14 @@ import Observability
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
 final class CallerOutput {
     /// What counts as a small piece, in bytes.
-    private static let smallPiece = 1024
+    private static let smallPiece = 2048
+    /// Small pieces go out once there are so many bytes of them.
+    private static let mostGathered = 16 << 10
 
     private var context: ChannelHandlerContext?
     private var isFlushScheduled = false
-    /// Small pieces for a caller that does not keep up: each write of its own would cost more than its bytes.
+    /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
+    /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
 
     init(_ context: ChannelHandlerContext) { self.context = context }
@@ -23,12 +26,18 @@ final class CallerOutput {
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
-        if !context.channel.isWritable, bytes.readableBytes <= Self.smallPiece {
-            gathered.writeImmutableBuffer(bytes)
+        guard bytes.readableBytes <= Self.smallPiece else {
+            writeGathered()
+            context.write(NIOAny(bytes), promise: nil)
             return
         }
-        writeGathered()
-        context.write(NIOAny(bytes), promise: nil)
+        // What may have to wait is copied: a piece keeps the whole buffer alive that it was read into.
+        if gathered.readableBytes == 0, context.channel.isWritable {
+            gathered = bytes
+        } else {
+            gathered.writeImmutableBuffer(bytes)
+        }
+        if gathered.readableBytes >= Self.mostGathered, context.channel.isWritable { writeGathered() }
     }
 
     func flushNow() {
