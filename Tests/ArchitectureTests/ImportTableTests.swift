@@ -132,8 +132,12 @@ private let networking: Set<String> = ["Glibc", "NIOCore", "NIOPosix", "Synchron
         }
     }
 
+    /// Generic types of the hot path, which the optimiser specialises in other modules only when they are public.
+    private static let specialised = ["FIFO.swift", "StreamID.swift", "StreamTable.swift"]
+
     @Test func nothingIsPublic() throws {
-        for file in try SourceTree.swiftFiles(below: "Sources") {
+        for file in try SourceTree.swiftFiles(below: "Sources")
+        where !Self.specialised.contains(where: { file.path.hasSuffix("/" + $0) }) {
             let isPublic = file.text.contains(/(?m)^\s*(?:public|open)\s/)
             #expect(!isPublic, "\(file.path): nothing here is a library; package is enough")
         }

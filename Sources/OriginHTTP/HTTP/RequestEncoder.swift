@@ -53,7 +53,11 @@ struct RequestEncoder {
         self.method = request.method
         self.asksForUpgrade = !upgrades.isEmpty
         if case .ended = body {
-            self.isRepeatable = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(request.method)
+            self.isRepeatable =
+                switch request.method {
+                case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true
+                default: false
+                }
         } else {
             self.isRepeatable = false
         }

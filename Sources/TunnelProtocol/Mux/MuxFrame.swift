@@ -1,15 +1,5 @@
 package import struct NIOCore.ByteBuffer
 
-/// Names one stream within its session. The tunnel server counts 1, 2, … as it opens them.
-package struct StreamID: Hashable, Sendable, Comparable, CustomStringConvertible {
-    package let rawValue: UInt32
-
-    package init(_ rawValue: UInt32) { self.rawValue = rawValue }
-
-    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
-    package var description: String { String(rawValue) }
-}
-
 /// Why a stream ended before its time. The number goes over the wire; an unknown one reads as `internalError`.
 package enum ResetCode: UInt32, Sendable, Hashable {
     /// The rest of the request is not needed: the answer is whole.
