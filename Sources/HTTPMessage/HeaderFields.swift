@@ -129,7 +129,10 @@ package struct HeaderFields: Sendable {
             if entry.name.isHopByHop { return true }
             if nominated.isEmpty || entry.name == .host || entry.name == .contentLength { return false }
             return bytes.withUnsafeReadableBytes { memory in
-                nominated.contains { memory.equalIgnoringCase($0, memory, entry.nameRange) }
+                let name = UnsafeRawBufferPointer(rebasing: memory[entry.nameRange])
+                return nominated.contains {
+                    name.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: memory[$0]))
+                }
             }
         }
     }
@@ -248,14 +251,6 @@ extension UnsafeRawBufferPointer {
         while start < end, self[start].isOptionalWhitespace { start += 1 }
         while end > start, self[end - 1].isOptionalWhitespace { end -= 1 }
         return start..<end
-    }
-
-    /// Whether ASCII bytes here and others there differ in letter case at most.
-    func equalIgnoringCase(
-        _ range: Range<Int>, _ other: UnsafeRawBufferPointer, _ otherRange: Range<Int>
-    ) -> Bool {
-        UnsafeRawBufferPointer(rebasing: self[range])
-            .equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: other[otherRange]))
     }
 
     /// Whether ASCII bytes differ in letter case at most.

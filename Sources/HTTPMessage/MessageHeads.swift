@@ -69,31 +69,37 @@ extension HeaderFields {
 extension ByteBuffer {
     /// Writes a request head as HTTP/1.1, the empty line included.
     package mutating func writeRequestHead(_ head: RequestHead) {
-        let length = head.method.utf8.count + head.target.utf8.count + head.fields.writtenBytes + 14
-        writeWithUnsafeMutableBytes(minimumWritableBytes: length) { memory in
-            var cursor = ByteCursor(memory)
-            cursor.append(head.method)
-            cursor.append(" ")
-            cursor.append(head.target)
-            cursor.append(" HTTP/1.1\r\n")
-            head.fields.write(to: &cursor)
-            cursor.append("\r\n")
-            return cursor.count
+        writeHead(head.fields, behind: head.method.utf8.count + head.target.utf8.count + 12) { line in
+            line.append(head.method)
+            line.append(" ")
+            line.append(head.target)
+            line.append(" HTTP/1.1\r\n")
         }
     }
 
     /// Writes a response head as HTTP/1.1, the empty line included.
     package mutating func writeResponseHead(_ head: ResponseHead) {
         let status = String(head.status)
-        let length = status.utf8.count + head.reason.utf8.count + head.fields.writtenBytes + 14
-        writeWithUnsafeMutableBytes(minimumWritableBytes: length) { memory in
+        writeHead(head.fields, behind: status.utf8.count + head.reason.utf8.count + 12) { line in
+            line.append("HTTP/1.1 ")
+            line.append(status)
+            line.append(" ")
+            line.append(head.reason)
+            line.append("\r\n")
+        }
+    }
+
+    /// Writes a start line of so many bytes, its CRLF included, then the fields and the empty line. Inlined, as a call of
+    /// the closure was measured at a quarter of the whole.
+    @inline(__always)
+    private mutating func writeHead(
+        _ fields: HeaderFields, behind startLineBytes: Int, startLine: (inout ByteCursor) -> Void
+    ) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: startLineBytes + fields.writtenBytes + 2) {
+            memory in
             var cursor = ByteCursor(memory)
-            cursor.append("HTTP/1.1 ")
-            cursor.append(status)
-            cursor.append(" ")
-            cursor.append(head.reason)
-            cursor.append("\r\n")
-            head.fields.write(to: &cursor)
+            startLine(&cursor)
+            fields.write(to: &cursor)
             cursor.append("\r\n")
             return cursor.count
         }
