@@ -78,6 +78,7 @@ trap 'exit 143' TERM
 
 summary=()
 failures=0
+failed_tests=()
 
 note_result() { # NAME RESULT SECONDS
     summary+=("$(printf '%-6s %-8s %4d s' "$2" "$1" "$3")")
@@ -98,6 +99,7 @@ finish() {
     printf '\nSummary\n'
     printf '  %s\n' "${summary[@]}"
     if ((failures > 0)); then
+        if ((${#failed_tests[@]} > 0)); then printf '  failed: %s\n' "${failed_tests[@]}"; fi
         printf 'FAILED (%d s)\n' "$SECONDS"
         exit 1
     fi
@@ -210,6 +212,7 @@ swift_test() {
         grep -F 'Test run with' "$work/test.log" || true
     else
         show_failures | head -n 300
+        mapfile -t -O "${#failed_tests[@]}" failed_tests < <(name_failures | head -n 20)
     fi
     return "$result"
 }
@@ -221,6 +224,11 @@ show_failures() {
         echo "--- the test program ended early; its last lines"
         tail -n 60 "$work/test.log"
     fi
+}
+
+# Each failure in a line, for the summary: what is seen of a long log is its end.
+name_failures() {
+    grep -E '^✘ Test .* recorded an issue' "$work/test.log" | sed 's/^✘ Test //' | cut -c 1-300 || true
 }
 
 count_tests() {
