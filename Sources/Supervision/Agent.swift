@@ -74,8 +74,9 @@ package struct Agent: Sendable {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let means = AgentMeans(
-            group: group, log: log, budget: ProcessReceiveBudget(), trust: TrustPool(), software: software,
-            inherited: inherited, configurationFile: file?.path, takesOver: takesOver)
+            group: group, log: log, budget: ProcessReceiveBudget(), trust: TrustPool(),
+            pacer: DialPacer(), software: software, inherited: inherited, configurationFile: file?.path,
+            takesOver: takesOver)
         let supervisor = Supervisor(
             configuration, means: means, notifier: SystemdNotifier(service, logger: logger), file: file)
         let mailbox = supervisor.mailbox

@@ -122,8 +122,13 @@ extension TunnelClient {
         }
     }
 
-    /// Opens a session; gives up when the client is retired meanwhile.
+    /// Opens a session when it is its turn; gives up when the client is retired meanwhile.
     private func dial(_ slot: Int, _ life: SessionLife, on eventLoop: any EventLoop) async throws {
+        let wait = pacer.turn()
+        if wait > .zero {
+            await retirement.wait(beyond: 0, atMost: wait, on: eventLoop)
+            guard !Task.isCancelled, !isRetired else { throw CancellationError() }
+        }
         let dialler = TunnelDialler(target(slot))
         let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {

@@ -60,6 +60,7 @@ package final class TunnelClient: Sendable {
     let budget: any ReceiveBudget
     let software: String
     private let trust: TrustPool
+    let pacer: DialPacer
     let logger: Logger
     let lineage: TunnelLineage
     /// The slot by which the server knows the first connection.
@@ -74,18 +75,20 @@ package final class TunnelClient: Sendable {
 
     /// - Parameters:
     ///   - trust: shared by all clients of a process.
+    ///   - pacer: shared by all clients of a process.
     ///   - predecessor: the client whose place this one takes: the server counts both as one, and their traffic
     ///   is counted together.
     /// - Throws: `TunnelClientError` when the certificates cannot be used. Reads files: not for event loops.
     package init(
         _ configuration: TunnelClientConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
         budget: any ReceiveBudget, software: String, trust: TrustPool = TrustPool(),
-        succeeding predecessor: TunnelClient? = nil
+        pacer: DialPacer = DialPacer(), succeeding predecessor: TunnelClient? = nil
     ) throws(TunnelClientError) {
         self.loops = Array(group.makeIterator())
         self.budget = budget
         self.software = software
         self.trust = trust
+        self.pacer = pacer
         var logger = log.makeLogger(label: "client")
         logger[.tunnelName] = "\(configuration.name)"
         logger[.tokenHint] = "\(configuration.token.hint)"

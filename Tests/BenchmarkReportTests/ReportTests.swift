@@ -90,6 +90,7 @@ import Testing
             (.ratioAtMost(0.9), 0.9, 1, true), (.ratioAtMost(0.9), 0.91, 1, false),
             (.ratioAtMost(0.9), 1, nil, nil), (.ratioAtMost(0.9), 1, 0, nil),
             (.atMost(64), 64, nil, true), (.atMost(64), 64.1, nil, false),
+            (.atLeast(1000), 1000, nil, true), (.atLeast(1000), 999, 1, false),
         ] as [(Goal.Bound, Double, Double?, Bool?)])
     func aGoalIsMetOrMissedOrUnknown(bound: Goal.Bound, ours: Double, reference: Double?, isMet: Bool?) {
         #expect(Goal("requests", ["x"], bound).isMet(ours: ours, reference: reference) == isMet)

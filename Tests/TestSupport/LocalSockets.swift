@@ -53,11 +53,12 @@ package final class HeldSocket: Sendable {
     package let descriptor: Int32
     package let port: Int
 
-    package init() throws {
+    /// - Parameter backlog: how many connections wait to be accepted at most.
+    package init(backlog: Int32 = 1024) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.descriptor = descriptor
         let isListening =
-            withLoopbackAddress(port: 0) { bind(descriptor, $0, $1) } == 0 && listen(descriptor, 1024) == 0
+            withLoopbackAddress(port: 0) { bind(descriptor, $0, $1) } == 0 && listen(descriptor, backlog) == 0
         guard isListening else { throw TestFailure("cannot listen: errno \(errno)") }
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)

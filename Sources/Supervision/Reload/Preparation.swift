@@ -15,6 +15,7 @@ struct AgentMeans: Sendable {
     let log: AgentLog
     let budget: ProcessReceiveBudget
     let trust: TrustPool
+    let pacer: DialPacer
     /// Program and version, as peers are told.
     let software: String
     /// Listening sockets that the process was started with, by name.
@@ -207,7 +208,8 @@ struct Preparation: Sendable {
                 clients[tunnel.name] = attempt {
                     try TunnelClient(
                         tunnel, group: means.group, log: means.log, budget: means.budget,
-                        software: means.software, trust: means.trust, succeeding: current)
+                        software: means.software, trust: means.trust, pacer: means.pacer,
+                        succeeding: current)
                 }
             }
         }

@@ -8,6 +8,16 @@ package struct Goal: Hashable, Sendable {
         case ratioAtMost(Double)
         /// Ours is this or less, in the measure's unit.
         case atMost(Double)
+        /// Ours is this or more, in the measure's unit.
+        case atLeast(Double)
+
+        /// Whether it takes a reference to be held against.
+        package var isRatio: Bool {
+            switch self {
+            case .ratioAtLeast, .ratioAtMost: true
+            case .atMost, .atLeast: false
+            }
+        }
     }
 
     package let scenario: String
@@ -35,6 +45,7 @@ package struct Goal: Hashable, Sendable {
         case .ratioAtLeast(let least): return ratio.map { $0 >= least }
         case .ratioAtMost(let most): return ratio.map { $0 <= most }
         case .atMost(let most): return ours <= most
+        case .atLeast(let least): return ours >= least
         }
     }
 
@@ -44,6 +55,7 @@ package struct Goal: Hashable, Sendable {
         case .ratioAtLeast(let least): "≥ \(Number.short(least)) ×"
         case .ratioAtMost(let most): "≤ \(Number.short(most)) ×"
         case .atMost(let most): "≤ \(Number.short(most))"
+        case .atLeast(let least): "≥ \(Number.short(least))"
         }
     }
 
@@ -68,9 +80,20 @@ package struct Goal: Hashable, Sendable {
                 ],
                 .ratioAtLeast(0.8)),
             Goal("idle", ["server memory for each of 10,000 tunnels"], .atMost(12)),
+            Goal("scale", ["tunnels that join in a second"], .atLeast(1000)),
+            Goal("scale", ["errors after a restart"], .atMost(0)),
+            Goal("overload", ["p99 beside 256 downloads and 256 slow readers"], .atMost(100)),
+            Goal(
+                "overload",
+                [
+                    "peak memory, server", "peak memory, client", "peak memory, server, more callers",
+                    "peak memory, client, more callers",
+                ],
+                .atMost(268)),
+            Goal("overload", ["of the most, with 4,096 callers"], .ratioAtLeast(0.9)),
         ] + memory
 
-    /// Everything but thousands of tunnels stays within this.
+    /// Everything but thousands of tunnels and overload stays within this.
     private static let memory = ["requests", "transfers", "mixed", "websocket", "v1"].map {
         Goal($0, ["peak memory, server", "peak memory, client"], .atMost(64))
     }

@@ -58,11 +58,8 @@ extension Report {
             let other = sides.dropFirst().first.flatMap { median(of: measure, side: $0) }
             guard let isMet = goal.isMet(ours: own, reference: other) else { return nil }
             let value =
-                if case .atMost = goal.bound {
-                    "\(Number.short(own)) \(measure.unit)"
-                } else {
-                    "\(Number.decimals(own / (other ?? 1), 2)) ×"
-                }
+                goal.bound.isRatio
+                ? "\(Number.decimals(own / (other ?? 1), 2)) ×" : "\(Number.short(own)) \(measure.unit)"
             return
                 "\(isMet ? "met   " : "MISSED") \(measure.scenario): \(measure.what): \(value), goal \(goal.text)"
         }

@@ -21,8 +21,10 @@ enum Mixed: Scenario {
     /// One run.
     ///
     /// - Returns: what the small requests met, and how fast the downloads were meanwhile, in MB/s.
-    static func once(_ way: Way, seconds: Int, _ bench: Bench) throws -> (small: WrkResult, large: Double) {
-        let downloads = try Downloads(bench.origins.large, way.files, atOnce: 8)
+    static func once(
+        _ way: Way, downloads count: Int = 8, seconds: Int, _ bench: Bench
+    ) throws -> (small: WrkResult, large: Double) {
+        let downloads = try Downloads(bench.origins.large, way.files, atOnce: count)
         let (start, before) = (ContinuousClock.now, downloads.byteCount)
         let result = Result { try Wrk(way.files, connections: 8, seconds: seconds).run() }
         let time = start.duration(to: .now) / .seconds(1)

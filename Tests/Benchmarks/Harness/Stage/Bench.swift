@@ -57,8 +57,16 @@ final class Bench {
     }
 
     /// Starts a wstunnel with a configuration file.
-    func agent(at path: String) throws -> Running {
-        try Running([settings.binary, "--config", path], environment: try programEnvironment())
+    ///
+    /// - Parameter socket: the socket of its server `public`, when a service manager holds it.
+    func agent(at path: String, on socket: HeldSocket? = nil) throws -> Running {
+        guard let socket else {
+            return try Running([settings.binary, "--config", path], environment: try programEnvironment())
+        }
+        return try Running(
+            ["sh", "-c", "LISTEN_PID=$$ exec \"$0\" --config \"$1\"", settings.binary, path],
+            environment: programEnvironment(["LISTEN_FDS": "1", "LISTEN_FDNAMES": "public"]),
+            passing: [socket.descriptor])
     }
 
     // MARK: Results
@@ -101,14 +109,16 @@ final class Bench {
         note("FAILED \(scenario): \(text)")
     }
 
-    /// Peak memory of both ends, after all runs of a scenario.
-    func recordPeakMemory(of ways: [Way]) {
+    /// Peak memory of both ends, after all runs.
+    ///
+    /// - Parameter part: which part of the scenario it is, when there are several.
+    func recordPeakMemory(of ways: [Way], _ part: String = "") {
         for way in ways {
             do {
                 let peaks = try way.peakMemory()
                 for role in ["server", "client"] {
                     guard let peak = peaks[role] else { continue }
-                    record(peak / 1e6, "peak memory, \(role)", "MB", side: way.name)
+                    record(peak / 1e6, "peak memory, \(role)\(part)", "MB", side: way.name)
                 }
             } catch {
                 fail("\(way.name): \(error)")

@@ -66,7 +66,7 @@ enum Nginx {
             worker_rlimit_nofile 19000;
             pid \(folder.path)/\(name).pid;
             error_log stderr notice;
-            events { worker_connections 4096; }
+            events { worker_connections 9000; }
             http {
                 \(temporaryPaths.joined(separator: " "))
                 default_type application/octet-stream;

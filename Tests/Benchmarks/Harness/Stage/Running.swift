@@ -11,8 +11,11 @@ final class Running: Sendable {
     /// - Parameters:
     ///   - arguments: the program and what it is given.
     ///   - environment: nil for the benchmark's own.
-    init(_ arguments: [String], environment: [String: String]? = nil) throws {
-        process = try ChildProcess(arguments, environment: environment)
+    ///   - descriptors: what it has open as descriptors 3 and up.
+    init(
+        _ arguments: [String], environment: [String: String]? = nil, passing descriptors: [Int32] = []
+    ) throws {
+        process = try ChildProcess(arguments, environment: environment, passing: descriptors)
         identifier = process.processID
         Interruption.began(identifier)
     }

@@ -17,6 +17,6 @@ protocol Scenario {
 var allScenarios: [any Scenario.Type] {
     [
         Requests.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self, Idle.self,
-        Spread.self, Reload.self,
+        Spread.self, Scale.self, Overload.self, Reload.self,
     ]
 }

@@ -13,14 +13,17 @@ struct TunnelServer {
     /// - Parameters:
     ///   - name: of its files.
     ///   - options: more keys of its entry, such as `max-requests-per-tunnel: 1000`.
-    init(_ bench: Bench, as name: String, options: String = "") throws {
-        port = try freePort()
+    ///   - socket: its listening socket, when it is held for it.
+    init(
+        _ bench: Bench, as name: String, options: String = "", on socket: HeldSocket? = nil
+    ) throws {
+        port = try socket?.port ?? freePort()
         let configuration = try bench.folder.write(
             """
             log: { file: \(name)-server.log }
             servers: [{ name: public, host: 127.0.0.1, port: \(port)\(options.isEmpty ? "" : ", " + options) }]
             """, to: "\(name)-server.yaml")
-        running = try bench.agent(at: configuration)
+        running = try bench.agent(at: configuration, on: socket)
         try waitForListener(on: port)
     }
 
