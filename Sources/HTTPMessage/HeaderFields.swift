@@ -121,19 +121,33 @@ package struct HeaderFields: Sendable {
     /// message behind our back.
     package mutating func removeHopByHop() {
         guard entries.contains(where: { $0.name.isHopByHop }) else { return }
-        let nominated: [Range<Int>] = bytes.withUnsafeReadableBytes { memory in
-            entries.filter { $0.name == .connection }.flatMap { memory.listElements(in: $0.valueRange) }
-        }
+        let nominated = nominatedNames
+        if nominated.isEmpty { return entries.removeAll { $0.name.isHopByHop } }
         let bytes = self.bytes
         entries.removeAll { entry in
             if entry.name.isHopByHop { return true }
-            if nominated.isEmpty || entry.name == .host || entry.name == .contentLength { return false }
+            if entry.name == .host || entry.name == .contentLength { return false }
             return bytes.withUnsafeReadableBytes { memory in
                 let name = UnsafeRawBufferPointer(rebasing: memory[entry.nameRange])
                 return nominated.contains {
                     name.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: memory[$0]))
                 }
             }
+        }
+    }
+
+    /// Where the names are that `Connection` lists, without those that always belong to one hop: `keep-alive` is what
+    /// most messages say.
+    private var nominatedNames: [Range<Int>] {
+        bytes.withUnsafeReadableBytes { memory in
+            var names: [Range<Int>] = []
+            for entry in entries where entry.name == .connection {
+                for element in memory.listElements(in: entry.valueRange)
+                where !FieldName(UnsafeRawBufferPointer(rebasing: memory[element])).isHopByHop {
+                    names.append(element)
+                }
+            }
+            return names
         }
     }
 
@@ -233,17 +247,7 @@ extension HeaderFields.Entry {
 
 extension UnsafeRawBufferPointer {
     /// The non-empty elements of a comma-separated list, without the white space around them.
-    func listElements(in range: Range<Int>) -> [Range<Int>] {
-        var elements: [Range<Int>] = []
-        var start = range.lowerBound
-        while start <= range.upperBound {
-            let comma = self[start..<range.upperBound].firstIndex(of: UInt8(ascii: ",")) ?? range.upperBound
-            let element = trimmed(start..<comma)
-            if !element.isEmpty { elements.append(element) }
-            start = comma + 1
-        }
-        return elements
-    }
+    func listElements(in range: Range<Int>) -> ListElements { ListElements(memory: self, rest: range) }
 
     /// The range without leading and trailing spaces and tabs (RFC 9110 §5.6.3).
     func trimmed(_ range: Range<Int>) -> Range<Int> {
@@ -258,12 +262,38 @@ extension UnsafeRawBufferPointer {
         guard count == other.count, let left = baseAddress, let right = other.baseAddress else {
             return count == other.count
         }
-        for offset in 0..<count {
+        var offset = 0
+        while offset < count {
+            // Most names come in the spelling that we have.
+            if offset + 8 <= count,
+                left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                    == right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            {
+                offset += 8
+                continue
+            }
             let a = left.load(fromByteOffset: offset, as: UInt8.self)
             let b = right.load(fromByteOffset: offset, as: UInt8.self)
             guard a == b || a.asciiLowercased == b.asciiLowercased else { return false }
+            offset += 1
         }
         return true
+    }
+}
+
+/// What `listElements` gives: ranges, one after the other.
+struct ListElements: Sequence, IteratorProtocol {
+    fileprivate let memory: UnsafeRawBufferPointer
+    fileprivate var rest: Range<Int>
+
+    mutating func next() -> Range<Int>? {
+        while !rest.isEmpty {
+            let comma = memory[rest].firstIndex(of: UInt8(ascii: ",")) ?? rest.upperBound
+            let element = memory.trimmed(rest.lowerBound..<comma)
+            rest = Swift.min(comma + 1, rest.upperBound)..<rest.upperBound
+            if !element.isEmpty { return element }
+        }
+        return nil
     }
 }
 

@@ -99,9 +99,9 @@ package struct AccessRecord: Sendable {
     }
 
     private func addFields(to line: inout LogLine) {
-        line.add(LogKey.serverName.rawValue, serverName)
-        if let tokenHint { line.add(LogKey.tokenHint.rawValue, tokenHint) }
-        line.add(LogKey.requestID.rawValue, requestID)
+        line.add("server.name", serverName)
+        if let tokenHint { line.add("token.hint", tokenHint) }
+        line.add("request.id", requestID)
         line.add("method", method, limit: Self.longestMethod)
         line.add("path", path, limit: Self.longestPath)
         if let status { line.add("status", status) }
@@ -113,15 +113,15 @@ package struct AccessRecord: Sendable {
         if let status = status ?? (outcome == .callerLeft ? 499 : nil) { line.add("status", status) }
         line.add("verb", method, limit: Self.longestMethod)
         line.add("url", path, limit: Self.longestPath)
-        line.add(LogKey.serverName.rawValue, serverName)
+        line.add("server.name", serverName)
     }
 
     private func addMeasures(to line: inout LogLine) {
         line.add("request.bytes", requestBytes)
         line.add("response.bytes", responseBytes)
         if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
-        line.add(LogKey.durationMilliseconds.rawValue, Milliseconds(duration))
-        line.add(LogKey.callerAddress.rawValue, callerAddress)
+        line.add("duration.ms", Milliseconds(duration))
+        line.add("caller.address", callerAddress)
         line.add("outcome", outcome.rawValue)
     }
 }

@@ -1,25 +1,32 @@
-/// The bytes of a line in the making: an array whose end is counted apart, so that appending a piece is a copy and
-/// little else. Each request writes a line of some forty pieces.
-struct LineBytes {
+/// The bytes of a line in the making, in memory of its own, so that appending a piece is a copy and little else: no
+/// look whether somebody shares it. Each request writes a line of some forty pieces.
+struct LineBytes: ~Copyable {
     /// Room for most lines.
     private static let usualLength = 512
 
-    private var memory = [UInt8](repeating: 0, count: usualLength)
+    private var memory = UnsafeMutablePointer<UInt8>.allocate(capacity: usualLength)
+    private var capacity = usualLength
     private(set) var count = 0
 
+    deinit { memory.deallocate() }
+
     mutating func append(_ byte: UInt8) {
-        if count == memory.count { grow(by: 1) }
+        makeRoom(for: 1)
         memory[count] = byte
         count += 1
     }
 
     mutating func append(utf8 text: String) {
         var text = text
-        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+        text.withUTF8 { append($0) }
+    }
+
+    mutating func append(_ text: StaticString) {
+        text.withUTF8Buffer { append($0) }
     }
 
     mutating func append(contentsOf bytes: [UInt8]) {
-        bytes.withUnsafeBytes { append($0) }
+        bytes.withUnsafeBufferPointer { append($0) }
     }
 
     /// Appends a whole number.
@@ -41,9 +48,11 @@ struct LineBytes {
 
     /// Appends the last `digits` decimal digits of a number, with leading zeros.
     mutating func append(_ number: UInt64, digits: Int) {
-        if memory.count - count < digits { grow(by: digits) }
+        makeRoom(for: digits)
         var rest = number
-        for place in stride(from: count + digits - 1, through: count, by: -1) {
+        var place = count + digits
+        while place > count {
+            place -= 1
             memory[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         }
@@ -51,20 +60,25 @@ struct LineBytes {
     }
 
     /// The bytes as an array.
-    consuming func array() -> [UInt8] {
-        memory.removeLast(memory.count - count)
-        return memory
-    }
+    consuming func array() -> [UInt8] { Array(UnsafeBufferPointer(start: memory, count: count)) }
 
-    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        if memory.count - count < bytes.count { grow(by: bytes.count) }
-        memory.withUnsafeMutableBytes {
-            UnsafeMutableRawBufferPointer(rebasing: $0[count...]).copyMemory(from: bytes)
-        }
+    private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard let start = bytes.baseAddress else { return }
+        makeRoom(for: bytes.count)
+        (memory + count).update(from: start, count: bytes.count)
         count += bytes.count
     }
 
+    @inline(__always)
+    private mutating func makeRoom(for more: Int) {
+        if capacity - count < more { grow(by: more) }
+    }
+
     private mutating func grow(by more: Int) {
-        memory.append(contentsOf: repeatElement(0, count: max(memory.count, more)))
+        capacity += max(capacity, more)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        larger.update(from: memory, count: count)
+        memory.deallocate()
+        memory = larger
     }
 }

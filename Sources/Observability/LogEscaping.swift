@@ -18,7 +18,8 @@ enum LogEscaping {
 
     /// True when a text can stand in a `key=value` line without quotes.
     static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= longestValue && text.consists(of: isPlainByte)
+        !text.isEmpty && text.utf8.count <= longestValue
+            && text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
     }
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.
@@ -41,7 +42,9 @@ enum LogEscaping {
         _ text: String, limit: Int, escapesQuotes: Bool, to bytes: inout LineBytes
     ) {
         // Visible ASCII and spaces, as nearly every value is, go in one piece.
-        if text.utf8.count <= limit, text.consists(of: { isPlainByte($0) || $0 == 0x20 || $0 == 0x3d }) {
+        if text.utf8.count <= limit,
+            text.isVisible(from: 0x20, without: UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x7f)
+        {
             bytes.append(utf8: text)
             return
         }
@@ -90,13 +93,44 @@ enum LogEscaping {
 }
 
 extension String {
-    /// Whether each byte is one of these.
-    fileprivate func consists(of isMeant: (UInt8) -> Bool) -> Bool {
+    /// Whether each byte lies between `lowest` and 0x7e and is none of three. Eight bytes are looked at at a time.
+    @inline(__always)
+    fileprivate func isVisible(from lowest: UInt8, without a: UInt8, _ b: UInt8, _ c: UInt8) -> Bool {
         var text = self
         return text.withUTF8 { bytes in
-            for byte in bytes where !isMeant(byte) { return false }
+            let memory = UnsafeRawBufferPointer(bytes)
+            var index = 0
+            while index + 8 <= memory.count {
+                let word = memory.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                guard word.isVisible(from: lowest, without: a, b, c) else { return false }
+                index += 8
+            }
+            if index == memory.count { return true }
+            if index > 0 {
+                // The last word overlaps the one before.
+                let word = memory.loadUnaligned(fromByteOffset: memory.count - 8, as: UInt64.self)
+                return word.isVisible(from: lowest, without: a, b, c)
+            }
+            for byte in memory where byte < lowest || byte > 0x7e || byte == a || byte == b || byte == c {
+                return false
+            }
             return true
         }
+    }
+}
+
+extension UInt64 {
+    /// The same of each of its bytes: the high bit of one that is not meant is set below, and then perhaps others
+    /// above it.
+    @inline(__always)
+    fileprivate func isVisible(from lowest: UInt8, without a: UInt8, _ b: UInt8, _ c: UInt8) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var found = self | (self &+ ones) | (self &- ones &* UInt64(lowest))
+        for byte in [a, b, c] {
+            let difference = self ^ ones &* UInt64(byte)
+            found |= (difference &- ones) & ~difference
+        }
+        return found & 0x8080_8080_8080_8080 == 0
     }
 }
 

@@ -3,7 +3,7 @@ internal import Logging
 /// One line in the making: header, then fields in the order they are added, then its end.
 ///
 /// Everything that can vary goes through `LogEscaping`, so the bytes hold exactly one newline, the last.
-struct LogLine {
+struct LogLine: ~Copyable {
     private var bytes = LineBytes()
     private let format: LogFormat
 
@@ -59,25 +59,25 @@ struct LogLine {
     /// Adds a field of text, under a name of our own: plain ASCII, and none of the header's.
     ///
     /// - Parameter limit: how much of the value is shown, in bytes.
-    mutating func add(_ name: String, _ value: String, limit: Int = LogEscaping.longestValue) {
+    mutating func add(_ name: StaticString, _ value: String, limit: Int = LogEscaping.longestValue) {
         beginField(name)
         appendValue(value, limit: limit)
     }
 
     /// Adds a whole number, under a name of our own.
-    mutating func add(_ name: String, _ number: Int) {
+    mutating func add(_ name: StaticString, _ number: Int) {
         beginField(name)
         bytes.append(decimal: Int64(number))
     }
 
     /// Adds a whole number, under a name of our own.
-    mutating func add(_ name: String, _ number: UInt64) {
+    mutating func add(_ name: StaticString, _ number: UInt64) {
         beginField(name)
         bytes.append(decimal: number)
     }
 
     /// Adds a duration in milliseconds, under a name of our own.
-    mutating func add(_ name: String, _ duration: Milliseconds) {
+    mutating func add(_ name: StaticString, _ duration: Milliseconds) {
         beginField(name)
         duration.append(to: &bytes)
     }
@@ -103,16 +103,16 @@ struct LogLine {
         return bytes.array()
     }
 
-    private mutating func beginField(_ name: String) {
+    private mutating func beginField(_ name: StaticString) {
         switch format {
         case .text, .logfmt:
             bytes.append(UInt8(ascii: " "))
-            append(name)
+            bytes.append(name)
             bytes.append(UInt8(ascii: "="))
         case .json:
-            append(",\"")
-            append(name)
-            append("\":")
+            bytes.append(",\"")
+            bytes.append(name)
+            bytes.append("\":")
         }
     }
 
@@ -140,6 +140,8 @@ struct LogLine {
     }
 
     private mutating func append(_ text: String) { bytes.append(utf8: text) }
+
+    private mutating func append(_ text: StaticString) { bytes.append(text) }
 
     private mutating func appendQuoted(_ text: String, limit: Int = LogEscaping.longestValue) {
         bytes.append(UInt8(ascii: "\""))

@@ -214,9 +214,9 @@ extension LogSink {
                 "Lines dropped: the log is not read, or its disk not written, fast enough"
             }
         var line = makeLine(at: .now(), level: .warning, logger: "log", message: message)
-        line.add(LogKey.lineCount.rawValue, drops.lineCount)
+        line.add("line.count", drops.lineCount)
         if let code = drops.errorCode {
-            line.add(LogKey.errorMessage.rawValue, String(cString: strerror(code)))
+            line.add("error.message", String(cString: strerror(code)))
         }
         return line.end()
     }

@@ -26,7 +26,7 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(scheme)://\(authority)" }
 
-    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
+    private var bracketedHost: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
 
     /// An address whose parts were checked elsewhere.
     package init(isSecure: Bool, host: String, port: Int) {

@@ -14,7 +14,9 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
     /// - Throws: `RendezvousTokenError` when the text is too short, too long, or holds anything but visible
     ///   ASCII: it is sent as the HTTP field `Origin`, and must be the same bytes on every way in.
     package init(_ text: String) throws(RendezvousTokenError) {
-        guard text.utf8.allSatisfy({ 0x21...0x7e ~= $0 }) else { throw .forbiddenCharacter }
+        var bytes = text
+        let isVisible = bytes.withUTF8 { $0.allSatisfy { 0x21...0x7e ~= $0 } }
+        guard isVisible else { throw .forbiddenCharacter }
         guard text.utf8.count >= Self.minimumLength else { throw .tooShort }
         guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
         self.secret = text

@@ -37,6 +37,8 @@ package struct HTTPOriginOptions: Sendable, Hashable {
 package final class HTTPOrigin: Origin {
     package let address: OriginAddress
 
+    /// The address's, which every request names.
+    private let authority: String
     private let options: HTTPOriginOptions
     private let tls: OriginTLS?
     private let pools = Mutex(Pools())
@@ -54,6 +56,7 @@ package final class HTTPOrigin: Origin {
         _ address: OriginAddress, tls: OriginTLS? = nil, options: HTTPOriginOptions = HTTPOriginOptions()
     ) throws(OriginTLSError) {
         self.address = address
+        self.authority = address.authority
         self.options = options
         if address.isSecure {
             self.tls = if let tls { tls } else { try OriginTLS() }
@@ -67,7 +70,7 @@ package final class HTTPOrigin: Origin {
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         do throws(OriginError) {
-            let encoder = try RequestEncoder(request, framing: framing, authority: address.authority)
+            let encoder = try RequestEncoder(request, framing: framing, authority: authority)
             let pool = pool(on: eventLoop)
             let exchange = HTTPExchange(encoder, pool: pool, receiver: receiver)
             pool.submit(exchange)
