@@ -10,6 +10,8 @@ extension TunnelClient {
     /// Keeps the sessions up until the task is cancelled, the client is retired, or one of them gives up.
     func keepSessions(_ connections: Int) async -> RunEnd {
         tellOfTheWayOut(connections)
+        // A group and a task for one connection would be four kilobytes of each tunnel.
+        guard connections > 1 else { return await keep(0) {} }
         // Where nobody said how many: a server of protocol v1 counts each of them as a client.
         let certain = setup.value.configuration.connections ?? 1
         let (foundMux, found) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))

@@ -15,8 +15,8 @@ package struct ListenerLimits: Sendable {
     /// Time that a listener which leaves its port gives handshakes that the kernel has under way: a round trip to the
     /// farthest caller.
     package var handshakeTime: Duration = .milliseconds(200)
-    /// Time that tunnel clients have to come from the process that served before: for so long requests wait for
-    /// tunnels that were not seen yet.
+    /// Time that tunnel clients have to come from the process that served before, as long as their longest wait between
+    /// two tries: for so long requests wait for tunnels that were not seen yet.
     package var successionTime: Duration = .seconds(30)
     /// Connections of callers at once.
     package var callers = 10_000

@@ -14,6 +14,7 @@ final class ServerSettings: Sendable {
     let trustedProxies: [AddressRange]
     let hosts: [String: RendezvousToken]
     let admission: TunnelAdmission
+    private let tokensOfHosts: Set<RendezvousToken>
 
     init(_ configuration: ServerConfiguration) {
         basePath = configuration.basePath
@@ -26,5 +27,9 @@ final class ServerSettings: Sendable {
         hosts = configuration.hosts
         admission = TunnelAdmission(
             passwords: configuration.passwords, onlyListedTokens: configuration.onlyListedTokens)
+        tokensOfHosts = Set(configuration.hosts.values)
     }
+
+    /// Whether the configuration names the token.
+    func lists(_ token: RendezvousToken) -> Bool { admission.lists(token) || tokensOfHosts.contains(token) }
 }

@@ -109,9 +109,11 @@ package final class TunnelServer: Sendable {
     ///   the task is cancelled.
     package func untilListenerFails() async -> String? { await seat.untilFailure() }
 
-    /// Tells that another process has served here until now: its tunnel clients have yet to come. Requests for tunnels
-    /// that were not seen yet wait for them, as for one that is down.
-    package func succeedsAnother() { core.registry.expectEveryToken(for: core.limits.successionTime) }
+    /// Tells that tunnel clients have yet to come, of these tokens. For a while requests for tunnels that were not seen
+    /// yet wait for them, as for one that is down.
+    package func expect(_ tokens: ExpectedTokens) {
+        core.registry.expect(tokens, for: core.limits.successionTime)
+    }
 
     // MARK: Updating
 

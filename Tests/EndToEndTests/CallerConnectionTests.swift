@@ -152,7 +152,7 @@ import Testing
         #expect(head.status == 200)
         // Read on until the server has handed everything to the connection, where some of it still waits.
         var received = 0
-        while received < size - (1 << 20), !tunnel.server.log.contains(where: { $0.contains("outcome=ok") }) {
+        while received < size - (1 << 17), !tunnel.server.log.contains(where: { $0.contains("outcome=ok") }) {
             received += try caller.socket.read(1 << 16).count
         }
         try tunnel.server.waitForLog("Request", ["outcome": "ok"])

@@ -18,7 +18,8 @@ import TunnelTransport
     ///
     /// - Parameter owner: of the session of a tunnel client, if there is to be one.
     private static func withServer(
-        _ limits: ListenerLimits, tunnelOwnedBy owner: LargeAnswers? = nil,
+        _ limits: ListenerLimits, expecting tokens: ExpectedTokens = .listed,
+        tunnelOwnedBy owner: LargeAnswers? = nil,
         _ body: @escaping @Sendable (Int) throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -27,6 +28,7 @@ import TunnelTransport
         let server = TunnelServer(
             ServerWorld.configuration(), group: group, log: log, budget: ProcessReceiveBudget(),
             software: "test", limits: limits)
+        server.expect(tokens)
         try await server.listen(on: try ServerWorld.bind())
         let port = server.address?.port ?? 0
         if let owner {
@@ -64,6 +66,20 @@ import TunnelTransport
             try caller.send(start)
             #expect(try caller.readResponse().status == 408)
             #expect(caller.waitForEnd() == .closed)
+        }
+    }
+
+    @Test func whoWaitsForATunnelThatDoesNotComeIsToldThatThereIsNone() async throws {
+        var limits = Self.limits
+        limits.successionTime = .seconds(1)
+        let begun = ContinuousClock.now
+        try await Self.withServer(limits, expecting: .every) { [limits] port in
+            let caller = try HTTPConnection(port: port)
+            let answer = try caller.exchange("GET", "/", fields: [("X-Token", Self.token)])
+            #expect(answer.status == 404)
+            #expect(.now - begun >= limits.successionTime)
+            // Now it is known.
+            #expect(try caller.exchange("GET", "/", fields: [("X-Token", Self.token)]).status == 404)
         }
     }
 

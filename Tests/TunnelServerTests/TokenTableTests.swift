@@ -34,7 +34,7 @@ import TunnelProtocol
     private func request(_ number: Int = 0, loop: Int = 0, at now: MonotonicInstant? = nil) -> String {
         switch table.request(token, loop: loop, now: now ?? start, request: { number }) {
         case .send(let id, _): "session \(id)"
-        case .wait(let id): "wait \(id)"
+        case .wait(let id, _): "wait \(id)"
         case .unknownToken: "unknown"
         case .tooManyWaiting: "too many"
         }
@@ -267,7 +267,7 @@ import TunnelProtocol
                 case .send(let id, _):
                     #expect(waiting.isEmpty, "seed \(seed)")
                     gave(id)
-                case .wait(let id): waiting.append((id, number))
+                case .wait(let id, _): waiting.append((id, number))
                 case .tooManyWaiting: #expect(waiting.count == 5, "seed \(seed)")
                 case .unknownToken: #expect(nextSession == 0, "seed \(seed)")
                 }
@@ -276,32 +276,6 @@ import TunnelProtocol
             let isSomebodyFree = capacity.contains { !draining.contains($0) && open[$0, default: 0] < $1 }
             #expect(waiting.isEmpty || !isSomebodyFree, "seed \(seed)")
         }
-    }
-
-    @Test func afterASuccessionEveryTokenIsWaitedForForAWhile() {
-        let end = start.advanced(by: .seconds(30))
-        #expect(request() == "unknown")
-        table.expectEveryToken(until: end)
-        #expect(request(1) == "wait 1")
-        #expect(join(Self.member(1)).given == [1])
-        // One that nobody came for is forgotten with its last request.
-        table = Table(maximumWaiting: 3, maximumClients: nil)
-        table.expectEveryToken(until: end)
-        #expect(request(1) == "wait 1")
-        #expect(request(2, at: end) == "wait 2")
-        #expect(table.abandon(token, 1) && table.abandon(token, 2))
-        #expect(request(at: end) == "unknown")
-        table.forgetOld(now: end)
-        #expect(table.tokenCount == 0)
-    }
-
-    @Test func aTokenThatCameInASuccessionIsKnownLikeAnyOther() {
-        let end = start.advanced(by: .seconds(30))
-        table.expectEveryToken(until: end)
-        #expect(request(1) == "wait 1")
-        join(Self.member(1))
-        table.leave(token, 1, now: end)
-        #expect(request(2, at: end.advanced(by: .seconds(60))) == "wait 2")
     }
 }
 

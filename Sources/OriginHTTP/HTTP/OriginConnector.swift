@@ -35,6 +35,8 @@ struct OriginConnector {
             .connectTimeout(TimeAmount(timeout))
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.writeBufferWaterMark, value: Self.waterMark)
+            // A pause takes hold after the read under way: of several in a row each would have to be kept.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try bound.value.connector.addHandlers(to: channel, pool: bound.value.pool)

@@ -12,18 +12,15 @@ final class RunningTunnel: Sendable {
 
     /// Keeps the tunnel up; returns when it gave up, or, after `stop`, when what was in flight is finished.
     func run() async -> TunnelClient.RunEnd {
-        let end = await withTaskGroup(of: TunnelClient.RunEnd?.self) { group in
-            group.addTask { await self.client.run() }
+        let end = await withTaskGroup(of: TunnelClient.RunEnd.self) { group in
             group.addTask {
-                await self.stop.wait()
-                return nil
+                defer { self.stop.give() }
+                return await self.client.run()
             }
-            var end = TunnelClient.RunEnd.stopped
-            for await result in group {
-                group.cancelAll()
-                if let result { end = result }
-            }
-            return end
+            // No task for this: there are thousands of tunnels.
+            await stop.wait()
+            group.cancelAll()
+            return await group.next() ?? .stopped
         }
         ended.give()
         return end

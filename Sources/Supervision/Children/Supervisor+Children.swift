@@ -29,9 +29,9 @@ extension Supervisor {
             if let owner = preparation.predecessors[specification.name], let old = servers[owner] {
                 server.succeed(old.server)
             }
-            if preparation.hasTakenOver || (machine.isStarting && socket.isInherited) {
-                server.succeedsAnother()
-            }
+            // Where the port was another process's until now, callers came to be served by that one's tunnels.
+            let isSuccessor = preparation.hasTakenOver || (machine.isStarting && socket.isInherited)
+            server.expect(isSuccessor ? .every : .listed)
             begin(RunningServer(server: server, socket: socket), specification.name, in: &group)
             await listen(specification.name, in: &group)
         case .replace(let specification, _):

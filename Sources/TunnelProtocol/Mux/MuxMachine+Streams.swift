@@ -7,16 +7,15 @@ extension MuxMachine {
             streams.values[index].hasSomethingToWrite
         else { return }
         streams.values[index].isScheduled = true
-        scheduledCount += 1
-        scheduled.append(id)
+        turns.append(id, roundEnd: streams.values[index].roundEnd)
     }
 
     /// Takes the next stream off that queue; those that ended meanwhile are passed over.
     mutating func nextScheduled() -> StreamID? {
-        while let id = scheduled.popFirst() {
+        while let id = turns.next() {
             guard let index = streams.index(forKey: id) else { continue }
             streams.values[index].isScheduled = false
-            scheduledCount -= 1
+            turns.left()
             return id
         }
         return nil
@@ -41,7 +40,7 @@ extension MuxMachine {
     /// Takes out a stream that ended well. What its window drew is given back when the reader took what came.
     private mutating func removeDone(_ id: StreamID) {
         guard let stream = streams.removeValue(forKey: id) else { return }
-        if stream.isScheduled { scheduledCount -= 1 }
+        if stream.isScheduled { turns.left() }
         if stream.receiveWindow.unread > 0, !stream.ignoresRest {
             unreadWindows[id] = stream.receiveWindow
         } else {
@@ -52,7 +51,7 @@ extension MuxMachine {
     /// Takes a stream out, in whatever state it is, and gives back what its window drew.
     mutating func remove(_ id: StreamID) -> MuxStream? {
         guard let stream = streams.removeValue(forKey: id) else { return nil }
-        if stream.isScheduled { scheduledCount -= 1 }
+        if stream.isScheduled { turns.left() }
         stream.receiveWindow.release(to: budget)
         return stream
     }

@@ -2,7 +2,7 @@ package import struct NIOCore.ByteBuffer
 
 extension MuxMachine {
     /// Whether `write` would write something.
-    package var hasSomethingToWrite: Bool { control.readableBytes > 0 || scheduledCount > 0 }
+    package var hasSomethingToWrite: Bool { control.readableBytes > 0 || turns.count > 0 }
 
     /// Writes the payload of one message: heads and control frames first, then a turn for each stream that has
     /// data and credit, one after another, so that none waits for another's whole body.
@@ -23,7 +23,7 @@ extension MuxMachine {
         while message.readableBytes < end, let id = nextScheduled() {
             let count = writeTurn(id, to: &message)
             // Where there is more to come, room is made once, not again and again as the message grows.
-            if count == limits.turnBytes, scheduledCount > 0, message.writableBytes < limits.turnBytes {
+            if count == limits.turnBytes, turns.count > 0, message.writableBytes < limits.turnBytes {
                 message.reserveCapacity(minimumWritableBytes: end - message.readableBytes + longestTurn)
             }
         }
@@ -71,6 +71,7 @@ extension MuxMachine {
             streams.values[index].waiting.take(atMost: count, into: &message)
             streams.values[index].sendCredit -= count
         }
+        streams.values[index].roundEnd = turns.tookTurn(MuxFrame.headerBytes + count)
         if let trailers { message.writeMuxFrame(.trailers(id, trailers)) }
         if streams.values[index].senderWaits, streams.values[index].waiting.count <= limits.sendLowWater {
             streams.values[index].senderWaits = false

@@ -18,10 +18,8 @@ package struct MuxMachine: SessionMachine {
     var streams = StreamTable<MuxStream>()
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
     var unreadWindows = StreamTable<ReceiveWindow>()
-    /// Streams that have something to write, in the order of their turns; some may have ended meanwhile.
-    var scheduled = FIFO<StreamID>()
-    /// How many of those have not ended.
-    var scheduledCount = 0
+    /// Streams that have something to write.
+    var turns = TurnOrder()
     /// Heads and control frames that wait to be written.
     var control = ByteBuffer()
     /// What of those the peer brought about since it last took all of them.

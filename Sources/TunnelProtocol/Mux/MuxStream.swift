@@ -14,6 +14,8 @@ struct MuxStream {
     var hasSentEverything = false
     /// Whether the stream stands in the session's queue of those that have something to write.
     var isScheduled = false
+    /// When all who waited at its last turn will have had theirs.
+    var roundEnd: UInt64 = 0
     /// Whether the sender was asked to wait.
     var senderWaits = false
 

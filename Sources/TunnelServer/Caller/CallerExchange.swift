@@ -78,18 +78,19 @@ final class CallerExchange {
         if attempts == 1 { core.traffic.requestBegan() }
         record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
-        let decision = core.registry.request(token, loop: loopIndex, caller: record.callerAddress) {
+        let decision = core.registry.request(
+            token, loop: loopIndex, caller: record.callerAddress, isListed: settings.lists(token)
+        ) {
             WaitingCaller(self, eventLoop: eventLoop)
         }
         switch decision {
         case .send(let id, let session):
             attach(id, session.reference)
-        case .wait(let id):
+        case .wait(let id, let end):
             // The limit holds for all its waiting, also when a session that took it is lost.
             let deadline = queueDeadline ?? .now() + settings.queueTimeout
             queueDeadline = deadline
-            let timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.waitedTooLong() }
-            phase = .waiting(id, timer)
+            wait(id, until: end.map { min(deadline, .uptimeNanoseconds($0.nanoseconds)) } ?? deadline)
             if core.isStopping { refuse(.stopping, .shutdown) }
         case .unknownToken:
             refuse(.tunnelNotFound, .noTunnel)
@@ -159,10 +160,21 @@ final class CallerExchange {
         if takesBytes { connection?.exchangeBecameWritable() }
     }
 
+    private func wait(_ id: TunnelRegistry.Table.RequestID, until deadline: NIODeadline) {
+        let timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.waitedTooLong() }
+        phase = .waiting(id, timer)
+    }
+
+    /// For its tunnel, or for anything to be heard of that.
     private func waitedTooLong() {
-        guard case .waiting(let id, _) = phase, core.registry.abandon(token, id) else { return }
+        guard case .waiting(let id, _) = phase else { return }
+        let isTimeOver = queueDeadline.map { $0 <= .now() } ?? true
+        if !isTimeOver, let queueDeadline, core.registry.hasSeen(token) {
+            return wait(id, until: queueDeadline)
+        }
+        guard core.registry.abandon(token, id) else { return }
         phase = .over
-        fail(.tunnelTimeout, .noTunnel)
+        fail(isTimeOver ? .tunnelTimeout : .tunnelNotFound, .noTunnel)
     }
 
     private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+import TunnelTransport
 
 /// Takes connections from one listening socket and makes them callers, until it leaves.
 final class Listener: Sendable {
@@ -124,6 +125,9 @@ final class Listener: Sendable {
         channel.eventLoop.makeCompletedFuture {
             if let options = channel.syncOptions {
                 try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+                try options.setOption(UnsentBytes.option, value: UnsentBytes.most)
+                // A pause takes hold after the read under way: of several in a row each would have to be kept.
+                try options.setOption(.maxMessagesPerRead, value: 1)
                 try options.setOption(.socketOption(.so_keepalive), value: 1)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)

@@ -54,12 +54,21 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var request: Request
     }
 
+    /// How a token came to be known.
+    private enum Standing: Sendable {
+        /// It has or had a session.
+        case seen
+        /// The configuration names it, and a request waits for it.
+        case listed
+        /// Nothing but a request that waits told of it.
+        case guessed
+    }
+
     private struct Entry: Sendable {
         var members: [Member] = []
         var waiting: [Waiting] = []
         var lastSeen: MonotonicInstant
-        /// Whether nothing but a request told of the token: `expectEveryToken`.
-        var isGuess = false
+        var standing = Standing.seen
         /// Who last sent a request.
         var lastCaller = ""
         /// Of the token's requests on sessions of protocol v1.
@@ -86,7 +95,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// What becomes of a request.
     package enum Decision: Sendable {
         case send(to: SessionID, Session)
-        case wait(RequestID)
+        /// - Parameter until: when the token is unknown after all, unless it was seen by then.
+        case wait(RequestID, until: MonotonicInstant?)
         case unknownToken
         case tooManyWaiting
     }
@@ -105,6 +115,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// once, so that a flood of them fills no memory.
     package static var maximumTokens: Int { 100_000 }
 
+    /// Requests at most that wait for tokens of which only they tell. Whoever calls can bring as many tokens as he likes.
+    package static var maximumGuessed: Int { 1000 }
+
     /// Most requests of one token that wait.
     package var maximumWaiting: Int
     /// Most clients of one token, or nil. All connections of one client count once.
@@ -113,7 +126,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     private var entries: [RendezvousToken: Entry] = [:]
     private var turns: UInt64 = 0
     private var lastRequest: RequestID = 0
-    private var expectingEnd: MonotonicInstant?
+    private var expected: (tokens: ExpectedTokens, end: MonotonicInstant)?
+    /// Requests that wait for tokens of which only they tell.
+    private var guessedCount = 0
 
     package init(maximumWaiting: Int, maximumClients: Int?) {
         self.maximumWaiting = maximumWaiting
@@ -145,11 +160,15 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     package func waitingCount(_ token: RendezvousToken) -> Int { entries[token]?.waiting.count ?? 0 }
 
     /// A request came from a caller on this event loop. `request` is made only if it has to wait.
+    ///
+    /// - Parameter isListed: whether the configuration names the token.
     package mutating func request(
         _ token: RendezvousToken, loop: Int, caller: String = "", now: MonotonicInstant,
-        request: () -> Request
+        isListed: @autoclosure () -> Bool = false, request: () -> Request
     ) -> Decision {
-        guard let place = placeOfKnown(token, now) else { return .unknownToken }
+        guard let place = placeOfKnown(token, now) ?? placeOfExpected(token, now, isListed) else {
+            return .unknownToken
+        }
         entries.values[place].lastCaller = caller
         // Nobody overtakes those who wait.
         if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
@@ -158,20 +177,42 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         guard entries.values[place].waiting.count < maximumWaiting else { return .tooManyWaiting }
         lastRequest += 1
         entries.values[place].waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
-        return .wait(lastRequest)
+        if entries.values[place].standing == .guessed { guessedCount += 1 }
+        return .wait(lastRequest, until: entries.values[place].standing == .seen ? nil : expected?.end)
     }
 
-    /// Until then every token counts as known: tunnel clients are on their way from the process that served before.
-    package mutating func expectEveryToken(until end: MonotonicInstant) { expectingEnd = end }
+    /// Until then these tokens count as known: their tunnel clients are on their way, from the process that served
+    /// before.
+    package mutating func expect(_ tokens: ExpectedTokens, until end: MonotonicInstant) {
+        expected = (tokens, end)
+    }
+
+    /// Whether the token has or had a session.
+    package func hasSeen(_ token: RendezvousToken) -> Bool { entries[token]?.standing == .seen }
 
     private mutating func placeOfKnown(
         _ token: RendezvousToken, _ now: MonotonicInstant
     ) -> Dictionary<RendezvousToken, Entry>.Index? {
-        if let place = entries.index(forKey: token), !isForgotten(entries.values[place], now) { return place }
-        guard let expectingEnd, now < expectingEnd, entries.count < Self.maximumTokens else { return nil }
-        var entry = Entry(lastSeen: now)
-        entry.isGuess = true
-        entries[token] = entry
+        guard let place = entries.index(forKey: token), entries.values[place].standing == .seen,
+            !isForgotten(entries.values[place], now)
+        else { return nil }
+        return place
+    }
+
+    private mutating func placeOfExpected(
+        _ token: RendezvousToken, _ now: MonotonicInstant, _ isListed: () -> Bool
+    ) -> Dictionary<RendezvousToken, Entry>.Index? {
+        guard let expected, now < expected.end, maximumWaiting > 0 else { return nil }
+        let standing = isListed() ? Standing.listed : .guessed
+        guard standing == .listed || expected.tokens == .every && guessedCount < Self.maximumGuessed else {
+            return nil
+        }
+        if entries[token] == nil {
+            guard entries.count < Self.maximumTokens else { return nil }
+            var entry = Entry(lastSeen: now)
+            entry.standing = standing
+            entries[token] = entry
+        }
         return entries.index(forKey: token)
     }
 
@@ -179,6 +220,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     package mutating func abandon(_ token: RendezvousToken, _ id: RequestID) -> Bool {
         guard let index = entries[token]?.waiting.firstIndex(where: { $0.id == id }) else { return false }
         entries[token]?.waiting.remove(at: index)
+        guard let entry = entries[token], entry.standing != .seen else { return true }
+        if entry.standing == .guessed { guessedCount -= 1 }
+        if entry.waiting.isEmpty { entries.removeValue(forKey: token) }
         return true
     }
 
@@ -223,7 +267,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
         entry.members.append(member)
         entry.lastSeen = now
-        entry.isGuess = false
+        if entry.standing == .guessed { guessedCount -= entry.waiting.count }
+        entry.standing = .seen
         entries[token] = entry
         return (assign(token), replaced)
     }
@@ -291,8 +336,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     }
 
     private func isForgotten(_ entry: Entry, _ now: MonotonicInstant) -> Bool {
-        entry.members.isEmpty && entry.waiting.isEmpty
-            && (entry.isGuess || now.since(entry.lastSeen) >= Self.memory)
+        entry.members.isEmpty && entry.waiting.isEmpty && now.since(entry.lastSeen) >= Self.memory
     }
 
     private mutating func assign(_ token: RendezvousToken) -> [Assignment] {
@@ -306,6 +350,13 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         entries.values[place].waiting.removeFirst(assignments.count)
         return assignments
     }
+}
+
+/// Of which tokens tunnel clients are expected.
+package enum ExpectedTokens: Sendable {
+    /// Those that the configuration names.
+    case listed
+    case every
 }
 
 /// Who a session belongs to: a client process's tunnel, and which of its connections.

@@ -23,21 +23,26 @@ final class TunnelRegistry: Sendable {
         }
     }
 
-    /// For so long every token counts as known.
-    func expectEveryToken(for time: Duration) {
+    /// For so long these tokens count as known.
+    func expect(_ tokens: ExpectedTokens, for time: Duration) {
         let end = MonotonicInstant.now.advanced(by: time)
-        table.withLock { $0.expectEveryToken(until: end) }
+        table.withLock { $0.expect(tokens, until: end) }
     }
+
+    /// Whether the token has or had a session.
+    func hasSeen(_ token: RendezvousToken) -> Bool { table.withLock { $0.hasSeen(token) } }
 
     /// Tokens that have a session, and requests that wait for one.
     var load: (tunnels: Int, waiting: Int) { table.withLock { $0.load } }
 
     func request(
-        _ token: RendezvousToken, loop: Int, caller: String, waiting: () -> WaitingCaller
+        _ token: RendezvousToken, loop: Int, caller: String, isListed: @autoclosure () -> Bool,
+        waiting: () -> WaitingCaller
     ) -> Table.Decision {
         let now = MonotonicInstant.now
         return table.withLock {
-            $0.request(token, loop: loop, caller: caller, now: now, request: waiting)
+            $0.request(
+                token, loop: loop, caller: caller, now: now, isListed: isListed(), request: waiting)
         }
     }
 

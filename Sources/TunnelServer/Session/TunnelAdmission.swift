@@ -31,6 +31,9 @@ package struct TunnelAdmission: Sendable {
         return credentials
     }
 
+    /// Whether the token has a password.
+    package func lists(_ token: RendezvousToken) -> Bool { passwords[token] != nil }
+
     /// A token without a configured password is open to whoever knows it, unless only listed ones are.
     package func admits(_ credentials: TunnelCredentials) -> Bool {
         guard let allowed = passwords[credentials.token] else { return !onlyListedTokens }

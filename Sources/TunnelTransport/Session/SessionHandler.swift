@@ -12,6 +12,9 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     /// Data that goes into one frame before the next begins.
     private static let frameBudget = 64 << 10
+    /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
+    /// what comes meanwhile, on this session or another, would wait for it.
+    private static let flushBudget = 512 << 10
     /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
@@ -40,6 +43,9 @@ package final class SessionHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     private var wasOccupied = false
     private var isFlushScheduled = false
+    private var isFlushing = false
+    /// Whether there was more to write than is written at once.
+    private var willFlushOn = false
     /// Whether our close frame went out while the peer's is still to come: nothing is sent or taken any more.
     private var hasSaidGoodbye = false
     var isOver = false
@@ -231,16 +237,11 @@ package final class SessionHandler: ChannelDuplexHandler {
     }
 
     func flush() {
-        guard !isOver, !hasSaidGoodbye, let context else { return }
+        guard !isOver, !hasSaidGoodbye, !isFlushing, let context else { return }
         resumeReading()
-        var hasWritten = false
-        while !isOver, machine.hasSomethingToWrite, context.channel.isWritable {
-            var frame = FrameBuffer(capacity: 256)
-            guard let kind = machine.write(to: &frame.buffer, budget: Self.frameBudget) else { break }
-            context.write(wrapOutboundOut(frame.finished(as: kind, mask: masks?.next())), promise: nil)
-            hasWritten = true
-        }
-        if hasWritten { context.flush() }
+        isFlushing = true
+        writeFrames(context)
+        isFlushing = false
         do {
             try dispatchEvents(now: .now)
         } catch {
@@ -250,6 +251,34 @@ package final class SessionHandler: ChannelDuplexHandler {
         tellOccupation()
         if let urgent = machine.urgentTick, urgent < nextTick { schedule(tickAt: urgent) }
         if machine.isDrained { drained() }
+    }
+
+    /// Writes until there is nothing more, the channel takes no more, or it is enough for now.
+    private func writeFrames(_ context: ChannelHandlerContext) {
+        var left = Self.flushBudget
+        while !isOver, machine.hasSomethingToWrite, context.channel.isWritable {
+            guard left > 0 else { return flushOn(context) }
+            var hasWritten = false
+            while left > 0, machine.hasSomethingToWrite, context.channel.isWritable {
+                var frame = FrameBuffer(capacity: 256)
+                guard let kind = machine.write(to: &frame.buffer, budget: Self.frameBudget) else { break }
+                left -= frame.buffer.readableBytes
+                context.write(wrapOutboundOut(frame.finished(as: kind, mask: masks?.next())), promise: nil)
+                hasWritten = true
+            }
+            guard hasWritten else { return }
+            context.flush()
+        }
+    }
+
+    /// A task for at once would run before sockets are looked at. Under load they call for a flush before this does.
+    private func flushOn(_ context: ChannelHandlerContext) {
+        guard !willFlushOn else { return }
+        willFlushOn = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(1)) {
+            self.willFlushOn = false
+            self.flush()
+        }
     }
 
     private func tellOccupation() {

@@ -26,6 +26,8 @@ final class MixedTunnel: Sendable {
         var basePath = ""
         var maxClients = 0
         var maxWaiting = 100
+        /// Of our server; the old one has it from elsewhere.
+        var queueTimeout: String?
         var connections = 1
         var oldClient = OldTunnelClient.Options()
         var oldServer = OldTunnelServer.Options()
@@ -160,6 +162,7 @@ extension MixedTunnel.Settings {
     fileprivate var serverOptions: [String] {
         var lines = ["max-requests-per-tunnel: \(maxWaiting)", "max-clients-per-token: \(maxClients)"]
         if !basePath.isEmpty { lines.append("base-path: \(basePath)") }
+        if let queueTimeout { lines.append("queue-timeout: \(queueTimeout)") }
         if let password {
             lines += ["passwords:", "  - token: \(MixedTunnel.token)", "    password: \(password)"]
         }

@@ -5,13 +5,14 @@ import Testing
 /// What tunnels cost that nobody uses.
 @Suite struct IdleTunnelTests {
     private static let tunnels = 400
+    private static let fewTunnels = 20
 
-    @Test(.timeLimit(.minutes(1))) func anIdleTunnelCostsTheServerSomeKilobytes() throws {
+    @Test(.timeLimit(.minutes(1))) func anIdleTunnelCostsSomeKilobytesAtEachEnd() throws {
         let server = try AgentProcess(configuration: Configuration.server())
         let url = "ws://127.0.0.1:\(try server.port(ofServer: "public"))"
         let clients = try (0..<2).map { which in
             // The first pays for what is made once.
-            let count = which == 0 ? 20 : Self.tunnels
+            let count = which == 0 ? Self.fewTunnels : Self.tunnels
             let before = try server.process.residentBytes()
             let start = server.log.count
             let entries = (0..<count).map { number in
@@ -26,6 +27,10 @@ import Testing
         let each = (try server.process.residentBytes() - clients[1].1) / Self.tunnels
         // 7 KiB with the optimised program.
         #expect(each < 24 << 10, "\(each) bytes")
+        let sizes = try clients.map { try $0.0.process.residentBytes() }
+        let ofClient = (sizes[1] - sizes[0]) / (Self.tunnels - Self.fewTunnels)
+        // 27 KiB with the optimised program.
+        #expect(ofClient < 48 << 10, "\(ofClient) bytes")
         for (client, _) in clients { #expect(client.process.exit == nil) }
     }
 }

@@ -123,7 +123,7 @@ extension SessionWorld {
             if end.machine.streamCount != 0 {
                 fail("\(end.machine.streamCount) streams leaked at the \(role)")
             }
-            if end.machine.scheduledCount != 0 { fail("\(end.machine.scheduledCount) scheduled for ever") }
+            if end.machine.turns.count != 0 { fail("\(end.machine.turns.count) scheduled for ever") }
             if end.budget.taken != 0 { fail("\(end.budget.taken) of the budget leaked at the \(role)") }
             if end.budget.most > end.budget.total { fail("the budget was overdrawn") }
             for (id, exchange) in end.exchanges where !exchange.isCut && exchange.waits {
