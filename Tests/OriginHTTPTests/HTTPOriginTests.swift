@@ -137,7 +137,6 @@ struct HTTPOriginTests {
         }
         let fields = HeaderFields([.connection: "Upgrade", .upgrade: "raw"])
         let exchange = try RecordedExchange(try server.origin(), head("GET", "/", fields), on: loop)
-        try exchange.end()
         let upgraded = try exchange.wait("101") { $0.status == 101 && $0.text == "hi " }
         #expect(upgraded.framings == [.untilClose])
         #expect(upgraded.heads.last?.fields[.upgrade] == "raw")
