@@ -31,13 +31,15 @@ final class Origins {
         chmod(folder.path, 0o755)
         chmod(folder.path(of: "www"), 0o755)
         let port = try freePort()
+        // By default each connection that is read slowly fills 4 MiB in the kernel: 512 of them take all the memory
+        // it has for TCP, which then makes every connection of the machine crawl.
         nginx = try Nginx.start(
             "origin", in: folder, workers: "auto",
             """
             access_log off;
             sendfile on;
             server {
-                listen 127.0.0.1:\(port) backlog=4096;
+                listen 127.0.0.1:\(port) backlog=4096 sndbuf=256k;
                 root \(folder.path)/www;
             }
             """)
