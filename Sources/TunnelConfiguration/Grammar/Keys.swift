@@ -73,9 +73,10 @@ enum Keys {
         "How long a request may go on without a byte in either direction")
     static let queueTimeout = ScalarKey<Duration>.duration(
         "queue-timeout", .zero ... .seconds(86_400), default: .seconds(30),
-        "How long a request waits for a tunnel that is down")
+        "How long a request waits for a tunnel that is down or busy")
     static let maxRequestsPerTunnel = ScalarKey<Int>.integer(
-        "max-requests-per-tunnel", 1...32_000, default: 20, "Most requests of one token that wait.")
+        "max-requests-per-tunnel", 1...32_000, default: 20,
+        "Most requests of one token that wait while its tunnel is down.")
     static let maxClientsPerToken = ScalarKey<Int>.integer(
         "max-clients-per-token", 0...10_000, default: 0,
         "Most tunnel clients of one token; 0 is any number. All connections of one client count once.")

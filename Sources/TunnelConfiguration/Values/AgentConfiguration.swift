@@ -106,9 +106,9 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var wsTimeout: Duration
     /// How long a request may go on without a byte in either direction.
     package var httpTimeout: Duration
-    /// How long a request waits for a tunnel that is down.
+    /// How long a request waits for a tunnel that is down or busy.
     package var queueTimeout: Duration
-    /// Most requests of one token that wait for a session; at least 1.
+    /// Most requests of one token that wait while its tunnel is down; at least 1.
     package var maxRequestsPerTunnel: Int
     /// Most tunnel clients of one token, or nil for any number; all sessions of one client count once.
     package var maxClientsPerToken: Int?

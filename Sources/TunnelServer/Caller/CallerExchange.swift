@@ -8,7 +8,7 @@ import TunnelTransport
 /// One request of a caller and its answer, from the head to the last byte. Bound to the caller's event loop.
 final class CallerExchange {
     private enum Phase {
-        /// In the queue of a tunnel that is down.
+        /// In the queue of a tunnel that is down or takes no more.
         case waiting(TunnelRegistry.Table.RequestID, Scheduled<Void>)
         /// A stream carries it.
         case attached(TunnelRegistry.Table.SessionID, any StreamPort)
@@ -165,7 +165,7 @@ final class CallerExchange {
         phase = .waiting(id, timer)
     }
 
-    /// For its tunnel, or for anything to be heard of that.
+    /// For its tunnel, for room in it, or for anything to be heard of it.
     private func waitedTooLong() {
         guard case .waiting(let id, _) = phase else { return }
         let isTimeOver = queueDeadline.map { $0 <= .now() } ?? true
@@ -174,7 +174,9 @@ final class CallerExchange {
         }
         guard core.registry.abandon(token, id) else { return }
         phase = .over
-        fail(isTimeOver ? .tunnelTimeout : .tunnelNotFound, .noTunnel)
+        let reason: Refusal =
+            !isTimeOver ? .tunnelNotFound : core.registry.isUp(token) ? .tunnelBusy : .tunnelTimeout
+        fail(reason, .noTunnel)
     }
 
     private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {

@@ -48,12 +48,6 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
     }
 
-    private struct Waiting: Sendable {
-        var id: RequestID
-        var loop: Int
-        var request: Request
-    }
-
     /// How a token came to be known.
     private enum Standing: Sendable {
         /// It has or had a session.
@@ -66,13 +60,16 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     private struct Entry: Sendable {
         var members: [Member] = []
-        var waiting: [Waiting] = []
+        var waiting = WaitingLine<Request>()
         var lastSeen: MonotonicInstant
         var standing = Standing.seen
         /// Who last sent a request.
         var lastCaller = ""
         /// Of the token's requests on sessions of protocol v1.
         let numbering = RequestNumbers()
+
+        /// Whether a session takes streams, be it that all it takes are in use now.
+        var isUp: Bool { members.contains { !$0.isDraining } }
 
         /// Gives a stream to the session with the fewest on the caller's own loop, else on any; equals take turns.
         mutating func takeTurn(_ loop: Int, _ turns: inout UInt64) -> Member? {
@@ -118,7 +115,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Requests at most that wait for tokens of which only they tell. Whoever calls can bring as many tokens as he likes.
     package static var maximumGuessed: Int { 1000 }
 
-    /// Most requests of one token that wait.
+    /// Most requests of one token that wait while its tunnel is down. For one that is up, any number waits: the callers'
+    /// connections are bounded, and who is refused while others are served just asks again.
     package var maximumWaiting: Int
     /// Most clients of one token, or nil. All connections of one client count once.
     package var maximumClients: Int?
@@ -174,9 +172,11 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
             return .send(to: member.id, member.session)
         }
-        guard entries.values[place].waiting.count < maximumWaiting else { return .tooManyWaiting }
+        guard entries.values[place].waiting.count < maximumWaiting || entries.values[place].isUp else {
+            return .tooManyWaiting
+        }
         lastRequest += 1
-        entries.values[place].waiting.append(Waiting(id: lastRequest, loop: loop, request: request()))
+        entries.values[place].waiting.append(lastRequest, loop: loop, request())
         if entries.values[place].standing == .guessed { guessedCount += 1 }
         return .wait(lastRequest, until: entries.values[place].standing == .seen ? nil : expected?.end)
     }
@@ -189,6 +189,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// Whether the token has or had a session.
     package func hasSeen(_ token: RendezvousToken) -> Bool { entries[token]?.standing == .seen }
+
+    /// Whether a session serves the token, be it that all the streams it takes are in use.
+    package func isUp(_ token: RendezvousToken) -> Bool { entries[token]?.isUp == true }
 
     private mutating func placeOfKnown(
         _ token: RendezvousToken, _ now: MonotonicInstant
@@ -218,8 +221,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// A waiting request gave up. False when it is not waiting any more.
     package mutating func abandon(_ token: RendezvousToken, _ id: RequestID) -> Bool {
-        guard let index = entries[token]?.waiting.firstIndex(where: { $0.id == id }) else { return false }
-        entries[token]?.waiting.remove(at: index)
+        guard let place = entries.index(forKey: token), entries.values[place].waiting.remove(id) else {
+            return false
+        }
         guard let entry = entries[token], entry.standing != .seen else { return true }
         if entry.standing == .guessed { guessedCount -= 1 }
         if entry.waiting.isEmpty { entries.removeValue(forKey: token) }
@@ -342,12 +346,12 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     private mutating func assign(_ token: RendezvousToken) -> [Assignment] {
         guard let place = entries.index(forKey: token) else { return [] }
         var assignments: [Assignment] = []
-        for waiting in entries.values[place].waiting {
-            guard let member = entries.values[place].takeTurn(waiting.loop, &turns) else { break }
-            assignments.append(
-                Assignment(request: waiting.request, sessionID: member.id, session: member.session))
+        while let (loop, request) = entries.values[place].waiting.first,
+            let member = entries.values[place].takeTurn(loop, &turns)
+        {
+            entries.values[place].waiting.removeFirst()
+            assignments.append(Assignment(request: request, sessionID: member.id, session: member.session))
         }
-        entries.values[place].waiting.removeFirst(assignments.count)
         return assignments
     }
 }

@@ -32,6 +32,9 @@ final class TunnelRegistry: Sendable {
     /// Whether the token has or had a session.
     func hasSeen(_ token: RendezvousToken) -> Bool { table.withLock { $0.hasSeen(token) } }
 
+    /// Whether a session serves the token, be it that all the streams it takes are in use.
+    func isUp(_ token: RendezvousToken) -> Bool { table.withLock { $0.isUp(token) } }
+
     /// Tokens that have a session, and requests that wait for one.
     var load: (tunnels: Int, waiting: Int) { table.withLock { $0.load } }
 
