@@ -71,6 +71,26 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// Whether a session takes streams, be it that all it takes are in use now.
         var isUp: Bool { members.contains { !$0.isDraining } }
 
+        /// Whether the token was seen, and not too long ago.
+        func isKnown(_ now: MonotonicInstant) -> Bool { standing == .seen && !isForgotten(now) }
+
+        func isForgotten(_ now: MonotonicInstant) -> Bool {
+            members.isEmpty && waiting.isEmpty && now.since(lastSeen) >= TokenTable.memory
+        }
+
+        /// Gives a stream to a new request, unless others wait: nobody overtakes them.
+        mutating func begin(_ loop: Int, _ caller: String, _ turns: inout UInt64) -> Member? {
+            lastCaller = caller
+            return waiting.isEmpty ? takeTurn(loop, &turns) : nil
+        }
+
+        /// A stream of a session is over. True when others wait for that.
+        mutating func end(_ id: SessionID) -> Bool {
+            guard let index = members.firstIndex(where: { $0.id == id }) else { return false }
+            members[index].openStreams -= 1
+            return !waiting.isEmpty
+        }
+
         /// Gives a stream to the session with the fewest on the caller's own loop, else on any; equals take turns.
         mutating func takeTurn(_ loop: Int, _ turns: inout UInt64) -> Member? {
             var best: Int?
@@ -167,9 +187,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         guard let place = placeOfKnown(token, now) ?? placeOfExpected(token, now, isListed) else {
             return .unknownToken
         }
-        entries.values[place].lastCaller = caller
-        // Nobody overtakes those who wait.
-        if entries.values[place].waiting.isEmpty, let member = entries.values[place].takeTurn(loop, &turns) {
+        if let member = entries.values[place].begin(loop, caller, &turns) {
             return .send(to: member.id, member.session)
         }
         guard entries.values[place].waiting.count < maximumWaiting || entries.values[place].isUp else {
@@ -196,9 +214,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     private mutating func placeOfKnown(
         _ token: RendezvousToken, _ now: MonotonicInstant
     ) -> Dictionary<RendezvousToken, Entry>.Index? {
-        guard let place = entries.index(forKey: token), entries.values[place].standing == .seen,
-            !isForgotten(entries.values[place], now)
-        else { return nil }
+        guard let place = entries.index(forKey: token), entries.values[place].isKnown(now) else {
+            return nil
+        }
         return place
     }
 
@@ -232,11 +250,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// A stream that `request` or an assignment gave to a session is over.
     package mutating func streamEnded(_ token: RendezvousToken, _ id: SessionID) -> [Assignment] {
-        guard let place = entries.index(forKey: token),
-            let index = entries.values[place].members.firstIndex(where: { $0.id == id })
-        else { return [] }
-        entries.values[place].members[index].openStreams -= 1
-        return entries.values[place].waiting.isEmpty ? [] : assign(token)
+        guard let place = entries.index(forKey: token), entries.values[place].end(id) else { return [] }
+        return assign(place)
     }
 
     /// Whether another client of this identity may connect.
@@ -274,7 +289,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         if entry.standing == .guessed { guessedCount -= entry.waiting.count }
         entry.standing = .seen
         entries[token] = entry
-        return (assign(token), replaced)
+        return (entries.index(forKey: token).map { assign($0) } ?? [], replaced)
     }
 
     /// What there is to tell of one token.
@@ -336,15 +351,10 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
 
     /// Forgets tokens that were not seen for long. Work proportional to the number of tokens: for a slow timer.
     package mutating func forgetOld(now: MonotonicInstant) {
-        entries = entries.filter { !isForgotten($0.value, now) }
+        entries = entries.filter { !$0.value.isForgotten(now) }
     }
 
-    private func isForgotten(_ entry: Entry, _ now: MonotonicInstant) -> Bool {
-        entry.members.isEmpty && entry.waiting.isEmpty && now.since(entry.lastSeen) >= Self.memory
-    }
-
-    private mutating func assign(_ token: RendezvousToken) -> [Assignment] {
-        guard let place = entries.index(forKey: token) else { return [] }
+    private mutating func assign(_ place: Dictionary<RendezvousToken, Entry>.Index) -> [Assignment] {
         var assignments: [Assignment] = []
         while let (loop, request) = entries.values[place].waiting.first,
             let member = entries.values[place].takeTurn(loop, &turns)
@@ -361,27 +371,4 @@ package enum ExpectedTokens: Sendable {
     /// Those that the configuration names.
     case listed
     case every
-}
-
-/// Who a session belongs to: a client process's tunnel, and which of its connections.
-package struct ClientIdentity: Hashable, Sendable {
-    /// Random text that a client keeps while it runs.
-    package var process: String
-    /// Which of the client's connections.
-    package var slot: Int
-
-    package init(process: String, slot: Int) {
-        self.process = process
-        self.slot = slot
-    }
-
-    /// Reads `process/slot`; a client that sends nothing usable is one of its own.
-    package init(text: String?, otherwise: @autoclosure () -> String) {
-        let parts = (text ?? "").split(separator: "/")
-        if parts.count == 2, let slot = Int(parts[1]), parts[0].utf8.count <= 64 {
-            self.init(process: String(parts[0]), slot: slot)
-        } else {
-            self.init(process: otherwise(), slot: 0)
-        }
-    }
 }
