@@ -9,8 +9,8 @@ struct HoldAllowance {
     private static let bytesPerSecond = 256 << 10
 
     private var left = Self.full
-    /// What moved since `left` was last reckoned; counts once the time that it took is taken off.
-    private var earned: Duration = .zero
+    /// Bytes that moved since `left` was last reckoned; they count once the time that they took is taken off.
+    private var moved = 0
     private var since: MonotonicInstant?
 
     /// When the stream is to be ended; nil while it holds nobody up.
@@ -19,12 +19,10 @@ struct HoldAllowance {
     /// Whether others wait now for a stream that does not move.
     mutating func holds(_ isHolding: Bool, now: MonotonicInstant) {
         if let start = since.take() { left = max(.zero, left - now.since(start)) }
-        left = min(Self.full, left + earned)
-        earned = .zero
+        if left < Self.full { left = min(Self.full, left + .seconds(1) * moved / Self.bytesPerSecond) }
+        moved = 0
         if isHolding { since = now }
     }
 
-    mutating func moved(_ bytes: Int) {
-        earned += .seconds(1) * bytes / Self.bytesPerSecond
-    }
+    mutating func moved(_ bytes: Int) { moved += bytes }
 }

@@ -172,13 +172,13 @@ extension MessageMachine {
     // MARK: Tunnel server
 
     private mutating func responseCame(_ id: StreamID, _ head: ResponseHead) throws(HTTPMessageError) {
-        guard let stream = streams[id] else {
+        guard let index = streams.index(forKey: id) else {
             incoming.state = .rest
             return
         }
         guard !head.isInterim else { return }
         guard head.status != 101 else { throw HTTPMessageError(.malformed, "an upgrade nobody asked for") }
-        let framing = try head.bodyFraming(requestMethod: stream.method)
+        let framing = try head.bodyFraming(requestMethod: streams.values[index].method)
         var text = ByteBuffer()
         text.writeResponseHead(head)
         let isLast = framing == .none
@@ -194,7 +194,7 @@ extension MessageMachine {
     // MARK: Both
 
     private mutating func bodyCame(_ decoder: BodyDecoder, _ id: StreamID) -> Bool {
-        guard let stream = streams[id], !stream.ignoresRest else {
+        guard let index = streams.index(forKey: id), !streams.values[index].ignoresRest else {
             incoming.state = .rest
             return true
         }
@@ -213,9 +213,10 @@ extension MessageMachine {
     private mutating func bodyPartCame(_ part: BodyDecoder.Part, _ id: StreamID) {
         switch part {
         case .bytes(let bytes):
-            let budget = budget
-            streams[id]?.unread.received(bytes.readableBytes, budget: budget)
-            if streams[id]?.unread.isFull == true { blocker = id }
+            if let index = streams.index(forKey: id) {
+                streams.values[index].unread.received(bytes.readableBytes, budget: budget)
+                if streams.values[index].unread.isFull { blocker = id }
+            }
             events.append(.data(id, bytes, isLast: false))
         case .end(let trailers):
             incoming.state = .rest

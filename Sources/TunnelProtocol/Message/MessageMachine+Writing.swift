@@ -42,8 +42,8 @@ extension MessageMachine {
 
     /// Whether a message has bytes to send, or its end.
     func hasSomething(in id: StreamID) -> Bool {
-        guard let message = streams[id]?.outgoing else { return false }
-        return message.waiting.count > 0 || message.isWhole
+        guard let index = streams.index(forKey: id) else { return false }
+        return streams.values[index].outgoing.waiting.count > 0 || streams.values[index].outgoing.isWhole
     }
 
     /// Whether a message may begin.
@@ -52,12 +52,13 @@ extension MessageMachine {
     /// A message that is whole never holds up others. One that is not gets the connection when it cannot be kept any
     /// longer; an answer also when it has waited for a while, or nobody else is there: it may be a stream of events.
     private func isReady(_ id: StreamID) -> Bool {
-        guard let message = streams[id]?.outgoing else { return false }
-        return message.isWhole || message.senderWaits || message.isOverdue
-            || role == .acceptor && streams.count == 1
+        guard let index = streams.index(forKey: id) else { return false }
+        return streams.values[index].outgoing.isReady || role == .acceptor && streams.count == 1
     }
 
-    private func isWhole(_ id: StreamID) -> Bool { streams[id]?.outgoing.isWhole == true }
+    private func isWhole(_ id: StreamID) -> Bool {
+        streams.index(forKey: id).map { streams.values[$0].outgoing.isWhole } ?? false
+    }
 
     /// First come, first served; but behind a message that took its time, those that take none go before the next such.
     private mutating func takeReady() -> StreamID? {

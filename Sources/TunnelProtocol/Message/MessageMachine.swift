@@ -20,7 +20,7 @@ package struct MessageMachine: SessionMachine {
     private let numbering: (any RequestNumbering)?
 
     package private(set) var isDraining = false
-    var streams: [StreamID: MessageStream] = [:]
+    var streams = StreamTable<MessageStream>()
     /// Who waits for an answer under which number; nil where the caller left before it came.
     var numbers: [UInt16: StreamID?] = [:]
     /// What streams that are over have received and their reader has not taken yet.
@@ -83,7 +83,7 @@ package struct MessageMachine: SessionMachine {
             stream.unread.release(to: budget)
         }
         for rest in unreadRests.values { rest.release(to: budget) }
-        streams = [:]
+        streams = StreamTable()
         unreadRests = [:]
     }
 
@@ -101,7 +101,7 @@ package struct MessageMachine: SessionMachine {
 
     package var untouchedStreams: Set<StreamID> {
         guard role == .opener else { return [] }
-        return Set(streams.lazy.filter { !$0.value.outgoing.isOpen }.map(\.key))
+        return Set(zip(streams.keys, streams.values).lazy.filter { !$1.outgoing.isOpen }.map(\.0))
     }
 
     // MARK: Time
@@ -206,13 +206,15 @@ package struct MessageMachine: SessionMachine {
 
     /// Interim heads have no place in a message.
     package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        guard !isInterim, let stream = streams[id], !stream.outgoing.hasHead else { return }
+        guard !isInterim, let index = streams.index(forKey: id), !streams.values[index].outgoing.hasHead
+        else { return }
         guard let response = try? ResponseHead(whole: head, limits: limits.headLimits) else {
             reset(id, .malformedMessage, reason: "the origin's answer is no valid HTTP")
             return
         }
-        let outcome = MessageHead.prepare(response, method: stream.method, isLast: isLast)
-        streams[id]?.outgoing.begin(head: outcome.head, isChunked: outcome.isChunked, isWhole: isLast)
+        let outcome = MessageHead.prepare(response, method: streams.values[index].method, isLast: isLast)
+        streams.values[index].outgoing.begin(
+            head: outcome.head, isChunked: outcome.isChunked, isWhole: isLast)
         pending.append(id)
     }
 
@@ -229,7 +231,8 @@ package struct MessageMachine: SessionMachine {
     }
 
     package mutating func finish(_ id: StreamID, trailers: ByteBuffer?) {
-        streams[id]?.outgoing.finish()
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].outgoing.finish()
     }
 
     package mutating func ignoreRest(_ id: StreamID) {

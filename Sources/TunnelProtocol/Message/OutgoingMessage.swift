@@ -33,6 +33,9 @@ struct OutgoingMessage {
 
     var hasHead: Bool { headBytes > 0 }
 
+    /// Whether it may have the connection: it is whole, or no more of it is kept, or it has waited long enough.
+    var isReady: Bool { isWhole || senderWaits || isOverdue }
+
     /// - Parameter isChunked: whether the head says that the body is.
     mutating func begin(head: ByteBuffer, isChunked: Bool, isWhole: Bool) {
         self.isChunked = isChunked
