@@ -134,6 +134,13 @@ import TunnelProtocol
         #expect(request() == "session 3")
     }
 
+    @Test func amongBusySessionsOfV1TheOneOnTheCallersLoopIsTakenUnlessAMessageHasItForItself() {
+        for loop in 0...1 { join(Self.member(UInt64(loop + 1), loop: loop, capacity: 10, isSerial: true)) }
+        #expect((0..<4).map { _ in request(loop: 1) } == ["session 2", "session 1", "session 2", "session 2"])
+        table.setOccupied(token, 2, true)
+        #expect(request(loop: 1) == "session 1")
+    }
+
     @Test func aSessionOfV2IsTakenBeforeABusyOneOfV1() {
         join(Self.member(1, loop: 0, capacity: 10, isSerial: true))
         join(Self.member(2, loop: 1, capacity: 10))

@@ -19,7 +19,7 @@ package struct SessionLimits: Sendable, Hashable {
     /// Protocol v1: streams at once. The Go program has no limit.
     package var maximumOldStreams = 8000
     /// Protocol v1: what one stream keeps at most, in each direction, while it cannot go on.
-    package var maximumStoredBytes = 8 << 20
+    package var maximumStoredBytes = 4 << 20
     /// Protocol v1: the longest request; old clients refuse longer messages.
     package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.

@@ -43,7 +43,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// The lower, the sooner it gets a stream of a caller on that loop. Where a stream may have to wait for
         /// another, that counts more than a hop between loops.
         fileprivate func rank(_ loop: Int) -> (delay: Int, openStreams: Int, lastTurn: UInt64) {
-            let delay = isOccupied ? 3 : isSerial && openStreams > 0 ? 2 : self.loop == loop ? 0 : 1
+            let hop = self.loop == loop ? 0 : 1
+            let delay = isOccupied ? 4 : isSerial && openStreams > 0 ? 2 + hop : hop
             return (delay, openStreams, lastTurn)
         }
     }
