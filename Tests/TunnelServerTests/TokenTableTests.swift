@@ -136,7 +136,8 @@ import TunnelProtocol
 
     @Test func amongBusySessionsOfV1TheOneOnTheCallersLoopIsTakenUnlessAMessageHasItForItself() {
         for loop in 0...1 { join(Self.member(UInt64(loop + 1), loop: loop, capacity: 10, isSerial: true)) }
-        #expect((0..<4).map { _ in request(loop: 1) } == ["session 2", "session 1", "session 2", "session 2"])
+        let given = (0..<4).map { _ in request(loop: 1) }
+        #expect(given == ["session 2", "session 1", "session 2", "session 2"])
         table.setOccupied(token, 2, true)
         #expect(request(loop: 1) == "session 1")
     }
