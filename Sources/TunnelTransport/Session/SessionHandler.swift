@@ -15,6 +15,10 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
     /// what comes meanwhile, on this session or another, would wait for it.
     private static let flushBudget = 512 << 10
+    /// Bytes that one read takes, as more and more come. By default it is 64 KiB, a frame at most, and most frames would be
+    /// handed on in two pieces.
+    private static let readSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 2048, maximum: 128 << 10)
     /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
@@ -94,6 +98,8 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        // A channel that is closed already has no options any more.
+        try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.readSizes)
         if context.channel.isActive { start() }
     }
 
