@@ -37,6 +37,8 @@ extension Way {
             UsePAM no
             PasswordAuthentication no
             """, to: "sshd.conf")
+        // root's sshd wants this folder, which the system makes with the service; if that fails, sshd says why.
+        mkdir("/run/sshd", 0o755)
         let server = try Running(["/usr/sbin/sshd", "-D", "-e", "-f", configuration])
         try server.process.standardError.waitForLine(containing: "Server listening")
         let origins = try bench.origins
