@@ -15,8 +15,8 @@ struct SpareMemory: Sendable {
     /// Bytes that are worth the trouble: whoever needs them again pays for each page.
     static let worthwhile = 16 << 20
 
-    /// Free bytes at the end of each of the allocator's arenas that are kept. With a quarter of it, there are faults again.
-    private static let kept: CInt = 4 << 20
+    /// Free bytes at the end of each of the allocator's arenas that are kept. With half of it, there are faults again.
+    private static let kept: CInt = 2 << 20
     /// A piece of so many bytes is got from the system for itself, and given back at once.
     private static let large: CInt = 4 << 20
 
