@@ -28,16 +28,23 @@ final class CallerOutput {
         guard let context else { return }
         guard bytes.readableBytes <= Self.smallPiece else {
             writeGathered()
-            context.write(NIOAny(bytes), promise: nil)
+            context.write(NIOAny(context.channel.isWritable ? bytes : Self.compact(bytes)), promise: nil)
             return
         }
-        // What may have to wait is copied: a piece keeps the whole buffer alive that it was read into.
+        // What may have to wait is copied, as a larger piece is that has to.
         if gathered.readableBytes == 0, context.channel.isWritable {
             gathered = bytes
         } else {
             gathered.writeImmutableBuffer(bytes)
         }
         if gathered.readableBytes >= Self.mostGathered, context.channel.isWritable { writeGathered() }
+    }
+
+    /// What has to wait, without the rest of the buffer that it was read into and would keep alive: that holds what came
+    /// for other callers too.
+    private static func compact(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard bytes.storageCapacity > 2 * bytes.readableBytes else { return bytes }
+        return ByteBuffer(bytes: bytes.readableBytesView)
     }
 
     func flushNow() {

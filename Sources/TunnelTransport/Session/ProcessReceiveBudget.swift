@@ -4,7 +4,7 @@ import TunnelProtocol
 /// Memory for received data that all sessions of the process share.
 package final class ProcessReceiveBudget: ReceiveBudget {
     /// What one process buffers at most beyond the minimum of each stream, in bytes.
-    package static let defaultBytes = 256 << 20
+    package static let defaultBytes = 128 << 20
 
     private let left: Atomic<Int>
 

@@ -106,6 +106,29 @@ struct RawStream {
         return count
     }
 
+    /// Takes what is there, at most so many bytes, unseen; perhaps none.
+    mutating func dropSome(_ most: Int) throws -> Int {
+        guard rest.isEmpty else {
+            let taken = min(rest.count, most)
+            rest.removeFirst(taken)
+            return taken
+        }
+        let taken = recv(descriptor, nil, min(most, 1 << 20), Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT))
+        if taken < 0, errno == EAGAIN { return 0 }
+        guard taken > 0 else { throw TestFailure("\(most) bytes are missing: errno \(errno)") }
+        return taken
+    }
+
+    /// Waits until the kernel has something to read for one of these.
+    ///
+    /// - Parameter limit: milliseconds.
+    /// - Returns: the positions of those that have something.
+    static func readable(among streams: [RawStream], within limit: Int32) -> [Int] {
+        var polled = streams.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        guard poll(&polled, nfds_t(polled.count), limit) > 0 else { return [] }
+        return polled.indices.filter { polled[$0].revents != 0 }
+    }
+
     /// Reads so many bytes.
     mutating func read(_ count: Int) throws -> [UInt8] {
         while rest.count < count {
