@@ -31,7 +31,7 @@ final class CallerOutput {
             context.write(NIOAny(context.channel.isWritable ? bytes : Self.compact(bytes)), promise: nil)
             return
         }
-        // What may have to wait is copied, as a larger piece is that has to.
+        // Copied if it may have to wait: it would keep alive the whole buffer that it was read into.
         if gathered.readableBytes == 0, context.channel.isWritable {
             gathered = bytes
         } else {

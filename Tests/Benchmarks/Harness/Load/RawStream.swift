@@ -96,10 +96,9 @@ struct RawStream {
     ///
     /// - Returns: how many there were.
     mutating func drop(_ count: Int) throws -> Int {
-        var left = count - min(rest.count, count)
-        rest.removeFirst(min(rest.count, count))
+        var left = count
         while left > 0 {
-            let taken = recv(descriptor, nil, min(left, 1 << 20), Int32(MSG_TRUNC))
+            let taken = dropPiece(left, flags: 0)
             guard taken > 0 else { throw TestFailure("\(left) bytes are missing: errno \(errno)") }
             left -= taken
         }
@@ -108,15 +107,20 @@ struct RawStream {
 
     /// Takes what is there, at most so many bytes, unseen; perhaps none.
     mutating func dropSome(_ most: Int) throws -> Int {
+        let taken = dropPiece(most, flags: Int32(MSG_DONTWAIT))
+        if taken < 0, errno == EAGAIN { return 0 }
+        guard taken > 0 else { throw TestFailure("\(most) bytes are missing: errno \(errno)") }
+        return taken
+    }
+
+    /// - Returns: what recv(2) says of so many bytes at most, those that were read beyond the last head before others.
+    private mutating func dropPiece(_ most: Int, flags: Int32) -> Int {
         guard rest.isEmpty else {
             let taken = min(rest.count, most)
             rest.removeFirst(taken)
             return taken
         }
-        let taken = recv(descriptor, nil, min(most, 1 << 20), Int32(MSG_TRUNC) | Int32(MSG_DONTWAIT))
-        if taken < 0, errno == EAGAIN { return 0 }
-        guard taken > 0 else { throw TestFailure("\(most) bytes are missing: errno \(errno)") }
-        return taken
+        return recv(descriptor, nil, min(most, 1 << 20), Int32(MSG_TRUNC) | flags)
     }
 
     /// Waits until the kernel has something to read for one of these.

@@ -9,8 +9,16 @@ enum Transfer {
     /// - Returns: seconds from the first request to the last byte.
     static func download(_ body: Origins.Body, _ entrance: Way.Entrance, atOnce count: Int) throws -> Double {
         try measure(count) {
-            var stream = try RawStream(port: entrance.port)
+            var stream = try beginDownload(body, entrance)
             defer { stream.close() }
+            _ = try stream.drop(body.size)
+        }
+    }
+
+    /// Asks for a body on a connection of its own, and reads the head of the answer.
+    static func beginDownload(_ body: Origins.Body, _ entrance: Way.Entrance) throws -> RawStream {
+        var stream = try RawStream(port: entrance.port)
+        do {
             try stream.write(head("GET", body.path, entrance, length: nil))
             let answer = try stream.readHead()
             guard answer.first?.contains(" 200 ") == true else {
@@ -19,7 +27,10 @@ enum Transfer {
             guard RawStream.contentLength(of: answer) == body.size else {
                 throw TestFailure("a download of another length: \(answer)")
             }
-            _ = try stream.drop(body.size)
+            return stream
+        } catch {
+            stream.close()
+            throw error
         }
     }
 
