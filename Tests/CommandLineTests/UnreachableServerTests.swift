@@ -100,7 +100,8 @@ import Testing
     private static func expectQuickEnd(_ agent: AgentProcess) throws {
         let start = ContinuousClock.now
         #expect(try agent.stop() == .code(0))
-        #expect(ContinuousClock.now - start < .seconds(2))
+        // A dial has 10 s, and the wait before the next may be longer.
+        #expect(ContinuousClock.now - start < .seconds(8))
     }
 
     @Test(arguments: answers) func answersThatAreNoTunnelAreNamedAndTriedAgain(_ example: Example) throws {

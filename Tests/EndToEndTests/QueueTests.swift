@@ -131,13 +131,11 @@ import Testing
 
     @Test(.timeLimit(.minutes(1)), arguments: Program.allCases)
     func theTwentyFirstThatWaitsIsRefusedAtOnce(program: Program) throws {
-        let tunnel = try DeadTunnel(program)
+        // An answer that waited for this would come after the caller has given up.
+        let tunnel = try DeadTunnel(program, ["queue-timeout: 10m"])
         let callers = try (0..<20).map { try tunnel.ask("/\($0)") }
-        let time = try ContinuousClock().measure {
-            let answer = try HTTPConnection(port: tunnel.port).exchange("GET", "/more", fields: Self.token)
-            #expect(answer.status == 504)
-        }
-        #expect(time < .seconds(2))
+        let answer = try HTTPConnection(port: tunnel.port).exchange("GET", "/more", fields: Self.token)
+        #expect(answer.status == 504)
         let client = try tunnel.startClient()
         for (number, caller) in callers.enumerated() {
             #expect(try caller.readResponse().text == "/\(number)")
@@ -186,7 +184,7 @@ import Testing
     }
 
     @Test(arguments: Ends.ourServers)
-    func whatIsInFlightWhenTheClientDiesIsAnsweredWithinASecondAndNeverRunAgain(ends: Ends) throws {
+    func whatIsInFlightWhenTheClientDiesIsAnsweredAtOnceAndNeverRunAgain(ends: Ends) throws {
         let silent = try SilentOrigin()
         let tunnel = try MixedTunnel(ends, to: silent.origin)
         let callers = try (0..<5).map { _ in
@@ -201,7 +199,8 @@ import Testing
                 let status = try caller.readResponse().status
                 #expect(status == 502)
             }
-            #expect(.now - start < .seconds(1))
+            // The keepalive alone would take 20 s at least.
+            #expect(.now - start < .seconds(8))
         }
         #expect(try tunnel.exchange("GET", "/after").text == "after")
         #expect(silent.posts.value == 5)

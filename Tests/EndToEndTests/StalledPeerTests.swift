@@ -25,30 +25,25 @@ struct StalledPeerTests {
         }
     }
 
-    /// The 99th percentile of what small requests take, the best of three runs: a neighbour on the machine may
-    /// spoil one, a held-up tunnel spoils all.
+    /// The 99th percentile of what small requests take.
     private func slowest(through tunnel: TunnelPair) throws -> Duration {
-        var best = Duration.seconds(1000)
-        for _ in 0..<3 where best >= .milliseconds(100) {
-            let times = try inThreads(4) { _ in
-                let caller = try tunnel.connect()
-                return try (0..<100).map { _ in
-                    try ContinuousClock().measure {
-                        let answer = try caller.exchange("GET", "/small", fields: Self.token)
-                        guard answer.text == "small" else { throw TestFailure("\(answer.head)") }
-                    }
+        let times = try inThreads(4) { _ in
+            let caller = try tunnel.connect()
+            return try (0..<100).map { _ in
+                try ContinuousClock().measure {
+                    let answer = try caller.exchange("GET", "/small", fields: Self.token)
+                    guard answer.text == "small" else { throw TestFailure("\(answer.head)") }
                 }
             }
-            best = min(best, times.flatMap { $0 }.percentile(99))
         }
-        return best
+        return times.flatMap { $0 }.percentile(99)
     }
 
-    /// Under a tenth of a second; on a machine that is too busy for that, no more than three times what it took before.
-    /// Who is held up for real waits until the stalled one goes on, which here it never does.
+    /// Under a second; on a machine that is too busy for that, no more than ten times what it took before. Who is held
+    /// up for real waits until the stalled one goes on, which here it never does.
     private func expectQuickAnswers(through tunnel: TunnelPair, before: Duration) throws {
         let now = try slowest(through: tunnel)
-        #expect(now < max(.milliseconds(100), before * 3), "p99 \(now), before \(before)")
+        #expect(now < max(.seconds(1), before * 10), "p99 \(now), before \(before)")
     }
 
     @Test(.timeLimit(.minutes(1))) func aCallerThatDoesNotReadHoldsUpNobody() throws {
