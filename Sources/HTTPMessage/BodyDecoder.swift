@@ -25,9 +25,13 @@ package struct BodyDecoder: Sendable {
 
     private var state: State
     private let limits: HTTPLimits
+    private let acceptsBareLF: Bool
 
-    package init(_ framing: BodyFraming, limits: HTTPLimits = HTTPLimits()) {
+    /// - Parameter acceptsBareLF: whether lines may end with LF alone: those of origins may, those of callers not, as
+    ///   what another server reads otherwise is a way to smuggle requests.
+    package init(_ framing: BodyFraming, limits: HTTPLimits = HTTPLimits(), acceptsBareLF: Bool = false) {
         self.limits = limits
+        self.acceptsBareLF = acceptsBareLF
         switch framing {
         case .none: self.state = .length(0)
         case .length(let length): self.state = .length(length)
@@ -53,17 +57,15 @@ package struct BodyDecoder: Sendable {
                 state =
                     size > 0
                     ? .chunk(size)
-                    : .trailers(FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: false))
+                    : .trailers(
+                        FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: acceptsBareLF))
             case .chunk(let remaining):
                 guard let piece = buffer.readSome(atMost: remaining) else { return nil }
                 let left = remaining - piece.readableBytes
                 state = left > 0 ? .chunk(left) : .chunkEnd
                 return .bytes(piece)
             case .chunkEnd:
-                guard let end = buffer.readInteger(as: UInt16.self) else { return nil }
-                guard end == 0x0d0a else {
-                    throw HTTPMessageError(.malformed, "chunk without CRLF behind it")
-                }
+                guard try readChunkEnd(&buffer) else { return nil }
                 state = .chunkSize
             case .trailers(var reader):
                 let block = try reader.takeWhole(from: &buffer)
@@ -96,6 +98,20 @@ package struct BodyDecoder: Sendable {
         }
     }
 
+    /// Takes the end of the line behind a chunk.
+    ///
+    /// - Returns: whether it has come.
+    private func readChunkEnd(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Bool {
+        guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return false }
+        if acceptsBareLF, first == UInt8(ascii: "\n") {
+            buffer.moveReaderIndex(forwardBy: 1)
+            return true
+        }
+        guard let end = buffer.readInteger(as: UInt16.self) else { return false }
+        guard end == 0x0d0a else { throw HTTPMessageError(.malformed, "chunk without CRLF behind it") }
+        return true
+    }
+
     /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1).
     private func readChunkSize(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Int? {
         let view = buffer.readableBytesView
@@ -105,10 +121,11 @@ package struct BodyDecoder: Sendable {
             }
             return nil
         }
-        guard newline > view.startIndex, view[newline - 1] == UInt8(ascii: "\r") else {
+        let hasCR = newline > view.startIndex && view[newline - 1] == UInt8(ascii: "\r")
+        guard hasCR || acceptsBareLF else {
             throw HTTPMessageError(.malformed, "chunk-size line ended by LF without CR")
         }
-        let line = view[view.startIndex..<newline - 1]
+        let line = view[view.startIndex..<(hasCR ? newline - 1 : newline)]
         let digits = line.prefix { $0.hexadecimalValue != nil }
         let rest = line[digits.endIndex...].drop { $0.isOptionalWhitespace }
         guard (1...15).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),

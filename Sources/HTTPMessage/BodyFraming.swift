@@ -45,13 +45,57 @@ extension ResponseHead {
     }
 }
 
+extension ResponseHead {
+    /// The framing of an origin's answer, read as leniently as other proxies do, and its fields as they go on: with one
+    /// `Content-Length` in its canonical form, or none.
+    ///
+    /// - Returns: also whether the connection may carry another exchange: not where the framing was told twice.
+    package mutating func takeOriginFraming(
+        requestMethod: String
+    ) throws(HTTPMessageError) -> (framing: BodyFraming, isPlain: Bool) {
+        guard let text = fields[.contentLength] else {
+            return (try bodyFraming(requestMethod: requestMethod), true)
+        }
+        if fields.contains(.transferEncoding) {
+            // Chunked counts (RFC 9112 §6.3); whoever comes next would not know about a length.
+            fields.remove(.contentLength)
+            return (try bodyFraming(requestMethod: requestMethod), false)
+        }
+        let isOdd =
+            text.utf8.count > 1 && text.utf8.first == UInt8(ascii: "0")
+            || text.utf8.contains(UInt8(ascii: ","))
+        if isOdd || fields.count(of: .contentLength) > 1 {
+            let length = try fields.agreedContentLength()
+            fields.remove(.contentLength)
+            fields.append(.contentLength, String(length))
+        }
+        return (try bodyFraming(requestMethod: requestMethod), true)
+    }
+}
+
 extension HeaderFields {
+    /// The one length that all values of `Content-Length` say, repeated fields and lists included.
+    fileprivate func agreedContentLength() throws(HTTPMessageError) -> Int {
+        let lengths = elements(.contentLength).map(Self.length)
+        guard let first = lengths.first, let length = first, lengths.allSatisfy({ $0 == length }) else {
+            throw HTTPMessageError(.malformed, "malformed or contradictory Content-Length")
+        }
+        return length
+    }
+
+    private static func length(_ text: String) -> Int? {
+        guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else {
+            return nil
+        }
+        return Int(text)
+    }
+
     /// `Content-Length`, or nil without one; a repeated or malformed one is an error (RFC 9112 §6.3).
     package func contentLength() throws(HTTPMessageError) -> Int? {
         guard let text = self[.contentLength] else { return nil }
-        guard count(of: .contentLength) == 1, !text.isEmpty, text.utf8.count <= 18,
-            text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let length = Int(text)
-        else { throw HTTPMessageError(.malformed, "malformed or repeated Content-Length") }
+        guard count(of: .contentLength) == 1, let length = Self.length(text) else {
+            throw HTTPMessageError(.malformed, "malformed or repeated Content-Length")
+        }
         return length
     }
 

@@ -22,18 +22,48 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Where the first LF at or behind `start` is.
-    func firstNewline(from start: Int) -> Int? {
+    func firstNewline(from start: Int) -> Int? { firstByte(0x0a, from: start) }
+
+    /// Where the first such byte at or behind `start` is.
+    @inline(__always)
+    func firstByte(_ byte: UInt8, from start: Int = 0) -> Int? {
+        let pattern = ones &* UInt64(byte)
         var index = start
         while index + 8 <= count {
-            let found = (word(at: index) ^ ones &* 0x0a).zeroBytes
+            let found = (word(at: index) ^ pattern).zeroBytes
             if found != 0 { return index + found.trailingZeroBitCount / 8 }
             index += 8
         }
         while index < count {
-            if self[index] == 0x0a { return index }
+            if self[index] == byte { return index }
             index += 1
         }
         return nil
+    }
+
+    /// Whether a text of two bytes or more stands in it: looks for its first two bytes, eight places at a time.
+    func contains(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard text.count >= 2, text.count <= count else { return false }
+        let (first, second) = (ones &* UInt64(text[0]), ones &* UInt64(text[1]))
+        let places = count - text.count + 1
+        var index = 0
+        while index < places {
+            // Nine bytes for eight places.
+            if index + 9 <= count,
+                ((word(at: index) ^ first) | (word(at: index + 1) ^ second)).zeroBytes == 0
+            {
+                index += 8
+                continue
+            }
+            let end = Swift.min(index + 8, places)
+            while index < end {
+                if self[index] == text[0], self[index..<index + text.count].elementsEqual(text) {
+                    return true
+                }
+                index += 1
+            }
+        }
+        return false
     }
 
     /// Whether a byte of the range may not stand in a field's value or a reason phrase: a control character other

@@ -8,13 +8,18 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case contentLength
     case contentType
     case date
+    case destination
     case expect
+    case forwarded
     case host
+    case http2Settings
+    case `if`
     case keepAlive
     case origin
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
+    case referer
     case retryAfter
     case secWebSocketAccept
     case secWebSocketKey
@@ -27,9 +32,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case wwwAuthenticate
     case xClientVersion
     case xForwardedFor
+    case xForwardedHost
+    case xForwardedProto
     case xHost
+    case xRealIP
     case xToken
     case xTunnelAuthorization
+    case xTunnelHost
 
     /// The name as we write it.
     package var text: StaticString {
@@ -40,13 +49,18 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .contentLength: "Content-Length"
         case .contentType: "Content-Type"
         case .date: "Date"
+        case .destination: "Destination"
         case .expect: "Expect"
+        case .forwarded: "Forwarded"
         case .host: "Host"
+        case .http2Settings: "HTTP2-Settings"
+        case .if: "If"
         case .keepAlive: "Keep-Alive"
         case .origin: "Origin"
         case .proxyAuthenticate: "Proxy-Authenticate"
         case .proxyAuthorization: "Proxy-Authorization"
         case .proxyConnection: "Proxy-Connection"
+        case .referer: "Referer"
         case .retryAfter: "Retry-After"
         case .secWebSocketAccept: "Sec-WebSocket-Accept"
         case .secWebSocketKey: "Sec-WebSocket-Key"
@@ -59,16 +73,21 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .wwwAuthenticate: "WWW-Authenticate"
         case .xClientVersion: "X-Client-Version"
         case .xForwardedFor: "X-Forwarded-For"
+        case .xForwardedHost: "X-Forwarded-Host"
+        case .xForwardedProto: "X-Forwarded-Proto"
         case .xHost: "X-Host"
+        case .xRealIP: "X-Real-IP"
         case .xToken: "X-Token"
         case .xTunnelAuthorization: "X-Tunnel-Authorization"
+        case .xTunnelHost: "X-Tunnel-Host"
         }
     }
 
-    /// Whether the field belongs to one hop alone and never crosses the tunnel (RFC 9110 §7.6.1).
+    /// Whether the field belongs to one hop alone and never crosses the tunnel (RFC 9110 §7.6.1, RFC 7540 §3.2.1).
     package var isHopByHop: Bool {
         switch self {
-        case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te,
+        case .connection, .http2Settings, .keepAlive, .proxyAuthenticate, .proxyAuthorization,
+            .proxyConnection, .te,
             .trailer, .transferEncoding, .upgrade:
             true
         default:
@@ -82,7 +101,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
             self = .other
             return
         }
-        let candidate = Self.candidate(length: name.count, first: first | 0x20)
+        let candidate = Self.candidate(name, first: first | 0x20)
         guard candidate != .other else {
             self = .other
             return
@@ -90,30 +109,38 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         self = candidate.text.equalsIgnoringCase(name) ? candidate : .other
     }
 
-    /// Length and first letter tell the known names apart; `FieldNameTests` holds that.
-    private static func candidate(length: Int, first: UInt8) -> FieldName {
-        switch (length, first) {
+    /// Length and first letter tell the known names apart, but for one pair; `FieldNameTests` holds that.
+    private static func candidate(_ name: UnsafeRawBufferPointer, first: UInt8) -> FieldName {
+        switch (name.count, first) {
+        case (2, UInt8(ascii: "i")): .if
         case (2, UInt8(ascii: "t")): .te
         case (4, UInt8(ascii: "d")): .date
         case (4, UInt8(ascii: "h")): .host
         case (6, UInt8(ascii: "e")): .expect
         case (6, UInt8(ascii: "o")): .origin
         case (6, UInt8(ascii: "x")): .xHost
+        case (7, UInt8(ascii: "r")): .referer
         case (7, UInt8(ascii: "t")): .trailer
         case (7, UInt8(ascii: "u")): .upgrade
         case (7, UInt8(ascii: "x")): .xToken
+        case (9, UInt8(ascii: "f")): .forwarded
+        case (9, UInt8(ascii: "x")): .xRealIP
         case (10, UInt8(ascii: "c")): .connection
         case (10, UInt8(ascii: "k")): .keepAlive
+        case (11, UInt8(ascii: "d")): .destination
         case (11, UInt8(ascii: "r")): .retryAfter
         case (12, UInt8(ascii: "c")): .contentType
         case (13, UInt8(ascii: "a")): .authorization
+        case (13, UInt8(ascii: "x")): .xTunnelHost
         case (14, UInt8(ascii: "c")): .contentLength
+        case (14, UInt8(ascii: "h")): .http2Settings
         case (15, UInt8(ascii: "x")): .xForwardedFor
         case (16, UInt8(ascii: "p")): .proxyConnection
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
-        case (16, UInt8(ascii: "x")): .xClientVersion
+        case (16, UInt8(ascii: "x")): name[2] | 0x20 == UInt8(ascii: "c") ? .xClientVersion : .xForwardedHost
         case (17, UInt8(ascii: "s")): .secWebSocketKey
         case (17, UInt8(ascii: "t")): .transferEncoding
+        case (17, UInt8(ascii: "x")): .xForwardedProto
         case (18, UInt8(ascii: "p")): .proxyAuthenticate
         case (19, UInt8(ascii: "p")): .proxyAuthorization
         case (20, UInt8(ascii: "s")): .secWebSocketAccept

@@ -210,6 +210,10 @@ extension HeaderFields {
     /// the fields of its head there (RFC 9110 §6.5.1).
     private mutating func removeWhatIsNoTrailer() {
         removeHopByHop()
-        remove([.authorization, .contentLength, .host, .xHost, .xToken, .xTunnelAuthorization])
+        remove([
+            .authorization, .contentLength, .forwarded, .host, .xForwardedFor, .xForwardedHost,
+            .xForwardedProto,
+            .xHost, .xRealIP, .xToken, .xTunnelAuthorization, .xTunnelHost,
+        ])
     }
 }

@@ -14,8 +14,8 @@ package struct HeaderFields: Sendable {
         var valueLength: UInt32
     }
 
-    private var bytes: ByteBuffer
-    private var entries: [Entry]
+    var bytes: ByteBuffer
+    var entries: [Entry]
 
     /// No fields.
     package init() {
@@ -110,22 +110,49 @@ package struct HeaderFields: Sendable {
         entries.removeAll { $0.name == name }
     }
 
+    /// Whether a field of this name has a value with this text of two bytes or more in it.
+    package func value(of name: FieldName, contains text: StaticString) -> Bool {
+        bytes.withUnsafeReadableBytes { memory in
+            entries.contains { entry in
+                entry.name == name
+                    && UnsafeRawBufferPointer(rebasing: memory[entry.valueRange]).contains(
+                        UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+            }
+        }
+    }
+
+    /// The elements of a comma-separated list field, in order, those of repeated fields one behind the other.
+    package func elements(_ name: FieldName) -> [String] {
+        bytes.withUnsafeReadableBytes { memory in
+            var elements: [String] = []
+            for entry in entries where entry.name == name {
+                for range in memory.listElements(in: entry.valueRange) {
+                    elements.append(String(decoding: memory[range], as: UTF8.self))
+                }
+            }
+            return elements
+        }
+    }
+
     /// Removes every field whose name is in `names`.
-    package mutating func remove(_ names: Set<FieldName>) {
+    package mutating func remove(_ names: FieldNameSet) {
+        guard entries.contains(where: { names.contains($0.name) }) else { return }
         entries.removeAll { names.contains($0.name) }
     }
 
-    /// Removes what belongs to one hop alone: the fields of RFC 9110 §7.6.1 and those that `Connection` names.
+    /// Removes what belongs to one hop alone: the fields of RFC 9110 §7.6.1 and those that `Connection` names; and
+    /// others, in one go.
     ///
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
     /// message behind our back.
-    package mutating func removeHopByHop() {
-        guard entries.contains(where: { $0.name.isHopByHop }) else { return }
+    package mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
+        let isLeaving = { (name: FieldName) in name.isHopByHop || others.contains(name) }
+        guard entries.contains(where: { isLeaving($0.name) }) else { return }
         let nominated = nominatedNames
-        if nominated.isEmpty { return entries.removeAll { $0.name.isHopByHop } }
+        if nominated.isEmpty { return entries.removeAll { isLeaving($0.name) } }
         let bytes = self.bytes
         entries.removeAll { entry in
-            if entry.name.isHopByHop { return true }
+            if isLeaving(entry.name) { return true }
             if entry.name == .host || entry.name == .contentLength { return false }
             return bytes.withUnsafeReadableBytes { memory in
                 let name = UnsafeRawBufferPointer(rebasing: memory[entry.nameRange])

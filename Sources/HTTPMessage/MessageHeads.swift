@@ -27,7 +27,7 @@ package struct RequestHead: Sendable, Equatable {
     /// Whether the connection may carry another request afterwards (RFC 9112 §9.3).
     package var allowsKeepAlive: Bool { fields.allowKeepAlive(version) }
 
-    /// Whether the caller asks to leave HTTP for another protocol (RFC 9110 §7.8).
+    /// Whether the caller asks to leave HTTP for another protocol (RFC 9110 §7.8), be it one that may not pass.
     package var asksForUpgrade: Bool {
         version == .http11 && fields.contains(.upgrade) && fields.list(.connection, contains: "upgrade")
     }
@@ -118,6 +118,7 @@ package enum ReasonPhrase {
         case 206: "Partial Content"
         case 301: "Moved Permanently"
         case 304: "Not Modified"
+        case 308: "Permanent Redirect"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"

@@ -12,10 +12,11 @@ package protocol Origin: Sendable {
     /// `receiver` is kept until the exchange is over, and never called before this returns.
     ///
     /// - Parameter request: parsed, freed of `X-Token` and `X-Host`. Fields of one hop are taken out here;
-    ///   `Connection: upgrade` and `Upgrade` are honoured. `Host` is replaced by the origin's own.
+    ///   `Connection: upgrade` and `Upgrade` are honoured, for protocols of which an `UpgradeOffer` may speak.
     /// - Parameter framing: of the request's body; `.untilClose` is an error.
+    /// - Parameter host: what `Host` says in place of the request's; nil for the origin's own.
     func begin(
-        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange
     /// No exchange is to begin any more: closes connections that wait for one, and others when they are through.

@@ -83,6 +83,7 @@ extension TunnelClientConfiguration: Specification {
         .init("protocol", \.protocol, .replacement),
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
+        .init("host-header", \.hostHeader, .inPlace),
         .init("insecure", \.isInsecure, .inPlace),
         .init("certfile", \.certificates, .inPlace),
         .init("timeout", \.timeout, .inPlace),

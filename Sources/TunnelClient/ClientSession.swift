@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Observability
 import OriginHTTP
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
@@ -19,6 +20,8 @@ final class ClientSession: SessionOwner {
     /// Called once the server hands out requests to the session.
     private let onUp: () -> Void
     private var isUp = false
+    /// Whether the server speaks protocol v1: it leaves the token where callers put it, and passes on what they write.
+    private var isOldServer = false
     private var logger: Logger
     private var arrivals = Arrivals()
     private var isBeginning = false
@@ -41,8 +44,9 @@ final class ClientSession: SessionOwner {
             "Session ready",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
         life.ready()
+        isOldServer = peer.version == 1
         // A server of protocol v2 knows of the session when it has read our settings: our first ping is behind them.
-        if peer.version == 1 { isNowUp() }
+        if isOldServer { isNowUp() }
     }
 
     func sessionWasAnswered(_ session: SessionHandler) {
@@ -84,17 +88,26 @@ final class ClientSession: SessionOwner {
         let stream = arrival.stream
         traffic.requestBegan()
         do throws(HTTPMessageError) {
-            let request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
+            var request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
             let framing = try Self.framing(request, isLast: arrival.isLast)
-            switch setup.directory.origin(for: request) {
-            case .success((let origin, let request)):
-                stream.begin(request, framing: framing, at: origin, on: eventLoop)
-            case .failure(let refusal):
-                stream.refuse(refusal.status, refusal.words)
+            if isOldServer { removeToken(&request, arrival.head) }
+            let isHostListed = !isOldServer && request.fields.contains(.xTunnelHost)
+            do throws(OriginRefusal) {
+                let destination = try setup.directory.destination(of: request, isHostListed: isHostListed)
+                stream.begin(at: destination, framing: framing, on: eventLoop)
+            } catch {
+                stream.refuse(error.status, error.words)
             }
         } catch {
             stream.refuseMalformed("\(error)")
         }
+    }
+
+    private func removeToken(_ request: inout RequestHead, _ head: ByteBuffer) {
+        let configuration = setup.value.configuration
+        let token = configuration.token.secret
+        guard TokenRemoval.mayFind(token, in: head) else { return }
+        TokenRemoval(token: token, basePath: configuration.tunnel.basePath).clean(&request)
     }
 
     /// The tunnel tells the end of a body by itself; the origin must be told in HTTP's ways.

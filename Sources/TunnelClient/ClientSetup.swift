@@ -25,7 +25,7 @@ struct ClientSetup: Sendable {
         do throws(OriginTLSError) {
             trust = try pool.trust(configuration.certificates, isInsecure: configuration.isInsecure)
             if let previous, previous.trust === trust, old?.origin == configuration.origin,
-                old?.hostPattern == configuration.hostPattern
+                old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader
             {
                 directory = previous.directory
             } else {

@@ -25,21 +25,27 @@ package struct OriginRules: Sendable {
         self.pattern = pattern
     }
 
+    /// An empty `X-Host` is none. One without a scheme is what some proxies put into every request: where no origin can
+    /// be named, it names none.
     package func choose(_ fields: HeaderFields) -> OriginChoice {
-        guard let host = fields[.xHost] else {
-            return hasOrigin
-                ? .configured : .refused("X-Host header required by wstunnel cli (no -server option)")
-        }
+        guard fields.contains(.xHost) else { return ownOrigin }
+        let hosts = fields.values(.xHost).filter { !$0.isEmpty }
+        guard let host = hosts.first else { return ownOrigin }
         guard let pattern else {
+            guard hosts.contains(where: { $0.contains("://") }) else { return ownOrigin }
             return .refused("X-Host header disallowed by wstunnel cli (no -regexp option)")
         }
-        guard host.utf8.count <= Self.longestHost, fields.count(of: .xHost) == 1,
+        guard host.utf8.count <= Self.longestHost, hosts.count == 1,
             let address = Self.address(host, allowedBy: pattern)
         else {
             let shown = host.prefix(200).filter { !$0.isNewline }
             return .refused("X-Host header '\(shown)' does not match regexp in wstunnel cli")
         }
         return .named(address)
+    }
+
+    private var ownOrigin: OriginChoice {
+        hasOrigin ? .configured : .refused("X-Host header required by wstunnel cli (no -server option)")
     }
 
     /// What is compared is made of the address that will be dialled: the value itself could hold one host for the

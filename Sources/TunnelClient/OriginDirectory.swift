@@ -16,7 +16,8 @@ final class OriginDirectory: Sendable {
 
     private let rules: OriginRules
     private let configured: (any Origin)?
-    private let basePath: String
+    /// How requests to the configured origin are written; nil for a built-in one.
+    private let rewriting: OriginRequest?
     private let tls: OriginTLS
     private let named = Mutex(Named())
 
@@ -30,34 +31,38 @@ final class OriginDirectory: Sendable {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
             configured = try HTTPOrigin(address, tls: tls)
-            basePath = url.basePath
+            rewriting = OriginRequest(
+                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)
         case .echo:
             configured = EchoOrigin()
-            basePath = ""
+            rewriting = nil
         case .folder(let path):
             configured = FileOrigin(folder: path)
-            basePath = ""
+            rewriting = nil
         case nil:
             configured = nil
-            basePath = ""
+            rewriting = nil
         }
     }
 
-    /// Where a request goes, and the request as it goes there; or the words of a refusal.
-    func origin(for request: RequestHead) -> Result<(any Origin, RequestHead), OriginRefusal> {
+    /// Where a request goes, and the request as it goes there.
+    ///
+    /// - Parameter isHostListed: whether the server says that the request came by its `Host`.
+    func destination(of request: RequestHead, isHostListed: Bool) throws(OriginRefusal) -> Destination {
         var request = request
         let choice = rules.choose(request.fields)
-        request.fields.remove(.xHost)
-        request.fields.remove(.xToken)
+        request.fields.remove([.xHost, .xToken, .xTunnelHost])
         switch choice {
         case .configured:
-            guard let configured else { return .failure(OriginRefusal(status: 403, words: "no origin")) }
-            if request.target.hasPrefix("/") { request.target = basePath + request.target }
-            return .success((configured, request))
+            guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }
+            let host = try rewriting?.prepare(&request, isHostListed: isHostListed)
+            return Destination(origin: configured, request: request, host: host)
         case .named(let address):
-            return named(address).map { ($0, request) }
+            let origin = try named(address).get()
+            let host = try OriginRequest(address: address).prepare(&request, isHostListed: isHostListed)
+            return Destination(origin: origin, request: request, host: host)
         case .refused(let words):
-            return .failure(OriginRefusal(status: 403, words: words))
+            throw OriginRefusal(status: 403, words: words)
         }
     }
 
@@ -90,8 +95,16 @@ final class OriginDirectory: Sendable {
     }
 }
 
+/// Where a request goes.
+struct Destination {
+    var origin: any Origin
+    var request: RequestHead
+    /// What `Host` is to say; nil for the origin's own.
+    var host: String?
+}
+
 /// Why a request goes to no origin.
-struct OriginRefusal: Error {
+package struct OriginRefusal: Error, Hashable {
     var status: Int
     var words: String
 }

@@ -35,11 +35,10 @@ final class OriginStream {
         self.logger = logger
     }
 
-    func begin(
-        _ request: RequestHead, framing: BodyFraming, at origin: any Origin, on eventLoop: any EventLoop
-    ) {
+    func begin(at destination: Destination, framing: BodyFraming, on eventLoop: any EventLoop) {
         hasBegun = true
-        exchange = origin.begin(request, framing: framing, on: eventLoop, receiver: self)
+        exchange = destination.origin.begin(
+            destination.request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
         early = []
         if endCameEarly { exchange?.end(trailers: earlyTrailers) }

@@ -109,7 +109,7 @@ import Testing
         arguments: [
             ("/", 400, "Missing X-Token header"),
             ("/_token/", 400, "Missing token in URI"),
-            ("/_token/\(TunnelPair.token)", 400, "Missing token in URI"),
+            ("/_token/\(TunnelPair.token)", 308, "The path behind the token begins with a slash"),
             ("/_token/another-token-0123456/", 404, "Tunnel not found (or not seen in a long time)"),
             ("/_token/short/", 404, "Tunnel not found (or not seen in a long time)"),
             ("/_health_check", 200, "WSTUNSRV RUNNING"),

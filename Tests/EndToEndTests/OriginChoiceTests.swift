@@ -41,7 +41,7 @@ import Testing
         .timeLimit(.minutes(1)),
         arguments: [
             "http://127.0.0.1:80.example.com", "https://127.0.0.1:443", "http://example.com",
-            "http://127.0.0.1:80/path", "xhttp://127.0.0.1:80", "",
+            "http://127.0.0.1:80/path", "xhttp://127.0.0.1:80", "127.0.0.1:80",
         ])
     func anXHostThatDoesNotMatchWhollyIsRefused(host: String) throws {
         let own = try Self.origin("own")
@@ -59,6 +59,11 @@ import Testing
         #expect(answer.status == 403)
         #expect(answer.text == "X-Host header disallowed by wstunnel cli (no -regexp option)\n")
         #expect(own.connectionCount == 0)
+        // Some proxies put the host that was asked for into every request.
+        for host in ["caller.test:80", ""] {
+            let answer = try tunnel.exchange("GET", "/", fields: [("X-Host", host)])
+            #expect(answer.text == "own 127.0.0.1:\(own.port)")
+        }
     }
 
     @Test(.timeLimit(.minutes(1))) func aRefusedUploadLeavesTheTunnelInOrder() throws {

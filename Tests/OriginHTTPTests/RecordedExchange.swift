@@ -40,7 +40,8 @@ final class RecordedExchange: OriginResponseReceiver, @unchecked Sendable {
         self.loop = loop
         self.pausesAtFirstByte = pausesAtFirstByte
         try onLoop {
-            let exchange = origin.begin(request, framing: framing, on: self.loop, receiver: self)
+            let exchange = origin.begin(
+                request, framing: framing, host: nil, on: self.loop, receiver: self)
             if isPaused { exchange.pauseReading() }
             self.exchange = exchange
             self.hasBegun = true

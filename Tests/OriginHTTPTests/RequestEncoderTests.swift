@@ -39,7 +39,27 @@ struct RequestEncoderTests {
             try encode(head)
                 == "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
-        #expect(try RequestEncoder(head, framing: .none, authority: "a").asksForUpgrade)
+        #expect(try RequestEncoder(head, framing: .none, authority: "a").upgrade.protocols == ["websocket"])
+    }
+
+    @Test(arguments: [
+        ("h2c", BodyFraming.none, nil), ("h2c, websocket", .none, "websocket"), ("TLS/1.0", .none, nil),
+        ("websocket", .length(3), nil), ("websocket", .chunked, nil),
+    ])
+    func onlySomeProtocolsAreOffered(upgrade: String, framing: BodyFraming, expected: String?) throws {
+        let fields = HeaderFields([
+            .connection: "Upgrade, HTTP2-Settings", .upgrade: upgrade, .http2Settings: "AAMA",
+        ])
+        let text = try encode(RequestHead(method: "GET", target: "/", fields: fields), framing: framing)
+        #expect(!text.contains("HTTP2-Settings"))
+        #expect(text.contains("Connection: Upgrade\r\nUpgrade: \(expected ?? "")") == (expected != nil))
+        #expect(text.contains("Upgrade") == (expected != nil))
+    }
+
+    @Test func theHostMayBeAnother() throws {
+        let head = RequestHead(method: "GET", target: "/", fields: HeaderFields([.host: "public.example"]))
+        let encoder = try RequestEncoder(head, framing: .none, authority: "origin:8080", host: "a.example")
+        #expect(String(buffer: encoder.head) == "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
     }
 
     @Test func bodiesAreFramedAsAnnounced() throws {

@@ -66,7 +66,26 @@ import TunnelConfiguration
         Example(
             testDescription: "an alternative that matches", regexp: "https://a|https://b",
             hosts: ["https://b"], choice: named("b", port: 443)),
-        Example(testDescription: "empty", regexp: pattern, hosts: [""], choice: refused("")),
+        Example(testDescription: "empty", regexp: pattern, hosts: [""], choice: .configured),
+        Example(testDescription: "empty, and no pattern", hosts: [""], choice: .configured),
+        Example(
+            testDescription: "empty, and no origin", hasOrigin: false, regexp: pattern, hosts: [""],
+            choice: .refused(required)),
+        Example(
+            testDescription: "empty beside a match", regexp: pattern, hosts: ["", "https://a.example.com"],
+            choice: named("a.example.com", port: 443)),
+        Example(
+            testDescription: "no scheme, and no pattern", hosts: ["a.example.com:80"], choice: .configured),
+        Example(
+            testDescription: "no scheme, twice, and no pattern", hosts: ["a.example.com:80", "b"],
+            choice: .configured),
+        Example(
+            testDescription: "with and without a scheme, and no pattern",
+            hosts: ["b", "https://a.example.com"],
+            choice: .refused(disallowed)),
+        Example(
+            testDescription: "no scheme", regexp: pattern, hosts: ["a.example.com:80"],
+            choice: refused("a.example.com:80")),
         Example(
             testDescription: "twice", regexp: pattern,
             hosts: ["https://a.example.com", "https://b.example.com"],

@@ -40,6 +40,7 @@ import TunnelProtocol
             tunnel: wss://us%20er:pass-of-url@[2001:db8::1]:8443/base
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
+            host-header: keep
             token: token-number-5-of-tests
             password: password-d
             connections: 5

@@ -47,8 +47,13 @@ import TunnelProtocol
         Example(target: "/_token/\(token)/_tunnel", outcome: "\(token) /_tunnel"),
         Example(target: "/_token/\(token)/", tokens: [other], outcome: "\(token) /"),
         Example(target: "/_token/%72oute-token-000001/x", outcome: "\(token) /x"),
-        Example(target: "/_token/\(token)", outcome: "400 Missing token in URI"),
-        Example(target: "/_token/\(token)?a=/b", outcome: "400 Missing token in URI"),
+        Example(target: "/_token/\(token)", outcome: "308 ./\(token)/"),
+        Example(target: "/_token/\(token)?a=/b", outcome: "308 ./\(token)/?a=/b"),
+        Example(target: "/w/_token/\(token)?a", basePath: "/w", outcome: "308 ./\(token)/?a"),
+        Example(target: "/_token/urn:%3Fa-token-0001", outcome: "308 ./urn:%3Fa-token-0001/"),
+        Example(target: "/_token/short", outcome: "400 \(Refusal.malformedTokenInPath.text)"),
+        Example(target: "/_token/short?a/b", outcome: "400 \(Refusal.malformedTokenInPath.text)"),
+        Example(target: "/_token/?\(token)/", outcome: "400 Missing token in URI"),
         Example(target: "/_token", outcome: "400 Missing token in URI"),
         Example(target: "/_token/", outcome: "400 Missing token in URI"),
         Example(target: "/_token//x", outcome: "400 Missing token in URI"),
@@ -84,12 +89,36 @@ import TunnelProtocol
         Example(target: "/x", host: ":80", outcome: "400 Missing X-Token header"),
         Example(target: "/x", tokens: [token], host: "listed.example", outcome: "\(token) /x"),
         Example(target: "/_token/\(token)/x", host: "listed.example", outcome: "\(token) /x"),
-        Example(target: "/_token/\(token)", host: "listed.example", outcome: "400 Missing token in URI"),
+        Example(target: "/_token/\(token)", host: "listed.example", outcome: "308 ./\(token)/"),
         Example(target: "/_stats", host: "listed.example", outcome: "stats"),
         Example(target: "/_tunnel", host: "listed.example", outcome: "tunnel"),
         Example(target: "/w/x", basePath: "/w", host: "listed.example", outcome: "\(other) /x"),
         Example(target: "/x", basePath: "/w", host: "listed.example", outcome: "404 Not found"),
     ]
+
+    @Test(arguments: [
+        ("/x", "a.example", true, CallerRoute.TokenPlace.field), ("/x", "listed.example", true, .field),
+        ("/x", "listed.example", false, .host), ("/_token/\(token)/x", "listed.example", true, .path),
+    ])
+    func itIsKnownWhereTheTokenStood(
+        target: String, host: String, hasField: Bool, expected: CallerRoute.TokenPlace
+    ) throws {
+        var fields = HeaderFields([.host: host])
+        if hasField { fields.append(.xToken, Self.token) }
+        let token = try RendezvousToken(Self.token)
+        let route = CallerRoute(
+            RequestHead(method: "GET", target: target, fields: fields), basePath: "",
+            hosts: ["listed.example": token])
+        #expect(route == .forward(token, target: "/x", namedBy: expected))
+    }
+
+    @Test func noTunnelCarriesCONNECT() {
+        let fields = HeaderFields([.host: "a:1", .xToken: Self.token])
+        for target in ["a:1", "/"] {
+            let head = RequestHead(method: "CONNECT", target: target, fields: fields)
+            #expect(CallerRoute(head, basePath: "") == .refuse(.connectUnsupported))
+        }
+    }
 
     @Test(arguments: examples) func theTargetAndTheTokenDecide(_ example: Example) throws {
         var fields = HeaderFields([.host: example.host])
@@ -103,8 +132,8 @@ import TunnelProtocol
             case .healthCheck: "health"
             case .stats: "stats"
             case .tunnel: "tunnel"
-            case .forward(let token, let target): "\(token.secret) \(target)"
-            case .refuse(let refusal): "\(refusal.status) \(refusal.text)"
+            case .forward(let token, let target, _): "\(token.secret) \(target)"
+            case .refuse(let refusal): "\(refusal.status) \(refusal.location ?? refusal.text)"
             }
         #expect(outcome == example.outcome)
     }

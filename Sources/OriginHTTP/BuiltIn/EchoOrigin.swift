@@ -6,7 +6,7 @@ package struct EchoOrigin: Origin {
     package init() {}
 
     package func begin(
-        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         EchoExchange(request, framing: framing, answer: LocalAnswer(on: eventLoop, receiver: receiver))
@@ -32,7 +32,7 @@ private final class EchoExchange: OriginExchange {
 
     init(_ request: RequestHead, framing: BodyFraming, answer: LocalAnswer) {
         self.answer = answer
-        if request.asksForUpgrade {
+        if !request.upgradeOffer.isEmpty {
             answer.sendText("builtin:echo speaks no other protocol than HTTP\n", status: 426, to: request)
         } else if framing == .none || request.method == "HEAD" {
             answer.sendText(EchoOrigin.describe(request), status: 200, to: request)

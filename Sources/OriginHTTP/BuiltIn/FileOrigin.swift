@@ -20,7 +20,7 @@ package struct FileOrigin: Origin {
     }
 
     package func begin(
-        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         let answer = LocalAnswer(on: eventLoop, receiver: receiver)

@@ -37,7 +37,7 @@ package struct HTTPOriginOptions: Sendable, Hashable {
 package final class HTTPOrigin: Origin {
     package let address: OriginAddress
 
-    /// The address's, which every request names.
+    /// The address's, which a request names unless it is told another.
     private let authority: String
     private let options: HTTPOriginOptions
     private let tls: OriginTLS?
@@ -66,11 +66,12 @@ package final class HTTPOrigin: Origin {
     }
 
     package func begin(
-        _ request: RequestHead, framing: BodyFraming, on eventLoop: any EventLoop,
+        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         do throws(OriginError) {
-            let encoder = try RequestEncoder(request, framing: framing, authority: authority)
+            let encoder = try RequestEncoder(
+                request, framing: framing, authority: authority, host: host)
             let pool = pool(on: eventLoop)
             let exchange = HTTPExchange(encoder, pool: pool, receiver: receiver)
             pool.submit(exchange)

@@ -46,8 +46,7 @@ final class OriginConnection: ChannelDuplexHandler {
     /// Carries this exchange; the connection is usable and idle.
     func carry(_ exchange: HTTPExchange) {
         self.exchange = exchange
-        parser = ResponseParser(
-            method: exchange.request.method, asksForUpgrade: exchange.request.asksForUpgrade)
+        parser = ResponseParser(method: exchange.request.method, upgrade: exchange.request.upgrade)
         exchange.connected(self)
     }
 

@@ -12,7 +12,8 @@ struct RequestEncoder {
     /// The request line and fields, `Host` and framing included.
     let head: ByteBuffer
     let method: String
-    let asksForUpgrade: Bool
+    /// What 101 may switch to.
+    let upgrade: UpgradeOffer
     /// Whether the same request may be sent again when nothing came back (RFC 9110 §9.2.2), which also needs
     /// that no byte of a body was handed over.
     let isRepeatable: Bool
@@ -23,8 +24,11 @@ struct RequestEncoder {
         if case .ended = body { true } else { false }
     }
 
+    /// - Parameters:
+    ///   - authority: of the origin, for messages.
+    ///   - host: what the field `Host` says; nil for the authority.
     init(
-        _ request: RequestHead, framing: BodyFraming, authority: String
+        _ request: RequestHead, framing: BodyFraming, authority: String, host: String? = nil
     ) throws(OriginError) {
         guard request.method != "CONNECT" else {
             throw OriginError(.badRequest, "CONNECT is not supported towards \(authority)")
@@ -32,10 +36,9 @@ struct RequestEncoder {
         guard !request.target.isEmpty, request.target.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }),
             !request.method.isEmpty, request.method.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
         else { throw OriginError(.badRequest, "malformed request line for \(authority)") }
-        let upgrades = request.asksForUpgrade ? request.fields.values(.upgrade) : []
+        upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         var fields = request.fields
-        fields.removeHopByHop()
-        fields.remove(.host)
+        fields.removeHopByHop(and: [.host])
         switch framing {
         case .none:
             guard (try? fields.contentLength() ?? 0) == 0 else { throw Self.unframed(authority) }
@@ -51,7 +54,6 @@ struct RequestEncoder {
             throw Self.unframed(authority)
         }
         self.method = request.method
-        self.asksForUpgrade = !upgrades.isEmpty
         if case .ended = body {
             self.isRepeatable =
                 switch request.method {
@@ -62,7 +64,8 @@ struct RequestEncoder {
             self.isRepeatable = false
         }
         self.head = Self.encode(
-            request, fields: fields, authority: authority, isChunked: framing == .chunked, upgrades: upgrades)
+            request, fields: fields, host: host ?? authority, isChunked: framing == .chunked, upgrade: upgrade
+        )
     }
 
     /// Appends a piece of the body to `output`.
@@ -97,7 +100,7 @@ struct RequestEncoder {
     }
 
     private static func encode(
-        _ request: RequestHead, fields: HeaderFields, authority: String, isChunked: Bool, upgrades: [String]
+        _ request: RequestHead, fields: HeaderFields, host: String, isChunked: Bool, upgrade: UpgradeOffer
     ) -> ByteBuffer {
         var output = ByteBuffer()
         output.reserveCapacity(512)
@@ -105,13 +108,13 @@ struct RequestEncoder {
         output.writeStaticString(" ")
         output.writeString(request.target)
         output.writeStaticString(" HTTP/1.1\r\nHost: ")
-        output.writeString(authority)
+        output.writeString(host)
         output.writeStaticString("\r\n")
         fields.write(to: &output)
         if isChunked { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        if !upgrades.isEmpty {
+        if !upgrade.isEmpty {
             output.writeStaticString("Connection: Upgrade\r\nUpgrade: ")
-            output.writeString(upgrades.joined(separator: ", "))
+            output.writeString(upgrade.fieldValue)
             output.writeStaticString("\r\n")
         }
         output.writeStaticString("\r\n")

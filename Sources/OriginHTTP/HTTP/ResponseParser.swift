@@ -21,10 +21,13 @@ struct ResponseParser {
         case ended
     }
 
+    /// Origins may send twice the fields that callers may, as many as go through the tunnel.
+    private static let limits = HTTPLimits(fieldCount: 256)
+
     private let method: String
-    private let asksForUpgrade: Bool
+    private let upgrade: UpgradeOffer
     private var phase = Phase.head
-    private var reader = ResponseHeadReader()
+    private var reader = ResponseHeadReader(limits: Self.limits)
     private var decoder = BodyDecoder(.none)
     private var keepsAlive = false
     private var input = ByteBuffer()
@@ -38,10 +41,10 @@ struct ResponseParser {
 
     /// - Parameters:
     ///   - method: of the request; an answer to `HEAD` has no body.
-    ///   - asksForUpgrade: whether the request allows 101.
-    init(method: String, asksForUpgrade: Bool) {
+    ///   - upgrade: what the request offers; 101 may name nothing else.
+    init(method: String, upgrade: UpgradeOffer) {
         self.method = method
-        self.asksForUpgrade = asksForUpgrade
+        self.upgrade = upgrade
     }
 
     /// Whether the response is whole and the connection can carry another request.
@@ -93,23 +96,23 @@ struct ResponseParser {
     }
 
     private mutating func nextHead() throws(HTTPMessageError) -> Event? {
-        guard let head = try reader.next(&input) else { return nil }
+        guard var head = try reader.next(&input) else { return nil }
         if head.isInterim { return .head(head, .none) }
         headHasCome = true
         if head.status == 101 {
-            guard asksForUpgrade else {
-                throw HTTPMessageError(.malformed, "101 to a request that asked for no upgrade")
+            guard upgrade.allows(head.fields) else {
+                throw HTTPMessageError(.malformed, "101 to a protocol that was not asked for")
             }
             isUpgraded = true
             phase = .raw
             return .head(head, .untilClose)
         }
-        let framing = try head.bodyFraming(requestMethod: method)
-        decoder = BodyDecoder(framing)
+        let (framing, isPlain) = try head.takeOriginFraming(requestMethod: method)
+        decoder = BodyDecoder(framing, limits: Self.limits, acceptsBareLF: true)
         phase = .body
         // An HTTP/1.0 server cannot mean Transfer-Encoding (RFC 9112 §6.1): read it, but do not go on.
         keepsAlive =
-            head.allowsKeepAlive && framing != .untilClose
+            head.allowsKeepAlive && framing != .untilClose && isPlain
             && !(head.version == .http10 && head.fields.contains(.transferEncoding))
         return .head(head, framing)
     }

@@ -55,7 +55,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .tunnel:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
-                Keys.server.declaration, Keys.regexp.declaration,
+                Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [

@@ -89,7 +89,7 @@ enum Keys {
     static let hosts = KeyDeclaration(
         "hosts", .list(.hostEntry), "Hosts whose requests go to a token without naming it.")
     static let trustedProxies = KeyDeclaration(
-        "trusted-proxies", .addresses, "IP addresses and ranges whose X-Forwarded-For is believed.")
+        "trusted-proxies", .addresses, "IP addresses and ranges whose X-Forwarded fields are believed.")
 
     // hosts of servers
     static let requestHost = ScalarKey<String?>.optional(
@@ -110,6 +110,12 @@ enum Keys {
     static let regexp = ScalarKey<HostPattern?>.optional(
         "regexp", .regexp, "Which X-Host values callers may ask for; the whole value must match.",
         HostPattern.parse)
+    static let hostHeader = ScalarKey<HostHeader>(
+        declaration: KeyDeclaration(
+            "host-header", .text, default: HostHeader.automatic.shown,
+            "What Host says to the origin: auto, origin, keep, or a host."),
+        defaultValue: .automatic,
+        parse: { value throws(ValueFault) in try HostHeader.parse(value.text) })
     static let connections = ScalarKey<Int?>.integer(
         "connections", 1...64,
         "Connections to the tunnel server; by default one for each core, 4 at most.")

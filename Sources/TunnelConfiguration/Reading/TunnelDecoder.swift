@@ -17,6 +17,7 @@ extension MappingReader {
         let url = value(Keys.tunnel)
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
+        let hostHeader = value(Keys.hostHeader)
         let isInsecure = value(Keys.insecure)
         let certificatePath = resolvedPath(Keys.certFile)
         if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
@@ -35,7 +36,8 @@ extension MappingReader {
         let maxRetries = value(Keys.maxRetries)
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
-            name: name, tunnel: url, origin: origin, hostPattern: hostPattern, token: token,
+            name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
+            token: token,
             password: read.passwords.first, connections: connections, protocol: protocolChoice,
             timeout: timeout,
             isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,

@@ -54,6 +54,18 @@ package struct OriginURL: Hashable, Sendable {
     }
 }
 
+/// What `Host` says to the origin of a tunnel.
+package enum HostHeader: Hashable, Sendable {
+    /// What the caller wrote where the tunnel server's `hosts` name it and the origin is `http://`; else the origin's own.
+    case automatic
+    /// The origin's own.
+    case origin
+    /// What the caller wrote.
+    case keep
+    /// This host, with a port if it has one.
+    case named(String)
+}
+
 /// The `regexp` of a tunnel: which `X-Host` values a caller may ask for.
 ///
 /// The *whole* value must match, from scheme to port, as if the pattern stood between `^` and `$`.

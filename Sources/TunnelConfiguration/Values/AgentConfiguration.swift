@@ -115,7 +115,7 @@ package struct ServerConfiguration: Hashable, Sendable {
     /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
     /// listed connect without.
     package var passwords: [RendezvousToken: Set<Secret>]
-    /// Whose `X-Forwarded-For` is believed; empty for nobody's.
+    /// Whose `X-Forwarded-For` and the like are believed; empty for nobody's.
     package var trustedProxies: [AddressRange]
     /// Whether tokens without an entry in `passwords` are refused.
     package var onlyListedTokens: Bool
@@ -167,6 +167,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var origin: OriginTarget?
     /// Which `X-Host` values are allowed, or nil for none.
     package var hostPattern: HostPattern?
+    /// What `Host` says to `origin`.
+    package var hostHeader: HostHeader
     package var token: RendezvousToken
     /// The token's password, when the server asks for one.
     package var password: Secret?
@@ -193,7 +195,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
-        token: RendezvousToken, password: Secret? = nil, connections: Int? = nil,
+        hostHeader: HostHeader = .automatic, token: RendezvousToken, password: Secret? = nil,
+        connections: Int? = nil,
         protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), isInsecure: Bool = false,
         certificates: CertificateFile? = nil,
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
@@ -203,6 +206,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.tunnel = tunnel
         self.origin = origin
         self.hostPattern = hostPattern
+        self.hostHeader = hostHeader
         self.token = token
         self.password = password
         self.connections = connections

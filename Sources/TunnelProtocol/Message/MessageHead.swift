@@ -28,7 +28,7 @@ enum MessageHead {
         var head = request
         let asksForUpgrade = head.asksForUpgrade
         let isWebSocket = asksForUpgrade && head.fields.list(.upgrade, contains: "websocket")
-        head.fields.removeHopByHop()
+        head.fields.removeHopByHop(and: [.xTunnelHost])
         let isWhole = isLast || asksForUpgrade
         let length = isWhole ? 0 : (try? head.fields.contentLength()) ?? nil
         let isChunked = !isWhole && length == nil

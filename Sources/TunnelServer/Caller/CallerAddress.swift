@@ -8,6 +8,8 @@ package struct CallerAddress: Sendable {
 
     /// As text, IPv6 without brackets.
     package let text: String
+    /// Whether the address that connected is a proxy which we trust.
+    package let isPeerTrusted: Bool
     /// Whether everybody who is said to stand between us and the caller could be followed.
     private let isChainKnown: Bool
     private let fields: HeaderFields
@@ -19,8 +21,9 @@ package struct CallerAddress: Sendable {
     package init(peer: String, _ fields: HeaderFields, trusted: [AddressRange]) {
         self.fields = fields
         let isTrusted = { (address: String) in trusted.contains { $0.contains(address) } }
+        isPeerTrusted = isTrusted(peer)
         let isForwarded = fields.contains(.xForwardedFor)
-        guard isForwarded, isTrusted(peer) else {
+        guard isForwarded, isPeerTrusted else {
             text = peer
             isChainKnown = !isForwarded
             return
@@ -45,7 +48,7 @@ package struct CallerAddress: Sendable {
     package var isLocal: Bool {
         guard isChainKnown, Self.loopback.contains(where: { $0.contains(text) }) else { return false }
         return fields.contains(.xForwardedFor)
-            || fields.first(named: "Forwarded") == nil && fields.first(named: "X-Real-IP") == nil
+            || !fields.contains(.forwarded) && !fields.contains(.xRealIP)
     }
 
     /// An address without the port that some proxies add; nil for what is none.

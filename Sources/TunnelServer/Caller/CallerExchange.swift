@@ -28,7 +28,9 @@ final class CallerExchange {
     private let output: CallerOutput
     private let token: RendezvousToken
     private let request: RequestHead
-    private let isUpgrade: Bool
+    private let forwarding: Forwarding
+    /// What the request may leave HTTP for.
+    private let upgrade: UpgradeOffer
     private var response: ResponseWriter
     private var record: RequestRecord
     private var phase = Phase.over
@@ -48,7 +50,8 @@ final class CallerExchange {
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, connection: any CallerConnection,
         output: CallerOutput, token: RendezvousToken,
-        request: RequestHead, framing: BodyFraming, keepAlive: Bool, record: RequestRecord
+        request: RequestHead, forwarding: Forwarding, framing: BodyFraming, keepAlive: Bool,
+        record: RequestRecord
     ) {
         self.core = core
         self.settings = settings
@@ -58,7 +61,8 @@ final class CallerExchange {
         self.output = output
         self.token = token
         self.request = request
-        self.isUpgrade = framing == .none && request.asksForUpgrade
+        self.forwarding = forwarding
+        self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.isRequestWhole = framing == .none
         self.response = ResponseWriter(request: request, keepAlive: keepAlive)
         self.record = record
@@ -181,8 +185,8 @@ final class CallerExchange {
 
     private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         let port = session.open(
-            head: forwardedHead(), isLast: isRequestWhole && !isUpgrade, receiver: self,
-            on: eventLoop)
+            head: forwarding.head(of: request, upgrade: upgrade),
+            isLast: isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
         guard let port else {
             core.registry.streamEnded(token, id)
             tryAgain()
@@ -202,21 +206,6 @@ final class CallerExchange {
         }
         start()
         if takesBytes { connection?.exchangeBecameWritable() }
-    }
-
-    /// What crosses the tunnel: without the caller's secret and what belongs to the caller's hop alone.
-    private func forwardedHead() -> ByteBuffer {
-        var head = request
-        let upgrade = isUpgrade ? head.fields[.upgrade] : nil
-        head.fields.removeHopByHop()
-        head.fields.remove(.xToken)
-        if let upgrade {
-            head.fields.append(.connection, "Upgrade")
-            head.fields.append(.upgrade, upgrade)
-        }
-        var buffer = ByteBuffer()
-        buffer.writeRequestHead(head)
-        return buffer
     }
 
     // MARK: Ends
@@ -310,8 +299,9 @@ extension CallerExchange: StreamReceiver {
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
-            guard head.status != 101 || isUpgrade && !isLast else {
-                throw HTTPMessageError(.malformed, "an upgrade nobody asked for")
+            guard head.status != 101 || upgrade.allows(head.fields) && !isLast else {
+                leave(.malformedMessage)
+                return fail(.unaskedUpgrade, .originFailed)
             }
             // No credit holds interim heads back: a caller that does not read would make us keep them.
             guard !isInterim || output.isWritable else { return }

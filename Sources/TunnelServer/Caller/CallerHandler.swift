@@ -254,7 +254,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             becomeTunnel(head, framing)
         case .refuse(let refusal):
             answerHere(refusal, head, framing, path: "")
-        case .forward(let token, let target):
+        case .forward(let token, let target, let namedBy):
             guard let output else { return }
             let keepAlive = head.allowsKeepAlive && !isLeaving
             var request = head
@@ -263,6 +263,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let exchange = CallerExchange(
                 core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
                 token: token, request: request,
+                forwarding: Forwarding(
+                    token: token, namedBy: namedBy, basePath: settings.basePath, peer: peer,
+                    isPeerTrusted: caller.isPeerTrusted),
                 framing: framing, keepAlive: keepAlive,
                 record: makeRecord(head.method, path: target, tokenHint: token.hint))
             phase = .exchange(exchange)

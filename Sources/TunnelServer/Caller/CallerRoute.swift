@@ -10,14 +10,28 @@ package enum CallerRoute: Sendable, Equatable {
     /// `/_tunnel`: a tunnel client knocks.
     case tunnel
     /// To the tunnel of this token, with this target.
-    case forward(RendezvousToken, target: String)
+    case forward(RendezvousToken, target: String, namedBy: TokenPlace)
     /// Nobody's.
     case refuse(Refusal)
+
+    /// Where a caller named its token.
+    package enum TokenPlace: Sendable {
+        /// `/_token/<token>/`
+        case path
+        /// `X-Token`
+        case field
+        /// `Host`, for which the server has a token.
+        case host
+    }
 
     /// - Parameters:
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     ///   - hosts: in lower case and without port, those whose requests need not name their token.
     package init(_ head: RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]) {
+        guard head.method != "CONNECT" else {
+            self = .refuse(.connectUnsupported)
+            return
+        }
         guard let target = Self.originForm(head.target) else {
             self = .refuse(.notOriginForm)
             return
@@ -48,11 +62,16 @@ package enum CallerRoute: Sendable, Equatable {
     /// `/_token/<token>/<path>?<query>`. The token may be percent-encoded; where it is not, a `%` is its own.
     private static func tokenInPath(_ target: String) -> CallerRoute {
         let rest = target.utf8.dropFirst("/_token/".utf8.count)
-        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), slash > rest.startIndex,
-            !rest[..<slash].contains(UInt8(ascii: "?"))
-        else { return .refuse(.missingTokenInPath) }
-        let written = target[rest.startIndex..<slash]
-        return forward(PercentEncoding.decode(written) ?? String(written), target: String(target[slash...]))
+        let end = rest.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
+        guard end > rest.startIndex else { return .refuse(.missingTokenInPath) }
+        let written = target[rest.startIndex..<end]
+        let text = PercentEncoding.decode(written) ?? String(written)
+        guard rest[end...].first == UInt8(ascii: "/") else {
+            guard (try? RendezvousToken(text)) != nil else { return .refuse(.malformedTokenInPath) }
+            // Relative, as proxies may have changed what stands before; `./`, as a token may look like a scheme.
+            return .refuse(.missingSlash(location: "./\(written)/\(target[end...])"))
+        }
+        return forward(text, target: String(target[end...]), namedBy: .path)
     }
 
     private static func tokenInField(
@@ -62,10 +81,10 @@ package enum CallerRoute: Sendable, Equatable {
             guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
                 return .refuse(.missingToken)
             }
-            return .forward(token, target: target)
+            return .forward(token, target: target, namedBy: .host)
         }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
-        return forward(text, target: target)
+        return forward(text, target: target, namedBy: .field)
     }
 
     /// The value of a `Host` field in lower case, without port and the dot of the root.
@@ -77,9 +96,9 @@ package enum CallerRoute: Sendable, Equatable {
     }
 
     /// A text that cannot be a token names a tunnel that cannot be there.
-    private static func forward(_ text: String, target: String) -> CallerRoute {
+    private static func forward(_ text: String, target: String, namedBy place: TokenPlace) -> CallerRoute {
         guard let token = try? RendezvousToken(text) else { return .refuse(.tunnelNotFound) }
-        return .forward(token, target: target)
+        return .forward(token, target: target, namedBy: place)
     }
 
     /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.

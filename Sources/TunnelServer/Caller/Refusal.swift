@@ -9,6 +9,8 @@ package struct Refusal: Error, Sendable, Hashable {
     package var text: String
     /// Seconds after which trying again makes sense, or nil.
     package var retryAfter: Int?
+    /// Where to ask instead, or nil.
+    package var location: String?
     /// A bounded word for logs and metrics.
     package var label: String
 
@@ -23,6 +25,10 @@ package struct Refusal: Error, Sendable, Hashable {
     static let missingToken = Refusal(400, "Missing X-Token header", "missing-token")
     static let repeatedToken = Refusal(400, "More than one X-Token header", "missing-token")
     static let missingTokenInPath = Refusal(400, "Missing token in URI", "missing-token")
+    static let malformedTokenInPath = Refusal(
+        400, "Malformed token in URI: write /_token/<token>/<path>, with a token of 16 to 1024 characters",
+        "missing-token")
+    static let connectUnsupported = Refusal(501, "CONNECT is not supported", "bad-request")
     static let notOriginForm = Refusal(400, "The request target must be a path", "bad-request")
     static let outsideBasePath = Refusal(404, "Not found", "not-found")
     static let tunnelNotFound = Refusal(
@@ -34,6 +40,8 @@ package struct Refusal: Error, Sendable, Hashable {
     static let tunnelBusy = Refusal(
         503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
     static let originFailed = Refusal(502, "The origin broke off before its answer", "origin-failed")
+    static let unaskedUpgrade = Refusal(
+        502, "The origin switched to a protocol that was not asked for", "unasked-upgrade")
     static let badAnswer = Refusal(506, "The tunnel's answer is no valid HTTP response", "bad-answer")
     static let requestTooLarge = Refusal(
         413, "The request is larger than this tunnel's client takes (100 MiB)", "request-too-large")
@@ -61,6 +69,13 @@ package struct Refusal: Error, Sendable, Hashable {
     static let tooManySessions = Refusal(
         503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
 
+    /// The same method at the place with a slash.
+    static func missingSlash(location: String) -> Refusal {
+        var refusal = Refusal(308, "The path behind the token begins with a slash", "missing-slash")
+        refusal.location = location
+        return refusal
+    }
+
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", "bad-request")
     }
@@ -70,6 +85,7 @@ package struct Refusal: Error, Sendable, Hashable {
         let body = text.hasSuffix("\n") ? text : text + "\n"
         var fields = HeaderFields(plainText: body)
         if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
+        if let location { fields.append(named: "Location", location) }
         if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }
         if closing { fields.append(.connection, "close") }
         var bytes = ByteBuffer()

@@ -45,7 +45,7 @@ private func parseFromOrigin() throws -> Operation {
     text.writeImmutableBuffer(Texts.body(1024))
     let wire = text
     return {
-        var parser = ResponseParser(method: "GET", asksForUpgrade: false)
+        var parser = ResponseParser(method: "GET", upgrade: UpgradeOffer())
         parser.feed(wire)
         var (count, isOver) = (0, false)
         while let event = try parser.next() {

@@ -34,7 +34,7 @@ private func route() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
         let caller = CallerAddress(peer: "203.0.113.7", head.fields, trusted: [])
-        guard case .forward(let token, let target) = CallerRoute(head, basePath: "") else {
+        guard case .forward(let token, let target, _) = CallerRoute(head, basePath: "") else {
             throw WrongResult(description: "refused")
         }
         try require(token.secret == Texts.token && caller.text == "203.0.113.7", target)

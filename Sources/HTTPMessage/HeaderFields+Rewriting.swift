@@ -1,0 +1,62 @@
+import struct NIOCore.ByteBuffer
+
+/// What is changed in fields on the way to an origin, where it has to be.
+extension HeaderFields {
+    private static let forwardedPrefix: StaticString = "X-Forwarded-"
+
+    /// Removes what tells of earlier hops (`Forwarded`, `X-Real-IP`, every `X-Forwarded-…`): anybody can write it.
+    package mutating func removeForwarding() {
+        let bytes = self.bytes
+        let isForwarding = { (entry: Entry) in
+            switch entry.name {
+            case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP: true
+            case .other:
+                bytes.withUnsafeReadableBytes {
+                    Self.isForwarding(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
+                }
+            default: false
+            }
+        }
+        guard entries.contains(where: isForwarding) else { return }
+        entries.removeAll(where: isForwarding)
+    }
+
+    private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
+        let length = forwardedPrefix.utf8CodeUnitCount
+        return name.count > length && name[0] | 0x20 == UInt8(ascii: "x")
+            && forwardedPrefix.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: name[..<length]))
+    }
+
+    /// Removes fields by their names as they were written.
+    mutating func removeNames(where isLeaving: (UnsafeRawBufferPointer) -> Bool) {
+        let bytes = self.bytes
+        entries.removeAll { entry in
+            bytes.withUnsafeReadableBytes {
+                isLeaving(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
+            }
+        }
+    }
+
+    /// Puts other values in the places of those for which `change` gives one; all else stays as it is.
+    mutating func replaceValues(_ change: (UnsafeRawBufferPointer) -> [UInt8]?) {
+        for index in entries.indices { replaceValue(at: index, change) }
+    }
+
+    /// The same for the fields of some names.
+    package mutating func replaceValues(of names: FieldNameSet, _ change: (String) -> String?) {
+        for index in entries.indices where names.contains(entries[index].name) {
+            replaceValue(at: index) { bytes in
+                change(String(decoding: bytes, as: UTF8.self)).map { Array($0.utf8) }
+            }
+        }
+    }
+
+    private mutating func replaceValue(at index: Int, _ change: (UnsafeRawBufferPointer) -> [UInt8]?) {
+        let range = entries[index].valueRange
+        let value = bytes.withUnsafeReadableBytes { change(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        guard let value else { return }
+        entries[index].valueStart = UInt32(bytes.readableBytes)
+        entries[index].valueLength = UInt32(value.count)
+        bytes.writeBytes(value)
+    }
+}

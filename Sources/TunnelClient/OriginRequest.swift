@@ -1,0 +1,114 @@
+package import HTTPMessage
+package import OriginHTTP
+package import TunnelConfiguration
+
+/// How a request is written for the origin that it goes to, without I/O: its `Host`, the path in front of its own, and
+/// the URLs in its fields that have to follow.
+package struct OriginRequest: Sendable {
+    private let address: OriginAddress
+    private let basePath: String
+    private let hostHeader: HostHeader
+
+    /// - Parameter basePath: "" or a path with a leading and without a trailing slash, which requests may not leave.
+    package init(address: OriginAddress, basePath: String = "", hostHeader: HostHeader = .origin) {
+        self.address = address
+        self.basePath = basePath
+        self.hostHeader = hostHeader
+    }
+
+    /// - Parameter isHostListed: whether the request came by its `Host`, which the tunnel server lists.
+    /// - Returns: what `Host` is to say; nil for the origin's own.
+    package func prepare(_ request: inout RequestHead, isHostListed: Bool) throws(OriginRefusal) -> String? {
+        let host = host(request.fields, isHostListed: isHostListed)
+        if request.fields.contains(.destination) || request.fields.contains(.if) {
+            try moveURLs(&request.fields, host: host ?? address.authority)
+        }
+        if !basePath.isEmpty {
+            guard request.target.hasPrefix("/"), !ParentSegments.isThere(in: request.target) else {
+                throw .outsidePrefix
+            }
+            request.target = basePath + request.target
+        }
+        return host
+    }
+
+    private func host(_ fields: HeaderFields, isHostListed: Bool) -> String? {
+        switch hostHeader {
+        case .origin: return nil
+        case .named(let name): return name
+        // Nobody serves https under a name that is not its own, and many serve nothing under another.
+        case .automatic where !isHostListed || address.isSecure: return nil
+        case .automatic, .keep:
+            guard let host = fields[.host], !host.isEmpty else { return nil }
+            return host
+        }
+    }
+
+    /// What the caller wrote for where it sent the request becomes what the origin is called. With a path in front no
+    /// `Destination` may lead elsewhere (RFC 4918 §10.3).
+    private func moveURLs(_ fields: inout HeaderFields, host: String) throws(OriginRefusal) {
+        let own = (fields[.xForwardedHost] ?? fields[.host] ?? "").prefix { $0 != "," }
+        let front = "\(address.scheme)://\(host)"
+        let move = { (url: OwnURLs.URL) in (url.front.isEmpty ? "" : front) + basePath + url.path }
+        if !basePath.isEmpty {
+            for value in fields.values(.destination) {
+                let isInside = OwnURLs.rewrite(value, host: String(own)) { $0.path }.map {
+                    !ParentSegments.isThere(in: $0)
+                }
+                guard isInside == true else { throw .outsidePrefix }
+            }
+        }
+        fields.replaceValues(of: [.destination, .if]) { OwnURLs.rewrite($0, host: String(own), move) }
+    }
+}
+
+extension OriginRefusal {
+    static let outsidePrefix = OriginRefusal(status: 400, words: "The path leads out of the origin's prefix")
+}
+
+/// Segments that mean the folder above, in every spelling that some server understands.
+enum ParentSegments {
+    /// Escapes within escapes that are looked through; nobody means more of them.
+    private static let mostEscapes = 4
+
+    /// - Parameter target: what follows `?` does not count.
+    static func isThere(in target: String) -> Bool {
+        var path = Array(target.utf8.prefix { $0 != UInt8(ascii: "?") })
+        for _ in 0..<mostEscapes {
+            if path.split(whereSeparator: { "/\\".utf8.contains($0) }).contains(where: isParent) {
+                return true
+            }
+            guard let decoded = decoded(path) else { return false }
+            path = decoded
+        }
+        return true
+    }
+
+    /// Parameters, and what ends a text for some, stand behind the name.
+    private static func isParent(_ segment: ArraySlice<UInt8>) -> Bool {
+        segment.prefix { !";?#\0".utf8.contains($0) }.filter { $0 > 0x20 }.elementsEqual("..".utf8)
+    }
+
+    /// One level of escapes less, and letters that were made two bytes long (`%c0%ae`) in one; nil where there are none.
+    private static func decoded(_ path: [UInt8]) -> [UInt8]? {
+        var (output, index, isChanged) = ([UInt8](), 0, false)
+        while index < path.count {
+            var byte = path[index]
+            index += 1
+            if byte == UInt8(ascii: "%"), index + 1 < path.count, let high = path[index].hexadecimalValue,
+                let low = path[index + 1].hexadecimalValue
+            {
+                byte = high << 4 | low
+                index += 2
+                isChanged = true
+            }
+            if byte & 0xc0 == 0x80, let lead = output.last, lead & 0xfe == 0xc0 {
+                output.removeLast()
+                byte = (lead & 1) << 6 | byte & 0x3f
+                isChanged = true
+            }
+            output.append(byte)
+        }
+        return isChanged ? output : nil
+    }
+}
