@@ -21,7 +21,8 @@ final class OriginDirectory: Sendable {
     private let named = Mutex(Named())
 
     /// - Parameter tls: whom to trust over https.
-    /// - Throws: `OriginTLSError` when it cannot be used.
+    /// - Throws: `OriginTLSError` when the configured origin needs it, and it cannot be used. May read the system's roots:
+    ///   not for event loops.
     init(_ configuration: TunnelClientConfiguration, tls: OriginTLS) throws(OriginTLSError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
@@ -29,7 +30,8 @@ final class OriginDirectory: Sendable {
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
-            configured = try HTTPOrigin(address, tls: tls)
+            if url.isSecure { try tls.load() }
+            configured = HTTPOrigin(address, tls: tls)
             basePath = url.basePath
         case .echo:
             configured = EchoOrigin()
@@ -55,7 +57,7 @@ final class OriginDirectory: Sendable {
             if request.target.hasPrefix("/") { request.target = basePath + request.target }
             return .success((configured, request))
         case .named(let address):
-            return named(address).map { ($0, request) }
+            return .success((named(address), request))
         case .refused(let words):
             return .failure(OriginRefusal(status: 403, words: words))
         }
@@ -71,21 +73,17 @@ final class OriginDirectory: Sendable {
         for origin in origins { origin.retire() }
     }
 
-    private func named(_ address: OriginAddress) -> Result<any Origin, OriginRefusal> {
+    private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
-            if let origin = named.origins[address] { return .success(origin) }
-            do throws(OriginTLSError) {
-                let origin = try HTTPOrigin(address, tls: tls)
-                if named.areRetired { origin.retire() }
-                named.origins[address] = origin
-                named.order.append(address)
-                if named.order.count > Self.mostNamed {
-                    named.origins.removeValue(forKey: named.order.removeFirst())?.retire()
-                }
-                return .success(origin)
-            } catch {
-                return .failure(OriginRefusal(status: 502, words: "\(error)"))
+            if let origin = named.origins[address] { return origin }
+            let origin = HTTPOrigin(address, tls: tls)
+            if named.areRetired { origin.retire() }
+            named.origins[address] = origin
+            named.order.append(address)
+            if named.order.count > Self.mostNamed {
+                named.origins.removeValue(forKey: named.order.removeFirst())?.retire()
             }
+            return origin
         }
     }
 }
