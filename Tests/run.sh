@@ -13,13 +13,15 @@ Checks the whole project on a Debian machine that has Swift:
   2. lints Swift and shell sources
   3. builds the program and its tests
   4. runs the tests
-  5. counts the instructions of single operations (Tests/Benchmarks/INSTRUCTIONS.md); not with --filter
+  5. takes the first steps on a machine without certificates of authorities (Tests/bare-root.sh); not with --filter
+  6. counts the instructions of single operations (Tests/Benchmarks/INSTRUCTIONS.md); not with --filter
 
   --filter NAME   run only tests whose name matches the regular expression NAME
   --release       run the tests of built programs a second time, with the optimised program; before a release
   --no-install    install nothing: say what is missing, and stop
   -h, --help      print this
 
+On two cores it takes about 15 minutes, 30 when they have other work to do; the first time 5 to 10 more for the build.
 The exit status is 0 when every step passed. Slow tests also run with WSTUNNEL_SLOW_TESTS=1.
 HELP
 }
@@ -204,7 +206,7 @@ swift_test() {
         sleep 1
         if ((SECONDS - start >= next_line)); then
             next_line=$((SECONDS - start + 30))
-            printf '%4d s  %d tests done\n' $((SECONDS - start)) "$(count_tests)"
+            printf '%4d s  %d tests done; running: %s\n' $((SECONDS - start)) "$(count_tests)" "$(running_tests)"
         fi
     done
     wait "$command" || result=$?
@@ -231,18 +233,47 @@ name_failures() {
     grep -E '^✘ Test .* recorded an issue' "$work/test.log" | sed 's/^✘ Test //' | cut -c 1-300 || true
 }
 
+# The tests that have run longest, of those that have not ended.
+running_tests() {
+    awk '
+        /^◇ Test .* started\.$/ && !/^◇ Test (run|case) / {
+            name = $0; sub(/^◇ Test /, "", name); sub(/ started\.$/, "", name)
+            order[++count] = name; runs[name] = 1
+        }
+        /^(✔|✘) Test .* (passed|failed) after/ {
+            name = $0; sub(/^[^T]*Test /, "", name); sub(/ (with [0-9]+ test cases )?(passed|failed) after.*$/, "", name)
+            delete runs[name]
+        }
+        END {
+            for (i = 1; i <= count && shown < 4; i++)
+                if (order[i] in runs) { printf "%s%s", shown++ ? ", " : "", order[i]; delete runs[order[i]] }
+        }' "$work/test.log"
+}
+
 count_tests() {
     grep -E '^(✔|✘) Test .* (passed|failed) after' "$work/test.log" | grep -vcF 'Test run with' || true
 }
 
 # ------------------------------------------------------------------------------------------------------
 
+# Many tests go by that name.
+localhost_resolves() {
+    if getent ahostsv4 localhost | grep -qF 127.0.0.1; then return; fi
+    echo "localhost does not resolve to 127.0.0.1: please put the line \"127.0.0.1 localhost\" into /etc/hosts" >&2
+    return 1
+}
+
 command -v swift >/dev/null || fail "swift is not in the PATH; please install Swift 6.3 or later"
+localhost_resolves || exit 2
+echo "about 15 minutes on 2 cores, 30 on busy ones; the tests and what runs are told on the way"
 step packages install_packages "${wanted[@]}" || finish
 step lint lint || true
 step build build || finish
 step tests run_tests || true
-if [[ -z $filter ]]; then step instructions Tests/Benchmarks/instructions.sh || true; fi
+if [[ -z $filter ]]; then
+    step bare-root Tests/bare-root.sh .build/debug/wstunnel || true
+    step instructions Tests/Benchmarks/instructions.sh || true
+fi
 if ((with_release)); then
     if step release build_release; then step optimised test_release || true; fi
 fi

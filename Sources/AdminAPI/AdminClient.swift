@@ -17,8 +17,12 @@ package struct AdminClient: Sendable {
         self.patience = patience
     }
 
-    package func status() throws(AdminClientError) -> AgentSnapshot {
-        try ask("GET", "/api/status", AgentSnapshot.self, patience: patience ?? Self.answerPatience)
+    /// - Parameter tunnel: of the tokens connected to its servers, only those of that name; nil for all. A name holds
+    ///   nothing that a URL would need escapes for.
+    package func status(ofTunnel tunnel: String? = nil) throws(AdminClientError) -> AgentSnapshot {
+        let query = tunnel.map { "?tunnel=\($0)" } ?? ""
+        return try ask(
+            "GET", "/api/status\(query)", AgentSnapshot.self, patience: patience ?? Self.answerPatience)
     }
 
     package func plan() throws(AdminClientError) -> PlanReport {

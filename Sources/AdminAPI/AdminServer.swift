@@ -109,7 +109,8 @@ package final class AdminServer: Sendable {
     private func answer(to head: RequestHead) async -> AdminAnswer {
         let isLocal = if case .localUser = access { true } else { false }
         switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
-        case .status: return AdminAnswer(status: 200, await control.snapshot())
+        case .status(let tunnel):
+            return AdminAnswer(status: 200, await control.snapshot(ofTunnel: tunnel))
         case .plan:
             let report = await control.plan()
             return AdminAnswer(status: report.plan == nil ? 422 : 200, report)

@@ -2,7 +2,8 @@ package import AgentStatus
 
 /// What the admin API asks of the agent.
 package protocol AgentControl: Sendable {
-    func snapshot() async -> AgentSnapshot
+    /// - Parameter name: of the connected tokens, only those of that name; nil for all.
+    func snapshot(ofTunnel name: String?) async -> AgentSnapshot
     /// Reads the configuration file as a reload would, and tells what that would do. Nothing changes.
     func plan() async -> PlanReport
     /// Applies the configuration file; returns when that is done or refused.

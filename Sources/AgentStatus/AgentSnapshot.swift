@@ -70,11 +70,17 @@ package struct FaultSnapshot: Codable, Hashable, Sendable {
     package var code: String
     package var message: String
     package var at: Int
+    /// How often something went wrong in a row, this the last time; nil where that is not counted.
+    package var count: Int?
+    /// When the first of them was.
+    package var since: Int?
 
-    package init(code: String, message: String, at: Int) {
+    package init(code: String, message: String, at: Int, count: Int? = nil, since: Int? = nil) {
         self.code = code
         self.message = message
         self.at = at
+        self.count = count
+        self.since = since
     }
 }
 
@@ -101,10 +107,18 @@ package struct ServerSnapshot: Codable, Hashable, Sendable {
     package var waiting: Int
     package var traffic: TrafficSnapshot
     package var lastFault: FaultSnapshot?
+    /// What is wrong now and keeps it from working as it should; gone when it is over. Nil from agents that do not tell.
+    package var faults: [FaultSnapshot]?
+    /// Tokens that have a session, in the order of their names, `ConnectedToken.most` at most. Nil from agents that do
+    /// not tell.
+    package var connected: [ConnectedToken]?
+    /// How many more there are.
+    package var moreConnected: Int?
 
     package init(
         name: String, state: State, address: String, tunnels: Int = 0, sessions: Int = 0, callers: Int = 0,
-        waiting: Int = 0, traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil
+        waiting: Int = 0, traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil,
+        faults: [FaultSnapshot] = [], connected: [ConnectedToken] = [], moreConnected: Int = 0
     ) {
         self.name = name
         self.state = state
@@ -115,6 +129,52 @@ package struct ServerSnapshot: Codable, Hashable, Sendable {
         self.waiting = waiting
         self.traffic = traffic
         self.lastFault = lastFault
+        self.faults = faults
+        self.connected = connected
+        self.moreConnected = moreConnected
+    }
+}
+
+/// A token that has sessions with a tunnel server.
+package struct ConnectedToken: Codable, Hashable, Sendable {
+    /// Most that a server lists.
+    package static let most = 1000
+
+    /// The name that its client announces; empty from clients of protocol v1.
+    package var name: String
+    package var tokenHint: String
+    /// Tells apart tokens that begin alike. It means nothing beyond the life of the process.
+    package var tokenTag: String
+    /// Of the client that came last.
+    package var address: String
+    /// Of the same.
+    package var software: String
+    package var protocolVersion: Int
+    /// Client processes.
+    package var clients: Int
+    package var sessions: Int
+    /// Since the token is known.
+    package var requests: UInt64
+    /// Requests that wait or are carried.
+    package var pending: Int
+    /// Of its oldest session.
+    package var since: Int
+
+    package init(
+        name: String, tokenHint: String, tokenTag: String, address: String, software: String,
+        protocolVersion: Int, clients: Int, sessions: Int, requests: UInt64, pending: Int, since: Int
+    ) {
+        self.name = name
+        self.tokenHint = tokenHint
+        self.tokenTag = tokenTag
+        self.address = address
+        self.software = software
+        self.protocolVersion = protocolVersion
+        self.clients = clients
+        self.sessions = sessions
+        self.requests = requests
+        self.pending = pending
+        self.since = since
     }
 }
 

@@ -7,6 +7,10 @@ package enum LogKey: String, Sendable, CaseIterable {
     case durationMilliseconds = "duration.ms"
     case errorCode = "error.code"
     case errorMessage = "error.message"
+    /// Failures in a row.
+    case failureCount = "failure.count"
+    /// When the first of them was.
+    case failureSince = "failure.since"
     /// Counts the configurations that came into force.
     case generation = "config.generation"
     case limit = "limit"

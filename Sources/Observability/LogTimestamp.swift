@@ -3,7 +3,7 @@ internal import Glibc
 /// A moment as log lines show it: RFC 3339, UTC, milliseconds (`2026-01-31T12:00:00.000Z`).
 ///
 /// Worked out with a few integer divisions, which is quicker than a lock around a cached text.
-package struct LogTimestamp: Sendable, Hashable {
+package struct LogTimestamp: Sendable, Hashable, CustomStringConvertible {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     package let millisecondsSince1970: Int64
 
@@ -17,6 +17,12 @@ package struct LogTimestamp: Sendable, Hashable {
         clock_gettime(CLOCK_REALTIME, &reading)
         return LogTimestamp(
             millisecondsSince1970: Int64(reading.tv_sec) * 1000 + Int64(reading.tv_nsec) / 1_000_000)
+    }
+
+    package var description: String {
+        var bytes = LineBytes()
+        append(to: &bytes)
+        return String(decoding: bytes.array(), as: UTF8.self)
     }
 
     /// Years that four digits can show, in milliseconds since 1970; a clock beyond them shows the bound.

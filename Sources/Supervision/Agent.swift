@@ -74,7 +74,8 @@ package struct Agent: Sendable {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let means = AgentMeans(
-            group: group, log: log, budget: ProcessReceiveBudget(), trust: TrustPool(),
+            group: group, log: log, budget: ProcessReceiveBudget(),
+            trust: TrustPool { SystemRoots.areThere(on: SystemConfigurationSource()) },
             pacer: DialPacer(), software: software, inherited: inherited, configurationFile: file?.path,
             takesOver: takesOver)
         let supervisor = Supervisor(

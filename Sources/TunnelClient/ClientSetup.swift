@@ -8,14 +8,16 @@ struct ClientSetup: Sendable {
     var configuration: TunnelClientConfiguration
     var directory: OriginDirectory
     var trust: Trust
+    /// TLS to the tunnel server; nil for ws://.
+    var tls: ClientTLS?
     var statusFile: StatusFile?
 
     /// - Parameters:
     ///   - pool: of those whom other tunnels trust already.
     ///   - previous: parts of it that the configuration does not change are used again.
     ///   - onStatusFileError: told when the status file cannot be written, at once or later.
-    /// - Throws: `TunnelClientError` when the certificates cannot be used. Reads the system's roots: not for event
-    ///   loops.
+    /// - Throws: `TunnelClientError` when the certificates cannot be used. May read the system's roots: not for
+    ///   event loops.
     init(
         _ configuration: TunnelClientConfiguration, trusting pool: TrustPool, previous: ClientSetup? = nil,
         onStatusFileError: @escaping @Sendable (StatusFileError) -> Void
@@ -24,6 +26,7 @@ struct ClientSetup: Sendable {
         let old = previous?.configuration
         do throws(OriginTLSError) {
             trust = try pool.trust(configuration.certificates, isInsecure: configuration.isInsecure)
+            tls = configuration.tunnel.isSecure ? try trust.server() : nil
             if let previous, previous.trust === trust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader
             {
@@ -43,9 +46,6 @@ struct ClientSetup: Sendable {
             }
         }
     }
-
-    /// TLS to the tunnel server; nil for ws://.
-    var tls: ClientTLS? { configuration.tunnel.isSecure ? trust.server : nil }
 
     /// Whether a dial that failed with the other setup may succeed with this one, or should not wait as long.
     func dialsOtherwise(than other: ClientSetup) -> Bool {

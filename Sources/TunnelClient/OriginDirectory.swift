@@ -22,7 +22,8 @@ final class OriginDirectory: Sendable {
     private let named = Mutex(Named())
 
     /// - Parameter tls: whom to trust over https.
-    /// - Throws: `OriginTLSError` when it cannot be used.
+    /// - Throws: `OriginTLSError` when the configured origin needs it, and it cannot be used. May read the system's roots:
+    ///   not for event loops.
     init(_ configuration: TunnelClientConfiguration, tls: OriginTLS) throws(OriginTLSError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
@@ -30,7 +31,8 @@ final class OriginDirectory: Sendable {
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
-            configured = try HTTPOrigin(address, tls: tls)
+            if url.isSecure { try tls.load() }
+            configured = HTTPOrigin(address, tls: tls)
             rewriting = OriginRequest(
                 address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)
         case .echo:
@@ -58,9 +60,8 @@ final class OriginDirectory: Sendable {
             let host = try rewriting?.prepare(&request, isHostListed: isHostListed)
             return Destination(origin: configured, request: request, host: host)
         case .named(let address):
-            let origin = try named(address).get()
             let host = try OriginRequest(address: address).prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: origin, request: request, host: host)
+            return Destination(origin: named(address), request: request, host: host)
         case .refused(let words):
             throw OriginRefusal(status: 403, words: words)
         }
@@ -76,21 +77,17 @@ final class OriginDirectory: Sendable {
         for origin in origins { origin.retire() }
     }
 
-    private func named(_ address: OriginAddress) -> Result<any Origin, OriginRefusal> {
+    private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
-            if let origin = named.origins[address] { return .success(origin) }
-            do throws(OriginTLSError) {
-                let origin = try HTTPOrigin(address, tls: tls)
-                if named.areRetired { origin.retire() }
-                named.origins[address] = origin
-                named.order.append(address)
-                if named.order.count > Self.mostNamed {
-                    named.origins.removeValue(forKey: named.order.removeFirst())?.retire()
-                }
-                return .success(origin)
-            } catch {
-                return .failure(OriginRefusal(status: 502, words: "\(error)"))
+            if let origin = named.origins[address] { return origin }
+            let origin = HTTPOrigin(address, tls: tls)
+            if named.areRetired { origin.retire() }
+            named.origins[address] = origin
+            named.order.append(address)
+            if named.order.count > Self.mostNamed {
+                named.origins.removeValue(forKey: named.order.removeFirst())?.retire()
             }
+            return origin
         }
     }
 }

@@ -100,8 +100,11 @@ extension TunnelClient {
                     let dialError = error as? DialError
                     let code = (dialError?.code ?? .unreachable).rawValue
                     let message = words(for: error)
+                    let isNews = complaint.note(message)
                     // Before anybody is told that it failed.
-                    if !Task.isCancelled, !isRetired { noteFault(code, message) }
+                    if !Task.isCancelled, !isRetired {
+                        noteFault(code, message, count: complaint.count, since: complaint.since)
+                    }
                     dialFailed(life, forWantOfRoom: dialError?.isForWantOfRoom ?? false)
                     guard !Task.isCancelled, !isRetired else { break }
                     let configuration = setup.value.configuration
@@ -115,8 +118,7 @@ extension TunnelClient {
                             metadata: [.limit: "\(most)", .errorMessage: "\(message)"])
                         return .gaveUp
                     }
-                    let isNews = slot == 0 && complaint.isNews(message)
-                    complain(code, message, wait, isNews: isNews)
+                    complain(code, message, wait, complaint, isNews: slot == 0 && isNews)
                 }
                 await retries.wait(beyond: rings, atMost: wait, on: eventLoop)
             }
@@ -194,13 +196,19 @@ extension TunnelClient {
         return handler
     }
 
-    private func complain(_ code: String, _ message: String, _ wait: Duration, isNews: Bool) {
-        logger.log(
-            level: isNews ? .warning : .debug, "Cannot connect",
-            metadata: Logger.Metadata([
-                .tunnelURL: "\(Self.shown(setup.value.configuration.tunnel))",
-                .errorCode: "\(code)", .errorMessage: "\(message)",
-                .retryDelayMilliseconds: .milliseconds(wait),
-            ]))
+    private func complain(
+        _ code: String, _ message: String, _ wait: Duration, _ complaint: RepeatedComplaint, isNews: Bool
+    ) {
+        var fields = Logger.Metadata([
+            .tunnelURL: "\(Self.shown(setup.value.configuration.tunnel))",
+            .errorCode: "\(code)", .errorMessage: "\(message)",
+            .retryDelayMilliseconds: .milliseconds(wait),
+        ])
+        if complaint.count > 1 {
+            let since = LogTimestamp(millisecondsSince1970: Int64(complaint.since) * 1000)
+            fields[.failureCount] = "\(complaint.count)"
+            fields[.failureSince] = "\(since)"
+        }
+        logger.log(level: isNews ? .warning : .debug, "Cannot connect", metadata: fields)
     }
 }

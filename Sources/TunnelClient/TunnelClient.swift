@@ -237,9 +237,11 @@ package final class TunnelClient: Sendable {
         if isKnown { firstKnown.ring() }
     }
 
-    /// - Parameter message: without secrets.
-    func noteFault(_ code: String, _ message: String) {
-        let fault = FaultSnapshot(code: code, message: message, at: time(nil))
+    /// - Parameters:
+    ///   - message: without secrets.
+    ///   - count: failures in a row, the first of them `since`.
+    func noteFault(_ code: String, _ message: String, count: Int? = nil, since: Int? = nil) {
+        let fault = FaultSnapshot(code: code, message: message, at: time(nil), count: count, since: since)
         state.withLock { $0.lastFault = fault }
     }
 

@@ -151,17 +151,23 @@ package final class TunnelServer: Sendable {
     /// What it has carried so far. Costs next to nothing.
     package var traffic: TrafficSnapshot { core.traffic.snapshot }
 
+    package var snapshot: ServerSnapshot { snapshot(ofTunnel: nil) }
+
     /// What it is and does now; looks at every token that is known. Requests per second are the caller's to work out.
-    package var snapshot: ServerSnapshot {
+    ///
+    /// - Parameter name: lists no connected tokens but those whose clients announce this name; nil lists all.
+    package func snapshot(ofTunnel name: String?) -> ServerSnapshot {
         let listener = seat.current
         let load = core.registry.load
         let size = core.census.size
+        let connected = core.connectedTokens(named: name)
         return ServerSnapshot(
             name: core.name,
             state: core.isStopping ? .draining : seat.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
-            traffic: traffic, lastFault: core.lastFault)
+            traffic: traffic, lastFault: core.lastFault, connected: connected.listed,
+            moreConnected: connected.more)
     }
 
     // MARK: Stopping

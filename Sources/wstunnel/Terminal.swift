@@ -1,3 +1,4 @@
+import AgentStatus
 import Glibc
 import TunnelConfiguration
 
@@ -20,10 +21,25 @@ enum Terminal {
         }
     }
 
+    /// What standard output can show: everything, unless it is a terminal.
+    static var outputStyle: TextStyle {
+        guard isatty(STDOUT_FILENO) == 1 else { return .plain }
+        var size = winsize()
+        let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+        return TextStyle(width: isKnown ? Int(size.ws_col) : 80, hasColour: wantsColour)
+    }
+
+    /// Where somebody looks on (https://no-color.org).
+    private static var wantsColour: Bool {
+        let isRefused = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? false
+        return !isRefused && !isDumb
+    }
+
     /// With the offending lines on a terminal, and colours where they are wanted.
     static func printToStandardError(_ report: ConfigurationReport) {
         let isTerminal = isatty(STDERR_FILENO) == 1
-        let hasColour = isTerminal && getenv("NO_COLOR") == nil
+        let hasColour = isTerminal && wantsColour
         printToStandardError(
             ProblemRendering.text(of: report, hasExcerpts: isTerminal, hasColour: hasColour))
     }

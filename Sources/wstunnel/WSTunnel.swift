@@ -31,6 +31,8 @@ enum Version {
 enum ExitStatus {
     /// The agent could not start or was told to end at once.
     static let failure = ExitCode(1)
+    /// Something that should be up is down (EX_UNAVAILABLE of sysexits.h).
+    static let down = ExitCode(69)
     /// The configuration has errors (EX_CONFIG of sysexits.h).
     static let badConfiguration = ExitCode(78)
 }

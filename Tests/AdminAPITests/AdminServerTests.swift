@@ -28,6 +28,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("/api/status?tunnel=web", "web"), ("/api/status?a=b&tunnel=x.y-1", "x.y-1"),
+        ("/api/status?tunnels=web", "test 1"), ("/api/status", "test 1"),
+    ])
+    func theTunnelOfAStatusIsAskedFor(target: String, answer: String) async throws {
+        try await AdminWorld().run { world in
+            let body = try world.ask("GET", target).body
+            #expect(try JSONDecoder().decode(AgentSnapshot.self, from: Data(body)).software == answer)
+        }
+    }
+
     @Test func theControlSocketAsksForNoTokenAndCanHandOver() async throws {
         try await AdminWorld().run { world in
             for (method, target) in [("GET", "/api/status"), ("POST", "/api/handover")] {

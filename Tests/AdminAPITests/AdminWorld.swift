@@ -24,9 +24,9 @@ final class FakeAgent: AgentControl {
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
 
-    func snapshot() async -> AgentSnapshot {
+    func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
         AgentSnapshot(
-            software: "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running,
+            software: name ?? "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1,
             takenAt: 2, generation: 3)
     }

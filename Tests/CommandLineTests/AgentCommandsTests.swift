@@ -41,9 +41,36 @@ import Testing
         #expect(status.exit == .code(0) && status.errors.isEmpty)
         for text in [
             "process \(agent.process.processID)", "generation 1", "SERVER", "public", "TUNNEL", "1/1",
+            "1 server with 1 connected token, 1 tunnel: all up", "CONNECTED TO", "127.0.0.1",
         ] {
             #expect(status.output.contains(text), "\(text)")
         }
+    }
+
+    /// For monitors: what is down, in words and in the exit status.
+    @Test func whatIsDownIsToldAndInTheExitStatus() throws {
+        #expect(try ask("status", "--problems").exit == .code(0))
+        #expect(try ask("status", "--tunnel", "web").exit == .code(0))
+        let none = try ask("status", "--tunnel", "other")
+        #expect(none.exit == .code(69) && none.errors == "wstunnel: no tunnel of that name is up here\n")
+        let port = try freePort()
+        try write(
+            text + """
+
+                  - { name: away, tunnel: "ws://127.0.0.1:\(port)", server: "builtin:echo", token: "\(Self.token)-2" }
+                """)
+        #expect(try ask("reload").exit == .code(0))
+        try agent.waitForLog("Cannot connect", ["tunnel.name": "away"])
+        let problems = try ask("status", "--problems")
+        #expect(problems.exit == .code(69))
+        #expect(problems.output.contains("tunnel away") && problems.output.contains("connection refused"))
+        #expect(!problems.output.contains("SERVER"))
+        let json = try ask("status", "--problems", "--format", "json")
+        let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+        #expect((object?["tunnels"] as? [[String: Any]])?.map { $0["name"] as? String } == ["away"])
+        #expect((object?["servers"] as? [Any])?.isEmpty == true)
+        #expect(try ask("status").exit == .code(69))
+        #expect(try ask("status", "--tunnel", "web").exit == .code(0))
     }
 
     @Test func statusForProgramsIsJSON() throws {
@@ -52,6 +79,10 @@ import Testing
         let object = try JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [String: Any]
         #expect(object?["processID"] as? Int == Int(agent.process.processID))
         #expect((object?["tunnels"] as? [[String: Any]])?.first?["state"] as? String == "connected")
+        let server = (object?["servers"] as? [[String: Any]])?.first
+        let connected = (server?["connected"] as? [[String: Any]])?.first
+        #expect(connected?["name"] as? String == "web" && connected?["sessions"] as? Int == 1)
+        #expect((connected?["tokenTag"] as? String)?.count == 6)
         let plan = try ask("plan", "--format", "json")
         #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(plan.output.utf8)) }
     }

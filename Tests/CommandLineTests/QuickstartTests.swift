@@ -63,4 +63,21 @@ import Testing
         #expect(run.standardError.text.contains("port \(listener.port) is taken"))
         #expect(run.standardError.text.contains("WSTUNNEL_PORT=\(listener.port + 1)"))
     }
+
+    /// A program that says something and dies: that is all there is to wait for.
+    @Test(.timeLimit(.minutes(1))) func anAgentThatDiesIsNoticedAndQuoted() throws {
+        let program = try runtimeFolder.write(
+            "#!/bin/sh\necho these are its last words >&2\nexit 3\n", to: "dies", mode: 0o755)
+        let start = ContinuousClock.now
+        let run = try ChildProcess(
+            [Self.script, "--once"],
+            environment: programEnvironment(["WSTUNNEL_BINARY": program, "WSTUNNEL_PORT": String(freePort())])
+        )
+        #expect(try run.waitForExit() == .code(1))
+        // For an agent that lives, but does not come up, it waits 20 s.
+        #expect(ContinuousClock.now - start < .seconds(15))
+        let errors = run.standardError.text
+        #expect(errors.contains("these are its last words"))
+        #expect(errors.contains("it has ended (status 3)"))
+    }
 }

@@ -15,14 +15,15 @@ import Testing
 
     static let answers: [Example] = [
         Example(
-            testDescription: "unauthorized", code: "rejected", words: "the server answered 401: Unauthorized",
+            testDescription: "unauthorized", code: "rejected",
+            words: "the server answered 401: Unauthorized — password missing or wrong, or token not listed",
             script: { connection in
                 _ = try connection.readRequest()
                 try connection.respond(401, fields: [("WWW-Authenticate", "Basic")], text: "Unauthorized\n")
             }),
         Example(
             testDescription: "not found, on a connection that stays", code: "rejected",
-            words: "the server answered 404: nothing here",
+            words: "nothing here — is this a wstunnel server? is the base path right?",
             script: { connection in
                 _ = try connection.readRequest()
                 try connection.respond(404, text: "nothing here\n")
@@ -30,7 +31,7 @@ import Testing
             }),
         Example(
             testDescription: "a web page", code: "rejected",
-            words: "the server answered 200: <!DOCTYPE html>",
+            words: "the server answered 200: Scripted — is this a wstunnel server?",
             script: { connection in
                 _ = try connection.readRequest()
                 let page = "<!DOCTYPE html>\n" + String(repeating: "<p>Welcome</p>\n", count: 10_000)
@@ -167,6 +168,9 @@ import Testing
         let lines = try agent.log.map { try LogfmtLine($0) }.filter { $0["message"] == "Cannot connect" }
         #expect(lines.count { $0["level"] == "warning" } == 1)
         #expect(lines.count { $0["level"] == "debug" } >= 3)
+        // The first has nothing to count; each of the others does.
+        #expect(lines.prefix(4).map { $0["failure.count"] } == [nil, "2", "3", "4"])
+        #expect(Set(lines.prefix(4).dropFirst().map { $0["failure.since"]?.suffix(5) }) == [".000Z"])
         try Self.expectQuickEnd(agent)
     }
 

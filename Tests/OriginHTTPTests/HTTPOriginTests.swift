@@ -31,7 +31,7 @@ struct HTTPOriginTests {
                 try connection.respond(text: "ok")
             }
         }
-        let origin = try HTTPOrigin(try OriginAddress(server.url))
+        let origin = HTTPOrigin(try OriginAddress(server.url))
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         let slow = try RecordedExchange(
             origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)

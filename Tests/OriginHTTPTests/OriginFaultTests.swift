@@ -132,7 +132,7 @@ struct OriginFaultTests {
     @Test func refusedConnectionsAreToldApart() throws {
         let port = try freePort()
         for url in ["http://127.0.0.1:\(port)", "http://localhost:\(port)"] {
-            let state = try RecordedExchange.get(try HTTPOrigin(try OriginAddress(url)), on: loop)
+            let state = try RecordedExchange.get(HTTPOrigin(try OriginAddress(url)), on: loop)
             contract(state)
             #expect(state.error?.code == .refused)
             #expect(state.error?.message.contains(":\(port)") == true)
@@ -140,7 +140,7 @@ struct OriginFaultTests {
     }
 
     @Test func namesWithoutAddressAreUnresolvable() throws {
-        let origin = try HTTPOrigin(try OriginAddress("http://nowhere.invalid"))
+        let origin = HTTPOrigin(try OriginAddress("http://nowhere.invalid"))
         let state = try RecordedExchange.get(origin, on: loop)
         #expect(state.error?.code == .unresolvable)
         #expect(state.error?.message.contains("nowhere.invalid") == true)
@@ -148,13 +148,13 @@ struct OriginFaultTests {
 
     @Test func namesAreLookedUp() throws {
         let server = try ScriptedOrigin.echo()
-        let origin = try HTTPOrigin(try OriginAddress("http://localhost:\(server.port)"))
+        let origin = HTTPOrigin(try OriginAddress("http://localhost:\(server.port)"))
         #expect(try RecordedExchange.get(origin, on: loop).status == 200)
     }
 
     @Test func connectIsNotSupported() throws {
         let state = try RecordedExchange.get(
-            try HTTPOrigin(try OriginAddress("http://127.0.0.1:1")), "a:1", method: "CONNECT", on: loop)
+            HTTPOrigin(try OriginAddress("http://127.0.0.1:1")), "a:1", method: "CONNECT", on: loop)
         contract(state)
         #expect(state.error?.code == .badRequest)
     }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import OriginHTTP
+import Synchronization
 import TestSupport
 import Testing
 
@@ -47,7 +48,7 @@ private final class TLSServer: Sendable {
     deinit { channel.close(promise: nil) }
 
     func origin(_ tls: OriginTLS, host: String = "localhost") throws -> HTTPOrigin {
-        try HTTPOrigin(try OriginAddress("https://\(host):\(port)"), tls: tls)
+        HTTPOrigin(try OriginAddress("https://\(host):\(port)"), tls: tls)
     }
 }
 
@@ -87,7 +88,7 @@ struct OriginTLSTests {
     @Test func unknownCertificatesAreNotTrusted() throws {
         let server = try TLSServer(name: "DNS:localhost")
         let state = try RecordedExchange.get(
-            try HTTPOrigin(try OriginAddress("https://localhost:\(server.port)")))
+            HTTPOrigin(try OriginAddress("https://localhost:\(server.port)")))
         #expect(state.error?.code == .tlsFailed)
         #expect(state.error?.message.contains("not trusted") == true)
     }
@@ -109,7 +110,7 @@ struct OriginTLSTests {
             _ = try connection.socket.readSome()
             try connection.respond(400, text: "plain HTTP here")
         }
-        let origin = try HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"))
+        let origin = HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"))
         let state = try RecordedExchange.get(origin)
         #expect(state.error?.code == .tlsFailed)
         #expect(state.error?.message.contains("does not speak TLS") == true)
@@ -118,7 +119,7 @@ struct OriginTLSTests {
     @Test func silentServersTimeOut() throws {
         let server = try ScriptedOrigin { _ = $0.waitForEnd() }
         let options = HTTPOriginOptions(connectTimeout: .milliseconds(200))
-        let origin = try HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"), options: options)
+        let origin = HTTPOrigin(try OriginAddress("https://127.0.0.1:\(server.port)"), options: options)
         #expect(try RecordedExchange.get(origin).error?.code == .timedOut)
         try server.waitForEnds(1)
     }
@@ -144,13 +145,31 @@ struct OriginTLSTests {
                 }
             }
         }
-        let origin = try HTTPOrigin(
+        let origin = HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
             tls: try OriginTLS(pem: server.pem))
         let state = try RecordedExchange.get(origin)
         #expect(state.text == "part")
         #expect(!state.isEnded)
         #expect(state.error?.code == .closedEarly)
+    }
+
+    @Test func withoutAuthoritiesNobodyIsTrustedUntilThereAreSome() throws {
+        let server = try TLSServer(name: "DNS:localhost")
+        let hasRoots = Mutex(false)
+        let tls = try OriginTLS { hasRoots.withLock { $0 } }
+        let origin = try server.origin(tls)
+        let error = try #require(try RecordedExchange.get(origin).error)
+        #expect(error.code == .tlsFailed)
+        #expect(error.message.contains("install ca-certificates"))
+        hasRoots.withLock { $0 = true }
+        #expect(try RecordedExchange.get(origin).error?.message.contains("not trusted") == true)
+    }
+
+    @Test func whereTheMachineTrustsNobodyTheFileIsEnough() throws {
+        let server = try TLSServer(name: "DNS:localhost")
+        let tls = try OriginTLS(pem: server.pem) { false }
+        #expect(try RecordedExchange.get(try server.origin(tls)).text == "ok")
     }
 
     @Test(arguments: ["", "nothing\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])

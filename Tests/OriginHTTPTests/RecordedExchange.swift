@@ -129,6 +129,6 @@ final class RecordedExchange: OriginResponseReceiver, @unchecked Sendable {
 extension ScriptedOrigin {
     /// The origin as the code under test sees it.
     func origin(_ options: HTTPOriginOptions = HTTPOriginOptions()) throws -> HTTPOrigin {
-        try HTTPOrigin(try OriginAddress(url), options: options)
+        HTTPOrigin(try OriginAddress(url), options: options)
     }
 }

@@ -126,12 +126,22 @@ import TunnelConfiguration
 
 /// What is complained of again and again.
 @Suite struct RepeatedComplaintTests {
-    @Test func theSameComplaintIsNewsOnce() {
+    @Test func theSameComplaintIsNewsOnceAMinute() {
         var complaint = RepeatedComplaint()
-        let said = ["a", "a", "b", "a"].map { complaint.isNews($0) }
-        #expect(said == [true, false, true, true])
+        let start = ContinuousClock.now
+        let said = [("a", 0), ("a", 59), ("b", 59), ("a", 60), ("a", 121)].map { message, seconds in
+            complaint.note(message, at: start + .seconds(seconds))
+        }
+        #expect(said == [true, false, true, true, true])
+    }
+
+    @Test func failuresInARowAreCountedUntilItGoesWell() {
+        var complaint = RepeatedComplaint()
+        for message in ["a", "b", "b"] { _ = complaint.note(message) }
+        #expect(complaint.count == 3 && complaint.since > 0)
         complaint.reset()
-        let again = complaint.isNews("a")
-        #expect(again)
+        #expect(complaint.count == 0)
+        let isNews = complaint.note("b")
+        #expect(isNews && complaint.count == 1)
     }
 }

@@ -76,7 +76,48 @@ import TunnelTransport
         Refusal(
             testDescription: "an interim answer before",
             answer: "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 401 No\r\nContent-Length: 3\r\n\r\nwho",
-            code: .rejected, message: "the server answered 401: who", isRefusal: true),
+            code: .rejected,
+            message: "the server answered 401: who — password missing or wrong, or token not listed",
+            isRefusal: true),
+        Refusal(
+            testDescription: "a server that explains its 401",
+            answer: "HTTP/1.1 401 No\r\nContent-Length: 51\r\n\r\n"
+                + "No: password missing or wrong, or token not listed\n",
+            code: .rejected,
+            message: "the server answered 401: No: password missing or wrong, or token not listed",
+            isRefusal: true),
+        Refusal(
+            testDescription: "a page that asks for a password",
+            answer: "HTTP/1.1 401 Unauthorized\r\nContent-Length: 6\r\n\r\n<html>",
+            code: .rejected,
+            message: "the server answered 401: Unauthorized — what stands before the server may want a user"
+                + " and password: ws://user:password@host",
+            isRefusal: true),
+        Refusal(
+            testDescription: "a page",
+            answer: "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!DOCTYPE html>",
+            code: .rejected,
+            message: "the server answered 200: OK — is this a wstunnel server? is the base path right?"),
+        Refusal(
+            testDescription: "another page, without a sign in its first line",
+            answer:
+                "HTTP/1.1 410 Gone\r\nContent-Type: Text/HTML; charset=utf-8\r\nContent-Length: 4\r\n\r\nBye\n",
+            code: .rejected,
+            message: "the server answered 410: Gone — is this a wstunnel server? is the base path right?"),
+        Refusal(
+            testDescription: "a proxy's page about a server that is down",
+            answer: "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>",
+            code: .rejected, message: "the server answered 502: Bad Gateway"),
+        Refusal(
+            testDescription: "a redirect to https",
+            answer: "HTTP/1.1 301 Moved\r\nLocation: https://h/x\r\nContent-Length: 0\r\n\r\n",
+            code: .rejected,
+            message: "the server answered 301: Moved — it leads to https://h/x; use wss:// and that host"),
+        Refusal(
+            testDescription: "a redirect to nowhere",
+            answer: "HTTP/1.1 302 \r\nContent-Length: 0\r\n\r\n",
+            code: .rejected,
+            message: "the server answered 302 — is this a wstunnel server? is the base path right?"),
         Refusal(
             testDescription: "too many", answer: "HTTP/1.1 429 No\r\nContent-Length: 4\r\n\r\nslow",
             code: .rejected, message: "the server answered 429: slow", isRefusal: true),
@@ -85,7 +126,8 @@ import TunnelTransport
             code: .rejected, message: "the server answered 503: busy"),
         Refusal(
             testDescription: "no body", answer: "HTTP/1.1 404 Not here\r\nContent-Length: 0\r\n\r\n",
-            code: .rejected, message: "the server answered 404: Not here"),
+            code: .rejected,
+            message: "the server answered 404: Not here — is this a wstunnel server? is the base path right?"),
         Refusal(
             testDescription: "broken chunks",
             answer: "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",

@@ -1,7 +1,9 @@
 import AgentStatus
+import OriginHTTP
 import TestSupport
 import Testing
 import TunnelConfiguration
+import TunnelProtocol
 
 @testable import TunnelClient
 
@@ -187,5 +189,34 @@ import TunnelConfiguration
         weak let old = first
         first = nil
         #expect(old == nil)
+    }
+
+    @Test func authoritiesAreMissedOnlyWhereTLSNeedsThem() throws {
+        let pool = TrustPool { false }
+        let trust = try pool.trust(nil, isInsecure: false)
+        #expect(throws: OriginTLSError.noSystemRoots) { try trust.server() }
+        #expect(throws: OriginTLSError.noSystemRoots) { try trust.origins.load() }
+        let careless = try pool.trust(nil, isInsecure: true)
+        _ = try careless.server()
+        try careless.origins.load()
+    }
+
+    @Test(arguments: [
+        (false, false, true), (false, true, false), (true, false, false),
+    ])
+    func aTunnelWithoutTLSNeedsNoAuthorities(tunnel: Bool, origin: Bool, isGood: Bool) throws {
+        let configuration = TunnelClientConfiguration(
+            name: "web", tunnel: TunnelURL(isSecure: tunnel, host: "h", port: 1),
+            origin: .web(OriginURL(isSecure: origin, host: "o", port: 1)),
+            token: try RendezvousToken(TunnelWorld.token))
+        let made = Result { () throws(TunnelClientError) in
+            try ClientSetup(configuration, trusting: TrustPool { false }) { _ in }
+        }
+        switch made {
+        case .success: #expect(isGood)
+        case .failure(let error):
+            #expect(!isGood)
+            #expect(error.description.contains("install ca-certificates"))
+        }
     }
 }

@@ -219,6 +219,32 @@ struct LoadConfigurationTests {
         #expect(machine.questions.count { !$0.hasPrefix("variable ") } == 3)
     }
 
+    @Test(arguments: [
+        ("tunnel: wss://h, server: builtin:echo", "tunnels[a].tunnel"),
+        ("tunnel: ws://h, server: 'https://o'", "tunnels[a].server"),
+        ("tunnel: ws://h, server: 'http://o', regexp: 'https://o'", nil),
+        ("tunnel: wss://h, server: builtin:echo, insecure: true", nil),
+        ("tunnel: wss://h, server: builtin:echo, certfile: ca.pem", nil),
+    ])
+    func aMachineWithoutAuthoritiesVerifiesNobody(keys: String, path: String?) {
+        let machine = PretendMachine()
+        machine.entries = [:]
+        machine.write("-----BEGIN CERTIFICATE-----\n", to: "/etc/wstunnel/ca.pem")
+        let text = """
+            tunnels:
+              - { name: a, token: \(token), \(keys) }
+              - { name: b, token: \(token), \(keys) }
+            """
+        let report = load(text, machine)
+        #expect(report.problems.map(\.path) == [path].compactMap(\.self))
+        #expect(report.problems.first?.advice?.hasPrefix("install ca-certificates") != false)
+        // A folder that the package of openssl leaves empty is as good as none.
+        machine.entries["/etc/ssl/certs"] = .folder
+        #expect(load(text, machine).problems == report.problems)
+        machine.write("", to: "/etc/ssl/certs/a.pem")
+        #expect(load(text, machine).problems.isEmpty)
+    }
+
     @Test func aMissingFileIsOneProblemWithoutAPlace() {
         let report = loadConfiguration(at: "none.yaml", from: PretendMachine())
         #expect(

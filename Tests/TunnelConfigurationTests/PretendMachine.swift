@@ -8,7 +8,10 @@ final class PretendMachine: ConfigurationSource {
         case locked
     }
 
-    var entries: [String: Entry] = [:]
+    /// With the certificates of authorities that nearly every machine has.
+    var entries: [String: Entry] = [
+        "/etc/ssl/certs/ca-certificates.crt": .file([], isWorldReadable: true)
+    ]
     var environment: [String: String] = [:]
     var commands: [[String]: Result<String, ConfigurationSourceError>] = [:]
     /// Everything that was asked, such as `file /etc/x`.

@@ -22,6 +22,36 @@ import TunnelConfiguration
         #expect(report.configuration?.tunnels.count == 3)
     }
 
+    /// What is wrong with a copy of it is where its head says that something is to be changed.
+    @Test func aCopyOfTheReferenceMissesWhatItsHeadNames() throws {
+        let text = try String(contentsOf: Self.reference, encoding: .utf8)
+        let machine = PretendMachine()
+        machine.write(text, to: "/copy/tunnels.yaml")
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let report = loadConfiguration(at: "/copy/tunnels.yaml", from: machine)
+        #expect(!report.isValid)
+        for problem in report.problems {
+            let line = lines[try #require(problem.place).line - 1]
+            let isNamed = ["${", "example.com", "-file", "-command", "certfile", "include"].contains {
+                line.contains($0)
+            }
+            #expect(isNamed, "\(problem)")
+        }
+    }
+
+    @Test(arguments: ["server/tunnels.yaml", "client/tunnels.yaml"])
+    func filesToBeginWithNeedNothingButTwoSecrets(_ name: String) throws {
+        let file = Self.repository.appending(path: "examples/\(name)")
+        let machine = PretendMachine()
+        machine.entries = [:]
+        machine.write(try String(contentsOf: file, encoding: .utf8), to: "/w/tunnels.yaml")
+        machine.write("token-of-the-beginning", to: "/w/web.token")
+        machine.write("password", to: "/w/web.password")
+        let report = loadConfiguration(at: "/w/tunnels.yaml", from: machine)
+        #expect(report.problems.map(\.description) == [])
+        #expect(report.configuration != nil)
+    }
+
     @Test func theReferenceShowsEveryKeyAndNoOther() throws {
         let text = try String(contentsOf: Self.reference, encoding: .utf8)
         var shown: Set<String> = []
@@ -146,7 +176,8 @@ import TunnelConfiguration
         for (name, content) in [
             ("example.token", "a-token-of-the-tests"), ("other.token", "another-token-of-the-tests"),
             ("other.password", "password"), ("third.password", "password"),
-            ("blog.token", "token-of-the-blog"), ("web.password", "password"),
+            ("blog.token", "token-of-the-blog"), ("web.token", "token-of-a-file-y"),
+            ("web.password", "password"),
             ("admin.token", "token-of-the-admin"), ("conf.d/none.txt", ""),
             ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", "-----BEGIN CERTIFICATE-----"),
         ] { machine.write(content, to: "\(folder)/\(name)") }

@@ -307,6 +307,20 @@ import TunnelProtocol
             #expect(waiting.isEmpty || !isSomebodyFree, "seed \(seed)")
         }
     }
+
+    @Test func whoIsConnectedIsToldWithWhatItWasAskedFor() throws {
+        #expect(request() == "unknown")
+        join(Self.member(1, client: "a"))
+        join(Self.member(2, client: "a", slot: 1))
+        for _ in 0..<5 { _ = request() }
+        let summary = try #require(table.connected.first)
+        #expect(table.connected.count == 1)
+        #expect(summary.token == token && summary.sessions.sorted() == [1, 2] && summary.clients == 1)
+        #expect(summary.requests == 5 && summary.pending == 5)
+        for id in [1, 2] as [UInt64] { table.leave(token, id, now: start) }
+        // It stays known.
+        #expect(table.connected.isEmpty && table.summaries.first?.requests == 5)
+    }
 }
 
 /// Who a session says it is.

@@ -15,7 +15,7 @@ usage() {
 Usage: examples/quickstart/run.sh [--once]
 
 Shows wstunnel at work on one machine, from the bare sources:
-  1. installs libyaml-dev, pkg-config and curl where missing (apt; needs root or sudo only then)
+  1. installs libyaml-dev, pkg-config, git, ca-certificates and curl where missing (apt; needs root or sudo only then)
   2. builds wstunnel (the first time takes minutes)
   3. starts it with examples/quickstart/tunnels.yaml: a tunnel server and two tunnels in one process
   4. makes requests through both tunnels with curl, and says what happened
@@ -93,6 +93,9 @@ missing_packages() {
     command -v curl >/dev/null || echo curl
     if [[ -n $binary ]]; then return; fi
     command -v pkg-config >/dev/null || echo pkg-config
+    # The build fetches its dependencies from https addresses.
+    command -v git >/dev/null || echo git
+    [[ -s /etc/ssl/certs/ca-certificates.crt || -s /etc/pki/tls/certs/ca-bundle.crt ]] || echo ca-certificates
     # Without pkg-config nobody can tell; apt does nothing when it is there.
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
 }
@@ -197,24 +200,26 @@ build_agent() {
 
 log_file=$work/agent.log
 
-# Waits for a line of the agent's log that holds a text, and leaves it in $line.
-line=""
-wait_for_log() { # TEXT
-    while IFS= read -r -t 20 -u 3 line; do
-        if [[ $line == *"$1"* ]]; then return 0; fi
+# Waits for a line of the agent's log that holds both texts; false as soon as the agent has ended, and after 20 s.
+wait_for_log() { # TEXT TEXT
+    local deadline=$((SECONDS + 20))
+    until grep -F "$1" "$log_file" | grep -qF "$2"; do
+        if ! kill -0 "$agent" 2>/dev/null || ((SECONDS >= deadline)); then return 1; fi
+        sleep 0.1
     done
-    return 1
 }
 
 agent_failed() { # TEXT
+    local status=0 what="is stopped"
+    kill -0 "$agent" 2>/dev/null || what="has ended"
     # The agent is given the time to end and to say why.
     kill -TERM "$agent" 2>/dev/null || true
-    wait "$agent" 2>/dev/null || true
+    wait "$agent" 2>/dev/null || status=$?
     agent=""
     echo "--- the agent's log" >&2
     cat "$log_file" >&2
     if grep -qF 'the address is in use' "$log_file"; then fail_port_taken; fi
-    fail 1 "$1; its log is above"
+    fail 1 "$1: it $what (status $status); its log is above"
 }
 
 start_agent() {
@@ -228,13 +233,9 @@ start_agent() {
     : >"$log_file"
     setsid "$binary" --config "$here/tunnels.yaml" 2>"$log_file" </dev/null &
     agent=$!
-    exec 3< <(exec tail --pid="$agent" -s 0.2 -n +1 -f "$log_file" 2>/dev/null)
-    follower=$!
-    local has_echo=0 has_files=0
-    while ((!(has_echo && has_files))); do
-        wait_for_log "Session ready" || agent_failed "the agent did not become ready"
-        [[ $line != *tunnel.name=echo* ]] || has_echo=1
-        [[ $line != *tunnel.name=files* ]] || has_files=1
+    local tunnel
+    for tunnel in echo files; do
+        wait_for_log "Session ready" "tunnel.name=$tunnel" || agent_failed "the tunnel \"$tunnel\" did not come up"
     done
     echo "   ready: both tunnels are connected"
     echo
@@ -316,5 +317,7 @@ echo "== It stays up until Ctrl-C. Try from a browser or another terminal; here 
 echo "   http://127.0.0.1:$port/_token/$files_token/"
 echo "   http://127.0.0.1:$port/_token/$echo_token/any/path"
 echo
-while IFS= read -r -u 3 line; do printf '%s\n' "$line"; done
-agent_failed "the agent ended by itself"
+tail -n +1 -f "$log_file" 2>/dev/null &
+follower=$!
+wait "$agent" || true
+agent_failed "the agent did not stay up"

@@ -12,6 +12,15 @@ url=http://127.0.0.1:$port/_token/upgrade-demo-token-not-secret/hello
 work=$(mktemp -d)
 agents=()
 
+fail() { # LINE...
+    printf 'error: %s\n' "$@" >&2
+    exit 1
+}
+
+command -v curl >/dev/null || fail "curl is missing; please install it"
+command -v "$binary" >/dev/null ||
+    fail "there is no program \"$binary\": build it (README.md), and name it with WSTUNNEL_BINARY=FILE"
+
 cleanup() {
     rm -f "$work/go-on"
     if ((${#agents[@]} > 0)); then
@@ -22,26 +31,32 @@ cleanup() {
 }
 trap cleanup EXIT
 
-wait_for() { # FILE TEXT
-    for _ in $(seq 200); do
-        if grep -qs "$2" "$1"; then return; fi
+# Waits for a text in the log of an agent; no longer than that agent runs.
+wait_for() { # NUMBER TEXT
+    local log=$work/agent-$1.log deadline=$((SECONDS + 20))
+    until grep -qsF "$2" "$log"; do
+        if ! kill -0 "${agents[$(($1 - 1))]}" 2>/dev/null || ((SECONDS >= deadline)); then
+            echo "--- the log of agent $1" >&2
+            cat "$log" >&2
+            if grep -qF 'the address is in use' "$log"; then
+                fail "port $port is taken by another program; choose another one: WSTUNNEL_PORT=9000 $0"
+            fi
+            fail "agent $1 did not come up (no \"$2\"); its log is above"
+        fi
         sleep 0.1
     done
-    echo "error: nothing about \"$2\" in the log:" >&2
-    cat "$1" >&2
-    exit 1
 }
 
 start() { # NUMBER OPTION...
-    local log=$work/agent-$1.log
+    local number=$1
     shift
-    "$binary" --config "$here/tunnels.yaml" "$@" 2>"$log" &
+    "$binary" --config "$here/tunnels.yaml" "$@" 2>"$work/agent-$number.log" &
     agents+=($!)
-    wait_for "$log" 'Agent running'
+    wait_for "$number" 'Agent running'
 }
 
 start 1
-wait_for "$work/agent-1.log" 'Session joined'
+wait_for 1 'Session joined'
 echo "agent 1 runs (process ${agents[0]}); requests begin"
 
 : >"$work/go-on"

@@ -10,7 +10,7 @@ package enum PlanRendering {
             ])
         }
         // The header is empty.
-        let lines = plan.actions.isEmpty ? "" : String(table.text.drop { $0 == "\n" })
+        let lines = plan.actions.isEmpty ? "" : String(table.text().drop { $0 == "\n" })
         let notes = plan.notes.map { "! \($0)\n" }.joined()
         let count = plan.actions.count
         let summary = count == 0 ? "no changes" : "\(count) change\(count == 1 ? "" : "s")"

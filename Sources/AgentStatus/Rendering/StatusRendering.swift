@@ -1,56 +1,121 @@
 /// A snapshot for people.
 package enum StatusRendering {
-    /// The agent, its last reload, a table of servers and one of tunnels, and what last went wrong.
-    package static func text(of snapshot: AgentSnapshot) -> String {
-        var text = agent(snapshot)
-        if !snapshot.servers.isEmpty { text += "\n" + servers(snapshot) }
-        if !snapshot.tunnels.isEmpty { text += "\n" + tunnels(snapshot) }
-        let faults = self.faults(snapshot)
-        return faults.isEmpty ? text : text + "\n" + faults
+    /// The agent in a line, how it is in another, its last reload, what is wrong now, tables of servers, of what is
+    /// connected to them and of tunnels, and what went wrong last.
+    package static func text(of snapshot: AgentSnapshot, style: TextStyle = .plain) -> String {
+        var parts = [agent(snapshot, style), problems(snapshot)?.text(style)]
+        if !snapshot.servers.isEmpty {
+            parts += [servers(snapshot).text(style), connected(snapshot, style)]
+        }
+        if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style)) }
+        parts.append(faults(snapshot)?.text(style))
+        return parts.compactMap(\.self).joined(separator: "\n")
     }
 
-    private static func agent(_ snapshot: AgentSnapshot) -> String {
+    /// The agent, how it is, and what is wrong now.
+    package static func problems(of snapshot: AgentSnapshot, style: TextStyle = .plain) -> String {
+        [agent(snapshot, style), problems(snapshot)?.text(style)].compactMap(\.self).joined(separator: "\n")
+    }
+
+    private static func agent(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String {
         let uptime = DurationWords.of(seconds: snapshot.takenAt - snapshot.startedAt)
-        var text =
-            "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime)"
-        text += ", generation \(snapshot.generation)\n"
+        let head =
+            "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime), generation \(snapshot.generation)"
+        var text = style.wrapped(head) + summary(snapshot, style)
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
-        text += "last reload (\(reload.trigger)) \(ago) ago: \(reload.outcome.rawValue)\n"
-        for error in reload.errors { text += "  \(error)\n" }
-        for note in reload.plan.notes { text += "  \(note)\n" }
+        text += style.wrapped(
+            "last reload (\(reload.trigger)) \(ago) ago: ", ending: reload.outcome.rawValue,
+            reload.outcome == .refused ? .red : nil)
+        for line in reload.errors + reload.plan.notes { text += style.wrapped(line, indent: 2) }
         return text
     }
 
-    private static func servers(_ snapshot: AgentSnapshot) -> String {
+    /// How it is, in a line.
+    private static func summary(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String {
+        var counts: [String] = []
+        if !snapshot.servers.isEmpty {
+            let tokens = snapshot.servers.reduce(0) { $0 + $1.tunnels }
+            counts.append(
+                "\(number(snapshot.servers.count, "server")) with \(number(tokens, "connected token"))")
+        }
+        if !snapshot.tunnels.isEmpty { counts.append(number(snapshot.tunnels.count, "tunnel")) }
+        guard !counts.isEmpty else { return "nothing to run\n" }
+        let problems = snapshot.problems.count
+        return style.wrapped(
+            counts.joined(separator: ", ") + ": ",
+            ending: problems == 0 ? "all up" : number(problems, "problem"),
+            problems == 0 ? .green : .red)
+    }
+
+    private static func number(_ count: Int, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : "s")"
+    }
+
+    private static func problems(_ snapshot: AgentSnapshot) -> TextTable? {
+        var table = TextTable(["PROBLEM", "SINCE", "WHAT"], wrapsLast: true)
+        for problem in snapshot.problems {
+            let since = problem.since.map { DurationWords.of(seconds: snapshot.takenAt - $0) }
+            table.add([problem.subject, since ?? "-", problem.words], [0: .red])
+        }
+        return table.isEmpty ? nil : table
+    }
+
+    private static func servers(_ snapshot: AgentSnapshot) -> TextTable {
         var table = TextTable(
             [
                 "SERVER", "STATE", "ADDRESS", "TUNNELS", "SESSIONS", "CALLERS", "WAITING", "REQUESTS",
                 "REQ/S", "IN", "OUT",
             ],
-            numeric: [3, 4, 5, 6, 7, 8, 9, 10])
+            numeric: [3, 4, 5, 6, 7, 8, 9, 10], expendable: [10, 9, 8, 6, 5, 3, 7])
         for server in snapshot.servers {
             table.add(
                 [
                     server.name, server.state.rawValue, server.address, "\(server.tunnels)",
                     "\(server.sessions)", "\(server.callers)", "\(server.waiting)",
-                ] + traffic(server.traffic))
+                ] + traffic(server.traffic), [1: server.state.colour])
         }
-        return table.text
+        return table
     }
 
-    private static func tunnels(_ snapshot: AgentSnapshot) -> String {
+    private static func connected(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String? {
+        var table = TextTable(
+            [
+                "CONNECTED TO", "NAME", "TOKEN", "ADDRESS", "SOFTWARE", "PROTOCOL", "CLIENTS", "SESSIONS",
+                "REQUESTS", "PENDING", "FOR",
+            ],
+            numeric: [6, 7, 8, 9, 10], expendable: [5, 9, 6, 4, 7, 8])
+        for server in snapshot.servers {
+            for token in server.connected ?? [] {
+                table.add([
+                    server.name, token.name.isEmpty ? "-" : token.name,
+                    "\(token.tokenHint) \(token.tokenTag)",
+                    token.address, token.software.isEmpty ? "-" : token.software,
+                    "v\(token.protocolVersion)", "\(token.clients)", "\(token.sessions)",
+                    "\(token.requests)", "\(token.pending)",
+                    DurationWords.of(seconds: snapshot.takenAt - token.since),
+                ])
+            }
+        }
+        guard !table.isEmpty else { return nil }
+        let more = snapshot.servers.reduce(0) { $0 + ($1.moreConnected ?? 0) }
+        guard more > 0 else { return table.text(style) }
+        let rest = "and \(number(more, "connected token")) more; --tunnel NAME shows those of one name"
+        return table.text(style) + style.wrapped(rest)
+    }
+
+    private static func tunnels(_ snapshot: AgentSnapshot) -> TextTable {
         var table = TextTable(
             ["TUNNEL", "STATE", "SERVER", "TOKEN", "SESSIONS", "REQUESTS", "REQ/S", "IN", "OUT"],
-            numeric: [4, 5, 6, 7, 8])
+            numeric: [4, 5, 6, 7, 8], expendable: [8, 7, 6, 3, 5])
         for tunnel in snapshot.tunnels {
             table.add(
                 [
                     tunnel.name, tunnel.state.rawValue, tunnel.server, tunnel.tokenHint,
                     "\(tunnel.connections.count)/\(tunnel.wanted)",
-                ] + traffic(tunnel.traffic))
+                ] + traffic(tunnel.traffic), [1: tunnel.state.colour])
         }
-        return table.text
+        return table
     }
 
     private static func traffic(_ traffic: TrafficSnapshot) -> [String] {
@@ -60,21 +125,21 @@ package enum StatusRendering {
         ]
     }
 
-    private static func faults(_ snapshot: AgentSnapshot) -> String {
+    private static func faults(_ snapshot: AgentSnapshot) -> TextTable? {
         let faults =
             snapshot.servers.map { ("server \($0.name)", $0.lastFault) }
             + snapshot.tunnels.map { ("tunnel \($0.name)", $0.lastFault) }
-        var table = TextTable(["LAST FAULT OF", "AGO", "WHAT"])
-        var isEmpty = true
-        for (name, fault) in faults {
+        // What is a problem now has been told.
+        let told = Set(snapshot.problems.map(\.subject))
+        var table = TextTable(["LAST FAULT OF", "AGO", "WHAT"], wrapsLast: true)
+        for (name, fault) in faults where !told.contains(name) {
             guard let fault else { continue }
-            isEmpty = false
             table.add([
                 name, DurationWords.of(seconds: snapshot.takenAt - fault.at),
-                "\(fault.code): \(fault.message)",
+                "\(fault.code): \(fault.message)\(fault.repetition)",
             ])
         }
-        return isEmpty ? "" : table.text
+        return table.isEmpty ? nil : table
     }
 
     /// With one decimal below ten.
@@ -92,6 +157,26 @@ package enum StatusRendering {
             value /= 1024
         }
         return "\(rate(value)) TiB"
+    }
+}
+
+extension ServerSnapshot.State {
+    fileprivate var colour: TextStyle.Colour {
+        switch self {
+        case .listening: .green
+        case .draining: .yellow
+        case .failed: .red
+        }
+    }
+}
+
+extension TunnelSnapshot.State {
+    fileprivate var colour: TextStyle.Colour {
+        switch self {
+        case .connected: .green
+        case .draining: .yellow
+        case .connecting, .gaveUp: .red
+        }
     }
 }
 

@@ -50,19 +50,15 @@ package final class HTTPOrigin: Origin {
 
     /// - Parameters:
     ///   - address: where the server is.
-    ///   - tls: whom to trust; used for `https` alone, which trusts the system's roots without it.
-    /// - Throws: `OriginTLSError` when `tls` is needed, not given, and the system's roots cannot be read.
+    ///   - tls: whom to trust over `https`.
     package init(
-        _ address: OriginAddress, tls: OriginTLS? = nil, options: HTTPOriginOptions = HTTPOriginOptions()
-    ) throws(OriginTLSError) {
+        _ address: OriginAddress, tls: OriginTLS = OriginTLS(),
+        options: HTTPOriginOptions = HTTPOriginOptions()
+    ) {
         self.address = address
         self.authority = address.authority
         self.options = options
-        if address.isSecure {
-            self.tls = if let tls { tls } else { try OriginTLS() }
-        } else {
-            self.tls = nil
-        }
+        self.tls = address.isSecure ? tls : nil
     }
 
     package func begin(

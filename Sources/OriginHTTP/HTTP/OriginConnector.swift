@@ -20,8 +20,18 @@ struct OriginConnector {
         pool: OriginPool, completion: @escaping (Result<OriginConnection, OriginError>) -> Void
     ) -> ConnectAttempt {
         let attempt = ConnectAttempt(address: address, completion: completion)
-        eventLoop.assumeIsolated().execute { dial(attempt, pool: pool) }
+        eventLoop.assumeIsolated().execute { prepare(attempt, pool: pool) }
         return attempt
+    }
+
+    private func prepare(_ attempt: ConnectAttempt, pool: OriginPool) {
+        guard let tls else { return dial(attempt, pool: pool) }
+        tls.prepare(on: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: dial(attempt, pool: pool)
+            case .failure(let error): attempt.failed(error)
+            }
+        }
     }
 
     private func dial(_ attempt: ConnectAttempt, pool: OriginPool) {

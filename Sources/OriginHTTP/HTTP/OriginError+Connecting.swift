@@ -18,6 +18,8 @@ extension OriginError {
             self.init(.unresolvable, "host name \(address.host) has no address")
         case ChannelError.eof where !address.isSecure:
             self.init(.closedEarly, "\(origin) closed the connection at once")
+        case let error as OriginTLSError:
+            self.init(.tlsFailed, "no TLS with \(origin): \(error)")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError, ChannelError.eof:
             self.init(.tlsFailed, "no TLS with \(origin): \(Self.words(forTLS: error))")
         default:

@@ -6,13 +6,15 @@ import TunnelServer
 
 extension Supervisor {
     /// What the agent is and does now.
-    var snapshot: AgentSnapshot {
+    ///
+    /// - Parameter name: of the connected tokens, only those of that name; nil for all.
+    func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
         var servers = self.servers.map { name, running in
-            var server = running.server.snapshot
+            var server = running.server.snapshot(ofTunnel: tunnel)
             if repairs[name] != nil { server.state = .failed }
             return server
         }
-        servers += leaving.servers.values.map(\.running.server.snapshot)
+        servers += leaving.servers.values.map { $0.running.server.snapshot(ofTunnel: tunnel) }
         var tunnels = self.tunnels.values.map(\.client.snapshot)
         tunnels += leaving.tunnels.values.map { name, running in
             var tunnel = running.client.snapshot

@@ -8,7 +8,7 @@ import TunnelConfiguration
 struct SupervisorControl: AgentControl {
     let supervisor: Supervisor
 
-    func snapshot() async -> AgentSnapshot { await supervisor.snapshot }
+    func snapshot(ofTunnel name: String?) async -> AgentSnapshot { await supervisor.snapshot(ofTunnel: name) }
     func plan() async -> PlanReport { await supervisor.planNow() }
     func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
     func handOver() async -> Bool { await supervisor.handOver() }

@@ -177,6 +177,26 @@ extension ControlSocketPath {
         try checkFolder()
     }
 
+    /// The same for who asks an agent. Root asks services that run as other users, too: a folder of theirs that nobody but
+    /// root can have put there is theirs by right, such as `/run/wstunnel`.
+    ///
+    /// - Throws: `ControlSocketError` when it is not there, or can be somebody else's.
+    package func checkFolderToAsk() throws(ControlSocketError) {
+        do throws(ControlSocketError) {
+            try checkFolder()
+        } catch {
+            guard case .folderOfAnother = error.reason, kind == .system, geteuid() == 0, isInFolderOfRoot
+            else { throw error }
+        }
+    }
+
+    private var isInFolderOfRoot: Bool {
+        let parent = folder.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        var status = stat()
+        return stat(parent.isEmpty ? "/" : parent, &status) == 0 && status.st_uid == 0
+            && status.st_mode & 0o022 == 0
+    }
+
     /// Looks whether the folder can be trusted: one that somebody else has put there can hold a socket that lies.
     ///
     /// - Throws: `ControlSocketError` when it is not there, or belongs to or is open to somebody else.

@@ -126,14 +126,14 @@ extension Supervisor {
             errors: machine.isStopping ? ["the agent is stopping"] : record.errors,
             warnings: record.warnings)
         if !machine.isStopping {
+            log(snapshot, after: lastReload)
             lastReload = snapshot
-            log(snapshot)
             notifier.reloaded(status: statusLine)
         }
         for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
     }
 
-    private func log(_ reload: ReloadSnapshot) {
+    private func log(_ reload: ReloadSnapshot, after previous: ReloadSnapshot?) {
         let fields: LogFields = [
             .reloadTrigger: "\(reload.trigger)", .generation: "\(reload.generation)",
             .durationMilliseconds: "\(reload.durationMilliseconds)",
@@ -158,6 +158,11 @@ extension Supervisor {
                 metadata: Logger.Metadata(fields))
         case .refused:
             logger.error("Configuration not applied: what ran before runs on", metadata: fields)
+        }
+        // Whoever hears of refusals hears that they are over.
+        if previous?.outcome == .refused, reload.outcome != .refused {
+            logger.error(
+                "The configuration is good again", metadata: [.reloadTrigger: "\(reload.trigger)"])
         }
     }
 

@@ -3,7 +3,7 @@ package import Logging
 import Observability
 import Synchronization
 
-/// Tells the service manager how the agent is (sd_notify(3)), as `Type=notify-reload` wants it. Without a manager it
+/// Tells the service manager how the agent is (sd_notify(3)), as `Type=notify` and `Type=notify-reload` want it. Without a manager it
 /// does nothing.
 package final class SystemdNotifier: Sendable {
     private let socket: String?

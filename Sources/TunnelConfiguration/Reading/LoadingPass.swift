@@ -19,6 +19,9 @@ final class LoadingPass {
     private var folders: [String: Result<[String], ConfigurationSourceError>] = [:]
     private var outputs: [[String]: Result<[UInt8], ConfigurationSourceError>] = [:]
 
+    /// Nil before the first look.
+    private var hasRoots: Bool?
+
     private struct BrokenPlace: Hashable {
         let file: String
         let place: ConfigurationProblem.Place
@@ -92,6 +95,14 @@ final class LoadingPass {
         files[path] = result
         sources.files.append(path)
         return result
+    }
+
+    /// Whether the machine has no certificates to trust, and nobody has asked before.
+    func isFirstToMissRoots() -> Bool {
+        guard hasRoots == nil else { return false }
+        let hasRoots = SystemRoots.areThere(on: source)
+        self.hasRoots = hasRoots
+        return !hasRoots
     }
 
     /// The names in a folder, sorted; each folder is looked at once.

@@ -24,6 +24,7 @@ extension MappingReader {
         lint(hostPattern)
         checkFolder(origin)
         let certificates = certificates(certificatePath, isInsecure: isInsecure)
+        if !isDefaults, !isInsecure, certificatePath == nil { requireRoots(url, origin) }
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let protocolChoice = value(Keys.protocol)
@@ -109,6 +110,24 @@ extension MappingReader {
         for fault in pattern.lint() {
             pass.warning(at: field.place, field.path, fault.message, advice: fault.advice)
         }
+    }
+
+    /// Told once: what helps one entry helps all.
+    private func requireRoots(_ url: TunnelURL?, _ origin: OriginTarget?) {
+        guard !isOffline else { return }
+        let key: KeyDeclaration
+        if url?.isSecure == true {
+            key = Keys.tunnel.declaration
+        } else if case .web(let origin) = origin, origin.isSecure {
+            key = Keys.server.declaration
+        } else {
+            return
+        }
+        guard let field = field(key), pass.isFirstToMissRoots() else { return }
+        pass.error(
+            at: field.place, field.path,
+            "no certificate can be verified: this machine has none of the authorities' to trust",
+            advice: "install ca-certificates, or name a certfile")
     }
 
     private func checkFolder(_ origin: OriginTarget?) {

@@ -66,6 +66,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var standing = Standing.seen
         /// Who last sent a request.
         var lastCaller = ""
+        /// How many came.
+        var requests: UInt64 = 0
         /// Of the token's requests on sessions of protocol v1.
         let numbering = RequestNumbers()
 
@@ -82,6 +84,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// Gives a stream to a new request, unless others wait: nobody overtakes them.
         mutating func begin(_ loop: Int, _ caller: String, _ turns: inout UInt64) -> Member? {
             lastCaller = caller
+            requests &+= 1
             return waiting.isEmpty ? takeTurn(loop, &turns) : nil
         }
 
@@ -302,17 +305,24 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// Requests that wait or are carried.
         package var pending: Int
         package var lastCaller: String
+        /// All that came since the token is known.
+        package var requests: UInt64
     }
 
     /// Every token that is known, in no order.
-    package var summaries: [Summary] {
-        entries.map { token, entry in
-            Summary(
-                token: token, sessions: entry.members.map(\.session),
-                clients: Set(entry.members.map(\.client.process)).count,
-                pending: entry.waiting.count + entry.members.reduce(0) { $0 + $1.openStreams },
-                lastCaller: entry.lastCaller)
-        }
+    package var summaries: [Summary] { entries.map(Self.summary) }
+
+    /// Every token that has a session, in no order.
+    package var connected: [Summary] {
+        entries.lazy.filter { !$0.value.members.isEmpty }.map(Self.summary)
+    }
+
+    private static func summary(_ token: RendezvousToken, _ entry: Entry) -> Summary {
+        Summary(
+            token: token, sessions: entry.members.map(\.session),
+            clients: Set(entry.members.map(\.client.process)).count,
+            pending: entry.waiting.count + entry.members.reduce(0) { $0 + $1.openStreams },
+            lastCaller: entry.lastCaller, requests: entry.requests)
     }
 
     /// Everybody who serves a token.

@@ -55,6 +55,9 @@ final class TunnelRegistry: Sendable {
     /// Every token that is known, in no order.
     var summaries: [Table.Summary] { table.withLock { $0.summaries } }
 
+    /// Every token that has a session, in no order.
+    var connected: [Table.Summary] { table.withLock { $0.connected } }
+
     /// Knows the tokens that another one knows.
     func know(tokensOf other: TunnelRegistry) {
         let tokens = other.table.withLock { $0.tokens }
@@ -133,6 +136,11 @@ struct ServedSession: Sendable {
     /// The same with its port, where that is known.
     let endpoint: String
     let software: String
+    /// The name that the client announces; empty in protocol v1.
+    let tunnelName: String
+    let protocolVersion: Int
+    /// When it began to serve, in seconds since 1970.
+    let since: Int
 }
 
 /// A request that waits for a session, as seen from any event loop.

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import Observability
@@ -70,7 +71,8 @@ final class ServerSession: SessionOwner {
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
         let served = ServedSession(
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
-            endpoint: endpoint, software: peer.software)
+            endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
+            protocolVersion: peer.version, since: time(nil))
         let member = TunnelRegistry.Table.Member(
             id: id, session: served, loop: core.index(of: eventLoop),
             capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)

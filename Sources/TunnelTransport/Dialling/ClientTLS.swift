@@ -5,18 +5,22 @@ import NIOSSL
 package struct ClientTLS: Sendable {
     private let context: NIOSSLContext
 
-    /// Trusts the system's roots.
-    ///
     /// - Parameters:
     ///   - pem: the text of a PEM file of further trusted roots, or nil.
     ///   - isInsecure: no verification at all.
+    ///   - trustsSystem: whether the system's roots are trusted too.
     /// - Throws: NIOSSL's error when the text holds no certificate. Reads the system's roots: not for event loops.
-    package init(pem: [UInt8]? = nil, isInsecure: Bool) throws {
+    package init(pem: [UInt8]? = nil, isInsecure: Bool, trustsSystem: Bool = true) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if let pem {
-            configuration.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMBytes(pem))]
+            let roots = try NIOSSLCertificate.fromPEMBytes(pem)
+            if trustsSystem {
+                configuration.additionalTrustRoots = [.certificates(roots)]
+            } else {
+                configuration.trustRoots = .certificates(roots)
+            }
         }
         if isInsecure { configuration.certificateVerification = .none }
         context = try NIOSSLContext(configuration: configuration)

@@ -114,11 +114,10 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         let status = refusal.head.status
         let isRefusal = (400...403).contains(status) || status == 429
         // A proxy may say 429 for reasons of its own, and our server says it to who guesses passwords.
-        let isFull = status == 429 && refusal.words.contains("Too many clients")
+        let isFull = status == 429 && refusal.plainWords.contains("Too many clients")
         fail(
             DialError(
-                .rejected, "the server answered \(status): \(refusal.words)", isRefusal: isRefusal,
-                isForWantOfRoom: isFull), context)
+                .rejected, refusal.explanation, isRefusal: isRefusal, isForWantOfRoom: isFull), context)
     }
 
     private func fail(_ error: DialError, _ context: ChannelHandlerContext) {

@@ -32,12 +32,15 @@ struct RefusalQuote {
         return true
     }
 
-    /// The body's first line, or the reason phrase when there is none.
-    var words: String { firstLine ?? head.reason }
+    /// Whether it is a page for browsers.
+    var isPage: Bool {
+        firstLine?.hasPrefix("<") == true
+            || head.fields.first(named: "Content-Type")?.lowercased().hasPrefix("text/html") == true
+    }
 
     /// The body's first line, or the reason phrase when there is none or the body is a page for browsers.
     var plainWords: String {
-        guard let firstLine, !firstLine.hasPrefix("<") else {
+        guard let firstLine, !isPage else {
             return String(head.reason.prefix(Self.longest))
         }
         return firstLine

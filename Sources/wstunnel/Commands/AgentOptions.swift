@@ -64,7 +64,7 @@ extension AgentOptions {
         var paths: [String] = []
         let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
-            try candidate.checkFolder()
+            try candidate.checkFolderToAsk()
             paths.append(candidate.path)
         }
         if let path = controlSocket(ofConfigurationAt: config, from: source) { paths.append(path) }

@@ -44,6 +44,22 @@ import Testing
         #expect(status.generation == 6 && status.lastReload?.trigger == "watch")
     }
 
+    /// Who logs errors alone, and read that a change was refused, reads that it is over: also when the file says again
+    /// what runs.
+    @Test func aRecoveryIsToldAtTheLevelOfTheRefusal() throws {
+        let world = try ReloadedAgent(Self.text(10))
+        let log = world.agent.process.standardError
+        for text in [Self.text(10), Self.text(11)] {
+            let start = world.agent.log.count
+            try world.write(Self.text(10) + "nonsense: 1\n")
+            try log.waitForLine(containing: "Configuration not applied", "level=error", from: start)
+            try world.write(text)
+            try log.waitForLine(
+                containing: "The configuration is good again", "level=error", "reload.trigger=watch",
+                from: start)
+        }
+    }
+
     @Test func aBurstOfWritesIsFewReloads() throws {
         let world = try ReloadedAgent(Self.text(10))
         for timeout in 11...60 { try Self.writeInPlace(Self.text(timeout), world.agent.configurationPath) }

@@ -134,6 +134,21 @@ import Testing
         #expect(Self.reason { try Self.place(path).prepareFolder() } == .folderOfAnother(userID: 12_345))
     }
 
+    /// As systemd makes it for a service with a user of its own.
+    @Test(.enabled(if: geteuid() == 0)) func rootAsksAServiceOfAnotherUser() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path(of: "wstunnel")
+        #expect(mkdir(path, 0o755) == 0 && chown(path, 12_345, 12_345) == 0)
+        let place = Self.place(path, .system)
+        #expect(throws: Never.self) { try place.checkFolderToAsk() }
+        // An agent of root's has no business in there, and nobody is asked in a folder that anybody may have made.
+        #expect(Self.reason { try place.prepareFolder() } == .folderOfAnother(userID: 12_345))
+        #expect(
+            Self.reason { try Self.place(path).checkFolderToAsk() } == .folderOfAnother(userID: 12_345))
+        #expect(chmod(folder.path, 0o777) == 0)
+        #expect(Self.reason { try place.checkFolderToAsk() } == .folderOfAnother(userID: 12_345))
+    }
+
     @Test func aMissingFolderIsTold() throws {
         let folder = try TemporaryFolder()
         let path = folder.path(of: "no/folder")

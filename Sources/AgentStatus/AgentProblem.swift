@@ -1,0 +1,73 @@
+/// Something that should be up and is not, or does not work as it should.
+package struct AgentProblem: Hashable, Sendable {
+    /// Such as `server public`.
+    package var subject: String
+    package var words: String
+    /// When it began, or was last seen, where that is known.
+    package var since: Int?
+}
+
+extension AgentSnapshot {
+    /// Everything that is down or out of order now. What went wrong once and is over is none.
+    package var problems: [AgentProblem] {
+        servers.flatMap(Self.problems) + tunnels.filter(isDown).map(Self.problem)
+    }
+
+    /// The same agent with nothing in it but what has problems.
+    package var troubled: AgentSnapshot {
+        var troubled = self
+        troubled.servers.removeAll { Self.problems(of: $0).isEmpty }
+        troubled.tunnels.removeAll { !isDown($0) }
+        return troubled
+    }
+
+    /// The same agent with nothing in it but the tunnels of one name: those that it is the client of, and those that are
+    /// connected to its servers.
+    package func narrowed(toTunnel name: String) -> AgentSnapshot {
+        var narrowed = self
+        narrowed.tunnels.removeAll { $0.name != name }
+        for index in servers.indices {
+            narrowed.servers[index].connected?.removeAll { $0.name != name }
+            narrowed.servers[index].moreConnected = 0
+        }
+        narrowed.servers.removeAll { $0.connected?.isEmpty != false }
+        return narrowed
+    }
+
+    private static func problems(of server: ServerSnapshot) -> [AgentProblem] {
+        let subject = "server \(server.name)"
+        var problems = (server.faults ?? []).map { AgentProblem(subject: subject, fault: $0, state: nil) }
+        if server.state == .failed {
+            problems.append(AgentProblem(subject: subject, fault: server.lastFault, state: "failed"))
+        }
+        return problems
+    }
+
+    private static func problem(of tunnel: TunnelSnapshot) -> AgentProblem {
+        AgentProblem(
+            subject: "tunnel \(tunnel.name)", fault: tunnel.lastFault, state: tunnel.state.rawValue)
+    }
+
+    /// A tunnel that is replaced is up as long as either is.
+    private func isDown(_ tunnel: TunnelSnapshot) -> Bool {
+        guard tunnel.state == .connecting || tunnel.state == .gaveUp else { return false }
+        return !tunnels.contains { $0.name == tunnel.name && !$0.connections.isEmpty }
+    }
+}
+
+extension AgentProblem {
+    fileprivate init(subject: String, fault: FaultSnapshot?, state: String?) {
+        self.subject = subject
+        let what = fault.map { "\($0.code): \($0.message)\($0.repetition)" }
+        words = [state, what].compactMap(\.self).joined(separator: " — ")
+        since = fault.map { $0.since ?? $0.at }
+    }
+}
+
+extension FaultSnapshot {
+    /// Words for how often it happened, where that is more than once.
+    var repetition: String {
+        guard let count, count > 1 else { return "" }
+        return " (\(count) times in a row)"
+    }
+}

@@ -1,0 +1,39 @@
+import AgentStatus
+import TunnelProtocol
+
+extension ServerCore {
+    /// Tokens that have a session, in the order of the names that their clients announce, and how many more there are
+    /// than are listed.
+    ///
+    /// - Parameter name: only those of that name; nil for all.
+    func connectedTokens(named name: String?) -> (listed: [ConnectedToken], more: Int) {
+        let all = registry.connected.compactMap { ConnectedToken($0) }.filter {
+            name == nil || $0.name == name
+        }
+        let sorted = all.sorted {
+            ($0.name, $0.tokenHint, $0.tokenTag) < ($1.name, $1.tokenHint, $1.tokenTag)
+        }
+        return (Array(sorted.prefix(ConnectedToken.most)), max(0, sorted.count - ConnectedToken.most))
+    }
+}
+
+extension ConnectedToken {
+    fileprivate init?(_ summary: TunnelRegistry.Table.Summary) {
+        guard let latest = summary.sessions.max(by: { $0.since < $1.since }) else { return nil }
+        self.init(
+            name: latest.tunnelName, tokenHint: summary.token.hint, tokenTag: Self.tag(of: summary.token),
+            address: latest.address, software: latest.software, protocolVersion: latest.protocolVersion,
+            clients: summary.clients, sessions: summary.sessions.count, requests: summary.requests,
+            pending: summary.pending, since: summary.sessions.map(\.since).min() ?? latest.since)
+    }
+
+    /// 24 bits, in hexadecimal. Of a hash that everybody can work out they would tell most of what the hint leaves unsaid
+    /// of a short token; Swift's is seeded at random in each process.
+    static func tag(of token: RendezvousToken) -> String {
+        var hasher = Hasher()
+        hasher.combine(token.secret)
+        let bits = UInt(bitPattern: hasher.finalize()) & 0xff_ffff
+        let digits = String(bits, radix: 16)
+        return String(repeating: "0", count: 6 - digits.count) + digits
+    }
+}
