@@ -19,6 +19,43 @@ package enum PercentEncoding {
     }
 }
 
+extension PercentEncoding {
+    /// What follows a prefix, both compared by RFC 3986 §6.2.2: an escape of a character that needs none is that
+    /// character, and the case of hexadecimal digits does not count.
+    /// - Returns: nil when the text does not begin so.
+    package static func rest(of text: String, behind prefix: String) -> Substring? {
+        var wanted = prefix.utf8[...]
+        var rest = text.utf8[...]
+        while let unit = nextUnit(&wanted) {
+            guard nextUnit(&rest) == unit else { return nil }
+        }
+        return Substring(rest)
+    }
+
+    private struct Unit: Equatable {
+        let byte: UInt8
+        let isEscaped: Bool
+    }
+
+    private static func nextUnit(_ text: inout Substring.UTF8View) -> Unit? {
+        guard let first = text.popFirst() else { return nil }
+        guard first == UInt8(ascii: "%"), let high = text.first?.hexadecimalValue,
+            let low = text.dropFirst().first?.hexadecimalValue
+        else { return Unit(byte: first, isEscaped: false) }
+        text = text.dropFirst(2)
+        let byte = high << 4 | low
+        return Unit(byte: byte, isEscaped: !isUnreserved(byte))
+    }
+
+    /// RFC 3986 §2.3
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: true
+        default: false
+        }
+    }
+}
+
 extension UInt8 {
     /// What a hexadecimal digit stands for, in either case; nil for any other byte.
     package var hexadecimalValue: UInt8? {

@@ -19,7 +19,7 @@ package func parseYAML(_ text: YAMLText, limits: YAMLLimits = YAMLLimits()) -> Y
     }
     var composer = YAMLComposer(limits: limits)
     if let problem = forEachYAMLEvent(in: text, { composer.take($0) }) {
-        composer.report(isTab(at: problem.mark, in: text) ? YAMLProblem(.tab, at: problem.mark) : problem)
+        composer.report(named(problem, in: text))
     }
     return YAMLParseResult(root: composer.root, problems: composer.problems.sorted { $0.mark < $1.mark })
 }
@@ -42,8 +42,15 @@ private func firstTagDirective(in text: YAMLText) -> YAMLProblem? {
     return nil
 }
 
-private func isTab(at mark: YAMLMark, in text: YAMLText) -> Bool {
+/// The problem that stopped libyaml, in more than its words where the character at its place tells more.
+private func named(_ problem: YAMLProblem, in text: YAMLText) -> YAMLProblem {
     let lines = text.lines
-    guard lines.indices.contains(mark.line - 1) else { return false }
-    return lines[mark.line - 1].unicodeScalars.dropFirst(mark.column - 1).first == "\t"
+    guard lines.indices.contains(problem.mark.line - 1),
+        let scalar = lines[problem.mark.line - 1].unicodeScalars.dropFirst(problem.mark.column - 1).first
+    else { return problem }
+    if scalar == "\t" { return YAMLProblem(.tab, at: problem.mark) }
+    if case .syntax(problem: "found character that cannot start any token", _, _) = problem.kind {
+        return YAMLProblem(.cannotStart(with: scalar), at: problem.mark)
+    }
+    return problem
 }

@@ -12,6 +12,8 @@ package struct YAMLProblem: Error, Hashable, Sendable {
         case forbiddenCharacter(UInt32)
         /// libyaml cannot go on: what it met, and what it was reading (with the line where that began).
         case syntax(problem: String, context: String?, contextLine: Int?)
+        /// A value that starts with a character that no plain one can start with, such as `@`.
+        case cannotStart(with: Unicode.Scalar)
         /// A tab where only spaces can indent.
         case tab
         /// A second document in the file.

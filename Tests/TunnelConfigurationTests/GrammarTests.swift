@@ -72,6 +72,7 @@ import Testing
                 isSecure: false, host: "host", port: 81,
                 credentials: BasicCredentials(user: "u@x", password: Secret("p:q")))
         ),
+        ("ws://host/a%20b", TunnelURL(isSecure: false, host: "host", port: 80, basePath: "/a%20b")),
         (
             "ws://u:p@ss@host",
             TunnelURL(
@@ -87,7 +88,8 @@ import Testing
         "", "ws", "ws:", "ws:/host", "ws://", "ws://:80", "ws://a b", "ws://host:0", "ws://host:65536",
         "ws://host:", "ws://host:+80", "ws://::1", "ws://[::1", "ws://[::1]x", "ws://[]", "ws://host/a?b",
         "ws://host#x", "ws://host/a/../b", "ws://host//", "ws://:p@host", "ws://u%zz@host", "ws://u%4@host",
-        "ws://u%3Ax:p@host", "ws://hö", "ws://host/%41", "ws://host\n", "1ws://host",
+        "ws://u%3Ax:p@host", "ws://hö", "ws://host/%4", "ws://host/a%2fb", "ws://host/%2e%2e",
+        "ws://host/%00", "ws://host\n", "1ws://host",
         "ws://" + String(repeating: "a", count: 300),
     ])
     func refusesBrokenTunnelAddresses(_ text: String) {

@@ -98,6 +98,12 @@ extension PretendMachine {
         machine.write("web-password\r\nsecond line\n", to: "conf/web.password")
         machine.write("token-that-all-can-read", to: "conf/world-readable.token", isWorldReadable: true)
         machine.write("\nsecond line\n", to: "conf/empty")
+        machine.write("# one comment\n\n   \n", to: "conf/no-entries")
+        machine.write("", to: "conf/empty-file")
+        machine.write("token-of-a-spaced-file \n", to: "conf/spaced.token")
+        machine.write(
+            "token-of-a-file-0001: hunter2\ntoken-of-a-file-0002:hunter2\t\n token-of-a-file-0003:x\n",
+            to: "conf/spaced-passwords.txt")
         machine.entries["conf/binary"] = .file([0xff, 0xfe, 0x0a], isWorldReadable: false)
         machine.entries["conf/secrets/locked"] = .locked
         machine.write(

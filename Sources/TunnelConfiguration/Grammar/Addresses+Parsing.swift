@@ -18,6 +18,7 @@ extension TunnelURL {
         }
         let url = try urlText(text, example: "wss://tunnel.example.com")
         guard !url.hasQueryOrFragment else {
+            if let fault = rawPasswordFault(text) { throw fault }
             throw ValueFault("\(shown) has a query or fragment", advice: "remove what follows the path")
         }
         return TunnelURL(
@@ -121,7 +122,35 @@ func urlText(_ text: String, example: String) throws(ValueFault) -> URLText {
     do {
         return try URLText(text)
     } catch {
-        throw ValueFault("\(shownURL(text)) \(error.rawValue)", advice: "write one like \(example)")
+        if let fault = rawPasswordFault(text) { throw fault }
+        throw ValueFault(
+            "\(shownURL(text)) \(error.rawValue)",
+            advice: error == .foreignHost ? ForeignHost.advice : "write one like \(example)")
+    }
+}
+
+/// What is wrong with a URL that does not work because its password holds what ends the host of a URL.
+func rawPasswordFault(_ text: String) -> ValueFault? {
+    let start = text.firstRange(of: "://")?.upperBound ?? text.startIndex
+    guard let at = text.lastIndex(of: "@"), start < at,
+        text[start..<at].contains(where: { "/?#".contains($0) || $0.isWhitespace })
+    else { return nil }
+    return ValueFault(
+        "what stands before the \"@\" of \(shownURL(text)) holds a space, \"/\", \"?\" or \"#\", which end a URL's host",
+        advice: "percent-encode user and password: / is %2F, ? %3F, # %23, @ %40, a space %20")
+}
+
+/// Hosts with letters that DNS does not know (IDN, RFC 5890).
+enum ForeignHost {
+    static let advice = "write its ASCII form, which has xn-- in it (idn2 prints it)"
+
+    /// What is wrong with a text that would be a host, were it not for its letters.
+    static func fault(in text: String) -> ValueFault? {
+        let isHost = text.unicodeScalars.allSatisfy { scalar in
+            scalar.isASCII ? URLText.isHost(Substring(String(scalar))) : scalar.properties.isAlphabetic
+        }
+        guard isHost, !text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+        return ValueFault("\(Quotation.of(text)) has letters beyond ASCII", advice: advice)
     }
 }
 

@@ -9,6 +9,11 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     /// The declaration of a key of the section, or nil.
     func declaration(of key: String) -> KeyDeclaration? { Self.tables[self]?.byName[key] }
 
+    /// Whether keys that start with `x-` are the user's own, for anchors.
+    var takesOwnKeys: Bool { self == .root || self == .included }
+
+    static let ownKeyPrefix = "x-"
+
     private struct Table {
         let keys: [KeyDeclaration]
         let byName: [String: KeyDeclaration]

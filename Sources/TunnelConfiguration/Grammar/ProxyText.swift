@@ -29,6 +29,7 @@ extension ProxyURL {
                 advice: "write http://host:port; the tunnel inside it is encrypted all the same with wss://")
         }
         guard url.path.isEmpty || url.path == "/", !url.hasQueryOrFragment else {
+            if let fault = rawPasswordFault(whole) { throw fault }
             throw ValueFault(
                 "\(shownURL(whole)) has a path or query", advice: "remove what follows host and port")
         }

@@ -1,3 +1,5 @@
+import HTTPMessage
+
 /// Texts with a form of their own.
 enum TextRule {
     /// `[A-Za-z0-9][A-Za-z0-9_.-]*`: goes into logs, metrics and command lines as it is.
@@ -33,6 +35,7 @@ enum TextRule {
             throw ValueFault(
                 "\(Quotation.of(text)) holds a port", advice: "write it as port: \(parts[1])")
         }
+        if let fault = ForeignHost.fault(in: text) { throw fault }
         throw ValueFault(
             "\(Quotation.of(text)) is no address",
             advice: "write an IP address or a host name, 0.0.0.0 for all")
@@ -47,6 +50,7 @@ enum TextRule {
         if parts.count == 2, URLText.isHost(parts[0]), Int(parts[1]) != nil {
             throw ValueFault("\(Quotation.of(text)) holds a port", advice: "write \(parts[0])")
         }
+        if let fault = ForeignHost.fault(in: text) { throw fault }
         throw ValueFault(
             "\(Quotation.of(text)) is no host", advice: "write a name or address, such as www.example.com")
     }
@@ -59,15 +63,19 @@ enum TextRule {
                 "\(Quotation.of(text)) does not start with \"/\"", advice: "write \(Quotation.of("/" + text))"
             )
         }
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !"?#%\\\"<>".utf8.contains($0) }),
-            !text.split(separator: "/", omittingEmptySubsequences: false).dropFirst().dropLast()
-                .contains(where: { ["", ".", ".."].contains($0) }),
-            !text.hasSuffix("//"), !text.hasSuffix("/.."), !text.hasSuffix("/.")
+        let path = text.hasSuffix("/") ? text.dropLast() : text[...]
+        // Escapes are compared as what they stand for; none of them may stand for a path's own structure.
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !"?#\\\"<>".utf8.contains($0) }),
+            let plain = PercentEncoding.decode(path), plain.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }),
+            plain.utf8.count(where: { $0 == UInt8(ascii: "/") })
+                == path.utf8.count(where: { $0 == UInt8(ascii: "/") }),
+            !plain.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+                .contains(where: { ["", ".", ".."].contains($0) })
         else {
             throw ValueFault(
                 "\(Quotation.of(text)) is no plain path", advice: "write one like /wstunnel")
         }
-        return text.hasSuffix("/") ? String(text.dropLast()) : text
+        return String(path)
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {

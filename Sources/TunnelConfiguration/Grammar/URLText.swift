@@ -6,6 +6,7 @@ struct URLText {
         case space = "holds a space or control character"
         case noHost = "has no host"
         case badHost = "has an invalid host"
+        case foreignHost = "has a host with letters beyond ASCII"
         case badPort = "has an invalid port"
     }
 
@@ -50,7 +51,9 @@ struct URLText {
             return number
         }
         guard !host.isEmpty || !requiresHost else { throw .noHost }
-        guard host.isEmpty || Self.isHost(host) else { throw .badHost }
+        guard host.isEmpty || Self.isHost(host) else {
+            throw host.utf8.contains { $0 >= 0x80 } ? .foreignHost : .badHost
+        }
         self.host = String(host)
     }
 

@@ -58,6 +58,11 @@ struct ExcerptSource {
         return cut(shown + (comment.map { Array(rest[..<$0]) } ?? rest), caret: caret)
     }
 
+    /// What to do about white space in a line that is none for YAML.
+    func strangeSpace(in line: Int) -> String? {
+        lines.indices.contains(line - 1) ? StrangeSpace.advice(in: lines[line - 1]) : nil
+    }
+
     private func slice(_ line: [Unicode.Scalar], _ from: Int, _ to: Int) -> [Unicode.Scalar] {
         guard from < to, from <= line.count else { return [] }
         return Array(line[(from - 1)..<min(to - 1, line.count)])
@@ -109,11 +114,23 @@ struct SecretScan {
         return Set(keys.map(\.name)).subtracting(secret)
     }()
 
+    private static let secretKeys = Set(
+        ConfigurationSection.allCases.flatMap(\.keys).filter(\.shape.isSecret).map(\.name))
+
     private static let allKeys = ConfigurationSection.allCases.flatMap(\.keys).map(\.name)
 
     init(wanted: Set<Int>) { self.wanted = wanted }
 
-    mutating func visit(_ node: YAMLNode, isShown: Bool) {
+    /// What the keys of a mapping may be, where it stands.
+    enum KeyTrust {
+        case keys
+        /// Some are tokens, perhaps.
+        case mayBeTokens
+        /// A secret that was not quoted looks so.
+        case areSecret
+    }
+
+    mutating func visit(_ node: YAMLNode, isShown: Bool, _ trust: KeyTrust = .keys) {
         let here = Visit(mark: node.mark, end: node.end, isShown: isShown)
         guard visited.insert(here).inserted else { return }
         switch node.content {
@@ -122,21 +139,29 @@ struct SecretScan {
                 node.mark, node.end,
                 isShown: isShown && !mayHoldUserinfo(scalar.text) || isVariable(scalar.text))
         case .sequence(let items):
-            for item in items { visit(item, isShown: isShown) }
+            for item in items { visit(item, isShown: isShown, trust) }
         case .mapping(let entries):
             for entry in entries {
-                note(entry.keyMark, entry.keyEnd, isShown: showsKey(entry))
-                visit(entry.value, isShown: isShown && showsValue(entry))
+                note(entry.keyMark, entry.keyEnd, isShown: showsKey(entry, trust))
+                visit(
+                    entry.value, isShown: isShown && showsValue(entry), trustBelow(entry, trust))
             }
         }
     }
 
     /// Keys that resemble none of ours may be secrets in the wrong place, when they are long or stand alone:
     /// what follows a comma in an unquoted password does.
-    private func showsKey(_ entry: YAMLEntry) -> Bool {
+    private func showsKey(_ entry: YAMLEntry, _ trust: KeyTrust) -> Bool {
         guard wanted.contains(entry.keyMark.line) else { return true }
-        guard entry.key.count > 12 || entry.value.scalar?.isNull == true else { return true }
+        if trust != .areSecret, entry.value.scalar?.isNull != true {
+            if entry.key.count <= 12 || trust == .keys && KeyText.isPlain(entry.key) { return true }
+        }
         return NearMiss.nearest(to: entry.key, among: Self.allKeys) != nil
+    }
+
+    private func trustBelow(_ entry: YAMLEntry, _ trust: KeyTrust) -> KeyTrust {
+        if entry.key == Keys.passwordEntries.name { return .mayBeTokens }
+        return trust == .areSecret || Self.secretKeys.contains(entry.key) ? .areSecret : .keys
     }
 
     /// `passwords` of a server is a list of mappings, whose own keys decide; a password entry's is secret.

@@ -17,8 +17,14 @@ package enum NearMiss {
             .min { ($0.edits, $0.name) < ($1.edits, $1.name) }?.name
     }
 
+    /// The candidate that differs in letter case, `-` and `_` at most.
+    static func same(as name: String, among candidates: [String]) -> String? {
+        let plain = folded(name)
+        return candidates.first { folded($0) == plain }
+    }
+
     /// Lower case, `_` as `-`, so that `Base_Path` is `base-path`; and without `-`, so that `basePath` is too.
-    private static func folded(_ name: String) -> [UInt8] {
+    static func folded(_ name: String) -> [UInt8] {
         Array(name.lowercased().utf8.filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") })
     }
 

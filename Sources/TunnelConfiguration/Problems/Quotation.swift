@@ -6,7 +6,10 @@ package enum Quotation {
         var quoted = "\""
         for scalar in text.unicodeScalars.prefix(longest) {
             switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse:
+            case .spaceSeparator where scalar == " ": quoted += " "
+            case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate,
+                .unassigned,
+                .privateUse:
                 quoted += "\\u{\(String(scalar.value, radix: 16))}"
             default: quoted.unicodeScalars.append(scalar)
             }

@@ -31,7 +31,7 @@ struct ConfigurationDocuments {
         let isSound: Bool
     }
 
-    /// The problems with the lines that they point to.
+    /// The problems with the lines that they point to, and with what is hard to see there.
     func addingExcerpts(to problems: [ConfigurationProblem]) -> [ConfigurationProblem] {
         var lines: [String: Set<Int>] = [:]
         for problem in problems {
@@ -45,7 +45,15 @@ struct ConfigurationDocuments {
         return problems.map { problem in
             guard let place = problem.place else { return problem }
             var problem = problem
-            problem.excerpt = excerpts[problem.file]?.excerpt(at: place)
+            let source = excerpts[problem.file]
+            problem.excerpt = source?.excerpt(at: place)
+            guard problem.severity == .error else { return problem }
+            var space = source?.strangeSpace(in: place.line)
+            // YAML may have noticed only in the next line that something is wrong.
+            if space == nil, problem.path.isEmpty {
+                space = source?.strangeSpace(in: place.line - 1).map { "line \(place.line - 1), \($0)" }
+            }
+            if let space { problem.advice = problem.advice.map { "\($0); \(space)" } ?? space }
             return problem
         }
     }

@@ -41,10 +41,15 @@ enum EntryChecks {
         }
         for entry in entries where entry.isEnabled {
             let reader = entry.reader
-            let address = ListenAddress(host: reader.value(Keys.host), port: reader.value(Keys.port))
-            take(address, "server", reader, Keys.port.declaration)
+            // What cannot be taken is no address that another could have.
+            guard let host = reader.goodValue(Keys.host), let port = reader.goodValue(Keys.port) else {
+                continue
+            }
+            take(ListenAddress(host: host, port: port), "server", reader, Keys.port.declaration)
         }
-        if let admin { take(admin.value(Keys.listen), "admin API", admin, Keys.listen.declaration) }
+        if let admin, let address = admin.goodValue(Keys.listen) {
+            take(address, "admin API", admin, Keys.listen.declaration)
+        }
     }
 }
 

@@ -14,8 +14,10 @@ extension LoadingPass {
                 "remove it, or write it as an escape in double quotes"
             )
         case .tab: ("a tab cannot indent here", "use spaces")
+        case .cannotStart(let scalar):
+            ("a value cannot start with \(Quotation.of(String(scalar)))", "put the value into quotes: '…'")
         case .syntax(let problem, let context, let line):
-            (syntax(problem, context, line), "correct the YAML here or just above")
+            (syntax(problem, context, line), syntaxAdvice(problem, context))
         case .severalDocuments: ("a second document starts here", "keep one document in the file")
         case .tagDirective: ("%TAG is not supported", "remove the line")
         case .unknownTag(let tag):
@@ -27,7 +29,11 @@ extension LoadingPass {
             }
         case .duplicateKey(let key, let first):
             ("\(named(key)) is already set at line \(first.line)", "keep one of the two")
-        case .keyIsNoScalar: ("a list or mapping cannot be a key", "write key: value")
+        case .keyIsNoScalar:
+            (
+                "a list or mapping cannot be a key",
+                "write key: value, or quote the value if it starts with \"{\" or \"[\""
+            )
         case .unknownAlias:
             (
                 "there is no anchor of this name before this alias",
@@ -41,6 +47,20 @@ extension LoadingPass {
         case .tooManyNodes(let limit):
             ("more than \(limit) values once aliases stand for what they name", "use fewer aliases")
         }
+    }
+
+    /// What unquoted values that begin with YAML's own characters lead to.
+    private static func syntaxAdvice(_ problem: String, _ context: String?) -> String {
+        if problem.hasPrefix("mapping values are not allowed") {
+            return "quote the value if it holds a colon, such as \"::\", or correct the YAML just above"
+        }
+        let starts = [
+            "an anchor": "&", "an alias": "*", "a tag": "!", "a block scalar": "|", "a directive": "%",
+        ]
+        for (token, start) in starts where context?.hasSuffix(token) == true {
+            return "quote the value if it starts with \"\(start)\""
+        }
+        return "correct the YAML here or just above"
     }
 
     private static func syntax(_ problem: String, _ context: String?, _ line: Int?) -> String {

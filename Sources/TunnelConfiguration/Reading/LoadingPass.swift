@@ -13,6 +13,7 @@ final class LoadingPass {
     /// What was asked for outside, in this order.
     private(set) var sources = ConfigurationSources()
     private var reported: Set<ConfigurationProblem> = []
+    private var listed: Set<ConfigurationSection> = []
     /// Places with a problem of the YAML layer: what follows from it is not reported again.
     private var brokenPlaces: Set<BrokenPlace> = []
     private var files: [String: Result<ConfigurationFile, ConfigurationSourceError>] = [:]
@@ -40,6 +41,9 @@ final class LoadingPass {
         self.source = source
         self.options = options
     }
+
+    /// Whether the keys of a section have not been listed yet: once is enough.
+    func isFirstList(of section: ConfigurationSection) -> Bool { listed.insert(section).inserted }
 
     /// Records a problem. One that `defaults` hands to many entries is recorded once.
     func report(_ problem: ConfigurationProblem) {

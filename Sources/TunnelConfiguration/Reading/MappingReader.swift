@@ -61,6 +61,7 @@ struct MappingReader {
         var groups: Set<String> = []
         for entry in entries {
             guard let declaration = section.declaration(of: entry.key) else {
+                if section.takesOwnKeys, entry.key.hasPrefix(ConfigurationSection.ownKeyPrefix) { continue }
                 if let name = reportUnknown(entry) { misspelt.insert(name) }
                 continue
             }
@@ -86,6 +87,13 @@ struct MappingReader {
             pass.error(at: field.place, field.path, error.message, advice: error.advice)
             return key.defaultValue
         }
+    }
+
+    /// The value of a scalar key, its default when it is absent, and nil when it cannot be taken.
+    func goodValue<Value>(_ key: ScalarKey<Value>) -> Value? {
+        guard let field = field(key.declaration) else { return key.defaultValue }
+        guard let text = text(of: field) else { return nil }
+        return try? key.parse(text)
     }
 
     /// The value of a key for a path, made to start where the file that it stands in does.
@@ -116,10 +124,20 @@ struct MappingReader {
         guard let items = field.node.sequence else {
             pass.error(
                 at: field.place, field.path, "expected a list, got \(field.node.kindName)",
-                advice: "start each entry with \"- \"")
+                advice: Self.listAdvice(field.node, key))
             return []
         }
         return field.items(items)
+    }
+
+    private static func listAdvice(_ node: YAMLNode, _ key: KeyDeclaration) -> String {
+        if node.mapping != nil, case .list(let section) = key.shape,
+            section.keys.first?.name == Keys.name.declaration.name
+        {
+            return "start each entry with \"- name: \" in place of its name as a key"
+        }
+        return node.scalar?.isNull == true
+            ? "start each entry with \"- \", or write [] for none" : "start each entry with \"- \""
     }
 
     /// Whether a key without which the entry means nothing is there.
@@ -166,11 +184,14 @@ struct MappingReader {
             return nil
         }
         let names = section.keys.map(\.name)
-        let near = NearMiss.nearest(to: entry.key, among: names)
+        let foreign = ForeignKeys.advice(for: entry.key)
+        let near =
+            NearMiss.same(as: entry.key, among: names)
+            ?? (foreign == nil ? NearMiss.nearest(to: entry.key, among: names) : nil)
         let others = ConfigurationSection.allCases.filter { other in
             other != section && other.keys.contains { $0.name == entry.key }
         }
-        if near == nil, others.isEmpty, entry.value.scalar?.isNull == true {
+        if near == nil, foreign == nil, others.isEmpty, entry.value.scalar?.isNull == true {
             // What follows a comma in an unquoted password looks so.
             pass.error(
                 at: keyPlace, path, "unknown key without a value",
@@ -180,21 +201,20 @@ struct MappingReader {
         let advice: String
         if let near {
             advice = "did you mean \"\(near)\"?"
+        } else if let foreign {
+            advice = foreign
         } else if let other = others.first {
             advice = "\"\(entry.key)\" is a key of \(other.title)"
-        } else {
+        } else if pass.isFirstList(of: section) {
             advice = "the keys here are \(names.joined(separator: ", "))"
+        } else {
+            advice = "remove it, or correct it"
         }
+        let isKnown = near != nil || foreign != nil || !others.isEmpty
+        let isShown = isKnown || section != .passwordEntry && KeyText.isPlain(entry.key)
         pass.error(
-            at: keyPlace, path,
-            "unknown key \(Self.shown(entry.key, isKnown: near != nil || !others.isEmpty))",
-            advice: advice)
+            at: keyPlace, path, "unknown key \(KeyText.shown(entry.key, whole: isShown))", advice: advice)
         return near
-    }
-
-    /// A key that looks like none of ours may be a secret in the wrong place: only its start is shown.
-    static func shown(_ key: String, isKnown: Bool) -> String {
-        isKnown || key.count <= 12 ? Quotation.of(key) : Quotation.of("\(key.prefix(8))...")
     }
 
     private static func join(_ path: String, _ key: String) -> String {

@@ -35,6 +35,16 @@ extension MappingReader {
 
     /// A literal secret; also for the items of a list of secrets.
     func literalSecret(_ field: Field) -> FoundSecret? {
+        guard let scalar = field.node.scalar, !scalar.isNull else {
+            let isNothing = field.node.scalar != nil
+            pass.error(
+                at: field.place, field.path,
+                isNothing ? "there is no value" : "expected one value, got \(field.node.kindName)",
+                advice: isNothing
+                    ? "give one, in quotes if it starts with \"#\" or \"&\""
+                    : "write the value alone, in quotes if it starts with \"{\" or \"[\"")
+            return nil
+        }
         guard let text = text(of: field) else { return nil }
         if field.file.isWorldReadable, let written = field.node.scalar?.text, !written.contains("${") {
             pass.warning(
@@ -43,6 +53,20 @@ extension MappingReader {
                 advice: "chmod o-r the file, or use the -file or -command form of the key")
         }
         return found(text.text, field)
+    }
+
+    /// Complains of a secret that nobody has filled in. An entry that is not run may wait for that.
+    func checkPlaceholder(
+        _ secret: String, at place: SourcePlace, _ path: String,
+        _ severity: ConfigurationProblem.Severity = .warning
+    ) {
+        guard isOffline == pass.options.isOffline, let fault = PlaceholderText.fault(in: secret) else {
+            return
+        }
+        switch severity {
+        case .error: pass.error(at: place, path, fault.message, advice: fault.advice)
+        case .warning: pass.warning(at: place, path, fault.message, advice: fault.advice)
+        }
     }
 
     private func fileSecret(_ field: Field, _ path: String) -> FoundSecret? {
@@ -60,7 +84,7 @@ extension MappingReader {
                     "every user of this machine can read \(Quotation.of(resolved))",
                     advice: "chmod o-r the file")
             }
-            let line = file.bytes.prefix { $0 != 0x0a }
+            let line = SecretText.withoutMark(file.bytes).prefix { $0 != 0x0a }
             return found(bytes: line.last == 0x0d ? line.dropLast() : line, field, Quotation.of(resolved))
         }
     }
@@ -92,7 +116,8 @@ extension MappingReader {
                 advice: "run the command by hand to see why")
             return nil
         case .success(let line):
-            return found(bytes: line[...], field, "the output of \(Quotation.of(command[0]))")
+            return found(
+                bytes: SecretText.withoutMark(line)[...], field, "the output of \(Quotation.of(command[0]))")
         }
     }
 
@@ -108,15 +133,17 @@ extension MappingReader {
                 advice: "put the secret there")
             return nil
         }
-        return FoundSecret(text: text, place: field.place, path: field.path)
+        return found(text, field)
     }
 
     private func found(_ text: String, _ field: Field) -> FoundSecret? {
-        guard !text.isEmpty else {
-            pass.error(at: field.place, field.path, "the secret is empty", advice: "give one")
+        do throws(ValueFault) {
+            return FoundSecret(
+                text: try SecretText.cleaned(text), place: field.place, path: field.path)
+        } catch {
+            pass.error(at: field.place, field.path, error.message, advice: error.advice)
             return nil
         }
-        return FoundSecret(text: text, place: field.place, path: field.path)
     }
 }
 

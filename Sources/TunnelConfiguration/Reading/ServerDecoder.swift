@@ -12,7 +12,8 @@ extension MappingReader {
         let name = value(Keys.name)
         let maxClients = value(Keys.maxClientsPerToken)
         var passwords = listedPasswords()
-        for (token, more) in passwordsFromFile() { passwords[token, default: []].formUnion(more) }
+        let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
+        for (token, more) in more { passwords[token, default: []].formUnion(more) }
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port), basePath: value(Keys.basePath),
             wsTimeout: value(Keys.wsTimeout), httpTimeout: value(Keys.httpTimeout),
@@ -81,9 +82,13 @@ extension MappingReader {
         return tokens
     }
 
+    /// `passwords: []`: on purpose, tokens need none.
+    private var saysThatThereAreNone: Bool { field(Keys.passwordEntries)?.node.sequence?.isEmpty == true }
+
     private func warnWhenNobodyMayConnect() {
-        guard value(Keys.onlyListedTokens), field(Keys.passwordEntries) == nil,
-            field(Keys.passwordsFile.declaration) == nil,
+        let isListed = field(Keys.passwordEntries) != nil || field(Keys.passwordsFile.declaration) != nil
+        guard value(Keys.onlyListedTokens),
+            !isListed || saysThatThereAreNone && field(Keys.passwordsFile.declaration) == nil,
             let field = field(Keys.onlyListedTokens.declaration)
         else { return }
         pass.warning(
@@ -93,7 +98,10 @@ extension MappingReader {
 
     /// `token:password`, a line each; empty lines and lines that start with `#` are skipped. Two lines with
     /// one token: either password is good.
-    private func passwordsFromFile() -> [RendezvousToken: Set<Secret>] {
+    ///
+    /// - Parameter mayBeEmpty: else a file without any line is an error: one that is cut off, or not written yet, would
+    ///   open every token.
+    private func passwordsFromFile(mayBeEmpty: Bool) -> [RendezvousToken: Set<Secret>] {
         guard let field = field(Keys.passwordsFile.declaration), let path = value(Keys.passwordsFile),
             !isOffline
         else { return [:] }
@@ -111,7 +119,15 @@ extension MappingReader {
                     "every user of this machine can read \(Quotation.of(resolved))",
                     advice: "chmod o-r the file")
             }
-            return passwords(in: file.bytes, resolved, field)
+            let errors = pass.errorCount
+            let passwords = passwords(in: SecretText.withoutMark(file.bytes), resolved, field)
+            if passwords.isEmpty, !mayBeEmpty, pass.errorCount == errors {
+                pass.error(
+                    at: field.place, field.path,
+                    "\(Quotation.of(resolved)) holds no token:password, so no token would need a password",
+                    advice: "put a line into it, or take the key out")
+            }
+            return passwords
         }
     }
 
@@ -120,30 +136,39 @@ extension MappingReader {
     >] {
         var passwords: [RendezvousToken: Set<Secret>] = [:]
         let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
-        for (index, rawLine) in lines.enumerated() {
-            let line = rawLine.last == 0x0d ? rawLine.dropLast() : rawLine
-            if line.isEmpty || line.first == UInt8(ascii: "#") { continue }
-            let fault: (message: String, advice: String)
-            if let text = String(validating: line, as: UTF8.self), let colon = text.firstIndex(of: ":") {
-                let password = text[text.index(after: colon)...]
-                do {
-                    let token = try RendezvousToken(String(text[..<colon]))
-                    guard password.isEmpty else {
-                        passwords[token, default: []].insert(Secret(String(password)))
-                        continue
-                    }
-                    fault = ("nothing follows the colon", "write token:password")
-                } catch {
-                    fault = error.explanation(for: String(text[..<colon]))
-                }
-            } else {
-                fault = ("the line is no token:password in UTF-8", "write token:password, or # for a comment")
+        for (index, line) in lines.enumerated() {
+            let content = line.drop { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
+            if content.isEmpty || content.first == UInt8(ascii: "#") { continue }
+            let place = SourcePlace(SourceFile(path: file), YAMLMark(line: index + 1, column: 1))
+            do throws(ValueFault) {
+                let (token, password) = try Self.pair(in: line)
+                checkPlaceholder(token.secret, at: place, field.path)
+                checkPlaceholder(password, at: place, field.path)
+                passwords[token, default: []].insert(Secret(password))
+            } catch {
+                pass.error(at: place, field.path, error.message, advice: error.advice)
             }
-            pass.report(
-                ConfigurationProblem(
-                    severity: .error, file: file, place: .init(line: index + 1, column: 1), path: field.path,
-                    message: fault.message, advice: fault.advice))
         }
         return passwords
+    }
+
+    /// Reads `token:password`.
+    private static func pair(
+        in line: ArraySlice<UInt8>
+    ) throws(ValueFault) -> (RendezvousToken, password: String) {
+        guard let text = String(validating: line, as: UTF8.self), let colon = text.firstIndex(of: ":") else {
+            throw ValueFault(
+                "the line is no token:password in UTF-8", advice: "write token:password, or # for a comment")
+        }
+        guard !text[text.index(after: colon)...].allSatisfy({ $0 == "\r" }) else {
+            throw ValueFault("nothing follows the colon", advice: "write token:password")
+        }
+        let password = try SecretText.cleaned(String(text[text.index(after: colon)...]))
+        do {
+            return (try RendezvousToken(String(text[..<colon])), password)
+        } catch {
+            let (message, advice) = error.explanation(for: String(text[..<colon]))
+            throw ValueFault(message, advice: advice)
+        }
     }
 }

@@ -22,8 +22,10 @@ extension MappingReader {
         let found = secret(Keys.token)
         var text = found?.text
         if let found, let colon = found.text.firstIndex(of: ":") {
+            let password = String(found.text[found.text.index(after: colon)...])
             text = String(found.text[..<colon])
-            passwords.insert(Secret(String(found.text[found.text.index(after: colon)...])))
+            passwords.insert(Secret(password))
+            checkSplit(password, found)
             reportSplit(found, hasPassword: !passwordFields.isEmpty)
         } else if needsPassword, passwordFields.isEmpty, !isDefaults, found != nil || !hasToken,
             !misses(Keys.password.literal)
@@ -53,7 +55,17 @@ extension MappingReader {
     func bearerToken() -> Secret? {
         if keysPresent(inGroup: "token").isEmpty { reportMissingToken() }
         guard let found = secret(Keys.token) else { return nil }
-        return (parseToken(found.text, found)?.secret).map(Secret.init)
+        return (parseToken(found.text, found, placeholderIs: .error)?.secret).map(Secret.init)
+    }
+
+    /// The password behind a token's colon is a secret like any other; that there is none is told elsewhere.
+    private func checkSplit(_ password: String, _ found: FoundSecret) {
+        guard !password.isEmpty else { return }
+        do throws(ValueFault) {
+            checkPlaceholder(try SecretText.cleaned(password), at: found.place, found.path)
+        } catch {
+            pass.error(at: found.place, found.path, error.message, advice: error.advice)
+        }
     }
 
     private func reportMissingToken() {
@@ -81,7 +93,10 @@ extension MappingReader {
         }
     }
 
-    private func parseToken(_ text: String, _ found: FoundSecret) -> RendezvousToken? {
+    private func parseToken(
+        _ text: String, _ found: FoundSecret, placeholderIs severity: ConfigurationProblem.Severity = .warning
+    ) -> RendezvousToken? {
+        checkPlaceholder(text, at: found.place, found.path, severity)
         do {
             return try RendezvousToken(text)
         } catch {
@@ -93,14 +108,18 @@ extension MappingReader {
 
     private func readPasswords() -> Set<Secret> {
         var passwords: Set<Secret> = []
-        if let password = secret(Keys.password) { passwords.insert(Secret(password.text)) }
+        func take(_ password: FoundSecret) {
+            checkPlaceholder(password.text, at: password.place, password.path)
+            passwords.insert(Secret(password.text))
+        }
+        if let password = secret(Keys.password) { take(password) }
         guard section == .passwordEntry, let list = field(Keys.passwordList) else { return passwords }
         let items = items(Keys.passwordList)
         if items.isEmpty, list.node.sequence != nil {
             pass.error(at: list.place, list.path, "the list is empty", advice: "give a password")
         }
         for item in items {
-            if let password = literalSecret(item) { passwords.insert(Secret(password.text)) }
+            if let password = literalSecret(item) { take(password) }
         }
         return passwords
     }

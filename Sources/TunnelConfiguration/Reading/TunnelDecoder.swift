@@ -20,7 +20,8 @@ extension MappingReader {
         let hostHeader = value(Keys.hostHeader)
         let isInsecure = value(Keys.insecure)
         let certificatePath = resolvedPath(Keys.certFile)
-        if url?.credentials != nil { warnAboutURLSecret(Keys.tunnel.declaration) }
+        if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
+        if let url { lint(url) }
         lint(hostPattern)
         checkFolder(origin)
         let certificates = certificates(certificatePath, isInsecure: isInsecure)
@@ -60,7 +61,7 @@ extension MappingReader {
         switch value(Keys.proxy) {
         case .direct: return nil
         case .proxy(let proxy):
-            if proxy.credentials != nil { warnAboutURLSecret(Keys.proxy.declaration) }
+            if let credentials = proxy.credentials { checkURLSecret(credentials, Keys.proxy.declaration) }
             return proxy
         case .environment:
             guard let url, !isOffline else { return nil }
@@ -95,14 +96,25 @@ extension MappingReader {
         }
     }
 
-    private func warnAboutURLSecret(_ key: KeyDeclaration) {
-        guard let field = field(key), field.file.isWorldReadable, let written = field.node.scalar?.text,
-            !written.contains("${")
+    private func checkURLSecret(_ credentials: BasicCredentials, _ key: KeyDeclaration) {
+        guard let field = field(key) else { return }
+        checkPlaceholder(credentials.password.secret, at: field.place, field.path)
+        guard field.file.isWorldReadable, let written = field.node.scalar?.text, !written.contains("${")
         else { return }
         pass.warning(
             at: field.place, field.path,
             "a secret stands in a file that every user of this machine can read",
             advice: "chmod o-r the file, or write the password as ${VARIABLE}")
+    }
+
+    private func lint(_ url: TunnelURL) {
+        guard url.basePath.hasSuffix(TunnelURL.endpoint), let field = field(Keys.tunnel.declaration) else {
+            return
+        }
+        pass.warning(
+            at: field.place, field.path,
+            "the path ends in \(TunnelURL.endpoint), which is added to it anyway",
+            advice: "leave it out, unless the server's base-path ends so")
     }
 
     private func lint(_ pattern: HostPattern?) {
@@ -164,7 +176,7 @@ extension MappingReader {
                 advice: error.fileAdvice)
         case .success(let file):
             guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
-                return CertificateFile(path: path, pem: file.bytes)
+                return CertificateFile(path: path, pem: SecretText.withoutMark(file.bytes))
             }
             pass.error(
                 at: field.place, field.path, "\(Quotation.of(path)) holds no PEM certificate",

@@ -15,6 +15,7 @@ package enum ConfigurationSchema {
             ),
             ("type", .string("object")),
             ("properties", properties(ConfigurationSection.root.keys)),
+            ownKeys,
             ("additionalProperties", .boolean(false)),
             ("anyOf", anyOneRequired([Keys.include, Keys.servers, Keys.tunnels])),
             ("$defs", .object(definitions)),
@@ -29,12 +30,18 @@ package enum ConfigurationSchema {
             + entry(.tunnel) + shapes
     }
 
+    /// Whatever the user keeps there, for anchors.
+    private static let ownKeys: (String, JSONValue) = (
+        "patternProperties", .object([("^\(ConfigurationSection.ownKeyPrefix)", .object([]))])
+    )
+
     /// A section that lists all its keys.
     private static func closed(_ section: ConfigurationSection) -> JSONValue {
         var members: [(String, JSONValue)] = [
             ("type", .string("object")), ("properties", properties(section.keys)),
             ("additionalProperties", .boolean(false)),
         ]
+        if section.takesOwnKeys { members.append(ownKeys) }
         members += exclusions(section.keys)
         if section == .hostEntry {
             members.append(("required", .array([.string(Keys.requestHost.declaration.name)])))

@@ -14,6 +14,9 @@ package struct TunnelURL: Hashable, Sendable {
     /// The URL's userinfo, or nil.
     package var credentials: BasicCredentials?
 
+    /// What is appended to the base path to dial.
+    package static let endpoint = "/_tunnel"
+
     package init(
         isSecure: Bool, host: String, port: Int, basePath: String = "", credentials: BasicCredentials? = nil
     ) {

@@ -159,6 +159,15 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         case v1
     }
 
+    /// Sessions to keep open where nobody says how many.
+    private static let mostByDefault = 4
+
+    /// Sessions to keep open on a machine with so many cores. Where nobody says how many, it is one to a server that turns
+    /// out to speak protocol v1.
+    package func connections(cores: Int) -> Int {
+        connections ?? (`protocol` == .v1 ? 1 : min(cores, Self.mostByDefault))
+    }
+
     /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
     package var name: String
     /// The tunnel server to dial.
