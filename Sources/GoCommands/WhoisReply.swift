@@ -38,16 +38,22 @@ package struct WhoisArguments: Hashable, Sendable {
 
     /// - Parameter arguments: what follows the command: an address, or as in the Go program a token and an address.
     package static func read(_ arguments: [String]) -> Reading {
-        func fault(_ text: String) -> Reading { .fault("\(flags.command): \(text)\n\n\(usage)") }
+        func fault(_ text: String) -> Reading { .fault(flags.rejection(text)) }
         let values: GoFlags.Values
         switch flags.parse(arguments) {
         case .help: return .help(usage)
         case .fault(let text): return fault(text)
         case .values(let parsed): values = parsed
         }
-        guard let address = values.rest.last, values.rest.count <= 2 else {
+        guard let first = values.rest.first, let address = values.rest.last else {
             return fault("give one address")
         }
+        if StrayWord.commands.contains(first) {
+            return fault(
+                "argument \(values.restStart + 1) is no address — \(StrayWord.advice(first, of: flags))"
+            )
+        }
+        guard values.rest.count <= 2 else { return fault("give one address") }
         guard !address.contains("/"), AddressRange(address) != nil else {
             return fault("\(Quotation.of(address)) is no IP address")
         }

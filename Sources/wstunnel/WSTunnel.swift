@@ -7,17 +7,14 @@ struct WSTunnel: AsyncParsableCommand {
         abstract: "Makes services behind firewalls reachable, through WebSocket tunnels.",
         discussion: """
             wstunnel --config tunnels.yaml starts every tunnel server and tunnel client that the file describes. \
-            SIGTERM and SIGINT finish what is in flight, a second one ends at once.
-
-            The commands of the Go program, with its flags (-h lists them):
-              srv      runs one tunnel server
-              cli      runs one tunnel client
-              whois    tells whose an address is
-              version  prints the version
+            SIGTERM and SIGINT finish what is in flight, a second one ends at once. \
+            srv, cli and whois are the commands of the Go program, with its flags: wstunnel help srv lists them.
             """,
         version: Version.text,
         subcommands: [
-            Run.self, Check.self, Plan.self, Show.self, Status.self, Reload.self, Schema.self,
+            Run.self, Check.self, Plan.self, Show.self, Status.self, Reload.self, Schema.self, Srv.self,
+            Cli.self,
+            Whois.self, PrintVersion.self,
         ],
         defaultSubcommand: Run.self)
 }

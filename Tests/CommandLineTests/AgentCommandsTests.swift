@@ -257,6 +257,23 @@ import Testing
         #expect(try runProgram("show", "--config", copy).output == shown.output)
     }
 
+    @Test func showTellsWhatCountsWhereNothingIsSaid() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            """
+            tunnels:
+              - { name: a, tunnel: "ws://h", server: "builtin:echo", token: show-test-token-0123 }
+              - { name: b, tunnel: "ws://h", server: "builtin:echo", token: show-test-token-0123, protocol: v1 }
+            """, to: "tunnels.yaml")
+        let shown = try runProgram("show", "--config", path).output
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        #expect(shown.contains("connections: \(min(4, cores))\n"), "\(shown)")
+        #expect(shown.contains("connections: 1\n    protocol: v1\n"))
+        let socket = try #require(shown.firstMatch(of: /control-socket: "(.+)"/)?.1)
+        let missing = try runProgram("status", "--config", path).errors
+        #expect(missing.contains("It would listen at \(socket)."), "\(missing)")
+    }
+
     @Test func theSchemaIsTheOneInTheRepository() throws {
         let file = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -100,9 +100,21 @@ import Testing
         #expect(result.exit == .code(2))
         #expect(
             result.errors.hasPrefix(
-                "wstunnel \(command): \"-nonsense\" is no flag of wstunnel \(command)\n\nUsage: wstunnel \(command)"
+                "wstunnel \(command): \"-nonsense\" is no flag of wstunnel \(command)\nUsage: wstunnel \(command)"
             ))
+        #expect(result.errors.split(separator: "\n").count == 3)
         #expect(result.output.isEmpty)
+    }
+
+    /// A server that starts where somebody asked for help would be open to everybody.
+    @Test(arguments: ["srv", "cli", "whois"], ["help", "status", "version", "stray"])
+    func aStrayWordStartsNothing(_ command: String, _ word: String) throws {
+        let result = try runProgram(command, word)
+        #expect(result.exit == .code(2))
+        #expect(result.output.isEmpty)
+        #expect(result.errors.hasPrefix("wstunnel \(command): "))
+        #expect(!result.errors.contains("Listening"))
+        if word != "stray" { #expect(result.errors.contains("did you mean \"wstunnel ")) }
     }
 
     @Test(arguments: ["srv", "cli", "whois"], ["-h", "--h", "-help", "--help"])

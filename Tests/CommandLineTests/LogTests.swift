@@ -20,6 +20,42 @@ import Testing
         }
     }
 
+    @Test func numbersAreNumbersInJSON() throws {
+        let port = try freePort()
+        let folder = try TemporaryFolder()
+        func text(_ timeout: Int) -> String {
+            "log: { format: json, level: debug }\n"
+                + pairConfiguration(
+                    port: port, origin: "builtin:echo", token: "log-test-token-0001",
+                    server: "wstimeout: \(timeout)")
+        }
+        let path = try folder.write(text(30), to: "tunnels.yaml")
+        let program = try wstunnel(["--config", path])
+        try program.standardError.waitForLine(containing: #""Session joined""#)
+        _ = try HTTPConnection(port: port).exchange("GET", "/", fields: [("X-Token", "log-test-token-0001")])
+        try folder.write(text(31), to: "tunnels.yaml")
+        program.send(signal: SIGHUP)
+        try program.standardError.waitForLine(containing: #""Configuration applied""#)
+        program.send(signal: SIGTERM)
+        #expect(try program.waitForExit() == .code(0))
+        let ends = [
+            ".ms", ".count", ".id", ".bytes", "protocol.version", "config.generation", "limit", "status",
+        ]
+        var seen: Set<String> = []
+        for line in program.standardError.lines {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+            for (key, value) in object where ends.contains(where: key.hasSuffix) {
+                seen.insert(key)
+                #expect(value is NSNumber, "\(key) in \(line)")
+            }
+        }
+        #expect(
+            seen.isSuperset(of: [
+                "process.id", "server.count", "tunnel.count", "session.id", "request.id", "protocol.version",
+                "config.generation", "duration.ms", "status", "response.bytes",
+            ]), "\(seen)")
+    }
+
     @Test func everyLogfmtLineIsKeysAndValues() throws {
         let agent = try AgentProcess(configuration: "log: { level: trace }\n" + serverAlone)
         #expect(try agent.stop() == .code(0))

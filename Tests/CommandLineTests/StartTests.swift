@@ -75,6 +75,13 @@ import Testing
                 "servers[public]: cannot listen on 192.0.2.1:0: this machine has no such address"))
     }
 
+    @Test func anIPv6AddressHasItsBracketsInMessages() throws {
+        let result = try runProgram(
+            withConfiguration: "servers: [{ name: public, host: \"2001:db8::1\", port: 0 }]")
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("servers[public]: cannot listen on [2001:db8::1]:0: "))
+    }
+
     @Test func aHostNameThatNobodyKnowsIsAClearError() throws {
         let result = try runProgram(
             withConfiguration: "servers: [{ name: public, host: nowhere.invalid, port: 0 }]")

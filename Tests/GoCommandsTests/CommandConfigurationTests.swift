@@ -221,7 +221,16 @@ import TunnelProtocol
         (["-max-clients-per-token", "-5"], "-max-clients-per-token: -5 is not from 0 to 10000; 0 is taken"),
         (["-httptimeout", "0"], "-httptimeout: 0 is not from 1 to 86400; 1 is taken"),
         (["-robowhois", "x"], "-robowhois: the service is gone; the flag is ignored"),
-        (["surplus"], "argument 1 and those behind it are no flags and do not count"),
+        (
+            ["-syslog=wstunsrv"],
+            "-syslog: \"wstunsrv\" is no facility; daemon is taken — write one such as daemon, user or local0"
+        ),
+        (
+            ["-syslog", "deamon"],
+            "-syslog: \"deamon\" is no facility; daemon is taken — did you mean \"daemon\"?"
+        ),
+        (["-passwords", ""], "-passwords is empty, so it gives no passwords"),
+        (["-passwords-file="], "-passwords-file is empty, so it gives no passwords"),
         (
             ["-passwords", "token1:password1"],
             "-passwords, pair 1: no tunnel can use it, as its token is shorter than 16 characters"
@@ -235,6 +244,27 @@ import TunnelProtocol
         #expect(result.errors == [])
         #expect(result.warnings.contains(warning), "\(result.warnings)")
         #expect(result.configuration != nil)
+    }
+
+    @Test(arguments: [
+        ("wstunsrv", SyslogFacility.daemon), ("LOCAL3", .local3), (" user ", .user), ("mail", .mail),
+    ]) func aFacilityIsReadAsTheGoProgramDoes(_ word: String, _ facility: SyslogFacility) {
+        #expect(read(.srv, ["-syslog", word]).configuration?.log.syslog == facility)
+    }
+
+    @Test(arguments: [
+        ("wstunnel", "/wstunnel"), (" /wstunnel ", "/wstunnel"), ("/wstunnel//", "/wstunnel"), ("//", ""),
+        ("/", ""),
+        (" ", ""), ("//a/b/", "/a/b"), ("/my%20app", "/my%20app"),
+    ]) func aBasePathIsReadAsTheGoProgramDoes(_ text: String, _ basePath: String) {
+        #expect(read(.srv, ["-base-path", text]).configuration?.servers.first?.basePath == basePath)
+    }
+
+    @Test(arguments: ["ws://h/_tunnel", "ws://h/_tunnel/", "ws://h/_tunnel?x"])
+    func theEndpointThatIsAddedAnywayIsLeftOut(_ url: String) {
+        let result = read(.cli, ["-tunnel", url, "-server", "http://h", "-token", "a-token-of-the-tests"])
+        #expect(result.configuration?.tunnels.first?.tunnel.basePath == "")
+        #expect(result.warnings.contains("-tunnel: /_tunnel is left out, it is added to the path anyway"))
     }
 
     @Test func clampedValuesAreTheOnesThatRun() throws {

@@ -96,9 +96,8 @@ import TunnelProtocol
             ]),
         Example(
             command: .srv,
-            arguments: ["-port", "70000", "-host", "a b", "-base-path", "/a//b", "-syslog", "deamon"],
+            arguments: ["-port", "70000", "-host", "a b", "-base-path", "/a//b"],
             errors: [
-                "-syslog: \"deamon\" is unknown — did you mean \"daemon\"?",
                 "-host: \"a b\" is no address — write an IP address or a host name, 0.0.0.0 for all",
                 "-port: 70000 is out of range — write a whole number from 0 to 65535",
                 "-base-path: \"/a//b\" is no plain path — write one like /wstunnel",
@@ -199,6 +198,56 @@ import TunnelProtocol
         #expect(text.hasSuffix("\nSee \"wstunnel cli -h\".\n"))
     }
 
+    /// Without flags before them: another command was meant, and nothing is missing.
+    @Test(
+        arguments: GoCommand.allCases,
+        [
+            ("help", "did you mean \"wstunnel COMMAND -h\"?"),
+            ("status", "did you mean \"wstunnel status\"?"),
+            ("version", "did you mean \"wstunnel version\"?"),
+            ("statsu", "did you mean \"wstunnel status\"?"),
+            ("cli", "did you mean \"wstunnel cli\"?"), ("pidfiel", "did you mean -pidfile?"),
+            ("tunnels.yaml", "did you mean \"wstunnel --config FILE\"?"),
+            ("a-token-that-lost-its-flag", "remove it"),
+            ("false", "remove it; on-off flags are written -flag or -flag=false"), ("x", "remove it"),
+            ("", "remove it"),
+        ]) func aWordAloneIsAnError(_ command: GoCommand, _ example: (word: String, advice: String))
+    {
+        guard case .fault(let text) = command.read([example.word], CommandSurroundings()) else {
+            Issue.record("no fault")
+            return
+        }
+        let advice = example.advice.replacing("COMMAND", with: command.rawValue)
+        #expect(
+            text == """
+                wstunnel \(command.rawValue): argument 1 is no flag — \(advice)
+                Usage: wstunnel \(command.rawValue) [flags]
+                See "wstunnel \(command.rawValue) -h" for the flags.
+
+                """)
+    }
+
+    @Test func aWordBehindFlagsIsAnErrorAmongTheOthers() {
+        let result = read(.srv, ["-port", "70000", "stop"])
+        #expect(result.configuration == nil)
+        #expect(
+            result.errors == [
+                "argument 3 is no flag — remove it",
+                "-port: 70000 is out of range — write a whole number from 0 to 65535",
+            ])
+    }
+
+    @Test func aPasswordsFileWithoutAnEntryStartsNothing() {
+        let machine = StillMachine(files: ["/folder/p": "# later\n\n"])
+        let result = read(.srv, ["-passwords-file", "p"], machine)
+        #expect(result.configuration == nil)
+        #expect(
+            result.errors == [
+                "-passwords-file: \"/folder/p\" holds no token:password, so no token would need a password — put a line "
+                    + "into it, or take the key out"
+            ])
+    }
+
     @Test func aBadFlagShowsTheUsage() {
         guard case .fault(let text) = GoCommand.srv.read(["-prot", "80"], CommandSurroundings()) else {
             Issue.record("no fault")
@@ -206,6 +255,7 @@ import TunnelProtocol
         }
         #expect(
             text.hasPrefix(
-                "wstunnel srv: \"-prot\" is no flag of wstunnel srv: did you mean -port?\n\nUsage: "))
+                "wstunnel srv: \"-prot\" is no flag of wstunnel srv: did you mean -port?\nUsage: "))
+        #expect(text.split(separator: "\n").count == 3)
     }
 }

@@ -14,6 +14,8 @@ import Testing
 
     @Test(arguments: [
         ([], "give one address"), (["a", "b", "192.0.2.1"], "give one address"),
+        (["help"], "argument 1 is no address — did you mean \"wstunnel whois -h\"?"),
+        (["status", "192.0.2.1"], "argument 1 is no address — did you mean \"wstunnel status\"?"),
         (["example.com"], "\"example.com\" is no IP address"),
         (["10.0.0.0/8"], "\"10.0.0.0/8\" is no IP address"),
         (["t", "192.0.2.256"], "\"192.0.2.256\" is no IP address"),

@@ -33,14 +33,20 @@ extension CommandDraft {
             indentation, "max-retries", plain: integer("max-retries", default: 0, clampedTo: 0...1_000_000))
     }
 
-    /// The Go program drops query and fragment. What has an `@` behind it is a password that was not encoded, and an
+    /// The Go program drops path, query and fragment; the path counts here, but for the end that is always added. What has an `@` behind it is a password that was not encoded, and an
     /// error later on.
     private mutating func plainTunnel(_ url: String) -> String {
-        guard let cut = url.firstIndex(where: { "?#".contains($0) }), !url[cut...].contains("@") else {
-            return url
+        var url = url[...]
+        if let cut = url.firstIndex(where: { "?#".contains($0) }), !url[cut...].contains("@") {
+            messages.warning("-tunnel: the query or fragment behind the path is left out")
+            url = url[..<cut]
         }
-        messages.warning("-tunnel: the query or fragment behind the path is left out")
-        return String(url[..<cut])
+        let plain = url.hasSuffix("/") ? url.dropLast() : url
+        if plain.hasSuffix(TunnelURL.endpoint) {
+            messages.warning("-tunnel: \(TunnelURL.endpoint) is left out, it is added to the path anyway")
+            url = plain.dropLast(TunnelURL.endpoint.count)
+        }
+        return String(url)
     }
 
     /// The Go program speaks plain HTTP to the proxy, whatever stands before its name.

@@ -68,15 +68,8 @@ struct CommandDraft {
 
     /// Errors about what does not belong to any flag, warnings about secrets that others could read.
     mutating func checkArguments() {
-        if !values.rest.isEmpty {
-            if values.rest.contains(where: { $0.hasPrefix("-") && $0.utf8.count > 1 }) {
-                messages.error(
-                    "argument \(values.restStart + 1) is no flag, so the flags behind it would not count",
-                    advice: "remove it; on-off flags are written -flag or -flag=false")
-            } else {
-                messages.warning(
-                    "argument \(values.restStart + 1) and those behind it are no flags and do not count")
-            }
+        if let fault = command.flags.fault(ofWordsIn: values) {
+            messages.error(fault.message, advice: fault.advice)
         }
         let flags = SecretArguments.flags(in: values).map { "-\($0)" }
         guard !flags.isEmpty else { return }
@@ -109,12 +102,28 @@ struct CommandDraft {
         // As text it has the lines that people who come from the Go program look for.
         let isText = values.booleans["log-pretty"] != false
         let file = text("logfile").map { $0 == "-" ? $0 : surroundings.absolute($0) }
-        guard level != nil || isText || file != nil || text("syslog") != nil else { return }
+        let facility = text("syslog").map { Self.facility($0) ?? .daemon }
+        guard level != nil || isText || file != nil || facility != nil else { return }
         document.line(0, "log:")
         document.entry(2, "level", plain: level)
         document.entry(2, "format", plain: isText ? "text" : nil)
         document.entry(2, "file", text: file)
-        document.entry(2, "syslog", text: text("syslog"))
+        document.entry(2, "syslog", text: facility?.rawValue)
+    }
+
+    /// As in the Go program, letter case and white space around do not count.
+    private static func facility(_ word: String) -> SyslogFacility? {
+        SyslogFacility(rawValue: word.lowercased().split(whereSeparator: \.isWhitespace).joined())
+    }
+
+    /// Its init files name the program where the facility belongs.
+    mutating func checkSyslog() {
+        guard let word = text("syslog"), Self.facility(word) == nil else { return }
+        let names = SyslogFacility.allCases.map(\.rawValue)
+        messages.warning(
+            "-syslog: \(Quotation.of(word)) is no facility; daemon is taken",
+            advice: NearMiss.nearest(to: word, among: names).map { "did you mean \"\($0)\"?" }
+                ?? "write one such as daemon, user or local0")
     }
 
     mutating func checkLogLevel() {

@@ -4,7 +4,7 @@ import TunnelConfiguration
 package enum CommandReading: Sendable {
     /// The usage, on standard output.
     case help(String)
-    /// A flag that cannot be taken, and the usage.
+    /// What cannot be taken, and where to read on.
     case fault(String)
     case plan(CommandPlan)
 }
@@ -15,11 +15,16 @@ extension GoCommand {
     package func read(_ arguments: [String], _ surroundings: CommandSurroundings) -> CommandReading {
         switch flags.parse(arguments) {
         case .help: return .help(usage)
-        case .fault(let fault): return .fault("\(flags.command): \(fault)\n\n\(usage)")
+        case .fault(let fault): return .fault(flags.rejection(fault))
         case .values(let values):
+            // Without a flag before it, it is another command that was meant, and nothing is missing.
+            if values.restStart == 0, let fault = flags.fault(ofWordsIn: values) {
+                return .fault(flags.rejection("\(fault.message) — \(fault.advice)"))
+            }
             var draft = CommandDraft(self, values, surroundings)
             draft.checkArguments()
             draft.checkLogLevel()
+            draft.checkSyslog()
             switch self {
             case .srv: draft.addServer()
             case .cli: draft.addTunnel()
@@ -35,8 +40,7 @@ extension CommandDraft {
         let indentation = Self.indentation
         entry.entry(indentation, "host", text: text("host"))
         entry.entry(indentation, "port", plain: values.integers["port"] ?? 80)
-        entry.entry(
-            indentation, "base-path", text: text("base-path").map { $0.hasPrefix("/") ? $0 : "/" + $0 })
+        entry.entry(indentation, "base-path", text: text("base-path").map(Self.basePath))
         entry.entry(
             indentation, "wstimeout", plain: integer("wstimeout", default: 30, clampedTo: 3...600))
         let httpTimeout = integer("httptimeout", default: 1200, clampedTo: 1...86_400)
@@ -51,6 +55,15 @@ extension CommandDraft {
             messages.warning("-robowhois: the service is gone; the flag is ignored")
         }
         addPasswords()
+    }
+
+    /// As in the Go program: white space around does not count, a slash at the start may be missing, those at the end
+    /// do not count, and slashes alone are no path.
+    private static func basePath(_ text: String) -> String {
+        var path = text[...]
+        while path.last?.isWhitespace == true || path.last == "/" { path.removeLast() }
+        while path.first?.isWhitespace == true || path.first == "/" { path.removeFirst() }
+        return "/" + path
     }
 
     /// 0 and less stand for the default, as in the Go program.
@@ -73,6 +86,9 @@ extension CommandDraft {
             messages.warning("\(variable) is not used: a flag gives the passwords")
         }
         entry.entry(Self.indentation, "passwords-file", text: path("passwords-file"))
+        for flag in ["passwords", "passwords-file"] where values.texts[flag]?.isEmpty == true {
+            messages.warning("-\(flag) is empty, so it gives no passwords")
+        }
         let list = text("passwords") ?? (text("passwords-file") == nil ? inherited : nil)
         guard let list, !list.isEmpty else { return }
         let pairs = SecretSources.pairs(list, label: label, &messages)

@@ -111,8 +111,9 @@ extension Supervisor {
         logger.info(
             "Agent running",
             metadata: [
-                .processID: "\(getpid())", .softwareVersion: "\(means.software)",
-                .serverCount: "\(servers.count)", .tunnelCount: "\(tunnels.count)",
+                .processID: .stringConvertible(getpid()), .softwareVersion: "\(means.software)",
+                .serverCount: .stringConvertible(servers.count),
+                .tunnelCount: .stringConvertible(tunnels.count),
             ])
         notifier.ready(status: statusLine)
     }
@@ -135,8 +136,8 @@ extension Supervisor {
 
     private func log(_ reload: ReloadSnapshot, after previous: ReloadSnapshot?) {
         let fields: LogFields = [
-            .reloadTrigger: "\(reload.trigger)", .generation: "\(reload.generation)",
-            .durationMilliseconds: "\(reload.durationMilliseconds)",
+            .reloadTrigger: "\(reload.trigger)", .generation: .stringConvertible(reload.generation),
+            .durationMilliseconds: .stringConvertible(reload.durationMilliseconds),
         ]
         for note in reload.plan.notes {
             logger.warning("A change takes a restart", metadata: [.errorMessage: "\(note)"])

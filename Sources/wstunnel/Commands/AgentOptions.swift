@@ -6,18 +6,20 @@ import TunnelConfiguration
 
 /// How a command finds the agent that it asks.
 struct AgentOptions: ParsableArguments {
-    @Option(name: [.long, .customShort("c")], help: "The configuration file that the agent runs by.")
-    var config: String?
+    /// The one that the agent runs by.
+    @OptionGroup var file: ConfigurationFile
 
     @Option(help: "The agent's control socket, where the configuration file does not lead to it.")
     var socket: String?
 
     func validate() throws {
         guard config != nil || socket != nil else {
-            throw ValidationError("name the agent's configuration: --config FILE")
+            throw ValidationError(ConfigurationFile.missing)
         }
-        guard config != "", socket != "" else { throw ValidationError("an empty path leads nowhere") }
+        guard socket != "" else { throw ValidationError("an empty path leads nowhere") }
     }
+
+    var config: String? { file.path }
 
     /// Asks the agent. What goes wrong is told, and ends the command.
     func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {

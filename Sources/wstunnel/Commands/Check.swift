@@ -7,8 +7,7 @@ struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Checks a configuration file: exit 0 when it is good, 78 when it is not.")
 
-    @Option(name: [.long, .customShort("c")], help: "The configuration file.")
-    var config: String
+    @OptionGroup var file: ConfigurationFile
 
     @Option(help: "How to print what was found.")
     var format = OutputFormat.text
@@ -16,7 +15,10 @@ struct Check: ParsableCommand {
     @Flag(help: "Look at the file alone: no environment, no other file, no command.")
     var offline = false
 
+    func validate() throws { _ = try file.required() }
+
     func run() throws {
+        let config = try file.required()
         let report = loadConfiguration(
             at: config, from: SystemConfigurationSource(), options: LoadingOptions(isOffline: offline))
         switch format {

@@ -22,7 +22,7 @@ struct Plan: ParsableCommand {
 
     func validate() throws {
         guard against == nil || agent.config != nil else {
-            throw ValidationError("--against takes --config FILE beside it")
+            throw ValidationError(ConfigurationFile.missing)
         }
     }
 

@@ -4,8 +4,7 @@ import ArgumentParser
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Starts the agent (the default).")
 
-    @Option(name: [.long, .customShort("c")], help: "The configuration file.")
-    var config: String
+    @OptionGroup var file: ConfigurationFile
 
     @Flag(
         help: """
@@ -14,8 +13,10 @@ struct Run: AsyncParsableCommand {
             """)
     var takeover = false
 
+    func validate() throws { _ = try file.required() }
+
     func run() async throws {
-        let code = await AgentRun.run(file: config, takesOver: takeover)
+        let code = await AgentRun.run(file: try file.required(), takesOver: takeover)
         guard code == 0 else { throw ExitCode(code) }
     }
 }

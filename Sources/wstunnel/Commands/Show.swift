@@ -9,13 +9,16 @@ struct Show: ParsableCommand {
             "Prints what a configuration file comes to: defaults, variables and included files put in, secrets as ***."
     )
 
-    @Option(name: [.long, .customShort("c")], help: "The configuration file.")
-    var config: String
+    @OptionGroup var file: ConfigurationFile
+
+    func validate() throws { _ = try file.required() }
 
     func run() throws {
-        let report = loadConfiguration(at: config, from: SystemConfigurationSource())
+        let report = loadConfiguration(at: try file.required(), from: SystemConfigurationSource())
         if !report.problems.isEmpty { Terminal.printToStandardError(report) }
         guard let configuration = report.configuration else { throw ExitStatus.badConfiguration }
-        print(ConfigurationRendering.yaml(of: configuration), terminator: "")
+        print(
+            ConfigurationRendering.yaml(of: configuration.effective(readFrom: try file.required())),
+            terminator: "")
     }
 }

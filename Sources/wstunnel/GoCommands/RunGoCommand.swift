@@ -16,7 +16,7 @@ struct RunGoCommand {
     func run(_ arguments: [String]) async -> CInt {
         let surroundings = CommandSurroundings(
             secrets: Self.takeSecrets(), workingFolder: Self.workingFolder())
-        switch command.read(arguments == ["help"] ? ["-help"] : arguments, surroundings) {
+        switch command.read(arguments, surroundings) {
         case .help(let usage):
             print(usage, terminator: "")
             return 0
