@@ -42,7 +42,7 @@ final class ClientSession: SessionOwner {
     func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
         logger.info(
             "Session ready",
-            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
+            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: .stringConvertible(peer.version)])
         life.ready()
         isOldServer = peer.version == 1
         // A server of protocol v2 knows of the session when it has read our settings: our first ping is behind them.

@@ -23,9 +23,12 @@ extension TunnelClient {
         return SecretMask(secrets).apply(to: text)
     }
 
-    /// Where to dial and how to announce the tunnel (`Authorization` carries the token's password; the URL's own
-    /// credentials are for what stands before the server).
-    func target(_ slot: Int) -> TunnelDialler.Target {
+    /// Where to dial and how to announce the tunnel.
+    ///
+    /// Two passwords want the field `Authorization`: the token's, where an old server looks for it, and that of the URL,
+    /// where what stands before the server does. The other one goes in `X-Tunnel-Authorization`.
+    /// - Parameter passwordGivesWay: whether it is the token's that does.
+    func target(_ slot: Int, passwordGivesWay: Bool = false) -> TunnelDialler.Target {
         let setup = setup.value
         let configuration = setup.configuration
         let url = configuration.tunnel
@@ -35,14 +38,22 @@ extension TunnelClient {
             BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
         }
         let outer = url.credentials.map(Self.authorization)
-        if let first = own ?? outer { fields.append(.authorization, first) }
-        if own != nil, let outer { fields.append(.xTunnelAuthorization, outer) }
+        let ordered = (passwordGivesWay ? [outer, own] : [own, outer]).compactMap(\.self)
+        for (name, value) in zip([FieldName.authorization, .xTunnelAuthorization], ordered) {
+            fields.append(name, value)
+        }
         return TunnelDialler.Target(
             host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: setup.tls,
             proxy: configuration.proxy.map {
                 HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
             }, clientPorts: ClientPorts(configuration.clientPorts), offersMux: configuration.protocol == .auto
         )
+    }
+
+    /// Whether there are two passwords for one field.
+    var hasTwoPasswords: Bool {
+        let configuration = setup.value.configuration
+        return configuration.password != nil && configuration.tunnel.credentials != nil
     }
 
     private static func authorization(_ credentials: BasicCredentials) -> String {

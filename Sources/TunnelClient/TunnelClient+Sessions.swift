@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Observability
+import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -58,7 +59,9 @@ extension TunnelClient {
         if let ports = target.clientPorts, ports.count < connections {
             logger.warning(
                 "Fewer client-ports than connections: some will not come up; name more ports, or set connections",
-                metadata: [.portCount: "\(ports.count)", .limit: "\(connections)"])
+                metadata: [
+                    .portCount: .stringConvertible(ports.count), .limit: .stringConvertible(connections),
+                ])
         }
     }
 
@@ -115,7 +118,7 @@ extension TunnelClient {
                     if let most = configuration.maxRetries, failures >= most {
                         logger.error(
                             "Gave up: the tunnel server was not reached",
-                            metadata: [.limit: "\(most)", .errorMessage: "\(message)"])
+                            metadata: [.limit: .stringConvertible(most), .errorMessage: "\(message)"])
                         return .gaveUp
                     }
                     complain(code, message, wait, complaint, isNews: slot == 0 && isNews)
@@ -126,14 +129,36 @@ extension TunnelClient {
         }
     }
 
-    /// Opens a session when it is its turn; gives up when the client is retired meanwhile.
+    /// Opens a session when it is its turn.
     private func dial(_ slot: Int, _ life: SessionLife, on eventLoop: any EventLoop) async throws {
         let wait = pacer.turn()
         if wait > .zero {
             await retirement.wait(beyond: 0, atMost: wait, on: eventLoop)
             guard !Task.isCancelled, !isRetired else { throw CancellationError() }
         }
-        let dialler = TunnelDialler(target(slot))
+        let givesWay = passwordGivesWay.load(ordering: .relaxed)
+        do {
+            try await open(TunnelDialler(target(slot, passwordGivesWay: givesWay)), life, on: eventLoop)
+        } catch let error as DialError where error.status == 401 && hasTwoPasswords {
+            do {
+                try await open(TunnelDialler(target(slot, passwordGivesWay: !givesWay)), life, on: eventLoop)
+            } catch let other as DialError where other.status == 401 && givesWay {
+                // What stands before the server let the first one pass: its answer is the server's own.
+                throw error
+            }
+            passwordGivesWay.store(!givesWay, ordering: .relaxed)
+            logger.info(
+                givesWay
+                    ? "The token's password went in Authorization: what stands before the server does not ask for it"
+                    : "The token's password went in X-Tunnel-Authorization: what stands before the server wants the other"
+            )
+        }
+    }
+
+    /// Opens a session; gives up when the client is retired meanwhile.
+    private func open(
+        _ dialler: TunnelDialler, _ life: SessionLife, on eventLoop: any EventLoop
+    ) async throws {
         let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 _ = try await dialler.dial(on: eventLoop) { self.makeHandler($0, life, eventLoop) }

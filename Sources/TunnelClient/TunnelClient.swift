@@ -15,9 +15,6 @@ import TunnelTransport
 /// What a changed configuration brings is applied in place (`prepareUpdate`, `apply`) where the table of reloads says
 /// so; else another client takes its place (`init(succeeding:)`, `untilUp`), and this one is retired.
 package final class TunnelClient: Sendable {
-    /// Sessions kept when the configuration names no number, at most.
-    private static let mostConnections = 4
-
     /// How a run ended.
     package enum RunEnd: Sendable, Equatable {
         /// Its task was cancelled, or it was retired.
@@ -70,6 +67,8 @@ package final class TunnelClient: Sendable {
     let retries = Bell()
     /// Rings once, when nothing is to be dialled any more.
     let retirement = Bell()
+    /// Whether the token's password leaves `Authorization` to that of the URL: what worked last.
+    let passwordGivesWay = Atomic<Bool>(false)
     /// Rings when `first` is known.
     private let firstKnown = Bell()
 
@@ -125,7 +124,7 @@ package final class TunnelClient: Sendable {
 
     /// Sessions it should have.
     private var connections: Int {
-        setup.value.configuration.connections ?? min(loops.count, Self.mostConnections)
+        setup.value.configuration.connections(cores: loops.count)
     }
 
     // MARK: Changing it
@@ -271,7 +270,7 @@ package final class TunnelClient: Sendable {
 
     /// A tunnel server's URL without credentials.
     static func shown(_ url: TunnelURL) -> String {
-        "\(url.isSecure ? "wss" : "ws")://\(url.host):\(url.port)\(url.basePath)"
+        "\(url.isSecure ? "wss" : "ws")://\(hostAndPort(url.host, url.port))\(url.basePath)"
     }
 }
 

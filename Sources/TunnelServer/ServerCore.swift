@@ -98,14 +98,19 @@ final class ServerCore: Sendable {
         let summaries = registry.summaries.sorted { $0.token.secret < $1.token.secret }
         let tunnels = summaries.map { summary in
             let latest = summary.sessions.max { $0.reference.lastHeard < $1.reference.lastHeard }
+            let present = latest.map {
+                StatsReport.Session(
+                    address: $0.endpoint, name: names.name(of: $0.address), software: $0.software,
+                    idle: now.since($0.reference.lastHeard))
+            }
+            let past = summary.lastPeer.map { peer, heard in
+                StatsReport.Session(
+                    address: peer.endpoint, name: names.name(of: peer.address), software: peer.software,
+                    idle: now.since(heard))
+            }
             return StatsReport.Tunnel(
                 tokenHint: summary.token.hint, pending: summary.pending, clients: summary.clients,
-                lastCaller: summary.lastCaller,
-                session: latest.map {
-                    StatsReport.Session(
-                        address: $0.endpoint, name: names.name(of: $0.address), software: $0.software,
-                        idle: now.since($0.reference.lastHeard))
-                })
+                lastCaller: summary.lastCaller, session: present ?? past)
         }
         let settings = settings
         return StatsReport(

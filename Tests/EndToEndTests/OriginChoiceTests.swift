@@ -27,6 +27,18 @@ import Testing
         #expect(try ask([]) == "own 127.0.0.1:\(own.port)")
     }
 
+    @Test(.timeLimit(.minutes(1))) func anOriginThatSpeaksTLSIsNamedToTheCaller() throws {
+        let origin = try ScriptedOrigin { connection in
+            _ = try connection.readRequest()
+            try connection.socket.write([0x15, 0x03, 0x03, 0, 2, 2, 22])
+        }
+        let answer = try TunnelPair(to: origin.url, connections: 1).exchange("GET", "/")
+        #expect(answer.status == 502)
+        #expect(
+            answer.text.contains(
+                "127.0.0.1:\(origin.port) speaks TLS, not plain HTTP — write https:// before it"))
+    }
+
     @Test(.timeLimit(.minutes(1))) func aTunnelMayHaveNoOriginOfItsOwn() throws {
         let named = try Self.origin("named")
         let tunnel = try TunnelPair(to: nil, clientOptions: [Self.pattern])

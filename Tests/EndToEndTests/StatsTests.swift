@@ -32,7 +32,7 @@ import Testing
         let hint = "\(token.prefix(8))..."
         #expect(lines.first == "tunnels=1")
         for line in [
-            "max_requests_per_tunnel=20", "max_clients_per_token=3", "token_clients_\(token.prefix(8))=1",
+            "max_requests_per_tunnel=20", "max_clients_per_token=3", "token_clients_\(hint)=1",
             "total_clients=1", "tunnel00_token=\(hint)", "tunnel00_req_pending=1",
             "tunnel00_client_version=wstunnel 0.1.0",
             "tunnel00_cli_addr=127.0.0.1", "req_pending=1", "dead_tunnels=0",
@@ -44,6 +44,19 @@ import Testing
         #expect(!lines.contains { $0.contains(token) })
         hold.open()
         #expect(try caller.readResponse(toMethod: "GET").status == 200)
+    }
+
+    /// It is dead when nothing was heard of it for a minute, not as soon as it is away.
+    @Test func aTunnelThatLeftIsStillTheOneItWas() throws {
+        let pair = try TunnelPair(to: "builtin:echo", connections: 1)
+        #expect(try pair.client.stop() == .code(0))
+        try pair.server.waitForLog("Session left")
+        let lines = try Self.lines(pair.port)
+        #expect(lines.contains("tunnels=1") && lines.contains("dead_tunnels=0"), "\(lines)")
+        #expect(lines.contains("tunnel00_client_version=wstunnel 0.1.0"))
+        #expect(lines.contains { $0.hasPrefix("tunnel00_tun_addr=127.0.0.1:") })
+        #expect(lines.contains { $0.wholeMatch(of: /tunnel00_idle_secs=[0-9]+\.[0-9]/) != nil })
+        #expect(!lines.contains { $0.hasPrefix("total_clients") || $0.hasPrefix("token_clients") })
     }
 
     /// Who is behind a proxy on this machine is not on this machine, whatever it says.

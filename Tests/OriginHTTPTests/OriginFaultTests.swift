@@ -62,6 +62,29 @@ struct OriginFaultTests {
         #expect(cut.error?.code == .closedEarly)
     }
 
+    /// `http://` before the port of something else. Both wait for what they understand, and close.
+    @Test(arguments: [
+        ("\u{15}\u{3}\u{1}\0\u{2}\u{2}\u{16}", "speaks TLS, not plain HTTP — write https:// before it"),
+        ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\n", "speaks TLS, not plain HTTP — write https:// before it"),
+        (
+            "SSH-2.0-OpenSSH_9.2\r\nInvalid SSH identification string.\r\n",
+            "is an SSH server — name the port of a web server"
+        ),
+    ])
+    func whatAnswersInItsPlaceIsNamed(wire: String, words: String) throws {
+        for closes in [true, false] {
+            let server = try ScriptedOrigin { connection in
+                _ = try connection.readRequest()
+                try connection.socket.write(wire + (closes ? "" : "\n\n"))
+                if !closes { _ = connection.waitForEnd() }
+            }
+            let state = try RecordedExchange.get(try server.origin(), on: loop)
+            contract(state)
+            #expect(state.error?.code == .malformed)
+            #expect(state.error?.message == "127.0.0.1:\(server.port) \(words)")
+        }
+    }
+
     @Test(arguments: [
         "SSH-2.0-OpenSSH_9.2\r\n\r\n", "\u{15}\u{3}\u{1}\0\u{2}\n\n", "HTTP/1.1 200 OK\r\nA b\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",

@@ -69,6 +69,13 @@ import TunnelProtocol
             target: "ftp://a.example/", tokens: [token], outcome: "400 The request target must be a path"),
         Example(target: "a.example:443", tokens: [token], outcome: "400 The request target must be a path"),
         Example(target: "/w/_tunnel", basePath: "/w", outcome: "tunnel"),
+        Example(target: "/%77/_stats", basePath: "/w", outcome: "stats"),
+        Example(target: "/a%2db/_stats", basePath: "/a%2Db", outcome: "stats"),
+        Example(
+            target: "/a%c3%bc/x%2f?y", basePath: "/a%C3%BC", tokens: [token], outcome: "\(token) /x%2f?y"),
+        Example(target: "/%77x", basePath: "/w", tokens: [token], outcome: "404 Not found"),
+        Example(target: "/a/b/x", basePath: "/a%2Fb", tokens: [token], outcome: "404 Not found"),
+        Example(target: "/a%2fb/x", basePath: "/a/b", tokens: [token], outcome: "404 Not found"),
         Example(target: "/w/_health_check", basePath: "/w", outcome: "health"),
         Example(target: "/w", basePath: "/w", tokens: [token], outcome: "\(token) /"),
         Example(target: "/w?x", basePath: "/w", tokens: [token], outcome: "\(token) /?x"),

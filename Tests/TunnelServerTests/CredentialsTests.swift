@@ -48,6 +48,26 @@ import TunnelProtocol
         #expect(try Self.outcome([.origin: Self.listed, .authorization: value]) == "401 unauthorized")
     }
 
+    /// `Authorization` may be for a proxy before the server.
+    @Test func aPasswordMayStandAside() throws {
+        let (good, bad) = (
+            BasicAuthorization.encode(user: Self.listed, password: "old"),
+            BasicAuthorization.encode(user: Self.listed, password: "wrong")
+        )
+        let other = BasicAuthorization.encode(user: "user", password: "of the proxy")
+        func outcome(_ first: String, _ second: String) throws -> String {
+            try Self.outcome([.origin: Self.listed, .authorization: first, .xTunnelAuthorization: second])
+        }
+        #expect(try outcome(other, good) == Self.listed)
+        #expect(try outcome("", good) == Self.listed)
+        #expect(try outcome("Bearer x", good) == Self.listed)
+        #expect(try outcome(good, other) == Self.listed)
+        // What names the token in the first field is what counts.
+        #expect(try outcome(bad, good) == "401 unauthorized")
+        #expect(try outcome(other, bad) == "401 unauthorized")
+        #expect(try outcome(other, other) == "401 unauthorized")
+    }
+
     @Test func aTokenWithoutPasswordIsOpenToWhoeverKnowsIt() throws {
         #expect(try Self.outcome([.origin: "credentials-token-2"]) == "credentials-token-2")
         #expect(

@@ -17,15 +17,18 @@ import TunnelServer
                         address: "10.0.0.5", name: nil, software: "line\nbreak\u{1b}", idle: .seconds(120))),
                 StatsReport.Tunnel(
                     tokenHint: "gone_tok...", pending: 1, clients: 0, lastCaller: "192.0.2.9", session: nil),
+                StatsReport.Tunnel(
+                    tokenHint: "just_now...", pending: 0, clients: 0, lastCaller: "",
+                    session: .init(
+                        address: "10.0.0.6:4711", name: nil, software: "", idle: .seconds(60))),
             ])
         #expect(
             report.text == """
-                tunnels=3
+                tunnels=4
                 max_requests_per_tunnel=20
                 max_clients_per_token=1
-                token_clients_my_token=1
-                token_clients_another_=1
-                token_clients_gone_tok=0
+                token_clients_my_token...=1
+                token_clients_another_...=1
                 total_clients=2
 
                 tunnel00_token=my_token...
@@ -47,6 +50,11 @@ import TunnelServer
                 tunnel02_idle_secs=NaN
                 tunnel02_cli_addr=192.0.2.9
 
+                tunnel03_token=just_now...
+                tunnel03_req_pending=0
+                tunnel03_tun_addr=10.0.0.6:4711
+                tunnel03_idle_secs=60.0
+
                 req_pending=3
                 dead_tunnels=2
 
@@ -60,7 +68,6 @@ import TunnelServer
                 tunnels=0
                 max_requests_per_tunnel=5
                 max_clients_per_token=0
-                total_clients=0
 
                 req_pending=0
                 dead_tunnels=0

@@ -321,6 +321,26 @@ import TunnelProtocol
         // It stays known.
         #expect(table.connected.isEmpty && table.summaries.first?.requests == 5)
     }
+
+    @Test func whoLeftLastIsRemembered() throws {
+        let first = SessionPeer(address: "192.0.2.1", endpoint: "192.0.2.1:1", software: "one")
+        let second = SessionPeer(address: "192.0.2.2", endpoint: "192.0.2.2:2", software: "two")
+        for (id, peer) in [(1, first), (2, second)] as [(UInt64, SessionPeer)] {
+            var member = Self.member(id)
+            member.peer = peer
+            join(member)
+        }
+        #expect(table.summaries.first?.lastPeer == nil)
+        let later = start.advanced(by: .seconds(10))
+        table.leave(token, 2, now: later) { _ in self.start }
+        table.leave(token, 1, now: later)
+        let summary = try #require(table.summaries.first)
+        #expect(summary.sessions.isEmpty)
+        #expect(summary.lastPeer?.peer == first)
+        #expect(summary.lastPeer?.heard == later)
+        join(Self.member(3))
+        #expect(table.summaries.first?.sessions == [3])
+    }
 }
 
 /// Who a session says it is.

@@ -233,9 +233,14 @@ final class OriginConnection: ChannelDuplexHandler {
     private func failed(_ exchange: HTTPExchange, _ error: HTTPMessageError) {
         let isUntouched = isReused && parser?.hasReceived == false
         let origin = pool.address.hostAndPort
+        let other = parser?.otherProtocol
         self.exchange = nil
         parser = nil
         close()
+        if let other {
+            exchange.connectionFailed(.malformed, "\(origin) \(other.explanation)", isUntouched: false)
+            return
+        }
         switch error.code {
         case .truncated where inputEnd == .broken:
             exchange.connectionFailed(

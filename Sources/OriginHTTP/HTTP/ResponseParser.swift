@@ -52,6 +52,9 @@ struct ResponseParser {
         if case .ended = phase { keepsAlive && input.readableBytes == 0 } else { false }
     }
 
+    /// What answered instead of an HTTP server, once it is known that no response comes.
+    var otherProtocol: OtherProtocol? { headHasCome ? nil : OtherProtocol(input) }
+
     /// Takes bytes from the connection.
     mutating func feed(_ bytes: ByteBuffer) {
         hasReceived = true

@@ -11,7 +11,7 @@ extension CallerHandler {
         do throws(Refusal) {
             let (credentials, client) = try door.admit(head, framing)
             let version = WebSocketHandshake.version(offeredBy: head)
-            let software = head.fields[.xClientVersion] ?? "unknown"
+            let software = head.fields[.xClientVersion] ?? ""
             WebSocketHandshake.accept(head, version: version, on: context.channel)
                 .assumeIsolated().whenSuccess { answer in
                     guard let answer else { return self.reject(.notWebSocket, head, at: door) }

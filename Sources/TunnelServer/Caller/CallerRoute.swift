@@ -114,8 +114,11 @@ package enum CallerRoute: Sendable, Equatable {
 
     private static func strip(_ basePath: String, from target: String) -> String? {
         guard !basePath.isEmpty else { return target }
-        guard target.hasPrefix(basePath) else { return nil }
-        let rest = target.dropFirst(basePath.count)
+        // Nobody writes it with escapes that it does not need, but whoever does means the same.
+        guard
+            let rest = target.hasPrefix(basePath)
+                ? target.dropFirst(basePath.count) : PercentEncoding.rest(of: target, behind: basePath)
+        else { return nil }
         if rest.isEmpty { return "/" }
         if rest.hasPrefix("?") { return "/" + rest }
         return rest.hasPrefix("/") ? String(rest) : nil

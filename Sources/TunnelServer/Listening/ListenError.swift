@@ -22,7 +22,7 @@ package struct ListenError: Error, CustomStringConvertible {
                 "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
             default: ConnectionFailure.describe(error)
             }
-        description = "\(purpose): cannot listen on \(host):\(port): \(reason)"
+        description = "\(purpose): cannot listen on \(hostAndPort(host, port)): \(reason)"
     }
 
     /// A descriptor that was passed to this process and is not what a server can listen on.

@@ -23,14 +23,17 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         package var isDraining = false
         /// Whether one of its streams has the connection for itself now.
         package var isOccupied = false
+        /// Who it is with, for those who ask when it is over.
+        package var peer: SessionPeer?
         /// When it was last given a stream, to take turns among equals.
         fileprivate var lastTurn: UInt64 = 0
 
         package init(
             id: SessionID, session: Session, loop: Int, capacity: Int, client: ClientIdentity,
-            isSerial: Bool = false
+            isSerial: Bool = false, peer: SessionPeer? = nil
         ) {
             self.isSerial = isSerial
+            self.peer = peer
             self.id = id
             self.session = session
             self.loop = loop
@@ -68,6 +71,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         var lastCaller = ""
         /// How many came.
         var requests: UInt64 = 0
+        /// Of the session that left last, and when it was last heard of.
+        var lastPeer: (peer: SessionPeer, heard: MonotonicInstant)?
         /// Of the token's requests on sessions of protocol v1.
         let numbering = RequestNumbers()
 
@@ -307,6 +312,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         package var lastCaller: String
         /// All that came since the token is known.
         package var requests: UInt64
+        /// Of the session that left last, and when it was last heard of.
+        package var lastPeer: (peer: SessionPeer, heard: MonotonicInstant)?
     }
 
     /// Every token that is known, in no order.
@@ -322,7 +329,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
             token: token, sessions: entry.members.map(\.session),
             clients: Set(entry.members.map(\.client.process)).count,
             pending: entry.waiting.count + entry.members.reduce(0) { $0 + $1.openStreams },
-            lastCaller: entry.lastCaller, requests: entry.requests)
+            lastCaller: entry.lastCaller, requests: entry.requests, lastPeer: entry.lastPeer)
     }
 
     /// Everybody who serves a token.
@@ -350,7 +357,15 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     }
 
     /// A session is over. Its token stays known for a while.
-    package mutating func leave(_ token: RendezvousToken, _ id: SessionID, now: MonotonicInstant) {
+    ///
+    /// - Parameter lastHeard: when a session was last heard of.
+    package mutating func leave(
+        _ token: RendezvousToken, _ id: SessionID, now: MonotonicInstant,
+        lastHeard: ((Session) -> MonotonicInstant)? = nil
+    ) {
+        if let member = entries[token]?.members.first(where: { $0.id == id }), let peer = member.peer {
+            entries[token]?.lastPeer = (peer, lastHeard?(member.session) ?? now)
+        }
         entries[token]?.members.removeAll { $0.id == id }
         entries[token]?.lastSeen = now
         if entries.count > Self.maximumTokens, let entry = entries[token], entry.members.isEmpty,

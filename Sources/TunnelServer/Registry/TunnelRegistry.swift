@@ -113,7 +113,7 @@ final class TunnelRegistry: Sendable {
 
     func leave(_ token: RendezvousToken, _ id: Table.SessionID) {
         let now = MonotonicInstant.now
-        table.withLock { $0.leave(token, id, now: now) }
+        table.withLock { $0.leave(token, id, now: now) { $0.reference.lastHeard } }
     }
 
     func forgetOld() {

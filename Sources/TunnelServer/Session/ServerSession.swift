@@ -39,7 +39,7 @@ final class ServerSession: SessionOwner {
         self.endpoint = endpoint
         self.eventLoop = eventLoop
         self.logger = core.logger
-        logger[.sessionID] = "\(id)"
+        logger[.sessionID] = .stringConvertible(id)
         logger[.tokenHint] = "\(token.hint)"
         logger[.peerAddress] = "\(address)"
     }
@@ -73,9 +73,10 @@ final class ServerSession: SessionOwner {
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
             protocolVersion: peer.version, since: time(nil))
+        let about = SessionPeer(address: address, endpoint: endpoint, software: peer.software)
         let member = TunnelRegistry.Table.Member(
             id: id, session: served, loop: core.index(of: eventLoop),
-            capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1)
+            capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1, peer: about)
         logger[.tunnelName] = "\(peer.tunnelName)"
         // An update that came while it was on its way may not have found it.
         let settings = core.settings
@@ -93,7 +94,10 @@ final class ServerSession: SessionOwner {
         }
         logger.info(
             "Session joined",
-            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: "\(peer.version)"])
+            metadata: [
+                .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
+                .protocolVersion: .stringConvertible(peer.version),
+            ])
         core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }

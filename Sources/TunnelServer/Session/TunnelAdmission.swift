@@ -25,7 +25,8 @@ package struct TunnelAdmission: Sendable {
         } catch {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
-        let credentials = TunnelCredentials(token, authorization: head.fields[.authorization])
+        let credentials = TunnelCredentials(
+            token, authorization: head.fields[.authorization], aside: head.fields[.xTunnelAuthorization])
         guard admits(credentials) else { throw .unauthorized }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
         return credentials
@@ -51,11 +52,17 @@ package struct TunnelCredentials: Hashable, Sendable {
     /// Nil where none came, or one for another user than the token.
     package let password: Secret?
 
-    /// - Parameter authorization: the field's value.
-    package init(_ token: RendezvousToken, authorization: String?) {
+    /// - Parameters:
+    ///   - authorization: the field's value.
+    ///   - aside: that of `X-Tunnel-Authorization`, for clients whose `Authorization` is for a proxy before us.
+    package init(_ token: RendezvousToken, authorization: String?, aside: String? = nil) {
         self.token = token
-        let given = authorization.flatMap(BasicAuthorization.decode)
-        password = given.flatMap { user, password in
+        password = Self.password(of: token, authorization) ?? Self.password(of: token, aside)
+    }
+
+    /// The password in a field's value that names the token as its user.
+    private static func password(of token: RendezvousToken, _ value: String?) -> Secret? {
+        value.flatMap(BasicAuthorization.decode).flatMap { user, password in
             ConstantTime.areEqual(user, token.secret) ? Secret(password) : nil
         }
     }

@@ -12,7 +12,7 @@ package struct StatsReport: Sendable {
         package var clients: Int
         /// Who last sent a request.
         package var lastCaller: String
-        /// The session that was last heard of; nil while there is none.
+        /// The session that was last heard of, or the last that there was; nil where there never was one.
         package var session: Session?
 
         package init(
@@ -63,11 +63,11 @@ package struct StatsReport: Sendable {
         var text = "tunnels=\(tunnels.count)\n"
         text += "max_requests_per_tunnel=\(maximumWaiting)\nmax_clients_per_token=\(maximumClients ?? 0)\n"
         if maximumClients != nil {
-            for tunnel in tunnels {
-                text += "token_clients_\(Self.line(String(tunnel.tokenHint.prefix(8))))=\(tunnel.clients)\n"
+            for tunnel in tunnels where tunnel.clients > 0 {
+                text += "token_clients_\(Self.line(tunnel.tokenHint))=\(tunnel.clients)\n"
             }
+            text += "total_clients=\(tunnels.reduce(0) { $0 + $1.clients })\n"
         }
-        text += "total_clients=\(tunnels.reduce(0) { $0 + $1.clients })\n"
         for (index, tunnel) in tunnels.enumerated() {
             text += "\n" + Self.text(tunnel, index < 10 ? "tunnel0\(index)" : "tunnel\(index)")
         }
@@ -82,7 +82,7 @@ package struct StatsReport: Sendable {
         if let session = tunnel.session {
             text += "\(prefix)_tun_addr=\(session.address)\n"
             if let name = session.name { text += "\(prefix)_tun_dns=\(line(name))\n" }
-            text += "\(prefix)_client_version=\(line(session.software))\n"
+            if !session.software.isEmpty { text += "\(prefix)_client_version=\(line(session.software))\n" }
             text += "\(prefix)_idle_secs=\(tenths(session.idle))\n"
         } else {
             text += "\(prefix)_idle_secs=NaN\n"

@@ -28,12 +28,16 @@ package struct DialError: Error, Sendable, CustomStringConvertible {
     /// Whether trying again soon is pointless: the server or the proxy said no to who we are, or that we come too
     /// often.
     package let isRefusal: Bool
+    /// The status of the tunnel server's answer, where that is what went wrong.
+    package let status: Int?
     /// Whether there is no room beside those who are there: no client more for the token, or no local port.
     package let isForWantOfRoom: Bool
 
     package init(
-        _ code: Code, _ message: String, isRefusal: Bool = false, isForWantOfRoom: Bool = false
+        _ code: Code, _ message: String, isRefusal: Bool = false, isForWantOfRoom: Bool = false,
+        status: Int? = nil
     ) {
+        self.status = status
         self.code = code
         self.message = message
         self.isRefusal = isRefusal

@@ -117,7 +117,8 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         let isFull = status == 429 && refusal.plainWords.contains("Too many clients")
         fail(
             DialError(
-                .rejected, refusal.explanation, isRefusal: isRefusal, isForWantOfRoom: isFull), context)
+                .rejected, refusal.explanation, isRefusal: isRefusal, isForWantOfRoom: isFull,
+                status: status), context)
     }
 
     private func fail(_ error: DialError, _ context: ChannelHandlerContext) {
@@ -128,7 +129,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
             target.proxy.map {
                 DialError(
                     error.code, "\(error.message) (through the proxy \($0.name))",
-                    isRefusal: error.isRefusal, isForWantOfRoom: error.isForWantOfRoom)
+                    isRefusal: error.isRefusal, isForWantOfRoom: error.isForWantOfRoom, status: error.status)
             } ?? error)
         context.close(promise: nil)
     }

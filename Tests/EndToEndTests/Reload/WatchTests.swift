@@ -125,6 +125,28 @@ import Testing
         #expect(!world.agent.log.joined().contains(passwords[1]))
     }
 
+    /// An editor that was interrupted must not open every token.
+    @Test func aPasswordsFileThatIsEmptiedChangesNothing() throws {
+        let world = try ReloadedAgent(
+            """
+            watch: true
+            servers:
+              - { name: public, host: 127.0.0.1, port: 0, passwords-file: passwords.txt }
+            """, files: ["passwords.txt": "watch-test-token-0123:first-password\n"])
+        let path = world.folder.path(of: "passwords.txt")
+        for content in ["", "# nobody\n"] {
+            #expect(try Self.outcome(world) { try Self.writeInPlace(content, path) } == .refused)
+        }
+        #expect(world.agent.log.contains { $0.contains("holds no token:password") })
+        let stranger = try AgentProcess(
+            configuration: Configuration.client(
+                tunnel: "ws://127.0.0.1:\(try world.agent.port(ofServer: "public"))", to: "builtin:echo",
+                token: "watch-test-token-0123", options: ["connections: 1"]))
+        try stranger.waitForLog("Cannot connect", ["error.code": "rejected"])
+        let good = "watch-test-token-0123:second-password\n"
+        #expect(try Self.outcome(world) { try Self.writeInPlace(good, path) } == .applied)
+    }
+
     @Test func aNewFileInAnIncludedFolderIsNoticed() throws {
         let world = try ReloadedAgent(
             Self.text(10, more: "include: conf.d/*.yaml"), files: ["conf.d/readme.txt": "nothing"])
