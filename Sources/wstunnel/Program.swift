@@ -38,7 +38,7 @@ enum Program {
     private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
         do {
             return try WSTunnel.parseAsRoot(arguments)
-        } catch where WSTunnel.message(for: error) == ConfigurationFile.missing {
+        } catch let error where WSTunnel.message(for: error) == ConfigurationFile.missing {
             _ = try WSTunnel.parseAsRoot(arguments + ["--config", "tunnels.yaml"])
             throw error
         }
