@@ -90,7 +90,7 @@ final class ClientSession: SessionOwner {
             case .success((let origin, let request)):
                 stream.begin(request, framing: framing, at: origin, on: eventLoop)
             case .failure(let refusal):
-                stream.refuse(refusal.status, refusal.words)
+                stream.refuse(refusal.status, refusal.words, to: request.method)
             }
         } catch {
             stream.refuseMalformed("\(error)")
