@@ -21,7 +21,7 @@ extension RequestHead {
             guard !fields.contains(.contentLength) else {
                 throw HTTPMessageError(.malformed, "both Transfer-Encoding and Content-Length")
             }
-            try fields.requireChunkedAlone()
+            try fields.requireChunkedLast()
             return .chunked
         }
         return try fields.contentLength().map { $0 == 0 ? .none : .length($0) } ?? .none
@@ -97,6 +97,19 @@ extension HeaderFields {
             throw HTTPMessageError(.malformed, "malformed or repeated Content-Length")
         }
         return length
+    }
+
+    /// Where the last coding of a request is not chunked, nobody knows how long it is, which is an error of its own
+    /// (RFC 9112 §6.3).
+    fileprivate func requireChunkedLast() throws(HTTPMessageError) {
+        if count(of: .transferEncoding) == 1, self[.transferEncoding]?.lowercased() == "chunked" { return }
+        let codings = values(.transferEncoding).flatMap { $0.split(separator: ",") }.map {
+            $0.filter { $0 != " " && $0 != "\t" }.lowercased()
+        }
+        guard codings.last == "chunked", codings.count(where: { $0 == "chunked" }) == 1 else {
+            throw HTTPMessageError(.malformed, "chunked is not the last transfer coding, once")
+        }
+        throw HTTPMessageError(.unsupportedCoding, "a transfer coding other than chunked")
     }
 
     fileprivate func requireChunkedAlone() throws(HTTPMessageError) {

@@ -22,7 +22,16 @@ package enum AccessOutcome: String, Sendable, CaseIterable {
     case shutdown = "shutdown"
 }
 
-/// One request of a caller, as the access log tells it: one line, level info, logger `access`.
+/// How much the line of a request matters.
+package enum AccessLevel: Sendable {
+    case info
+    /// Asked again and again by machines that look whether the server is there.
+    case debug
+
+    var value: Logger.Level { self == .info ? .info : .debug }
+}
+
+/// One request of a caller, as the access log tells it: one line, level info unless said otherwise, logger `access`.
 ///
 /// | field | meaning |
 /// |---|---|
@@ -50,11 +59,13 @@ package struct AccessRecord: Sendable {
     package var duration: Duration
     package var callerAddress: String
     package var outcome: AccessOutcome
+    package var level: AccessLevel
 
     package init(
         serverName: String, tokenHint: String?, requestID: UInt64, method: String, path: String,
         status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
-        duration: Duration, callerAddress: String, outcome: AccessOutcome
+        duration: Duration, callerAddress: String, outcome: AccessOutcome,
+        level: AccessLevel = .info
     ) {
         self.serverName = serverName
         self.tokenHint = tokenHint
@@ -68,6 +79,7 @@ package struct AccessRecord: Sendable {
         self.duration = duration
         self.callerAddress = callerAddress
         self.outcome = outcome
+        self.level = level
     }
 
     /// How much of a path a line shows, in bytes.
@@ -79,14 +91,14 @@ package struct AccessRecord: Sendable {
     func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
         let format = sink.format
         return line(format) {
-            sink.makeLine(at: timestamp, level: .info, logger: "access", message: $0, format: format)
+            sink.makeLine(at: timestamp, level: level.value, logger: "access", message: $0, format: format)
         }
     }
 
     /// The record as a line.
     package func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
         line(format) {
-            LogLine(format: format, at: timestamp, level: .info, logger: "access", message: $0)
+            LogLine(format: format, at: timestamp, level: level.value, logger: "access", message: $0)
         }
     }
 
@@ -161,6 +173,7 @@ package struct AccessLog: Sendable {
     package func write(_ record: @autoclosure () -> AccessRecord) {
         guard isEnabled else { return }
         let record = record()
+        guard level.value <= record.level.value else { return }
         let now = LogTimestamp.now()
         for sink in sinks { sink.append(record.line(for: sink, at: now)) }
     }

@@ -35,6 +35,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case softwareVersion = "software.version"
     case streamCount = "stream.count"
     case streamID = "stream.id"
+    /// How often it happened since it was last told.
+    case times = "times"
     /// The shortened token (`RendezvousToken.hint`), never the token.
     case tokenHint = "token.hint"
     case tunnelCount = "tunnel.count"

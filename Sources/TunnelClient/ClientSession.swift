@@ -96,7 +96,7 @@ final class ClientSession: SessionOwner {
                 let destination = try setup.directory.destination(of: request, isHostListed: isHostListed)
                 stream.begin(at: destination, framing: framing, on: eventLoop)
             } catch {
-                stream.refuse(error.status, error.words)
+                stream.refuse(error.status, error.words, to: request.method)
             }
         } catch {
             stream.refuseMalformed("\(error)")

@@ -13,6 +13,7 @@ final class OriginStream {
     private let traffic: TrafficCount
     private let logger: Logger
     private var exchange: (any OriginExchange)?
+    private var method = ""
     private var isRequestWhole: Bool
     private var hasAnswered = false
     private var isAnswerWhole = false
@@ -37,6 +38,7 @@ final class OriginStream {
 
     func begin(at destination: Destination, framing: BodyFraming, on eventLoop: any EventLoop) {
         hasBegun = true
+        method = destination.request.method
         exchange = destination.origin.begin(
             destination.request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
@@ -51,15 +53,18 @@ final class OriginStream {
         session.reset(id, .malformedMessage, reason: reason)
     }
 
-    /// Answers in the origin's place.
-    func refuse(_ status: Int, _ words: String) {
+    /// Answers a request of this method in the origin's place.
+    func refuse(_ status: Int, _ words: String, to method: String) {
         let body = words + "\n"
+        let hasBody = method != "HEAD"
         hasBegun = true
         early = []
         hasAnswered = true
-        respond(ResponseHead(status: status, fields: HeaderFields(plainText: body)), isLast: false)
-        traffic.responseBody(body.utf8.count)
-        _ = session.send(id, ByteBuffer(string: body))
+        respond(ResponseHead(status: status, fields: HeaderFields(plainText: body)), isLast: !hasBody)
+        if hasBody {
+            traffic.responseBody(body.utf8.count)
+            _ = session.send(id, ByteBuffer(string: body))
+        }
         answerIsWhole(trailers: nil)
     }
 
@@ -187,10 +192,10 @@ extension OriginStream: OriginResponseReceiver {
         exchange = nil
         guard !isAnswerWhole || isUpgraded else { return }
         guard !hasAnswered else {
-            session.reset(id, .originFailed, reason: error.message)
+            session.breakOff(id, .originFailed, reason: error.message)
             return
         }
-        refuse(502, error.message)
+        refuse(502, error.message, to: method)
     }
 
     func originBecameWritable() {

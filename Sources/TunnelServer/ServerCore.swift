@@ -16,6 +16,8 @@ final class ServerCore: Sendable {
     let registry: TunnelRegistry
     let throttle = Mutex(AuthenticationThrottle())
     let loops: [any EventLoop]
+    /// One for each of them.
+    let dates: [NIOLoopBoundBox<DateStamp>]
     let logger: Logger
     let access: AccessLog
     let budget: any ReceiveBudget
@@ -25,6 +27,7 @@ final class ServerCore: Sendable {
     let traffic = TrafficCount()
     private let current: Mutex<ServerSettings>
     private let fault = Mutex<FaultSnapshot?>(nil)
+    private let prefaces = Mutex<[ForeignPreface: RepeatedWarning]>([:])
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
@@ -42,6 +45,7 @@ final class ServerCore: Sendable {
             maximumWaiting: configuration.maxRequestsPerTunnel,
             maximumClients: configuration.maxClientsPerToken)
         self.loops = loops
+        self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
@@ -68,6 +72,19 @@ final class ServerCore: Sendable {
     func note(fault code: String, _ message: String) {
         let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
         fault.withLock { $0 = snapshot }
+    }
+
+    /// Tells the log, at most once a minute, that somebody speaks something else than HTTP.
+    func tell(of preface: ForeignPreface, from address: String) {
+        let times = prefaces.withLock { $0[preface, default: RepeatedWarning()].happened(now: .now) }
+        guard let times else { return }
+        note(fault: preface.refusal.label, "\(preface.refusal.text) (from \(address))")
+        logger.warning(
+            "Connection is not HTTP",
+            metadata: [
+                .peerAddress: "\(address)", .errorCode: "\(preface.refusal.label)",
+                .errorMessage: "\(preface.refusal.text)", .times: "\(times)",
+            ])
     }
 
     /// Counts requests since the start.

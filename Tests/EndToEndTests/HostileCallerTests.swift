@@ -47,6 +47,15 @@ import Testing
         Example("a long request line", "GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         Example("a long header field", "\(good)A: \(long)\r\n\r\n", 431),
         Example("many header fields", good + String(repeating: "A: b\r\n", count: 500) + "\r\n", 431),
+        Example("GET *", "GET * HTTP/1.1\r\nHost: a\r\nX-Token: \(BesiegedAgent.token)\r\n\r\n", 400),
+        Example(
+            "two hosts", "GET http://b/ HTTP/1.1\r\nHost: a\r\nX-Token: \(BesiegedAgent.token)\r\n\r\n", 400),
+        Example("a Host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        Example("PROXY protocol", "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n\(good)\r\n", 400),
+        Example(
+            "PROXY protocol in binary",
+            bytes: [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10, 0x21, 0x11, 0, 12, 1, 2, 3, 4],
+            400),
         Example("no Host", "GET / HTTP/1.1\r\nX-Token: a\r\n\r\n", 400),
         Example("two Hosts", "\(good)Host: b\r\n\r\n", 400),
         Example("bare line feeds", "GET / HTTP/1.1\nHost: a\n\n", 400),
@@ -66,10 +75,11 @@ import Testing
         Example(
             "chunks and length", "\(post)Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
             400),
-        Example("an unknown coding", "\(post)Transfer-Encoding: gzip\r\n\r\n", 501),
-        Example("chunked is not last", "\(post)Transfer-Encoding: chunked, gzip\r\n\r\n", 501),
-        Example("chunked twice", "\(post)Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501),
-        Example("chunked in disguise", "\(post)Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+        Example("an unknown coding", "\(post)Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        Example("a body without an end", "\(post)Transfer-Encoding: gzip\r\n\r\n", 400),
+        Example("chunked is not last", "\(post)Transfer-Encoding: chunked, gzip\r\n\r\n", 400),
+        Example("chunked twice", "\(post)Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
+        Example("chunked in disguise", "\(post)Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
         Example(
             "chunks to HTTP/1.0",
             "POST / HTTP/1.0\r\nHost: a\r\nX-Token: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),

@@ -22,7 +22,7 @@ import Testing
 
     private static func basic(_ text: String) -> String { "Basic " + Data(text.utf8).base64EncodedString() }
 
-    private static let unauthorized = "Unauthorized"
+    private static let unauthorized = "Unauthorized: password missing or wrong, or token not listed"
     private static let notWebSocket = "Not a WebSocket handshake"
 
     static let examples: [Example] = [

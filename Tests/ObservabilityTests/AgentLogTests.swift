@@ -144,6 +144,20 @@ import Testing
         #expect(line.contains(#"/\n\u001b[2J\""#))
     }
 
+    @Test func whatIsAskedAllTheTimeIsLeftOutUnlessTheLevelIsDebug() throws {
+        var record = Self.record
+        record.level = .debug
+        for (level, count) in [(Logger.Level.info, 1), (.debug, 2)] {
+            let lines = try linesLogged { sink in
+                let access = AgentLog(sink: sink, level: level).access
+                access.write(record)
+                access.write(Self.record)
+            }
+            #expect(lines.count == count)
+            if count == 2 { #expect(lines[0].contains("level=debug logger=access message=\"Request\"")) }
+        }
+    }
+
     @Test func requestsAreLeftOutBeyondLevelInfo() throws {
         let lines = try linesLogged { sink in
             let log = AgentLog(sink: sink, level: .info)

@@ -131,6 +131,19 @@ package final class StreamSocket: @unchecked Sendable {
     /// Tells the peer that no more will be written; reading goes on.
     package func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// Waits until the peer's machine has everything that was written.
+    package func waitUntilDelivered(within limit: Duration = .seconds(20)) throws {
+        let deadline = ContinuousClock.now + limit
+        // The kernel tells nobody, so it is asked again and again.
+        while true {
+            var left: Int32 = 0
+            guard ioctl(descriptor, UInt(TIOCOUTQ), &left) == 0 else { throw StreamEnd.reset }
+            if left == 0 { return }
+            guard ContinuousClock.now < deadline else { throw StreamEnd.timedOut }
+            usleep(1000)
+        }
+    }
+
     // MARK: Reading
 
     /// Reads what is there, waiting for at least a byte.

@@ -144,4 +144,17 @@ import TunnelProtocol
             }
         #expect(outcome == example.outcome)
     }
+
+    /// A tunnel client with another base path in mind is not told of a field that no tunnel client sends.
+    @Test(arguments: [
+        ("/x/_tunnel", ""), ("/x/_tunnel?y", ""), ("/_tunnel/", ""), ("/_tunnel", "/w"), ("/x/_tunnel", "/w"),
+    ])
+    func aHandshakeAtAnotherPathIsToldSo(_ target: String, _ basePath: String) {
+        var head = RequestHead(
+            method: "GET", target: target,
+            fields: HeaderFields([.host: "a", .connection: "Upgrade", .upgrade: "websocket"]))
+        #expect(CallerRoute(head, basePath: basePath) == .refuse(.notTheTunnelPath))
+        head.fields.remove(.upgrade)
+        #expect(CallerRoute(head, basePath: basePath) != .refuse(.notTheTunnelPath))
+    }
 }

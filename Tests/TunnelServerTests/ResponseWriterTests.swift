@@ -92,7 +92,7 @@ import Testing
         let head = try #require(try reader.next(&bytes))
         var written = ByteBuffer()
         let isLast = example.parts.isEmpty && example.trailers == nil
-        guard let begun = try? writer.begin(head, isLast: isLast) else { return nil }
+        guard let begun = try? writer.begin(head, isLast: isLast, date: "today") else { return nil }
         written.writeImmutableBuffer(begun)
         for (index, part) in example.parts.enumerated() {
             let isLast = index == example.parts.count - 1 && example.trailers == nil
@@ -103,7 +103,8 @@ import Testing
             guard writer.accepts(0, isLast: true) else { return nil }
             writer.writeEnd(trailers: HeaderFields(trailers)) { written.writeImmutableBuffer($0) }
         }
-        return (String(buffer: written), writer.keepAlive)
+        let text = String(buffer: written).replacing("Date: today\r\n", with: "")
+        return (text, writer.keepAlive)
     }
 
     @Test(arguments: examples) func answersAreFramedForTheirCallers(_ example: Example) throws {
@@ -120,10 +121,39 @@ import Testing
         #expect(text?.hasSuffix("\r\n\r\n1388\r\n\(part)\r\n1388\r\n\(part)\r\n0\r\n\r\n") == true)
     }
 
+    /// RFC 9110 §6.6.1
+    @Test func anAnswerWithoutADateGetsOne() throws {
+        for (fields, date) in [("", "today"), ("Date: yesterday|", "yesterday")] {
+            var reader = ResponseHeadReader()
+            var bytes = ByteBuffer(string: Self.lines("HTTP/1.1 200 OK|\(fields)Content-Length: 0||"))
+            let head = try #require(try reader.next(&bytes))
+            var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
+            let begun = try writer.begin(head, isLast: true, date: "today")
+            let written = try ResponseHead(whole: try #require(begun), limits: HTTPLimits())
+            #expect(written.fields.values(.date) == [date])
+        }
+    }
+
+    @Test func whetherAnAnswersEndShowsDependsOnItsFraming() throws {
+        for (version, fields, status, isDelimited) in [
+            (HTTPVersion.http11, "", 200, true), (.http10, "", 200, false),
+            (.http10, "Content-Length: 5|", 200, true), (.http11, "Content-Length: 5|", 200, true),
+            (.http11, "Upgrade: x|", 101, false),
+        ] {
+            var reader = ResponseHeadReader()
+            var bytes = ByteBuffer(string: Self.lines("HTTP/1.1 \(status) OK|\(fields)|"))
+            let head = try #require(try reader.next(&bytes))
+            var writer = ResponseWriter(
+                request: RequestHead(method: "GET", target: "/", version: version), keepAlive: true)
+            _ = try writer.begin(head, isLast: false, date: "today")
+            #expect(writer.isDelimited == isDelimited, "\(version) \(fields) \(status)")
+        }
+    }
+
     @Test func anUpgradeIsRawBytes() throws {
         var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
         let head = ResponseHead(status: 101, fields: HeaderFields([.connection: "Upgrade", .upgrade: "x"]))
-        let begun = try writer.begin(head, isLast: false)
+        let begun = try writer.begin(head, isLast: false, date: "today")
         let written = try #require(begun)
         #expect(
             String(buffer: written).lowercased()
@@ -134,15 +164,17 @@ import Testing
 
     @Test func interimHeadsComeBeforeTheFinalOneAndNeverToHTTP10() throws {
         var new = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
-        let hints = try new.begin(ResponseHead(status: 103), isLast: false)
+        let hints = try new.begin(ResponseHead(status: 103), isLast: false, date: "today")
         #expect(hints != nil)
         #expect(!new.hasBegun)
-        let final = try new.begin(ResponseHead(status: 204), isLast: true)
+        let final = try new.begin(ResponseHead(status: 204), isLast: true, date: "today")
         #expect(final != nil)
-        #expect(throws: HTTPMessageError.self) { try new.begin(ResponseHead(status: 103), isLast: false) }
+        #expect(throws: HTTPMessageError.self) {
+            try new.begin(ResponseHead(status: 103), isLast: false, date: "today")
+        }
         var old = ResponseWriter(
             request: RequestHead(method: "GET", target: "/", version: .http10), keepAlive: false)
-        let oldHints = try old.begin(ResponseHead(status: 103), isLast: false)
+        let oldHints = try old.begin(ResponseHead(status: 103), isLast: false, date: "today")
         #expect(oldHints == nil)
     }
 
@@ -150,7 +182,7 @@ import Testing
     @Test func aHeadThatIsRefusedHasNotBegun() {
         var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
         let head = ResponseHead(status: 200, fields: HeaderFields([.contentLength: "5"]))
-        #expect(throws: HTTPMessageError.self) { try writer.begin(head, isLast: true) }
+        #expect(throws: HTTPMessageError.self) { try writer.begin(head, isLast: true, date: "today") }
         #expect(!writer.hasBegun)
     }
 }

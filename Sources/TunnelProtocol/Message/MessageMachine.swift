@@ -242,6 +242,14 @@ package struct MessageMachine: SessionMachine {
         if streams.values[index].isDone { remove(id) }
     }
 
+    /// A message that has begun ends behind what waits of it, short of what it promised.
+    package mutating func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
+        guard role == .acceptor, let index = streams.index(forKey: id), streams.values[index].outgoing.isOpen
+        else { return reset(id, code, reason: reason) }
+        streams.values[index].outgoing.breakOff()
+        ignoreRest(id)
+    }
+
     package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String) {
         forget(id)
         guard let stream = streams[id] else { return }

@@ -72,6 +72,9 @@ struct OutgoingMessage {
         add(Self.lastChunk)
     }
 
+    /// Nothing more will be added, though what was promised is not there: it ends behind what waits.
+    mutating func breakOff() { isWhole = true }
+
     /// Takes what waits, at most so many bytes, yet a whole head: an old peer closes the session if a message breaks
     /// off in it.
     ///

@@ -59,10 +59,12 @@ extension MuxMachine {
         let isAll = count == streams.values[index].waiting.count
         var isLast = false
         var trailers: ByteBuffer?
+        var resetFrame: MuxFrame?
         if isAll, let ending = streams.values[index].ending {
             switch ending {
             case .last: isLast = true
             case .trailers(let fields): trailers = fields
+            case .reset(let code, let reason): resetFrame = .reset(id, code, reason: reason)
             }
         }
         if count > 0 || isLast {
@@ -72,6 +74,12 @@ extension MuxMachine {
             streams.values[index].sendCredit -= count
         }
         streams.values[index].roundEnd = turns.tookTurn(MuxFrame.headerBytes + count)
+        if let resetFrame {
+            message.writeMuxFrame(resetFrame)
+            forget(id)
+            _ = remove(id)
+            return count
+        }
         if let trailers { message.writeMuxFrame(.trailers(id, trailers)) }
         if streams.values[index].senderWaits, streams.values[index].waiting.count <= limits.sendLowWater {
             streams.values[index].senderWaits = false

@@ -156,6 +156,16 @@ package struct MuxMachine: SessionMachine {
         if streams.values[index].hasSentEverything { sendingEnded(id) }
     }
 
+    /// Ends a stream in both directions once what waits of it has been sent.
+    package mutating func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
+        guard let index = streams.index(forKey: id), !streams.values[index].hasSentEverything else {
+            return reset(id, code, reason: reason)
+        }
+        streams.values[index].ending = .reset(code, reason: reason)
+        streams.values[index].ignoresRest = true
+        schedule(id)
+    }
+
     /// Ends a stream in both directions at once.
     package mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
         forget(id)

@@ -6,6 +6,8 @@ struct MuxStream {
     enum Ending {
         case last
         case trailers(ByteBuffer)
+        /// Short of its end, and the other direction with it.
+        case reset(ResetCode, reason: String)
     }
 
     var sendCredit: Int

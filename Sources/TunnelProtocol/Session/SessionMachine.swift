@@ -53,6 +53,8 @@ package protocol SessionMachine {
     mutating func finish(_ id: StreamID, trailers: ByteBuffer?)
     /// The rest of what the peer sends on this stream is not needed.
     mutating func ignoreRest(_ id: StreamID)
+    /// Ends a stream in both directions once what waits of it has been sent: as much of an answer as there is.
+    mutating func breakOff(_ id: StreamID, _ code: ResetCode, reason: String)
     /// Ends a stream in both directions at once.
     mutating func reset(_ id: StreamID, _ code: ResetCode, reason: String)
     /// The reader took so many bytes of this stream.

@@ -10,9 +10,14 @@ protocol CallerConnection: AnyObject {
     /// From now on both directions are raw bytes.
     func exchangeSwitchedProtocols()
     /// The answer is whole.
-    func exchangeEnded(keepAlive: Bool)
-    /// The answer cannot be completed: the caller must see a broken connection.
-    func exchangeBroke()
+    ///
+    /// - Parameter isDelimited: whether that shows without the end of the connection.
+    func exchangeEnded(keepAlive: Bool, isDelimited: Bool)
+    /// There will be no more of the answer. What there is goes out, then the connection ends: so that the caller sees
+    /// that something is missing, unless nothing is.
+    ///
+    /// - Parameter whenOut: told how many bytes could not go out.
+    func exchangeBroke(isWhole: Bool, isDelimited: Bool, whenOut: @escaping (_ missing: Int) -> Void)
     /// The peer's raw bytes are over.
     func exchangeEndedOutput()
 }

@@ -7,7 +7,7 @@ import TunnelTransport
 
 /// One request of a caller and its answer, from the head to the last byte. Bound to the caller's event loop.
 final class CallerExchange {
-    private enum Phase {
+    enum Phase {
         /// In the queue of a tunnel that is down or takes no more.
         case waiting(TunnelRegistry.Table.RequestID, Scheduled<Void>)
         /// A stream carries it.
@@ -17,25 +17,29 @@ final class CallerExchange {
 
     /// How often a request that no session has looked at is offered to another.
     private static let mostAttempts = 3
+    /// How much of a request whose answer is whole already is taken, so that the connection can go on.
+    private static let mostRest = 64 << 10
     private static let headLimits = SessionLimits().headLimits
 
-    private let core: ServerCore
+    let core: ServerCore
     /// Those that the request began with.
     private let settings: ServerSettings
     private let loopIndex: Int
-    private weak var connection: (any CallerConnection)?
-    private let eventLoop: any EventLoop
+    weak var connection: (any CallerConnection)?
+    let eventLoop: any EventLoop
     private let output: CallerOutput
-    private let token: RendezvousToken
+    let token: RendezvousToken
     private let request: RequestHead
     private let forwarding: Forwarding
     /// What the request may leave HTTP for.
     private let upgrade: UpgradeOffer
     private var response: ResponseWriter
     private var record: RequestRecord
-    private var phase = Phase.over
+    var phase = Phase.over
     private var attempts = 0
-    private var queueDeadline: NIODeadline?
+    var queueDeadline: NIODeadline?
+    /// As announced; nil where only its end tells.
+    private let requestLength: Int?
     private var isRequestWhole: Bool
     private var hasSentBody = false
     private var canSend = true
@@ -64,6 +68,7 @@ final class CallerExchange {
         self.forwarding = forwarding
         self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.isRequestWhole = framing == .none
+        self.requestLength = if case .length(let length) = framing { length } else { nil }
         self.response = ResponseWriter(request: request, keepAlive: keepAlive)
         self.record = record
     }
@@ -127,9 +132,11 @@ final class CallerExchange {
     }
 
     /// The caller is gone: the origin is told to stop.
-    func callerLeft(_ outcome: AccessOutcome = .callerLeft) {
+    ///
+    /// - Parameter missing: bytes that were written, and did not go out.
+    func callerLeft(_ outcome: AccessOutcome = .callerLeft, missing: Int = 0) {
         leave(.cancelled)
-        record.finish(outcome)
+        record.finish(outcome, missing: missing)
     }
 
     /// What was written has gone out to the caller.
@@ -140,50 +147,16 @@ final class CallerExchange {
         if isAnswerWhole { answerIsWhole() }
     }
 
-    /// No byte came or went for the server's HTTP timeout, or the server stops.
+    /// No byte came or went for the server's HTTP timeout, the caller broke the rules, or the server stops.
     func abort(with refusal: Refusal, _ outcome: AccessOutcome) {
         leave(.cancelled)
         fail(refusal, outcome)
     }
 
-    /// The server stops taking requests: those that wait would wait in vain.
-    func serverStops() {
-        if case .waiting = phase { refuse(.stopping, .shutdown) }
-    }
+    /// The caller takes what was written, though nothing comes or goes otherwise.
+    func noteProgress() { lastProgress = .now() }
 
-    // MARK: From the registry
-
-    func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
-        guard case .waiting(_, let timer) = phase else {
-            // It gave up meanwhile; the place goes to the next.
-            core.registry.streamEnded(token, id)
-            return
-        }
-        timer.cancel()
-        attach(id, session)
-        if takesBytes { connection?.exchangeBecameWritable() }
-    }
-
-    private func wait(_ id: TunnelRegistry.Table.RequestID, until deadline: NIODeadline) {
-        let timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.waitedTooLong() }
-        phase = .waiting(id, timer)
-    }
-
-    /// For its tunnel, for room in it, or for anything to be heard of it.
-    private func waitedTooLong() {
-        guard case .waiting(let id, _) = phase else { return }
-        let isTimeOver = queueDeadline.map { $0 <= .now() } ?? true
-        if !isTimeOver, let queueDeadline, core.registry.hasSeen(token) {
-            return wait(id, until: queueDeadline)
-        }
-        guard core.registry.abandon(token, id) else { return }
-        phase = .over
-        let reason: Refusal =
-            !isTimeOver ? .tunnelNotFound : core.registry.isUp(token) ? .tunnelBusy : .tunnelTimeout
-        fail(reason, .noTunnel)
-    }
-
-    private func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+    func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         let port = session.open(
             head: forwarding.head(of: request, upgrade: upgrade),
             isLast: isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
@@ -210,7 +183,7 @@ final class CallerExchange {
 
     // MARK: Ends
 
-    private func refuse(_ refusal: Refusal, _ outcome: AccessOutcome) {
+    func refuse(_ refusal: Refusal, _ outcome: AccessOutcome) {
         leave(.cancelled)
         fail(refusal, outcome)
     }
@@ -240,20 +213,33 @@ final class CallerExchange {
     }
 
     /// An answer of our own if the head has not gone out, else a cut connection.
-    private func fail(_ refusal: Refusal, _ outcome: AccessOutcome) {
-        guard !response.hasBegun else {
-            record.finish(outcome)
-            connection?.exchangeBroke()
-            return
-        }
-        let keepAlive = response.keepAlive && isRequestWhole && connection?.isLeaving == false
-        let (bytes, bodyBytes) = refusal.encoded(closing: !keepAlive, method: request.method)
+    func fail(_ refusal: Refusal, _ outcome: AccessOutcome) {
+        guard !response.hasBegun else { return breakOff(outcome) }
+        let keepAlive =
+            response.keepAlive && (isRequestWhole || isRestSmall) && connection?.isLeaving == false
+        let (bytes, bodyBytes) = refusal.encoded(
+            closing: !keepAlive, method: request.method, date: output.date.text)
         record.responded(refusal.status)
         record.responseBytes += bodyBytes
         record.finish(outcome)
         output.write(bytes)
         output.flushNow()
-        connection?.exchangeEnded(keepAlive: keepAlive)
+        connection?.exchangeEnded(keepAlive: keepAlive, isDelimited: true)
+    }
+
+    /// The line of the log is written once it is known what the caller got.
+    private func breakOff(_ outcome: AccessOutcome) {
+        guard let connection else { return record.finish(outcome) }
+        connection.exchangeBroke(isWhole: isAnswerWhole, isDelimited: response.isDelimited) {
+            self.record.finish(outcome, missing: $0)
+        }
+    }
+
+    /// Whether the connection can go on although the answer comes before the end of the request. Who waits to be told
+    /// to send it may or may not do so now (RFC 9110 §10.1.1).
+    private var isRestSmall: Bool {
+        guard let requestLength, !request.fields.contains(.expect) else { return false }
+        return requestLength - record.requestBytes <= Self.mostRest
     }
 
     private func originEndedRaw() {
@@ -267,7 +253,7 @@ final class CallerExchange {
         guard isOutputOver, isOriginOver else { return }
         detach()
         record.finish(.ok)
-        connection?.exchangeEnded(keepAlive: false)
+        connection?.exchangeEnded(keepAlive: false, isDelimited: false)
     }
 
     private func brokenAnswer() {
@@ -280,10 +266,9 @@ final class CallerExchange {
         isAnswerWhole = true
         // What a slow caller has not read lies in our memory: until then the stream counts as in use.
         guard output.isWritable || !isRequestWhole else { return }
-        let keepAlive = response.keepAlive && isRequestWhole
         if isRequestWhole { detach() } else { leave(.noError) }
         record.finish(.ok)
-        connection?.exchangeEnded(keepAlive: keepAlive)
+        connection?.exchangeEnded(keepAlive: response.keepAlive, isDelimited: response.isDelimited)
     }
 }
 
@@ -305,8 +290,11 @@ extension CallerExchange: StreamReceiver {
             }
             // No credit holds interim heads back: a caller that does not read would make us keep them.
             guard !isInterim || output.isWritable else { return }
-            if connection?.isLeaving == true { response.leave() }
-            guard let answer = try response.begin(head, isLast: isLast) else { return }
+            let isEarly = !isInterim && !isRequestWhole && !isRestSmall
+            if isEarly || connection?.isLeaving == true { response.leave() }
+            guard let answer = try response.begin(head, isLast: isLast, date: output.date.text) else {
+                return
+            }
             output.write(answer)
             if !isInterim { record.responded(head.status) }
             if head.status == 101 {
@@ -377,7 +365,7 @@ extension CallerExchange: StreamReceiver {
         case .tooSlow:
             fail(.requestTooSlow, .callerFailed)
         default:
-            fail(.tunnelLost, .tunnelLost)
+            if core.isOver { fail(.cutShort, .shutdown) } else { fail(.tunnelLost, .tunnelLost) }
         }
     }
 

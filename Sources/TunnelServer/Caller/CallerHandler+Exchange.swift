@@ -13,24 +13,25 @@ extension CallerHandler: CallerConnection {
         advance()
     }
 
-    func exchangeEnded(keepAlive: Bool) {
+    func exchangeEnded(keepAlive: Bool, isDelimited: Bool) {
         restKeeper = nil
         guard context != nil else { return }
         switch phase {
         case .raw:
-            closeInOrder()
+            sayFarewell(.close, isDelimited: isDelimited)
         default:
             // One that leaves, and had promised to stay before it knew, takes the request that this brings.
-            guard keepAlive, !core.isStopping else { return linger() }
-            waitForNext()
+            guard keepAlive, !core.isStopping else { return sayFarewell(.linger, isDelimited: isDelimited) }
+            if body == nil { waitForNext() } else { takeRest() }
             advance()
         }
     }
 
-    func exchangeBroke() {
+    func exchangeBroke(isWhole: Bool, isDelimited: Bool, whenOut: @escaping (Int) -> Void) {
         restKeeper = nil
-        phase = .over
-        output?.reset()
+        guard context != nil else { return whenOut(0) }
+        self.whenOut = whenOut
+        sayFarewell(isWhole || isDelimited ? .linger : .reset, isDelimited: isDelimited)
     }
 
     func exchangeEndedOutput() {

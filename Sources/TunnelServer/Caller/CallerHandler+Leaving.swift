@@ -39,9 +39,12 @@ extension CallerHandler {
         switch phase {
         case .awaitingHead where output?.isWritable == true: checkTime()
         // It does not even read its answers.
-        case .awaitingHead: closeInOrder()
+        case .awaitingHead: sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange): exchange.serverStops()
-        case .raw, .lingering, .over: break
+        case .lingering:
+            farewell?.leave()
+            checkTime()
+        case .takingRest, .raw, .over: break
         }
         tellArrival()
         return arrival.futureResult
@@ -56,9 +59,14 @@ extension CallerHandler {
         for arrival in arrivals { arrival.succeed() }
     }
 
-    /// Closes at once.
+    /// The grace is over: what came goes out if that takes no time.
     func cut() {
-        phase.currentExchange?.callerLeft(.shutdown)
-        output?.close()
+        switch phase {
+        case .awaitingHead, .takingRest: sayFarewell(.close, isDelimited: true)
+        case .exchange(let exchange), .raw(let exchange): exchange.abort(with: .cutShort, .shutdown)
+        case .lingering, .over: break
+        }
+        farewell?.hurry(until: .now() + core.limits.cutTime)
+        checkTime()
     }
 }

@@ -22,7 +22,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var context: ChannelHandlerContext?
     var input = ByteBuffer()
     private var headReader: RequestHeadReader
-    private var body: BodyDecoder?
+    var body: BodyDecoder?
     private var isAdvancing = false
     private var isReadHeld = false
     var output: CallerOutput?
@@ -36,7 +36,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var waitingSince = NIODeadline.now()
     /// How it leaves, once it was asked to.
     var leaving: Leaving?
-    var lingerDeadline = NIODeadline.distantFuture
+    /// How it ends, once it says nothing more.
+    var farewell: Farewell?
+    /// Told when the last answer has gone out, or how much of it could not.
+    var whenOut: ((_ missing: Int) -> Void)?
+    /// What waited to go out when that was last looked at.
+    var waitingAtLast = 0
+    /// What of it is borrowed from the budget of the process.
+    var borrowed = 0
+    /// How much had gone out of the exchange under way when that was last looked at.
+    var undeliveredAtLast = Int.max
     /// The address that connected.
     private var peer = ""
     private var peerPort: Int?
@@ -63,7 +72,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        output = CallerOutput(context)
+        output = CallerOutput(context, date: core.dates[loopIndex].value)
         timer = DeadlineTimer(on: context.eventLoop)
         peer = context.remoteAddress?.ipAddress ?? "unknown"
         peerPort = context.remoteAddress?.port
@@ -86,9 +95,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         switch phase {
-        case .lingering, .over:
+        case .lingering:
+            farewell?.heard(now: .now())
+        case .over:
             return
-        case .awaitingHead, .exchange, .raw:
+        case .awaitingHead, .exchange, .takingRest, .raw:
             if input.readableBytes == 0 {
                 input = bytes
                 if case .awaitingHead = phase { waitingSince = .now() }
@@ -117,11 +128,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            if case .raw = phase {
+            switch phase {
+            case .raw:
                 hasInputEnded = true
                 advance()
-            } else {
-                context.close(promise: nil)
+            // It has ended its direction, and may still read.
+            case .lingering: break
+            default: context.close(promise: nil)
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -144,6 +157,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         timer?.cancel()
         output?.letGo()
         context = nil
+        endFarewell()
         if case .raw = phase, hasInputEnded, hasOutputEnded {
             // Both directions ended in order, but some of what the caller sent is still to be taken.
             restKeeper = self
@@ -167,7 +181,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var isPaused: Bool {
         switch phase {
         case .awaitingHead: !isWritable
-        case .lingering, .over: false
+        case .takingRest, .lingering, .over: false
         case .exchange(let exchange):
             body != nil ? !exchange.takesBytes : input.readableBytes > 0
         case .raw(let exchange): !exchange.takesBytes
@@ -181,10 +195,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         defer {
             isAdvancing = false
             if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
-            if isReadHeld, !isPaused {
-                isReadHeld = false
-                context?.read()
-            }
+            readOnIfHeld()
             tellArrival()
         }
         do throws(HTTPMessageError) {
@@ -201,6 +212,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             // A caller that does not read its answers gets no more of them.
             guard isWritable else { return false }
             guard let head = try headReader.next(&input) else {
+                // It waits for an answer in TLS, and sends no more.
+                if isTLS { throw HTTPMessageError(.malformed, "TLS instead of HTTP") }
                 if input.readableBytes > 0 { watch(until: waitingSince + core.limits.headTimeout) }
                 return false
             }
@@ -216,6 +229,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 exchange.callerEndedRequest(trailers: trailers)
             case nil:
                 return false
+            }
+            return true
+        case .takingRest:
+            switch try body?.next(&input) {
+            case .bytes: break
+            case .end: waitForNext()
+            case nil: return false
             }
             return true
         case .raw(let exchange):
@@ -234,19 +254,21 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// Whether what came is the beginning of TLS.
+    private var isTLS: Bool { input.getInteger(at: input.readerIndex, as: UInt16.self) == 0x1603 }
+
     private func begin(_ head: RequestHead) throws(HTTPMessageError) {
+        var head = head
         let framing = try head.bodyFraming()
-        let hosts = head.fields.count(of: .host)
-        guard hosts == 1 || hosts == 0 && head.version == .http10 else {
-            throw HTTPMessageError(.malformed, "exactly one Host header is required")
-        }
+        try head.settleTarget()
+        try head.settleLength()
         settings = core.settings
         let caller = CallerAddress(peer: peer, head.fields, trusted: settings.trustedProxies)
         address = caller.text
         switch CallerRoute(head, basePath: settings.basePath, hosts: settings.hosts) {
         case .healthCheck:
             let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
-            answerHere(refusal, head, framing, path: "/_health_check")
+            answerHere(refusal, head, framing, path: "/_health_check", level: .debug)
         case .stats:
             let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), "ok")
             answerHere(stats, head, framing, path: "/_stats")
@@ -256,6 +278,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
+            // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
+            if head.takeHop() == 0 {
+                return answerHere(.hopsUsedUp(head.method), head, framing, path: target)
+            }
             let keepAlive = head.allowsKeepAlive && !isLeaving
             var request = head
             request.target = target
@@ -269,6 +295,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 framing: framing, keepAlive: keepAlive,
                 record: makeRecord(head.method, path: target, tokenHint: token.hint))
             phase = .exchange(exchange)
+            undeliveredAtLast = .max
             watch(until: .now() + settings.httpTimeout)
             exchange.start()
         }
@@ -280,70 +307,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             method: method, path: path, callerAddress: address)
     }
 
-    // MARK: Answers of our own
-
-    private func requestIsMalformed(_ error: HTTPMessageError) {
-        switch phase {
-        case .awaitingHead:
-            refuse(.malformed(error), method: "GET", record: makeRecord("-", path: "-"))
-        case .exchange(let exchange):
-            exchange.abort(with: .malformed(error), .callerFailed)
-            linger()
-        case .raw, .lingering, .over:
-            output?.close()
-        }
-    }
-
-    private func answerHere(_ refusal: Refusal, _ head: RequestHead, _ framing: BodyFraming, path: String) {
-        let record = makeRecord(head.method, path: path)
-        guard framing == .none, head.allowsKeepAlive, !isLeaving else {
-            refuse(refusal, method: head.method, record: record)
-            return
-        }
-        output?.answer(refusal, closing: false, method: head.method, record: record)
-        waitForNext()
-    }
-
-    /// Answers and closes.
-    func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
-        output?.answer(refusal, closing: true, method: method, record: record)
-        linger()
-    }
-
-    func waitForNext() {
-        phase = .awaitingHead
-        hasServed = true
-        body = nil
-        waitingSince = .now()
-        watch(until: .now() + core.limits.idleTimeout)
-    }
-
-    /// Closes our direction, and reads on for a moment: a connection closed with bytes unread is reset, and the
-    /// caller might lose the answer.
-    func linger() {
-        guard let context else { return }
-        phase = .lingering
-        input = ByteBuffer()
-        body = nil
-        // A slow caller may still have much to read: the moment begins when all has left.
-        lingerDeadline = .now() + settings.httpTimeout
-        output?.closeOutput {
-            self.lingerDeadline = .now() + self.core.limits.lingerTimeout
-            self.watch(until: self.lingerDeadline)
-        }
-        watch(until: lingerDeadline)
-        if isReadHeld {
-            isReadHeld = false
-            context.read()
-        }
-    }
-
-    /// Closes when what was written has left.
-    func closeInOrder() {
-        phase = .lingering
-        lingerDeadline = .now() + settings.httpTimeout
-        watch(until: lingerDeadline)
-        output?.closeOnceSent()
+    /// Lets a read go on that was held back.
+    func readOnIfHeld() {
+        guard isReadHeld, !isPaused else { return }
+        isReadHeld = false
+        context?.read()
     }
 
     // MARK: Time limits
@@ -360,6 +328,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let deadline = waitingSince + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
             output?.close()
+        case .takingRest:
+            let deadline = waitingSince + core.limits.headTimeout
+            guard now >= deadline else { return watch(until: deadline) }
+            linger()
         case .awaitingHead where input.readableBytes > 0:
             let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
             guard now >= deadline else { return watch(until: deadline) }
@@ -367,16 +339,15 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .awaitingHead:
             let deadline = headDeadline
             guard now >= deadline else { return watch(until: deadline) }
-            closeInOrder()
+            sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
             let deadline = exchange.lastProgress + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
-            exchange.abort(with: .tunnelTimeout, .timeout)
+            exchangeStalled(exchange)
         case .raw:
             break
         case .lingering:
-            guard now >= lingerDeadline else { return watch(until: lingerDeadline) }
-            output?.close()
+            checkFarewell()
         case .over:
             break
         }

@@ -11,18 +11,40 @@ final class CallerOutput {
     /// Small pieces go out once there are so many bytes of them.
     private static let mostGathered = 16 << 10
 
+    let date: DateStamp
     private var context: ChannelHandlerContext?
     private var isFlushScheduled = false
     /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
     /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
 
-    init(_ context: ChannelHandlerContext) { self.context = context }
+    init(_ context: ChannelHandlerContext, date: DateStamp) {
+        self.context = context
+        self.date = date
+    }
 
     /// The connection is over, or another handler's.
     func letGo() { context = nil }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Bytes that wait in this process.
+    var waiting: Int {
+        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        return gathered.readableBytes + (buffered ?? 0)
+    }
+
+    /// Bytes of which the caller's machine has not said that it has them.
+    var undelivered: Int { waiting + inKernel }
+
+    /// Our end counts as one.
+    private var inKernel: Int {
+        var count: CInt = 0
+        let result = try? context?.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { ioctl($0, UInt(TIOCOUTQ), &count) }
+        return result == 0 ? Int(count) : 0
+    }
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
@@ -70,7 +92,7 @@ final class CallerOutput {
 
     /// Writes an answer of our own.
     func answer(_ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?) {
-        let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method)
+        let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method, date: date.text)
         write(bytes)
         flushNow()
         if var record {
@@ -82,16 +104,12 @@ final class CallerOutput {
 
     func close() { context?.close(promise: nil) }
 
-    /// Closes when everything written has left.
-    func closeOnceSent() {
-        whenSent { $0.close(promise: nil) }
-    }
-
     /// Closes our direction when everything written has left, past NIO: it closes a channel whose output it knows to
     /// be closed as soon as the input ends, without a word about that end, and a caller that ends in order could not
     /// be told from one that leaves.
     func shutDownOnceSent() {
-        whenSent { context in
+        whenSent { [self] isSent in
+            guard isSent, let context else { return }
             let result = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
                 of: NIOBSDSocket.Handle.self
             ) { shutdown($0, Int32(SHUT_WR)) }
@@ -99,27 +117,25 @@ final class CallerOutput {
         }
     }
 
-    /// Waits until what was written has left: NIO drops unsent bytes when a channel closes.
-    private func whenSent(_ action: @escaping (ChannelHandlerContext) -> Void) {
+    /// Tells when everything written has left, or cannot any more: NIO drops unsent bytes when a channel closes.
+    func whenSent(_ action: @escaping (_ isSent: Bool) -> Void) {
         guard let context else { return }
         writeGathered()
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(NIOAny(ByteBuffer()), promise: sent)
-        sent.futureResult.assumeIsolated().whenComplete { _ in
-            if let context = self.context { action(context) }
-        }
+        sent.futureResult.assumeIsolated().whenComplete { action((try? $0.get()) != nil) }
     }
 
-    /// Closes our direction; tells when everything written has left.
-    func closeOutput(_ hasLeft: @escaping () -> Void) {
+    /// Closes our direction behind what was written; tells when that has left, or cannot any more.
+    func closeOutput(_ action: @escaping (_ isSent: Bool) -> Void) {
         guard let context else { return }
         writeGathered()
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.close(mode: .output, promise: sent)
-        sent.futureResult.assumeIsolated().whenComplete { _ in hasLeft() }
+        sent.futureResult.assumeIsolated().whenComplete { action((try? $0.get()) != nil) }
     }
 
-    /// Resets the connection: with a body that is told by its end, an orderly close would make it look whole.
+    /// Resets the connection.
     func reset() {
         let reset = Glibc.linger(l_onoff: 1, l_linger: 0)
         (context?.channel as? any SocketOptionProvider)?.setSoLinger(reset).whenFailure { _ in }

@@ -2,11 +2,13 @@
 enum CallerPhase {
     /// Between requests, or with part of a head. Next: exchange, lingering, over.
     case awaitingHead
-    /// A request and its answer are under way. Next: awaitingHead, raw, lingering, over.
+    /// A request and its answer are under way. Next: awaitingHead, takingRest, raw, lingering, over.
     case exchange(CallerExchange)
+    /// The answer is out, and what is left of the request is dropped. Next: awaitingHead, lingering.
+    case takingRest
     /// After an upgrade. Next: lingering, over.
     case raw(CallerExchange)
-    /// The last answer is out; what still comes is dropped. Next: over.
+    /// The last answer is written; what still comes is dropped. Next: over.
     case lingering
     /// Closed, or a tunnel's session now.
     case over
@@ -15,7 +17,7 @@ enum CallerPhase {
     var currentExchange: CallerExchange? {
         switch self {
         case .exchange(let exchange), .raw(let exchange): exchange
-        case .awaitingHead, .lingering, .over: nil
+        case .awaitingHead, .takingRest, .lingering, .over: nil
         }
     }
 }

@@ -37,7 +37,7 @@ package enum CallerRoute: Sendable, Equatable {
             return
         }
         guard let inside = Self.strip(basePath, from: target) else {
-            self = .refuse(.outsideBasePath)
+            self = .refuse(Self.isHandshake(head) ? .notTheTunnelPath : .outsideBasePath)
             return
         }
         // Nearly every request: what is answered here begins with "/_".
@@ -79,12 +79,19 @@ package enum CallerRoute: Sendable, Equatable {
     ) -> CallerRoute {
         guard let text = head.fields[.xToken], !text.isEmpty else {
             guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
-                return .refuse(.missingToken)
+                return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
             }
             return .forward(token, target: target, namedBy: .host)
         }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
         return forward(text, target: target, namedBy: .field)
+    }
+
+    /// Whether a tunnel client knocks that has another base path in mind.
+    private static func isHandshake(_ head: RequestHead) -> Bool {
+        guard head.asksForUpgrade, head.fields.list(.upgrade, contains: "websocket") else { return false }
+        let path = head.target.prefix { $0 != "?" }
+        return (path.hasSuffix("/") ? path.dropLast() : path).hasSuffix("/_tunnel")
     }
 
     /// The value of a `Host` field in lower case, without port and the dot of the root.

@@ -30,6 +30,8 @@ package struct Refusal: Error, Sendable, Hashable {
         "missing-token")
     static let connectUnsupported = Refusal(501, "CONNECT is not supported", "bad-request")
     static let notOriginForm = Refusal(400, "The request target must be a path", "bad-request")
+    static let notTheTunnelPath = Refusal(
+        404, "Tunnel clients are not served at this path: is the base path right?", "wrong-base-path")
     static let outsideBasePath = Refusal(404, "Not found", "not-found")
     static let tunnelNotFound = Refusal(
         404, "Tunnel not found (or not seen in a long time)", "tunnel-not-found")
@@ -50,6 +52,7 @@ package struct Refusal: Error, Sendable, Hashable {
     static let upgradeUnsupported = Refusal(
         501, "This tunnel's client speaks protocol v1, which carries no WebSockets", "upgrade-unsupported")
     static let tooManyCallers = Refusal(503, "Too many connections", "too-many-callers", retryAfter: 1)
+    static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", "stopped")
     static let stopping = Refusal(503, "The tunnel server is stopping", "stopping", retryAfter: 5)
     static let headTimeout = Refusal(408, "The request did not come in time", "head-timeout")
 
@@ -61,7 +64,9 @@ package struct Refusal: Error, Sendable, Hashable {
         400, "Rendez-vous token is too short (must be at least 16 characters)", "bad-handshake")
     static let tokenMalformed = Refusal(400, "Rendez-vous token is malformed", "bad-handshake")
     static let notWebSocket = Refusal(400, "Not a WebSocket handshake", "bad-handshake")
-    static let unauthorized = Refusal(401, "Unauthorized", "unauthorized")
+    /// The same words for each cause: which it is would help those who guess.
+    static let unauthorized = Refusal(
+        401, "Unauthorized: password missing or wrong, or token not listed", "unauthorized")
     static let tooManyFailures = Refusal(
         429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
     static let tooManyClients = Refusal(
@@ -76,14 +81,29 @@ package struct Refusal: Error, Sendable, Hashable {
         return refusal
     }
 
+    static let proxyProtocol = Refusal(
+        400, "PROXY protocol is not understood here: switch it off in what stands before the server",
+        "proxy-protocol")
+    static let tlsSpoken = Refusal(
+        400, "This port speaks plain HTTP, not TLS: use http:// or ws://, or a proxy that ends TLS",
+        "tls-spoken")
+
+    /// The answer to a request that may go no further.
+    static func hopsUsedUp(_ method: String) -> Refusal {
+        method == "TRACE"
+            ? Refusal(501, "This tunnel server does not answer TRACE itself", "hops-used-up")
+            : Refusal(200, "A tunnel server: with Max-Forwards: 0 the request goes no further", "ok")
+    }
+
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", "bad-request")
     }
 
     /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.
-    func encoded(closing: Bool, method: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
+    func encoded(closing: Bool, method: String, date: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
         let body = text.hasSuffix("\n") ? text : text + "\n"
         var fields = HeaderFields(plainText: body)
+        fields.append(.date, date)
         if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
         if let location { fields.append(named: "Location", location) }
         if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }

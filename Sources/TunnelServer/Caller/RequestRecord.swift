@@ -14,6 +14,7 @@ struct RequestRecord {
     private var firstByte: NIODeadline?
     private var status: Int?
     private var isFinished = false
+    var level = AccessLevel.info
     var requestBytes = 0
     var responseBytes = 0
 
@@ -50,9 +51,12 @@ struct RequestRecord {
     }
 
     /// The exchange is over; writes its line, once.
-    mutating func finish(_ outcome: AccessOutcome) {
+    ///
+    /// - Parameter missing: bytes of the answer that were counted, and did not go out.
+    mutating func finish(_ outcome: AccessOutcome, missing: Int = 0) {
         guard !isFinished else { return }
         isFinished = true
+        responseBytes -= min(missing, responseBytes)
         log.write(
             AccessRecord(
                 serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method,
@@ -60,7 +64,7 @@ struct RequestRecord {
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
                 duration: Self.duration(from: started, to: .now()), callerAddress: callerAddress,
-                outcome: outcome))
+                outcome: outcome, level: level))
     }
 
     private static func duration(from start: NIODeadline, to end: NIODeadline) -> Duration {

@@ -36,14 +36,26 @@ struct ResponseWriter {
         return false
     }
 
+    /// Whether the end of the body shows without the end of the connection.
+    var isDelimited: Bool {
+        switch body {
+        case .none, .length, .chunked: true
+        case .untilClose, .raw: false
+        }
+    }
+
     /// The caller's connection is not used again after this answer, unless its head has promised that already.
     mutating func leave() { if !hasBegun { keepAlive = false } }
 
-    /// - Parameter isLast: no body follows.
+    /// - Parameters:
+    ///   - isLast: no body follows.
+    ///   - date: what an answer says that came without (RFC 9110 §6.6.1).
     /// - Returns: what to write for a head that came through the tunnel; nil for an interim one that an HTTP/1.0
     ///   caller would not understand (RFC 9110 §15.2).
     /// - Throws: for a head out of order, or one whose framing contradicts itself.
-    mutating func begin(_ head: ResponseHead, isLast: Bool) throws(HTTPMessageError) -> ByteBuffer? {
+    mutating func begin(
+        _ head: ResponseHead, isLast: Bool, date: @autoclosure () -> String
+    ) throws(HTTPMessageError) -> ByteBuffer? {
         guard !hasBegun else { throw HTTPMessageError(.malformed, "a second final head") }
         var head = head
         let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
@@ -61,6 +73,7 @@ struct ResponseWriter {
         }
         try frame(&head, isLast: isLast)
         hasBegun = true
+        if !head.fields.contains(.date) { head.fields.append(.date, date()) }
         if !keepAlive {
             head.fields.append(.connection, "close")
         } else if version == .http10 {

@@ -44,6 +44,13 @@ extension SessionHandler {
         scheduleFlush()
     }
 
+    /// Ends a stream in both directions once what waits of it has been sent; its receiver hears no more.
+    package func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
+        receivers.removeValue(forKey: id)
+        machine.breakOff(id, code, reason: reason)
+        scheduleFlush()
+    }
+
     /// Ends a stream in both directions; its receiver hears no more.
     package func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
         receivers.removeValue(forKey: id)

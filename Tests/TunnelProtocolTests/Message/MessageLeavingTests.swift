@@ -123,7 +123,7 @@ import Testing
             #expect(
                 probe.written().filter { $0 != "ping" } == [
                     "<0001HTTP/1.1 \(status)|Content-Type: text/plain; charset=utf-8|Content-Length: 9"
-                        + "|X-Content-Type-Options: nosniff||no route\n>"
+                        + "|Cache-Control: no-store|X-Content-Type-Options: nosniff||no route\n>"
                 ])
             #expect(probe.machine.streams[id] == nil && probe.machine.streams[other] != nil)
         }
@@ -138,6 +138,22 @@ import Testing
         probe.reset(id, .originFailed)
         probe.reset(id, .originFailed)
         #expect(probe.written() == [">"])
+        #expect(probe.streamCount == 0 && probe.numbersInUse == 0 && !probe.isOccupied)
+    }
+
+    /// What came from an origin before it failed goes out first.
+    @Test(arguments: ["Content-Length: 9", "Transfer-Encoding: chunked"])
+    func anAnswerThatBreaksOffEndsBehindWhatWaits(_ framing: String) throws {
+        let isChunked = framing.hasSuffix("chunked")
+        let probe = try MessageProbe(.acceptor)
+        let id = try take(probe)
+        probe.respond(id, isChunked ? "HTTP/1.1 200 OK||" : "HTTP/1.1 200 OK|Content-Length: 9||")
+        probe.send(id, "12")
+        #expect(
+            probe.written() == ["<0001HTTP/1.1 200 OK|\(framing)||" + (isChunked ? "2|12|" : "12")])
+        probe.send(id, "34")
+        probe.breakOff(id, .originFailed)
+        #expect(probe.written() == [isChunked ? "2|34|>" : "34>"])
         #expect(probe.streamCount == 0 && probe.numbersInUse == 0 && !probe.isOccupied)
     }
 

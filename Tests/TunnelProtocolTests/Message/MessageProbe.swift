@@ -63,6 +63,7 @@ final class MessageProbe {
     func reset(_ id: StreamID, _ code: ResetCode = .cancelled, reason: String = "left") {
         machine.reset(id, code, reason: reason)
     }
+    func breakOff(_ id: StreamID, _ code: ResetCode) { machine.breakOff(id, code, reason: "broke") }
     func consumed(_ id: StreamID, _ count: Int) { machine.consumed(id, count, now: now) }
     func forget(_ id: StreamID) { machine.forget(id) }
     func drain() { machine.drain(reason: "reload", now: now) }

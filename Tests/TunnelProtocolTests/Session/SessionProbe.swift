@@ -52,6 +52,9 @@ final class SessionProbe {
     func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
         machine.reset(id, code, reason: reason)
     }
+    func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
+        machine.breakOff(id, code, reason: reason)
+    }
     func consumed(_ id: StreamID, _ count: Int) { machine.consumed(id, count, now: now) }
     func drain() { machine.drain(reason: "reload", now: now) }
     func setKeepaliveTimeout(_ timeout: Duration) { machine.setKeepaliveTimeout(timeout, now: now) }

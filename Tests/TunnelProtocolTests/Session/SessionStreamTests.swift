@@ -77,6 +77,34 @@ import Testing
         #expect(probe.streamCount == 0)
     }
 
+    /// What came from an origin before it failed is its answer as far as there is one.
+    @Test func aStreamThatBreaksOffEndsBehindWhatWaits() throws {
+        let probe = try SessionProbe(.acceptor)
+        let id = StreamID(1)
+        try probe.take(1, window: 10, isLast: false)
+        probe.respond(id, isLast: false)
+        #expect(probe.send(id, bytes(25)))
+        probe.breakOff(id, .originFailed, reason: "it broke")
+        #expect(probe.written().last == .data(id, bytes(10), isLast: false))
+        // The rest of the request is not wanted, and what would be sent behind the end is dropped.
+        #expect(try probe.receive(.data(id, bytes(3), isLast: false)) == [])
+        #expect(probe.send(id, bytes(9)))
+        #expect(!probe.hasSomethingToWrite)
+        try probe.receive(.window(id, 15))
+        #expect(
+            probe.written() == [
+                .data(id, bytes(15), isLast: false), .reset(id, .originFailed, reason: "it broke"),
+            ])
+        #expect(probe.streamCount == 0)
+        #expect(probe.budget.taken == 0)
+        // It may even have been answered in full.
+        try probe.take(3, window: 10, isLast: false)
+        probe.respond(StreamID(3), isLast: true)
+        probe.breakOff(StreamID(3), .originFailed, reason: "")
+        #expect(probe.written().last == .reset(StreamID(3), .originFailed, reason: ""))
+        #expect(probe.streamCount == 0)
+    }
+
     @Test func anEndNeedsNoCredit() throws {
         let probe = try SessionProbe(.acceptor)
         try probe.take(1, window: 0, isLast: true)

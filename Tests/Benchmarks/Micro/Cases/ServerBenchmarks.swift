@@ -50,7 +50,7 @@ private func writeAnswer() throws -> Operation {
     let expected = 1024 + Texts.response(1024).readableBytes - 24
     return {
         var writer = ResponseWriter(request: request, keepAlive: true)
-        guard let text = try writer.begin(head, isLast: false),
+        guard let text = try writer.begin(head, isLast: false, date: ""),
             writer.accepts(body.readableBytes, isLast: true)
         else { throw WrongResult(description: "no head") }
         var count = text.readableBytes

@@ -1,12 +1,12 @@
 /// Dates of HTTP fields: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The two obsolete forms are not read.
-enum HTTPDate {
+package enum HTTPDate {
     private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
     /// - Parameter seconds: since 1970; what is before is written as 1970.
-    static func format(_ seconds: Int) -> String {
+    package static func format(_ seconds: Int) -> String {
         let seconds = max(0, seconds)
         let (day, time) = seconds.quotientAndRemainder(dividingBy: 86400)
         // Days since 1970 to a date of the Gregorian calendar, counted in years that begin in March.
@@ -23,7 +23,7 @@ enum HTTPDate {
     }
 
     /// - Returns: seconds since 1970, or nil for anything else than a date in the preferred form.
-    static func parse(_ text: String) -> Int? {
+    package static func parse(_ text: String) -> Int? {
         let parts = text.split(separator: " ")
         guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), (1...31).contains(day),
             let month = months.firstIndex(of: String(parts[2])), let year = Int(parts[3]),

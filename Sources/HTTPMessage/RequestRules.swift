@@ -1,0 +1,137 @@
+import struct NIOCore.ByteBuffer
+
+// What a request says of where it goes and how long it is, brought into one form: whoever reads it behind us must not
+// read something else.
+extension RequestHead {
+    /// Holds target and `Host` to the rules (RFC 9112 §3.2), and makes a target in absolute form one in origin form.
+    ///
+    /// - Throws: where the two name different hosts, or one of them none that can be.
+    package mutating func settleTarget() throws(HTTPMessageError) {
+        let hosts = fields.count(of: .host)
+        guard hosts == 1 || hosts == 0 && version == .http10 else {
+            throw HTTPMessageError(.malformed, "exactly one Host header is required")
+        }
+        guard hosts == 0 || fields.hasValidHost else {
+            throw HTTPMessageError(.malformed, "the Host header is not host[:port]")
+        }
+        guard target.utf8.first != UInt8(ascii: "/") else { return }
+        guard target != "*" else {
+            guard method == "OPTIONS" else {
+                throw HTTPMessageError(.malformed, "the target * is for OPTIONS alone")
+            }
+            return
+        }
+        try settleAbsoluteForm()
+    }
+
+    private mutating func settleAbsoluteForm() throws(HTTPMessageError) {
+        guard let (scheme, rest) = absoluteForm else { return }
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        let authority = rest[..<end]
+        guard !authority.isEmpty, Authority.isValid(authority.utf8) else {
+            throw HTTPMessageError(.malformed, "the target's host is not host[:port]")
+        }
+        if let host = fields[.host] {
+            guard Authority.canonical(authority, scheme) == Authority.canonical(host[...], scheme) else {
+                throw HTTPMessageError(.malformed, "the target and the Host header name different hosts")
+            }
+        } else {
+            fields.append(.host, String(authority))
+        }
+        target = rest[end...].first == "/" ? String(rest[end...]) : "/" + rest[end...]
+    }
+
+    private var absoluteForm: (scheme: String, rest: Substring)? {
+        let lowercased = target.prefix(8).lowercased()
+        for scheme in ["http", "https"] where lowercased.hasPrefix(scheme + "://") {
+            return (scheme, target.dropFirst(scheme.utf8.count + 3))
+        }
+        return nil
+    }
+
+    /// Writes `Content-Length` without leading zeros.
+    package mutating func settleLength() throws(HTTPMessageError) {
+        guard fields.hasPaddedLength, let length = try fields.contentLength() else { return }
+        fields.remove(.contentLength)
+        fields.append(.contentLength, String(length))
+    }
+
+    /// How many hops an OPTIONS or TRACE may still go, and one fewer from now on; nil for what has no bound (RFC 9110 §7.6.2).
+    package mutating func takeHop() -> Int? {
+        guard method == "OPTIONS" || method == "TRACE", let text = fields.first(named: Self.maxForwards),
+            text.utf8.count <= 9, text.utf8.allSatisfy({ $0 &- 0x30 < 10 }), let hops = Int(text)
+        else { return nil }
+        fields.remove(named: Self.maxForwards)
+        fields.append(named: Self.maxForwards, String(max(0, hops - 1)))
+        return hops
+    }
+
+    private static let maxForwards = "Max-Forwards"
+}
+
+extension HeaderFields {
+    /// Removes every field whose name equals `name` in any letter case: for names outside `FieldName`.
+    mutating func remove(named name: String) {
+        let bytes = self.bytes
+        entries.removeAll { entry in
+            entry.name == .other
+                && bytes.withUnsafeReadableBytes { memory in
+                    String(decoding: memory[entry.nameRange], as: UTF8.self).lowercased() == name.lowercased()
+                }
+        }
+    }
+
+    fileprivate var hasValidHost: Bool {
+        guard let entry = entries.first(where: { $0.name == .host }) else { return false }
+        return bytes.withUnsafeReadableBytes { Authority.isValid($0[entry.valueRange]) }
+    }
+
+    fileprivate var hasPaddedLength: Bool {
+        guard let entry = entries.first(where: { $0.name == .contentLength }), entry.valueLength > 1 else {
+            return false
+        }
+        return bytes.withUnsafeReadableBytes { $0[entry.valueRange.lowerBound] == UInt8(ascii: "0") }
+    }
+}
+
+/// `host[:port]` (RFC 9110 §7.2, RFC 3986 §3.2.2).
+private enum Authority {
+    /// An empty one is a way to say that there is none.
+    static func isValid(_ text: some Collection<UInt8>) -> Bool {
+        var rest = text[...]
+        if rest.first == UInt8(ascii: "[") {
+            guard let end = rest.firstIndex(of: UInt8(ascii: "]")), end > rest.index(after: rest.startIndex)
+            else {
+                return false
+            }
+            let literal = rest[rest.index(after: rest.startIndex)..<end]
+            guard
+                literal.allSatisfy({
+                    $0.hexadecimalValue != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
+                })
+            else { return false }
+            rest = rest[rest.index(after: end)...]
+        } else {
+            rest = rest.drop { isNameByte($0) }
+        }
+        guard !rest.isEmpty else { return true }
+        let port = rest.dropFirst()
+        return rest.first == UInt8(ascii: ":") && port.count <= 5 && port.allSatisfy { $0 &- 0x30 < 10 }
+            && port.reduce(0) { $0 * 10 + Int($1 &- 0x30) } <= 65_535
+    }
+
+    /// Of a registered name: unreserved, sub-delims, and the sign of an escape; a bit for each.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        let bits: UInt64 = byte < 64 ? 0x2bff_7ff2_0000_0000 : 0x47ff_fffe_87ff_fffe
+        return byte < 128 && bits >> UInt64(byte & 63) & 1 == 1
+    }
+
+    /// In lower case and without the scheme's own port, for comparing.
+    static func canonical(_ text: Substring, _ scheme: String) -> String {
+        let lowercased = text.lowercased()
+        for suffix in [":", scheme == "https" ? ":443" : ":80"] where lowercased.hasSuffix(suffix) {
+            return String(lowercased.dropLast(suffix.utf8.count))
+        }
+        return lowercased
+    }
+}

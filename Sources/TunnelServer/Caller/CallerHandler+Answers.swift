@@ -1,0 +1,56 @@
+import HTTPMessage
+import NIOCore
+import Observability
+
+/// Answers of our own, and what comes behind an answer.
+extension CallerHandler {
+    func requestIsMalformed(_ error: HTTPMessageError) {
+        switch phase {
+        case .awaitingHead:
+            let preface = ForeignPreface(input.readableBytesView)
+            if let preface { core.tell(of: preface, from: address) }
+            refuse(preface?.refusal ?? .malformed(error), method: "GET", record: makeRecord("-", path: "-"))
+        case .exchange(let exchange):
+            exchange.abort(with: .malformed(error), .callerFailed)
+        case .takingRest:
+            linger()
+        case .raw, .lingering, .over:
+            output?.close()
+        }
+    }
+
+    func answerHere(
+        _ refusal: Refusal, _ head: RequestHead, _ framing: BodyFraming, path: String,
+        level: AccessLevel = .info
+    ) {
+        var record = makeRecord(head.method, path: path)
+        record.level = level
+        guard framing == .none, head.allowsKeepAlive, !isLeaving else {
+            refuse(refusal, method: head.method, record: record)
+            return
+        }
+        output?.answer(refusal, closing: false, method: head.method, record: record)
+        waitForNext()
+    }
+
+    /// Answers and closes.
+    func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
+        output?.answer(refusal, closing: true, method: method, record: record)
+        linger()
+    }
+
+    func waitForNext() {
+        phase = .awaitingHead
+        hasServed = true
+        body = nil
+        waitingSince = .now()
+        watch(until: .now() + core.limits.idleTimeout)
+    }
+
+    /// The answer came before the end of its request: the rest is dropped, and the next one waited for.
+    func takeRest() {
+        phase = .takingRest
+        waitingSince = .now()
+        watch(until: waitingSince + core.limits.headTimeout)
+    }
+}
