@@ -23,8 +23,9 @@ final class ServerCore: Sendable {
     let census: ConnectionCensus
     let names = ReverseNames()
     let traffic = TrafficCount()
+    let shortage: DescriptorShortage
     private let current: Mutex<ServerSettings>
-    private let fault = Mutex<FaultSnapshot?>(nil)
+    private let fault: LatestFault
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
@@ -45,6 +46,9 @@ final class ServerCore: Sendable {
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
+        let fault = LatestFault()
+        self.fault = fault
+        self.shortage = DescriptorShortage(logger: logger) { fault.note("out-of-descriptors", $0) }
         self.access = log.access
         self.budget = budget
         self.software = software
@@ -63,12 +67,9 @@ final class ServerCore: Sendable {
     }
 
     /// The latest thing that went wrong.
-    var lastFault: FaultSnapshot? { fault.withLock { $0 } }
+    var lastFault: FaultSnapshot? { fault.value }
 
-    func note(fault code: String, _ message: String) {
-        let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
-        fault.withLock { $0 = snapshot }
-    }
+    func note(fault code: String, _ message: String) { fault.note(code, message) }
 
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
@@ -144,5 +145,17 @@ final class ServerCore: Sendable {
     /// Returns when every event loop has done what it was given before.
     func passLoops() async {
         for loop in loops { try? await loop.submit {}.get() }
+    }
+}
+
+/// The latest thing that went wrong with a server, for `status`.
+private final class LatestFault: Sendable {
+    private let state = Mutex<FaultSnapshot?>(nil)
+
+    var value: FaultSnapshot? { state.withLock { $0 } }
+
+    func note(_ code: String, _ message: String) {
+        let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
+        state.withLock { $0 = snapshot }
     }
 }

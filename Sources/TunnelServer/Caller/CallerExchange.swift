@@ -140,6 +140,16 @@ final class CallerExchange {
         if isAnswerWhole { answerIsWhole() }
     }
 
+    /// Counts what has gone out, though more waits: a caller that is slow does not stand still.
+    func streamReportsProgress() {
+        guard case .attached(_, let port) = phase else { return }
+        let gone = unreported - output.unsentBytes
+        guard gone > 0 else { return }
+        lastProgress = .now()
+        unreported -= gone
+        port.consumed(gone)
+    }
+
     /// No byte came or went for the server's HTTP timeout, or the server stops.
     func abort(with refusal: Refusal, _ outcome: AccessOutcome) {
         leave(.cancelled)

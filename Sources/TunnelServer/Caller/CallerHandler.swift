@@ -369,6 +369,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard now >= deadline else { return watch(until: deadline) }
             closeInOrder()
         case .exchange(let exchange):
+            exchange.streamReportsProgress()
             let deadline = exchange.lastProgress + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
             exchange.abort(with: .tunnelTimeout, .timeout)

@@ -24,6 +24,12 @@ final class CallerOutput {
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
+    /// What was written and the kernel has not taken.
+    var unsentBytes: Int {
+        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        return gathered.readableBytes + (buffered ?? 0)
+    }
+
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
         guard bytes.readableBytes <= Self.smallPiece else {
