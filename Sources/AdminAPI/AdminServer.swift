@@ -52,6 +52,11 @@ package final class AdminServer: Sendable {
             of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
         let census = AdminCensus()
         let listener = try await ServerBootstrap(group: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let sync = channel.pipeline.syncOperations

@@ -51,6 +51,8 @@ package protocol OriginResponseReceiver: AnyObject {
 package protocol OriginExchange: AnyObject {
     /// False: stop sending until `originBecameWritable`. What is sent nevertheless is kept in memory.
     var isWritable: Bool { get }
+    /// What was sent and the kernel has not taken.
+    var unsentBytes: Int { get }
     /// Sends a piece of the request's body; after 101, raw bytes.
     ///
     /// More than the framing allows fails the exchange: it would be read as another request.
@@ -65,4 +67,9 @@ package protocol OriginExchange: AnyObject {
     func pauseReading()
     /// Goes on after `pauseReading`.
     func resumeReading()
+}
+
+extension OriginExchange {
+    /// Who takes nothing piece by piece is asked `isWritable` alone.
+    package var unsentBytes: Int { .max }
 }

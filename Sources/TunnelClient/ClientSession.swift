@@ -128,6 +128,11 @@ final class ClientSession: SessionOwner {
         life.released()
     }
 
+    func sessionCannotSpill(_ session: SessionHandler, reason: String) {
+        logger.warning(
+            "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
+    }
+
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
         life.ended(end)
     }

@@ -153,6 +153,15 @@ extension OriginStream: StreamReceiver {
     func streamBecameWritable() {
         exchange?.resumeReading()
     }
+
+    /// Counts what has gone out, though more waits: an origin that is slow does not stand still.
+    func streamReportsProgress() {
+        guard let exchange else { return }
+        let gone = unreported - exchange.unsentBytes
+        guard gone > 0 else { return }
+        unreported -= gone
+        session.consumed(id, gone)
+    }
 }
 
 // MARK: - From the origin

@@ -25,8 +25,9 @@ final class ServerCore: Sendable {
     let census: ConnectionCensus
     let names = ReverseNames()
     let traffic = TrafficCount()
+    let shortage: DescriptorShortage
     private let current: Mutex<ServerSettings>
-    private let fault = Mutex<FaultSnapshot?>(nil)
+    private let fault: LatestFault
     private let prefaces = Mutex<[ForeignPreface: RepeatedWarning]>([:])
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
@@ -49,6 +50,9 @@ final class ServerCore: Sendable {
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
+        let fault = LatestFault()
+        self.fault = fault
+        self.shortage = DescriptorShortage(logger: logger) { fault.note("out-of-descriptors", $0) }
         self.access = log.access
         self.budget = budget
         self.software = software
@@ -67,12 +71,9 @@ final class ServerCore: Sendable {
     }
 
     /// The latest thing that went wrong.
-    var lastFault: FaultSnapshot? { fault.withLock { $0 } }
+    var lastFault: FaultSnapshot? { fault.value }
 
-    func note(fault code: String, _ message: String) {
-        let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
-        fault.withLock { $0 = snapshot }
-    }
+    func note(fault code: String, _ message: String) { fault.note(code, message) }
 
     /// Tells the log, at most once a minute, that somebody speaks something else than HTTP.
     func tell(of preface: ForeignPreface, from address: String) {
@@ -161,5 +162,17 @@ final class ServerCore: Sendable {
     /// Returns when every event loop has done what it was given before.
     func passLoops() async {
         for loop in loops { try? await loop.submit {}.get() }
+    }
+}
+
+/// The latest thing that went wrong with a server, for `status`.
+private final class LatestFault: Sendable {
+    private let state = Mutex<FaultSnapshot?>(nil)
+
+    var value: FaultSnapshot? { state.withLock { $0 } }
+
+    func note(_ code: String, _ message: String) {
+        let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
+        state.withLock { $0 = snapshot }
     }
 }

@@ -9,6 +9,7 @@ import TunnelProtocol
 /// Two sessions of protocol v1 over embedded channels.
 struct OldSessionHandlerTests {
     private static let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    private static let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     private static let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n"
 
@@ -76,7 +77,7 @@ struct OldSessionHandlerTests {
         let (id, _, _) = try #require(try pair.open(Self.get))
         _ = try pair.client.written()
         let session = pair.client.session
-        session.respond(id, head: ByteBuffer(string: Self.answer), isInterim: false, isLast: false)
+        session.respond(id, head: ByteBuffer(string: Self.events), isInterim: false, isLast: false)
         pair.loop.run()
         _ = session.send(id, ByteBuffer(string: "re"))
         pair.loop.run()
@@ -88,7 +89,8 @@ struct OldSessionHandlerTests {
         let written = try pair.client.written()
         #expect(
             frames(written, masked: true) == [
-                "2 0001" + Self.answer, "0 re", "8a are you there?", "0 ply", "80 ",
+                "2 0001HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "0 2\r\nre\r\n", "8a are you there?", "0 3\r\nply\r\n", "80 0\r\n\r\n",
             ])
     }
 
@@ -104,6 +106,7 @@ struct OldSessionHandlerTests {
     @Test func aCallerThatLeavesCutsItsMessage() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 4
+        limits.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let session = pair.server.session
         let id = try #require(
@@ -143,6 +146,7 @@ struct OldSessionHandlerTests {
     @Test func aCallerThatTakesNothingStopsTheReadingUntilItDoes() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
+        limits.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let (id, caller, _) = try #require(try pair.open(Self.get))
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
@@ -177,6 +181,7 @@ struct OldSessionHandlerTests {
     @Test func aCallerThatLeavesLetsTheReadingGoOn() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
+        limits.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let (id, _, _) = try #require(try pair.open(Self.get))
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
@@ -195,7 +200,7 @@ struct OldSessionHandlerTests {
         let pair = try SessionPair(isOld: true)
         let (id, _, _) = try #require(try pair.open(Self.get))
         #expect(!pair.server.owner.events.contains(.occupied(true)))
-        let head = ByteBuffer(string: Self.answer)
+        let head = ByteBuffer(string: Self.events)
         pair.client.session.respond(id, head: head, isInterim: false, isLast: false)
         try pair.run()
         #expect(pair.client.owner.events.last == .occupied(true))

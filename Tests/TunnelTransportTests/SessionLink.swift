@@ -20,9 +20,10 @@ final class SessionLink: Sendable {
 
     /// - Parameters:
     ///   - limits: of both sides.
+    ///   - space: where messages of protocol v1 are kept; nil for protocol v2.
     ///   - onOpened: how the client takes a stream.
     init(
-        limits: SessionLimits = SessionLimits(),
+        limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
         onOpened: @escaping @Sendable (SessionHandler, StreamID) -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
@@ -36,7 +37,7 @@ final class SessionLink: Sendable {
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = Self.handler(.opener, limits, serverOwner)
+                    let handler = Self.handler(.opener, limits, space, serverOwner)
                     try channel.pipeline.syncOperations.addHandler(handler)
                     reference.succeed(SessionReference(handler, eventLoop: channel.eventLoop))
                 }
@@ -46,7 +47,7 @@ final class SessionLink: Sendable {
         let client = try await ClientBootstrap(group: clientLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = Self.handler(.acceptor, limits, clientOwner)
+                    let handler = Self.handler(.acceptor, limits, space, clientOwner)
                     try channel.pipeline.syncOperations.addHandler(handler)
                     clientReference.succeed(SessionReference(handler, eventLoop: channel.eventLoop))
                 }
@@ -66,9 +67,14 @@ final class SessionLink: Sendable {
     }
 
     private static func handler(
-        _ role: SessionRole, _ limits: SessionLimits, _ owner: RecordingOwner
+        _ role: SessionRole, _ limits: SessionLimits, _ space: SpillSpace?, _ owner: RecordingOwner
     ) -> SessionHandler {
-        SessionHandler(
+        if let space {
+            return SessionHandler(
+                oldProtocolAs: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
+                numbering: role == .opener ? CountedNumbers() : nil, space: space, owner: owner)
+        }
+        return SessionHandler(
             role: role, limits: limits,
             settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
             budget: ProcessReceiveBudget(), owner: owner)
@@ -86,11 +92,11 @@ final class SessionLink: Sendable {
 
     /// Runs a body with a link and stops it, whatever comes.
     static func with(
-        limits: SessionLimits = SessionLimits(),
+        limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
         onOpened: @escaping @Sendable (SessionHandler, StreamID) -> Void,
         _ body: (SessionLink) async throws -> Void
     ) async throws {
-        let link = try await SessionLink(limits: limits, onOpened: onOpened)
+        let link = try await SessionLink(limits: limits, space: space, onOpened: onOpened)
         do {
             try await body(link)
         } catch {

@@ -132,7 +132,7 @@ final class ReadCounter: ChannelOutboundHandler {
 }
 
 /// Numbers of requests: 1, 2, …
-private final class CountedNumbers: RequestNumbering {
+final class CountedNumbers: RequestNumbering {
     private let last = Mutex<UInt16>(0)
 
     func next() -> UInt16 {

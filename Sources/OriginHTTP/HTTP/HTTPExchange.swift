@@ -64,6 +64,11 @@ final class HTTPExchange: OriginExchange {
         return isWritable
     }
 
+    var unsentBytes: Int {
+        guard case .connected(let connection) = state else { return output.count }
+        return output.count + connection.unsentBytes
+    }
+
     func send(_ bytes: ByteBuffer) {
         if case .over = state { return }
         if isUpgraded {

@@ -38,6 +38,12 @@ final class OriginConnection: ChannelDuplexHandler {
     /// Whether the channel takes more bytes.
     var isWritable: Bool { context?.channel.isWritable ?? true }
 
+    /// What was written and the kernel has not taken.
+    var unsentBytes: Int {
+        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        return buffered ?? 0
+    }
+
     /// Whether a request can be sent: the origin has not closed its direction.
     var isUsable: Bool { context?.channel.isActive == true && inputEnd == nil }
 

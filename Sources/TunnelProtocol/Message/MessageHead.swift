@@ -21,7 +21,11 @@ enum MessageHead {
 
     struct Response {
         var head: ByteBuffer
+        /// As announced; nil without a length.
+        var contentLength: Int?
         var isChunked: Bool
+        /// Whether it is meant to be read while it is written, and may have no end.
+        var isLive: Bool
     }
 
     static func prepare(_ request: RequestHead, isLast: Bool) -> Request {
@@ -65,6 +69,7 @@ enum MessageHead {
         var head = response
         head.fields.removeHopByHop()
         let hasNoBody = (try? head.bodyFraming(requestMethod: method)) == BodyFraming.none
+        let length = (try? head.fields.contentLength()) ?? nil
         let hasLength = head.fields.contains(.contentLength)
         let isChunked = !isLast && !hasLength
         if isChunked {
@@ -74,6 +79,20 @@ enum MessageHead {
         }
         var text = ByteBuffer()
         text.writeResponseHead(head)
-        return Response(head: text, isChunked: isChunked)
+        return Response(
+            head: text, contentLength: length, isChunked: isChunked, isLive: isChunked && isLive(head.fields))
+    }
+
+    /// Media types of one record after another: a reader sees where each ends, and that none is cut.
+    private static let liveTypes = [
+        "text/event-stream", "application/x-ndjson", "application/jsonl", "multipart/x-mixed-replace",
+    ]
+
+    private static func isLive(_ fields: HeaderFields) -> Bool {
+        // What servers say to a proxy that would gather their answer.
+        if fields.first(named: "X-Accel-Buffering")?.lowercased() == "no" { return true }
+        guard let value = fields[.contentType] else { return false }
+        let type = value.prefix { $0 != ";" && $0 != " " }.lowercased()
+        return liveTypes.contains(type)
     }
 }

@@ -105,7 +105,8 @@ extension MessageMachine {
         guard let digits = incoming.buffer.readSlice(length: RequestNumber.digits) else { return false }
         guard let number = RequestNumber.parse(digits.readableBytesView) else { throw .numberMissing }
         incoming.number = number
-        receiveHold = HoldAllowance()
+        receiveHold = .toLive
+        memoryHold = .toStayInMemory
         switch role {
         case .opener:
             switch numbers[number] {

@@ -20,7 +20,7 @@ extension MessageMachine {
         guard let id = sending?.id ?? takeReady(), let index = streams.index(forKey: id) else { return nil }
         if isFirst {
             sending = SendingMessage(id: id, beganWhole: streams.values[index].outgoing.isWhole)
-            sendHold = HoldAllowance()
+            sendHold = .toLive
             payload.writeString(RequestNumber.text(streams.values[index].number))
         }
         let before = payload.readableBytes
@@ -50,10 +50,18 @@ extension MessageMachine {
     var hasReady: Bool { pending.contains { isReady($0) } }
 
     /// A message that is whole never holds up others. One that is not gets the connection when it cannot be kept any
-    /// longer; an answer also when it has waited for a while, or nobody else is there: it may be a stream of events.
+    /// longer; a live one also when it has waited for a while, or nobody else is there.
+    ///
+    /// No other answer begins in parts: the Go program takes one without a length that breaks off for whole.
     private func isReady(_ id: StreamID) -> Bool {
         guard let index = streams.index(forKey: id) else { return false }
-        return streams.values[index].outgoing.isReady || role == .acceptor && streams.count == 1
+        return streams.values[index].outgoing.isReady
+            || streams.count == 1 && streams.values[index].outgoing.isLive
+    }
+
+    /// The first live answer that waits to begin.
+    var firstLive: StreamID? {
+        pending.first { streams.index(forKey: $0).map { streams.values[$0].outgoing.isLive } ?? false }
     }
 
     private func isWhole(_ id: StreamID) -> Bool {

@@ -9,8 +9,12 @@ package import struct NIOCore.ByteBuffer
 /// is whole. What waits is bounded by the budget that all streams of the process share, and a stream that keeps
 /// the connection from others without using it is ended (`HoldAllowance`).
 package struct MessageMachine: SessionMachine {
-    /// How long an answer that has begun waits to become whole before it gets the connection for itself.
+    /// How long a live answer waits behind others before it gets the connection for itself.
     private static let patience: Duration = .seconds(1)
+    /// Between two looks at how far a reader is that holds up the session.
+    private static let progressInterval: Duration = .milliseconds(500)
+    /// What of one stream may be on its way outside.
+    private static let passage = 256 << 10
     /// Numbers in use, from which on the session is left: a peer that does not answer would use up all of them.
     private static let mostNumbers = Int(RequestNumber.modulus) / 2
 
@@ -29,7 +33,7 @@ package struct MessageMachine: SessionMachine {
     var pending: [StreamID] = []
     /// The message that has the connection.
     var sending: SendingMessage?
-    var sendHold = HoldAllowance()
+    var sendHold = HoldAllowance.toLive
     /// How many whole messages go before others now.
     var wholeTurns = 0
     /// Since when nothing is sent because no message is whole.
@@ -37,9 +41,12 @@ package struct MessageMachine: SessionMachine {
     var incoming = IncomingMessage()
     /// The stream that does not take what came.
     var blocker: StreamID?
-    var receiveHold = HoldAllowance()
+    var receiveHold = HoldAllowance.toLive
+    var memoryHold = HoldAllowance.toStayInMemory
     /// Since when nothing of what came was taken.
     private var stalledSince: MonotonicInstant?
+    /// When a reader that holds up the session is asked how far it is.
+    private var progressDue: MonotonicInstant?
     var events = FIFO<SessionEvent>()
     var lastStream: UInt32 = 0
     package private(set) var lastHeard: MonotonicInstant
@@ -117,9 +124,14 @@ package struct MessageMachine: SessionMachine {
     package mutating func sendPing(now: MonotonicInstant) { isPingDue = true }
 
     package var urgentTick: MonotonicInstant? {
+        [patienceEnd, progressDue].compactMap { $0 }.min()
+    }
+
+    /// When something is to be done about a stream that stands in the way of others.
+    var patienceEnd: MonotonicInstant? {
         [
-            sendHold.deadline, receiveHold.deadline, idleSince?.advanced(by: Self.patience),
-            stalledSince?.advanced(by: stallPatience),
+            sendHold.deadline, receiveHold.deadline, memoryHold.deadline,
+            idleSince?.advanced(by: Self.patience), stalledSince?.advanced(by: stallPatience),
         ].compactMap { $0 }.min()
     }
 
@@ -128,6 +140,11 @@ package struct MessageMachine: SessionMachine {
     private var stallPatience: Duration { limits.keepaliveTimeout / 5 }
 
     package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
+        if let deadline = memoryHold.deadline, deadline <= now, let blocker { overflow(blocker) }
+        if let progressDue, progressDue <= now, let blocker {
+            events.append(.progressWanted(blocker))
+            self.progressDue = nil
+        }
         if let deadline = sendHold.deadline, deadline <= now, let sending {
             end(sending.id, .tooSlow, "its message kept others waiting for too long")
         }
@@ -137,9 +154,7 @@ package struct MessageMachine: SessionMachine {
         if let stalledSince, stalledSince.advanced(by: stallPatience) <= now, let blocker {
             end(blocker, .tooSlow, "what came was not taken for too long")
         }
-        if let idleSince, idleSince.advanced(by: Self.patience) <= now, let id = pending.first {
-            streams[id]?.outgoing.isOverdue = true
-        }
+        if let idleSince, idleSince.advanced(by: Self.patience) <= now, let id = firstLive { release(id) }
         assess(now: now)
         // We cannot have heard anything while we did not read.
         if isBlocked { lastHeard = now }
@@ -161,9 +176,25 @@ package struct MessageMachine: SessionMachine {
         let isStarving = sending.map { !$0.isCut && !hasSomething(in: $0.id) } ?? false
         sendHold.holds(isStarving && !pending.isEmpty, now: now)
         receiveHold.holds(isBlocked && streams.count > 1, now: now)
+        memoryHold.holds(blocker.map { canOverflow($0) } ?? false, now: now)
         stalledSince = isBlocked ? stalledSince ?? now : nil
-        let isIdle = role == .acceptor && sending == nil && !pending.isEmpty && !hasReady
+        progressDue = isBlocked ? progressDue ?? now.advanced(by: Self.progressInterval) : nil
+        let isIdle = role == .acceptor && sending == nil && !hasReady && firstLive != nil
         idleSince = isIdle ? idleSince ?? now : nil
+    }
+
+    private func canOverflow(_ id: StreamID) -> Bool {
+        guard limits.maximumSpilledBytes > 0, let index = streams.index(forKey: id) else { return false }
+        return !streams.values[index].isReceivedOutside
+    }
+
+    /// What comes on this stream goes outside from now on, so that the session can go on.
+    private mutating func overflow(_ id: StreamID) {
+        guard canOverflow(id), let index = streams.index(forKey: id) else { return }
+        streams.values[index].isReceivedOutside = true
+        streams.values[index].unread.openPassage(Self.passage)
+        events.append(.overflowed(id, .received))
+        unblock(id)
     }
 
     // MARK: Commands
@@ -214,7 +245,8 @@ package struct MessageMachine: SessionMachine {
         }
         let outcome = MessageHead.prepare(response, method: streams.values[index].method, isLast: isLast)
         streams.values[index].outgoing.begin(
-            head: outcome.head, isChunked: outcome.isChunked, isWhole: isLast)
+            head: outcome.head, isChunked: outcome.isChunked, isWhole: isLast,
+            contentLength: outcome.contentLength, isLive: outcome.isLive)
         pending.append(id)
     }
 
@@ -223,11 +255,31 @@ package struct MessageMachine: SessionMachine {
             return true
         }
         let goesOn = streams.values[index].outgoing.append(bytes, budget: budget)
-        if role == .opener, streams.values[index].outgoing.totalBytes > limits.maximumOldMessageBytes {
-            end(id, .requestTooLarge, "the request is too large")
-            return true
-        }
-        return goesOn
+        if !goesOn, streams.values[index].outgoing.overflows() { events.append(.overflowed(id, .sent)) }
+        return endIfTooLarge(id) || goesOn
+    }
+
+    package mutating func unread(_ id: StreamID) -> Int {
+        streams.index(forKey: id).map { streams.values[$0].unread.count } ?? 0
+    }
+
+    package mutating func keptElsewhere(_ id: StreamID, _ count: Int) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].outgoing.keptElsewhere(count)
+        _ = endIfTooLarge(id)
+    }
+
+    package mutating func release(_ id: StreamID) {
+        guard let index = streams.index(forKey: id) else { return }
+        streams.values[index].outgoing.isReleased = true
+    }
+
+    private mutating func endIfTooLarge(_ id: StreamID) -> Bool {
+        guard role == .opener, let index = streams.index(forKey: id),
+            streams.values[index].outgoing.expectedBytes > limits.maximumOldMessageBytes
+        else { return false }
+        end(id, .requestTooLarge, "the request is too large")
+        return true
     }
 
     package mutating func finish(_ id: StreamID, trailers: ByteBuffer?) {
@@ -264,7 +316,10 @@ package struct MessageMachine: SessionMachine {
     package mutating func consumed(_ id: StreamID, _ count: Int, now: MonotonicInstant) {
         if let index = streams.index(forKey: id) {
             streams.values[index].unread.consumed(count)
-            if incoming.bodyOf == id { receiveHold.moved(count) }
+            if incoming.bodyOf == id {
+                receiveHold.moved(count)
+                memoryHold.moved(count)
+            }
             if blocker == id, count > 0 { stalledSince = now }
             if !streams.values[index].unread.isFull { unblock(id) }
         } else if let index = unreadRests.index(forKey: id) {

@@ -6,6 +6,8 @@ struct MessageStream {
     let method: String
     var outgoing: OutgoingMessage
     var unread: UnreadBytes
+    /// Whether what comes is kept outside.
+    var isReceivedOutside = false
     var hasSentEverything = false
     var hasReceivedEverything = false
     /// What still comes is dropped: the answer is whole without it.
@@ -26,15 +28,20 @@ struct MessageStream {
 struct UnreadBytes {
     private(set) var count = 0
     private var capacity: BorrowedCapacity
+    /// For what is on its way outside, beside what the reader holds.
+    private var passage = 0
 
     init(limits: SessionLimits) { capacity = BorrowedCapacity(limits: limits) }
 
     /// Whether more should not come for now.
-    var isFull: Bool { count >= capacity.bytes }
+    var isFull: Bool { count >= capacity.bytes + passage }
+
+    /// From now on what comes is kept outside.
+    mutating func openPassage(_ bytes: Int) { passage = bytes }
 
     mutating func received(_ bytes: Int, budget: any ReceiveBudget) {
         count += bytes
-        while isFull, capacity.grow(budget) {}
+        while passage == 0, isFull, capacity.grow(budget) {}
     }
 
     mutating func consumed(_ bytes: Int) { count = max(0, count - bytes) }

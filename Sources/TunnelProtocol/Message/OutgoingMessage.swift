@@ -4,6 +4,14 @@ import struct NIOCore.ByteBuffer
 
 /// One HTTP message of protocol v1 on its way out: kept until it is whole, or until it may have the connection.
 struct OutgoingMessage {
+    private enum Overflow {
+        /// Nothing can be kept outside.
+        case none
+        case possible
+        /// The rest is kept outside.
+        case begun
+    }
+
     private static let lastChunk = {
         var bytes = ByteBuffer()
         bytes.writeLastChunk(trailers: nil)
@@ -22,24 +30,41 @@ struct OutgoingMessage {
     private(set) var isOpen = false
     /// Whether its sender was asked to wait.
     private(set) var senderWaits = false
-    /// Whether it has waited long enough for the rest of itself.
-    var isOverdue = false
+    /// Whether it has waited long enough for the rest of itself, or the rest is at hand.
+    var isReleased = false
+    /// Whether it is meant to be read while it is written.
+    private(set) var isLive = false
+    private var overflow: Overflow
+    /// What lies outside.
+    private var bytesElsewhere = 0
     private var capacity: BorrowedCapacity
 
     init(limits: SessionLimits) {
         self.limits = limits
         self.capacity = BorrowedCapacity(limits: limits)
+        self.overflow = limits.maximumSpilledBytes > 0 ? .possible : .none
     }
 
     var hasHead: Bool { headBytes > 0 }
 
     /// Whether it may have the connection: it is whole, or no more of it is kept, or it has waited long enough.
-    var isReady: Bool { isWhole || senderWaits || isOverdue }
+    var isReady: Bool { isWhole || isReleased || senderWaits && overflow == .none }
 
-    /// - Parameter isChunked: whether the head says that the body is.
-    mutating func begin(head: ByteBuffer, isChunked: Bool, isWhole: Bool) {
+    /// The message with what lies outside.
+    var expectedBytes: Int { totalBytes + bytesElsewhere }
+
+    /// - Parameters:
+    ///   - isChunked: whether the head says that the body is.
+    ///   - contentLength: as the head announces it.
+    ///   - isLive: whether it is meant to be read while it is written.
+    mutating func begin(
+        head: ByteBuffer, isChunked: Bool, isWhole: Bool, contentLength: Int? = nil, isLive: Bool = false
+    ) {
         self.isChunked = isChunked
         self.isWhole = isWhole
+        self.isLive = isLive
+        // What will not fit is not tried.
+        if isLive || contentLength ?? 0 > limits.maximumSpilledBytes { overflow = .none }
         headBytes = head.readableBytes
         totalBytes += isChunked && !isWhole ? Self.lastChunk.readableBytes : 0
         add(head)
@@ -48,6 +73,7 @@ struct OutgoingMessage {
     /// - Returns: false when the sender should wait.
     mutating func append(_ bytes: ByteBuffer, budget: any ReceiveBudget) -> Bool {
         guard bytes.readableBytes > 0, !isWhole else { return !senderWaits }
+        if bytesElsewhere > 0 { bytesElsewhere = max(0, bytesElsewhere - bytes.readableBytes) }
         if isChunked {
             var chunk = ByteBuffer()
             chunk.writeChunkSize(bytes.readableBytes)
@@ -57,12 +83,22 @@ struct OutgoingMessage {
         } else {
             add(bytes)
         }
-        if waiting.count >= (isOpen ? limits.sendHighWater : capacity.bytes), isOpen || !capacity.grow(budget)
-        {
-            senderWaits = true
+        if isOpen {
+            if waiting.count >= limits.sendHighWater { senderWaits = true }
+        } else {
+            while !senderWaits, waiting.count >= capacity.bytes { senderWaits = !capacity.grow(budget) }
         }
         return !senderWaits
     }
+
+    /// - Returns: whether from now on the rest is to be kept outside; told once.
+    mutating func overflows() -> Bool {
+        guard senderWaits, !isOpen, !isReleased, overflow == .possible else { return false }
+        overflow = .begun
+        return true
+    }
+
+    mutating func keptElsewhere(_ count: Int) { bytesElsewhere += count }
 
     mutating func finish() {
         guard !isWhole else { return }

@@ -20,6 +20,9 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumOldStreams = 8000
     /// Protocol v1: what one stream keeps at most, in each direction, while it cannot go on.
     package var maximumStoredBytes = 4 << 20
+    /// Protocol v1: what of one message is kept in a file, in each direction, before it may hold up others; 0 for
+    /// nothing.
+    package var maximumSpilledBytes = 100 << 20
     /// Protocol v1: the longest request; old clients refuse longer messages.
     package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.

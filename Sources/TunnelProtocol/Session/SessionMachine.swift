@@ -63,6 +63,13 @@ package protocol SessionMachine {
     mutating func forget(_ id: StreamID)
     /// The session is over: gives back all that its streams drew from the budget. Nothing is asked of it any more.
     mutating func close()
+    /// What came on this stream and its reader did not take yet, where that is kept count of.
+    mutating func unread(_ id: StreamID) -> Int
+    /// So many bytes of what is sent on this stream are kept outside until they are asked for by `writable`.
+    mutating func keptElsewhere(_ id: StreamID, _ count: Int)
+    /// No more has to be waited for before the stream's message has its turn: what is kept outside is the rest of it,
+    /// or all that can be kept.
+    mutating func release(_ id: StreamID)
     /// Takes no new streams; those in flight go on.
     mutating func drain(reason: String, now: MonotonicInstant)
 
@@ -116,6 +123,17 @@ package enum SessionEvent: Sendable, Equatable {
     case writable(StreamID)
     /// The peer opens or takes no new streams.
     case peerDraining(reason: String)
+    /// What a stream sends or receives is no longer kept here, so that it holds up nobody: keep it outside, in order.
+    /// What comes is `consumed` once it lies there; what is sent waits there for `writable`.
+    case overflowed(StreamID, StreamDirection)
+    /// The reader of this stream holds up the session: it is to report by `consumed` what it has taken by now.
+    case progressWanted(StreamID)
+}
+
+/// A direction of a stream, as this end sees it.
+package enum StreamDirection: Sendable {
+    case received
+    case sent
 }
 
 /// What a session's machine wrote.

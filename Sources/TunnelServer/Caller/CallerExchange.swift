@@ -147,6 +147,16 @@ final class CallerExchange {
         if isAnswerWhole { answerIsWhole() }
     }
 
+    /// Counts what has gone out, though more waits: a caller that is slow does not stand still.
+    func streamReportsProgress() {
+        guard case .attached(_, let port) = phase else { return }
+        let gone = unreported - output.waiting
+        guard gone > 0 else { return }
+        lastProgress = .now()
+        unreported -= gone
+        port.consumed(gone)
+    }
+
     /// No byte came or went for the server's HTTP timeout, the caller broke the rules, or the server stops.
     func abort(with refusal: Refusal, _ outcome: AccessOutcome) {
         leave(.cancelled)

@@ -341,6 +341,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard now >= deadline else { return watch(until: deadline) }
             sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
+            exchange.streamReportsProgress()
             let deadline = exchange.lastProgress + settings.httpTimeout
             guard now >= deadline else { return watch(until: deadline) }
             exchangeStalled(exchange)

@@ -22,14 +22,19 @@ final class Listener: Sendable {
     {
         let fault = FaultRecorder()
         let descriptor = try socket.duplicate()
+        let reserve = DescriptorReserve.ofProcess
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.autoRead, value: false)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ListenerFaultHandler(fault))
+                    try channel.pipeline.syncOperations.addHandlers(
+                        AcceptGate(reserve, core.shortage), ListenerFaultHandler(fault))
                 }
             }
-            .childChannelInitializer { Self.setUp($0, core: core, listener: id) }
+            .childChannelInitializer { child in
+                Self.setUp(child, core: core, listener: id)
+                    .map { if Self.isKept(child, by: reserve) { Self.tellRunLow(child.parent) } }
+            }
             // A failure closes the descriptor.
             .withBoundSocket(descriptor).get()
         let listener = Listener(socket, id: id, channel: channel, core: core, fault: fault)
@@ -38,7 +43,7 @@ final class Listener: Sendable {
         await previous?.pause()
         do {
             try socket.listen()
-            try await channel.setOption(.autoRead, value: true).get()
+            try await listener.take(true)
         } catch {
             _ = socket.leave(listener)
             try? await channel.close()
@@ -50,7 +55,7 @@ final class Listener: Sendable {
 
     /// Takes no more connections, and completes those that it has taken.
     private func pause() async {
-        try? await channel.setOption(.autoRead, value: false).get()
+        try? await take(false)
         // A connection that is on its way to its event loop and back is closed with the listener.
         await core.passLoops()
         try? await channel.eventLoop.submit {}.get()
@@ -67,7 +72,26 @@ final class Listener: Sendable {
     }
 
     /// Goes on as the only one who takes connections.
-    private func resume() async { try? await channel.setOption(.autoRead, value: true).get() }
+    private func resume() async { try? await take(true) }
+
+    /// Begins or ceases to take connections.
+    private func take(_ isWanted: Bool) async throws {
+        let channel = channel
+        try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: AcceptGate.self).setWanted(isWanted)
+        }.get()
+    }
+
+    private static func isKept(_ channel: any Channel, by reserve: DescriptorReserve) -> Bool {
+        let isKept = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { reserve.keeps($0) }
+        return isKept ?? false
+    }
+
+    private static func tellRunLow(_ listener: (any Channel)?) {
+        listener?.pipeline.fireUserInboundEventTriggered(DescriptorsRunLow())
+    }
 
     /// Tells when it closes although nobody asked.
     func whenItFails(_ action: @escaping @Sendable (String) -> Void) {

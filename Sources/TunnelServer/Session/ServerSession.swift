@@ -116,6 +116,11 @@ final class ServerSession: SessionOwner {
         core.registry.setOccupied(token, id, isOccupied)
     }
 
+    func sessionCannotSpill(_ session: SessionHandler, reason: String) {
+        logger.warning(
+            "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
+    }
+
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
         core.registry.leave(token, id)
         core.census.leave(session: id)

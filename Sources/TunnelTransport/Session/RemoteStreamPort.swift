@@ -137,6 +137,10 @@ final class RemoteStreamPort: StreamPort {
             acknowledge(owed)
         }
 
+        func streamReportsProgress() {
+            tell { $0.streamReportsProgress() }
+        }
+
         private func tellTaken() {
             let nearSide = nearSide
             callerLoop.execute {

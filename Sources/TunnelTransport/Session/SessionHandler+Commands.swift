@@ -26,6 +26,7 @@ extension SessionHandler {
 
     /// Sends part of a body; false asks to wait for `streamBecameWritable`.
     package func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
+        if let goesOn = spilling?.send(id, bytes) { return goesOn }
         let goesOn = machine.send(id, bytes)
         scheduleFlush()
         return goesOn
@@ -33,6 +34,7 @@ extension SessionHandler {
 
     /// Ends the sending direction.
     package func finish(_ id: StreamID, trailers: ByteBuffer? = nil) {
+        if spilling?.finish(id, trailers: trailers) == true { return }
         machine.finish(id, trailers: trailers)
         scheduleFlush()
     }
@@ -40,6 +42,7 @@ extension SessionHandler {
     /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
     package func ignoreRest(_ id: StreamID) {
         receivers.removeValue(forKey: id)
+        spilling?.readerLetGo(of: id)
         machine.ignoreRest(id)
         scheduleFlush()
     }
@@ -54,6 +57,8 @@ extension SessionHandler {
     /// Ends a stream in both directions; its receiver hears no more.
     package func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
         receivers.removeValue(forKey: id)
+        spilling?.readerLetGo(of: id)
+        spilling?.senderLetGo(of: id)
         machine.reset(id, code, reason: reason)
         scheduleFlush()
     }
@@ -61,14 +66,24 @@ extension SessionHandler {
     /// The owner of the stream is through with it: everything was sent and received.
     package func forget(_ id: StreamID) {
         receivers.removeValue(forKey: id)
+        spilling?.readerLetGo(of: id)
         machine.forget(id)
     }
 
     /// The receiver took so many bytes.
     package func consumed(_ id: StreamID, _ count: Int) {
+        let count = spilling?.consumed(id, count) ?? count
         guard count > 0 else { return }
         machine.consumed(id, count, now: .now)
         if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
+    }
+
+    func tellSpillFailure(_ reason: String) { owner?.sessionCannotSpill(self, reason: reason) }
+
+    /// So many bytes of what came on a stream lie in a file now.
+    func liesOutside(_ id: StreamID, _ count: Int) {
+        machine.consumed(id, count, now: .now)
+        if isHeld { scheduleFlush() }
     }
 
     /// Takes no new streams, finishes those in flight, then closes.
@@ -82,8 +97,8 @@ extension SessionHandler {
     package func setKeepaliveTimeout(_ timeout: Duration) {
         guard !isOver else { return }
         machine.setKeepaliveTimeout(timeout, now: .now)
-        // The timer was set for the old timeout.
-        retick()
+        // The timer was set for the old timeout; before the start that comes by itself.
+        if wheel != nil { tick() }
     }
 
     /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.

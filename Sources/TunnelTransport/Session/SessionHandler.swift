@@ -31,11 +31,13 @@ package final class SessionHandler: ChannelDuplexHandler {
     private var input = ByteBuffer()
     private var masks: MaskSource?
     var receivers = StreamTable<any StreamReceiver>()
+    /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
+    private(set) var spilling: SessionSpilling?
     /// Let go when the session is over.
-    private var owner: (any SessionOwner)?
+    private(set) var owner: (any SessionOwner)?
     var context: ChannelHandlerContext?
     /// Where the session is ticked from, since its start.
-    private var wheel: KeepaliveWheel?
+    private(set) var wheel: KeepaliveWheel?
     private var nextTick = MonotonicInstant(nanoseconds: .max)
     /// Ends a session whose peer does not say who it is in time.
     private var settingsTimer: Scheduled<Void>?
@@ -72,15 +74,18 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// - Parameters:
     ///   - peer: what is known of the peer's software.
     ///   - numbering: of the token's requests; nil on a client, which opens none.
+    ///   - space: for messages that would hold up others.
     ///   - owner: kept until the session is over.
     package convenience init(
         oldProtocolAs role: SessionRole, limits: SessionLimits, peer: String,
-        budget: any ReceiveBudget, numbering: (any RequestNumbering)?, owner: any SessionOwner
+        budget: any ReceiveBudget, numbering: (any RequestNumbering)?, space: SpillSpace = .ofProcess,
+        owner: any SessionOwner
     ) {
         let machine = MessageMachine(
             role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: .now)
         // Messages are taken as they come, so their length costs nothing.
         self.init(machine, role: role, longestMessage: .max, owner: owner)
+        spilling = SessionSpilling(self, in: space, limits: limits, role: role)
     }
 
     private init(
@@ -222,9 +227,14 @@ package final class SessionHandler: ChannelDuplexHandler {
         case .trailers(let id, let fields):
             receivers[id]?.streamReceived(trailers: fields)
         case .reset(let id, let code, let reason):
+            spilling?.senderLetGo(of: id)
             receivers.removeValue(forKey: id)?.streamWasReset(code, reason: reason)
         case .writable(let id):
-            receivers[id]?.streamBecameWritable()
+            if spilling?.becameWritable(id) != true { receivers[id]?.streamBecameWritable() }
+        case .overflowed(let id, let direction):
+            if let context { spilling?.overflowed(id, direction, on: context.eventLoop) }
+        case .progressWanted(let id):
+            receivers[id]?.streamReportsProgress()
         case .peerDraining(let reason):
             owner?.sessionPeerDrains(self, reason: reason)
         }
@@ -327,7 +337,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         }
     }
 
-    private func tick() {
+    func tick() {
         guard !isOver else { return }
         guard let next = machine.tick(now: .now) else {
             end(.peerSilent, closing: .goingAway)
@@ -341,11 +351,6 @@ package final class SessionHandler: ChannelDuplexHandler {
     func tickNow() {
         nextTick = MonotonicInstant(nanoseconds: .max)
         tick()
-    }
-
-    /// Looks anew at when the next tick is due; before the start that comes by itself.
-    func retick() {
-        if wheel != nil { tick() }
     }
 
     private func schedule(tickAt instant: MonotonicInstant) {
@@ -379,6 +384,7 @@ package final class SessionHandler: ChannelDuplexHandler {
             context.close(promise: nil)
         }
         owner.take()?.sessionEnded(self, end)
+        spilling?.sessionEnded()
         let lost = receivers
         receivers = StreamTable()
         let untouched = machine.untouchedStreams

@@ -53,6 +53,8 @@ package protocol SessionOwner: AnyObject {
     func sessionPeerDrains(_ session: SessionHandler, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
     func session(_ session: SessionHandler, becameOccupied isOccupied: Bool)
+    /// What would hold up others cannot be kept in a file (protocol v1); told once a minute.
+    func sessionCannotSpill(_ session: SessionHandler, reason: String)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
 }
@@ -61,6 +63,7 @@ extension SessionOwner {
     /// Only who chooses among sessions has to know.
     package func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {}
     package func sessionWasAnswered(_ session: SessionHandler) {}
+    package func sessionCannotSpill(_ session: SessionHandler, reason: String) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.
@@ -75,4 +78,11 @@ package protocol StreamReceiver: AnyObject {
     func streamWasReset(_ code: ResetCode, reason: String)
     /// Sending may go on, after `send` returned false.
     func streamBecameWritable()
+    /// The session waits for it: what it has taken by now is to be reported by `consumed`.
+    func streamReportsProgress()
+}
+
+extension StreamReceiver {
+    /// Who takes everything at once has nothing to report.
+    package func streamReportsProgress() {}
 }

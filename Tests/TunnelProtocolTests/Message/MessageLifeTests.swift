@@ -86,7 +86,7 @@ import Testing
     @Test func aPingGoesBetweenTheFragmentsOfAMessage() throws {
         let probe = try MessageProbe(.acceptor)
         try probe.receive("0001GET / HTTP/1.1|Host: a||")
-        probe.respond(StreamID(1))
+        probe.respond(StreamID(1), liveAnswer)
         #expect(probe.written().count == 1)
         probe.machine.sendPing(now: probe.now)
         probe.send(StreamID(1), "x")
@@ -113,6 +113,7 @@ import Testing
     @Test func aCutMessageIsEndedBeforeTheSessionIs() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
+        limits.maximumSpilledBytes = 0
         let probe = try MessageProbe(.opener, limits: limits, budget: 0)
         let id = try #require(probe.open("POST / HTTP/1.1|Host: a||", isLast: false))
         probe.send(id, bytes: bytes(100))

@@ -44,7 +44,7 @@ final class MessageProbe {
     var canProbe: Bool { machine.canProbe }
     var untouched: Set<StreamID> { machine.untouchedStreams }
     /// How long until it wants to be called because streams stand in each other's way.
-    var urgency: Duration? { machine.urgentTick?.since(now) }
+    var urgency: Duration? { machine.patienceEnd?.since(now) }
 
     func open(_ head: String = "GET / HTTP/1.1|Host: a||", isLast: Bool = true) -> StreamID? {
         machine.open(head: wire(head), isLast: isLast, now: now)
@@ -65,6 +65,8 @@ final class MessageProbe {
     }
     func breakOff(_ id: StreamID, _ code: ResetCode) { machine.breakOff(id, code, reason: "broke") }
     func consumed(_ id: StreamID, _ count: Int) { machine.consumed(id, count, now: now) }
+    func keptElsewhere(_ id: StreamID, _ count: Int) { machine.keptElsewhere(id, count) }
+    func release(_ id: StreamID) { machine.release(id) }
     func forget(_ id: StreamID) { machine.forget(id) }
     func drain() { machine.drain(reason: "reload", now: now) }
     func setKeepaliveTimeout(_ timeout: Duration) { machine.setKeepaliveTimeout(timeout, now: now) }
@@ -157,6 +159,9 @@ final class MessageProbe {
             case .reset(let id, let code, _): story.append("\(id) reset \(code)")
             case .writable(let id): story.append("\(id) writable")
             case .peerDraining: story.append("draining")
+            case .overflowed(let id, let direction): story.append("\(id) overflowed \(direction)")
+            // It brings about nothing by itself.
+            case .progressWanted: break
             }
         }
         return story
@@ -183,6 +188,10 @@ final class ListedNumbers: RequestNumbering {
 func wire(_ text: String) -> ByteBuffer {
     ByteBuffer(string: text.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\r\n"))
 }
+
+/// The head of an answer that is meant to be read while it is written, and how its message begins.
+let liveAnswer = "HTTP/1.1 200 OK|Content-Type: text/event-stream||"
+let liveBegin = "HTTP/1.1 200 OK|Content-Type: text/event-stream|Transfer-Encoding: chunked||"
 
 /// The bytes before an offset and those behind it.
 func halves(_ bytes: ByteBuffer, at offset: Int) -> [ByteBuffer] {

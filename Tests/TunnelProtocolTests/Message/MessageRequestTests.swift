@@ -151,6 +151,7 @@ import Testing
     private func limits(_ longest: Int) -> SessionLimits {
         var limits = SessionLimits()
         limits.maximumOldMessageBytes = longest
+        limits.maximumSpilledBytes = 0
         return limits
     }
 

@@ -139,7 +139,8 @@ final class MessageWorld {
         if end === client, !exchange.hasResponded {
             guard exchange.sawEnd || chance(isKind ? 10 : 3) else { return }
             let isLast = exchange.toSend == 0
-            var head = wire("HTTP/1.1 200 OK|")
+            let isLive = Bool.random(using: &random)
+            var head = wire("HTTP/1.1 200 OK|" + (isLive ? "Content-Type: text/event-stream|" : ""))
             head.writeImmutableBuffer(fields(exchange))
             end.machine.respond(id, head: wire("HTTP/1.1 103 Early||"), isInterim: true, isLast: false)
             end.machine.respond(id, head: head, isInterim: false, isLast: isLast)
@@ -267,6 +268,10 @@ final class MessageWorld {
             update(id, end, "a reset") { $0.isCut = true }
         case .writable(let id):
             end.exchanges[id]?.waits = false
+        case .overflowed(let id, .sent):
+            // Nothing can be kept outside: it begins in parts.
+            end.machine.release(id)
+        case .overflowed(_, .received), .progressWanted: break
         }
     }
 

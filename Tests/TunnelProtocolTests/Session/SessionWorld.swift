@@ -134,7 +134,7 @@ final class SessionWorld {
 
     private func see(_ event: SessionEvent, at end: WorldEnd) {
         switch event {
-        case .ready, .peerDraining:
+        case .ready, .peerDraining, .overflowed, .progressWanted:
             return
         case .request(let id, let head, let isLast):
             if end.exchanges[id] != nil { fail("\(id) opened twice") }
