@@ -43,7 +43,7 @@ import Testing
         Example("a method of blanks", " GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         Example("a target with a blank", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         Example("a target with a control character", "GET /a\u{1}b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        Example("CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 400),
+        Example("CONNECT", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 501),
         Example("a long request line", "GET /\(long) HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         Example("a long header field", "\(good)A: \(long)\r\n\r\n", 431),
         Example("many header fields", good + String(repeating: "A: b\r\n", count: 500) + "\r\n", 431),

@@ -75,7 +75,7 @@ import Testing
         let answer = try curl("/fields", "-H", "X-Forwarded-For: 192.0.2.9")
         let lines = answer.text.split(separator: "\n")
         for line in [
-            "x-forwarded-for: 192.0.2.9, 127.0.0.1", "x-forwarded-proto: https",
+            "x-forwarded-for: 192.0.2.9, 127.0.0.1, 127.0.0.1", "x-forwarded-proto: https",
             "x-forwarded-host: 127.0.0.1:\(nginx.port)",
         ] {
             #expect(lines.contains { $0 == line }, "\(line) is not in \(lines)")

@@ -42,6 +42,18 @@ private func route() throws -> Operation {
     }
 }
 
+private func forward() throws -> Operation {
+    let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
+    let token = try RendezvousToken(Texts.token)
+    return {
+        let forwarding = Forwarding(
+            token: token, namedBy: .field, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
+        let text = forwarding.head(of: head, upgrade: head.upgradeOffer)
+        try require(text.readableBytes > 400, "\(text.readableBytes) bytes")
+        blackHole(text)
+    }
+}
+
 private func writeAnswer() throws -> Operation {
     let request = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     let head = try ResponseHead(whole: Texts.response(1024), limits: HTTPLimits())
@@ -80,6 +92,7 @@ private func accessLine(_ format: LogFormat) throws -> Operation {
 let serverBenchmarks = [
     Benchmark("token-lookup-10000", "a request finds its session among 10,000 tunnels", prepare: lookUpToken),
     Benchmark("caller-route", "address and tunnel of a browser's request", prepare: route),
+    Benchmark("caller-forward", "a browser's request is written for the tunnel", prepare: forward),
     Benchmark("caller-answer", "an answer of 1 KiB is written for the caller", prepare: writeAnswer),
     Benchmark("access-line-text", "a line of the access log, as text") { try accessLine(.text) },
     Benchmark("access-line-logfmt", "the same as logfmt") { try accessLine(.logfmt) },
