@@ -23,15 +23,30 @@ package struct TokenRemoval: Sendable {
     /// Whether a head may hold the token and is worth a closer look. Quick: nearly every head holds neither the token nor
     /// an escape that could be part of it.
     package static func mayFind(_ token: String, in head: ByteBuffer) -> Bool {
+        head.withUnsafeReadableBytes { mayFind(token, in: $0) }
+    }
+
+    private static func mayFind(_ token: String, in target: String) -> Bool {
+        var target = target
+        return target.withUTF8 { mayFind(token, in: UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func mayFind(_ token: String, in memory: UnsafeRawBufferPointer) -> Bool {
         var token = token
         return token.withUTF8 { token in
             let token = UnsafeRawBufferPointer(token)
-            return head.withUnsafeReadableBytes { memory in
-                if memory.contains(token) { return true }
-                return memory.firstByte(UInt8(ascii: "%")) != nil
-                    && memory.indices.contains { memory.end(of: token, at: $0) != nil }
-            }
+            if memory.contains(token) { return true }
+            return memory.firstByte(UInt8(ascii: "%")) != nil
+                && memory.indices.contains { memory.end(of: token, at: $0) != nil }
         }
+    }
+
+    /// A target without the token, for whoever only needs that: the log.
+    package static func clean(_ target: String, token: String, basePath: String) -> String {
+        guard mayFind(token, in: target) else { return target }
+        let removal = TokenRemoval(token: token, basePath: basePath)
+        let cleaned = Array(target.utf8).withUnsafeBytes(removal.cleaned)
+        return cleaned.map { String(decoding: $0, as: UTF8.self) } ?? target
     }
 
     /// Takes the token out.

@@ -111,9 +111,10 @@ final class ClientSession: SessionOwner {
     }
 
     /// The tunnel tells the end of a body by itself; the origin must be told in HTTP's ways.
-    private static func framing(
+    static func framing(
         _ request: RequestHead, isLast: Bool
     ) throws(HTTPMessageError) -> BodyFraming {
+        // Also one that may not pass: no body comes, only what follows an upgrade would.
         if request.asksForUpgrade { return .none }
         let length = try request.fields.contentLength()
         if isLast {

@@ -107,6 +107,8 @@ import Testing
         #expect(!answer.text.contains(token), "\(answer.text)")
         let lines = Self.lines(answer)
         #expect(lines.first == "COPY /a?back=%2Fb&t=*** HTTP/1.1")
+        try tunnel.server.waitForLog("Request", ["path": "/a?back=%2Fb&t=***"])
+        #expect(!tunnel.server.log.contains { $0.contains(token) })
         #expect(lines.contains("Referer: http://caller.test/from"))
         #expect(lines.contains("Destination: http://127.0.0.1:\(origin.port)/to"))
         #expect(lines.contains("If: <http://127.0.0.1:\(origin.port)/to> (<t:1>)"))

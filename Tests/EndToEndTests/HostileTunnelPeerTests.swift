@@ -155,7 +155,10 @@ import Testing
         ),
         Answer(
             testDescription: "101 nobody asked for",
-            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x")], status: 506),
+            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x")], status: 502),
+        Answer(
+            testDescription: "101 to what was not offered",
+            frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c")], status: 502, upgrade: true),
         Answer(
             testDescription: "101 and nothing behind it",
             frames: [head("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x", flags: Mux.last)], status: 506,

@@ -69,6 +69,8 @@ struct TokenRemovalTests {
         #expect(head.fields[.date] == "x")
         #expect(head.fields.first(named: "X-Last") == "1")
         #expect(head.target == "/?" + expected)
+        let target = TokenRemoval.clean(original.target, token: example.token, basePath: example.basePath)
+        #expect(target == head.target)
         #expect((head == original) == (example.expected == nil))
         for (head, isFound) in [(original, example.expected != nil), (head, false)] {
             var text = ByteBuffer()

@@ -143,3 +143,18 @@ private final class Answer: StreamReceiver {
         session.close()
     }
 }
+
+/// How the body of a request is told to an origin.
+@Suite struct RequestFramingTests {
+    @Test(arguments: [
+        (HeaderFields(), true, BodyFraming.none), (HeaderFields(), false, .chunked),
+        (HeaderFields([.contentLength: "3"]), false, .length(3)),
+        (HeaderFields([.contentLength: "0"]), false, .none),
+        (HeaderFields([.connection: "Upgrade", .upgrade: "websocket"]), false, .none),
+        (HeaderFields([.connection: "Upgrade", .upgrade: "h2c"]), false, .none),
+    ])
+    func itFollowsFromTheHead(fields: HeaderFields, isLast: Bool, expected: BodyFraming) throws {
+        let head = RequestHead(method: "GET", target: "/", fields: fields)
+        #expect(try ClientSession.framing(head, isLast: isLast) == expected)
+    }
+}

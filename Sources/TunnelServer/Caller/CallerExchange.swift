@@ -294,9 +294,12 @@ extension CallerExchange: StreamReceiver {
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
-            guard head.status != 101 || upgrade.allows(head.fields) && !isLast else {
+            guard head.status != 101 || upgrade.allows(head.fields) else {
                 leave(.malformedMessage)
                 return fail(.unaskedUpgrade, .originFailed)
+            }
+            guard head.status != 101 || !isLast else {
+                throw HTTPMessageError(.malformed, "an upgrade with nothing behind it")
             }
             // No credit holds interim heads back: a caller that does not read would make us keep them.
             guard !isInterim || output.isWritable else { return }

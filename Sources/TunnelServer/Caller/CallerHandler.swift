@@ -284,7 +284,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             }
             let keepAlive = head.allowsKeepAlive && !isLeaving
             var request = head
-            request.target = target
+            // The log shows it, too.
+            request.target = TokenRemoval.clean(target, token: token.secret, basePath: settings.basePath)
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
             let exchange = CallerExchange(
                 core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
@@ -293,7 +294,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
                     token: token, namedBy: namedBy, basePath: settings.basePath, peer: peer,
                     isPeerTrusted: caller.isPeerTrusted),
                 framing: framing, keepAlive: keepAlive,
-                record: makeRecord(head.method, path: target, tokenHint: token.hint))
+                record: makeRecord(head.method, path: request.target, tokenHint: token.hint))
             phase = .exchange(exchange)
             undeliveredAtLast = .max
             watch(until: .now() + settings.httpTimeout)
