@@ -25,13 +25,13 @@ package struct BodyDecoder: Sendable {
 
     private var state: State
     private let limits: HTTPLimits
-    private let acceptsBareLF: Bool
+    private let isLenient: Bool
 
-    /// - Parameter acceptsBareLF: whether lines may end with LF alone: those of origins may, those of callers not, as
-    ///   what another server reads otherwise is a way to smuggle requests.
-    package init(_ framing: BodyFraming, limits: HTTPLimits = HTTPLimits(), acceptsBareLF: Bool = false) {
+    /// - Parameter isLenient: whether lines may end with LF alone, and blanks stand behind the size of a chunk: those of
+    ///   origins may, those of callers not, as what another server reads otherwise is a way to smuggle requests.
+    package init(_ framing: BodyFraming, limits: HTTPLimits = HTTPLimits(), isLenient: Bool = false) {
         self.limits = limits
-        self.acceptsBareLF = acceptsBareLF
+        self.isLenient = isLenient
         switch framing {
         case .none: self.state = .length(0)
         case .length(let length): self.state = .length(length)
@@ -58,7 +58,7 @@ package struct BodyDecoder: Sendable {
                     size > 0
                     ? .chunk(size)
                     : .trailers(
-                        FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: acceptsBareLF))
+                        FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: isLenient))
             case .chunk(let remaining):
                 guard let piece = buffer.readSome(atMost: remaining) else { return nil }
                 let left = remaining - piece.readableBytes
@@ -103,7 +103,7 @@ package struct BodyDecoder: Sendable {
     /// - Returns: whether it has come.
     private func readChunkEnd(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Bool {
         guard let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) else { return false }
-        if acceptsBareLF, first == UInt8(ascii: "\n") {
+        if isLenient, first == UInt8(ascii: "\n") {
             buffer.moveReaderIndex(forwardBy: 1)
             return true
         }
@@ -122,12 +122,12 @@ package struct BodyDecoder: Sendable {
             return nil
         }
         let hasCR = newline > view.startIndex && view[newline - 1] == UInt8(ascii: "\r")
-        guard hasCR || acceptsBareLF else {
+        guard hasCR || isLenient else {
             throw HTTPMessageError(.malformed, "chunk-size line ended by LF without CR")
         }
         let line = view[view.startIndex..<(hasCR ? newline - 1 : newline)]
         let digits = line.prefix { $0.hexadecimalValue != nil }
-        let rest = line[digits.endIndex...].drop { $0.isOptionalWhitespace }
+        let rest = line[digits.endIndex...].drop { isLenient && $0.isOptionalWhitespace }
         guard (1...15).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),
             rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
         else { throw HTTPMessageError(.malformed, "malformed chunk size") }

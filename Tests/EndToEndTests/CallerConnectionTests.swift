@@ -81,10 +81,11 @@ import Testing
     @Test(
         .timeLimit(.minutes(1)),
         arguments: [
-            ("http://public.example.com/a/b?c=d", "/a/b?c=d"), ("http://public.example.com", "/"),
-            ("HTTPS://public.example.com:8443/x", "/x"), ("http://public.example.com?q=1", "/?q=1"),
+            ("http://caller.test/a/b?c=d", "/a/b?c=d"), ("http://caller.test", "/"),
+            ("HTTPS://Caller.test:443/x", "/x"), ("http://caller.test:80?q=1", "/?q=1"),
         ])
     func absoluteTargetsLoseTheirAuthority(target: String, expected: String) throws {
+        // It is that of the field `Host`.
         let answer = try tunnel.exchange("GET", target)
         #expect(answer.status == 200)
         #expect(answer.head["X-Echo-Target"] == expected)

@@ -6,8 +6,9 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(1))) struct EarlyAnswerTests {
     private static let shared = SharedWhileUsed<HastyOrigin>()
 
-    private static func begin(_ fields: String) throws -> (caller: HTTPConnection, answer: HTTPResponse) {
-        let world = try shared.value { try HastyOrigin() }
+    private static func begin(
+        _ world: HastyOrigin, _ fields: String
+    ) throws -> (caller: HTTPConnection, answer: HTTPResponse) {
         let caller = try HTTPConnection(port: world.agent.port)
         try caller.send("POST /early HTTP/1.1\r\nHost: a\r\nX-Token: \(BesiegedAgent.token)\r\n\(fields)\r\n")
         let answer = try caller.readResponse(toMethod: "POST")
@@ -21,7 +22,8 @@ import Testing
 
     /// What is left of a short request is dropped, whatever it looks like, and the next one is served.
     @Test func aShortRestIsTakenAndTheConnectionGoesOn() throws {
-        let (caller, answer) = try Self.begin("Content-Length: \(Self.smuggled.utf8.count * 2)\r\n")
+        let world = try Self.shared.value { try HastyOrigin() }
+        let (caller, answer) = try Self.begin(world, "Content-Length: \(Self.smuggled.utf8.count * 2)\r\n")
         #expect(answer.head["Connection"] == nil)
         try caller.send(Self.smuggled)
         let next = "GET /next HTTP/1.1\r\nHost: a\r\nX-Token: \(BesiegedAgent.token)\r\n\r\n"
@@ -30,6 +32,7 @@ import Testing
         #expect(second.status == 200)
         #expect(second.text == "/next")
         caller.close()
+        #expect(world.agent.process.exit == nil)
     }
 
     @Test(arguments: [
@@ -38,11 +41,13 @@ import Testing
         "Content-Length: 10\r\nExpect: 100-continue\r\n",
     ])
     func aRestThatIsNotTakenClosesTheConnectionAndSaysSo(_ fields: String) throws {
-        let (caller, answer) = try Self.begin(fields)
+        let world = try Self.shared.value { try HastyOrigin() }
+        let (caller, answer) = try Self.begin(world, fields)
         #expect(answer.head.has("Connection", "close"))
         // The caller may still send: it must not lose the answer for that.
         for _ in 0..<10 { try? caller.send([UInt8](repeating: 1, count: 10_000)) }
         #expect(caller.waitForEnd() == .closed)
+        #expect(world.agent.process.exit == nil)
     }
 
     /// As curl does it: the answer is whole, whatever was still to be sent.

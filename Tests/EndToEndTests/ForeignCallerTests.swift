@@ -37,9 +37,10 @@ import Testing
 
     /// What a tunnel client at the wrong path is told must help its owner.
     @Test func aHandshakeAtTheWrongPathIsNotAskedForAField() throws {
-        let agent = try BesiegedAgent(server: ["base-path: /w"])
+        let server = try AgentProcess(configuration: Configuration.server(["base-path: /w"]))
+        let port = try server.port(ofServer: "public")
         for target in ["/_tunnel", "/w/x/_tunnel"] {
-            let answer = try HTTPConnection(port: agent.port).exchange(
+            let answer = try HTTPConnection(port: port).exchange(
                 "GET", target,
                 fields: [
                     ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),

@@ -48,9 +48,9 @@ struct DecodedBody: Equatable {
 
 func decodeBody(
     _ framing: BodyFraming, _ pieces: [some Sequence<UInt8>], limits: HTTPLimits = HTTPLimits(),
-    endsInput: Bool = false
+    endsInput: Bool = false, isLenient: Bool = false
 ) -> Result<DecodedBody, HTTPMessageError> {
-    var decoder = BodyDecoder(framing, limits: limits)
+    var decoder = BodyDecoder(framing, limits: limits, isLenient: isLenient)
     var buffer = ByteBuffer()
     var body = DecodedBody()
     func take(_ part: BodyDecoder.Part) {

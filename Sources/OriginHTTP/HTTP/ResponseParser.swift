@@ -111,7 +111,7 @@ struct ResponseParser {
             return .head(head, .untilClose)
         }
         let (framing, isPlain) = try head.takeOriginFraming(requestMethod: method)
-        decoder = BodyDecoder(framing, limits: Self.limits, acceptsBareLF: true)
+        decoder = BodyDecoder(framing, limits: Self.limits, isLenient: true)
         phase = .body
         // An HTTP/1.0 server cannot mean Transfer-Encoding (RFC 9112 §6.1): read it, but do not go on.
         keepsAlive =
