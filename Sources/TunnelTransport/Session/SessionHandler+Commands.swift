@@ -50,6 +50,8 @@ extension SessionHandler {
     /// Ends a stream in both directions once what waits of it has been sent; its receiver hears no more.
     package func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
         receivers.removeValue(forKey: id)
+        spilling?.readerLetGo(of: id)
+        spilling?.senderLetGo(of: id)
         machine.breakOff(id, code, reason: reason)
         scheduleFlush()
     }
