@@ -264,6 +264,9 @@ localhost_resolves() {
 }
 
 command -v swift >/dev/null || fail "swift is not in the PATH; please install Swift 6.3 or later"
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+[[ -w ${home:-/nowhere} ]] ||
+    fail "the home folder \"$home\" cannot be written to, and the build keeps what it fetches there: export HOME=/some/folder"
 localhost_resolves || exit 2
 echo "about 15 minutes on 2 cores, 30 on busy ones; the tests and what runs are told on the way"
 step packages install_packages "${wanted[@]}" || finish

@@ -140,6 +140,16 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
     /// Most that a server lists.
     package static let most = 1000
 
+    /// As many as are listed, in the order of their names, and how many more there are.
+    package static func listed(
+        _ all: [ConnectedToken], most: Int = most
+    ) -> (listed: [ConnectedToken], more: Int) {
+        let sorted = all.sorted {
+            ($0.name, $0.tokenHint, $0.tokenTag) < ($1.name, $1.tokenHint, $1.tokenTag)
+        }
+        return (Array(sorted.prefix(most)), max(0, sorted.count - most))
+    }
+
     /// The name that its client announces; empty from clients of protocol v1.
     package var name: String
     package var tokenHint: String

@@ -128,6 +128,19 @@ import Testing
         #expect(none.tunnels.isEmpty && none.servers.isEmpty)
     }
 
+    /// However many tokens are connected, a status has an end.
+    @Test func aServerListsSoManyTokensAndCountsTheRest() {
+        let all = (0..<1500).reversed().map { number in
+            ConnectedToken(
+                name: "t\(1000 + number)", tokenHint: "t...", tokenTag: "0", address: "::1", software: "",
+                protocolVersion: 2, clients: 1, sessions: 1, requests: 0, pending: 0, since: 0)
+        }
+        let (listed, more) = ConnectedToken.listed(all)
+        #expect(listed.count == 1000 && more == 500)
+        #expect(listed.first?.name == "t1000" && listed.last?.name == "t1999")
+        #expect(ConnectedToken.listed(Array(all.prefix(3))).more == 0)
+    }
+
     @Test(arguments: [40, 80, 100, 132]) func nothingIsWiderThanTheTerminal(width: Int) {
         var wide = broken
         wide.servers[0].connected?[0].software = String(repeating: "long ", count: 100)

@@ -80,4 +80,15 @@ import Testing
         #expect(errors.contains("these are its last words"))
         #expect(errors.contains("it has ended (status 3)"))
     }
+
+    /// Told before the minutes of a build that would fail for it in words of its own.
+    @Test(.timeLimit(.minutes(1))) func aHomeThatCannotBeWrittenToIsTold() throws {
+        var environment = ProcessInfo.processInfo.environment
+        environment["WSTUNNEL_BINARY"] = nil
+        environment["HOME"] = runtimeFolder.path(of: "none")
+        let run = try ChildProcess([Self.script, "--once"], environment: environment)
+        #expect(try run.waitForExit() == .code(2))
+        #expect(run.standardError.text.contains("cannot be written to"))
+        #expect(run.standardOutput.text.isEmpty)
+    }
 }

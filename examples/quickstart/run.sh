@@ -294,6 +294,11 @@ if [[ -z $binary ]] && ! command -v swift >/dev/null; then
     fail 2 "swift is not in the PATH" \
         "please install Swift 6.3 or later (https://www.swift.org/install/linux) and run this again"
 fi
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+if [[ -z $binary && ! -w ${home:-/nowhere} ]]; then
+    fail 2 "the home folder \"$home\" cannot be written to, and the build keeps what it fetches there" \
+        "run it again with another one: HOME=/some/folder $0"
+fi
 if port_is_taken; then fail_port_taken; fi
 install_packages
 if [[ -z $binary ]]; then

@@ -7,13 +7,8 @@ extension ServerCore {
     ///
     /// - Parameter name: only those of that name; nil for all.
     func connectedTokens(named name: String?) -> (listed: [ConnectedToken], more: Int) {
-        let all = registry.connected.compactMap { ConnectedToken($0) }.filter {
-            name == nil || $0.name == name
-        }
-        let sorted = all.sorted {
-            ($0.name, $0.tokenHint, $0.tokenTag) < ($1.name, $1.tokenHint, $1.tokenTag)
-        }
-        return (Array(sorted.prefix(ConnectedToken.most)), max(0, sorted.count - ConnectedToken.most))
+        let all = registry.connected.compactMap { ConnectedToken($0) }
+        return ConnectedToken.listed(name.map { name in all.filter { $0.name == name } } ?? all)
     }
 }
 
