@@ -68,7 +68,7 @@ final class SessionEnd {
             if answer == nil { machine.forget(id) } else { respond(id) }
         case .writable(let id):
             if let (waiting, bytes) = unsent.take(), waiting == id { send(id, bytes) }
-        case .ready, .trailers, .reset, .peerDraining:
+        case .ready, .trailers, .reset, .peerDraining, .overflowed, .progressWanted:
             break
         }
     }

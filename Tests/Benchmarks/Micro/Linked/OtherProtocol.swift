@@ -1,0 +1,1 @@
+../../../../Sources/OriginHTTP/HTTP/OtherProtocol.swift
