@@ -231,7 +231,7 @@ extension TunnelClient {
         ])
         if complaint.count > 1 {
             let since = LogTimestamp(millisecondsSince1970: Int64(complaint.since) * 1000)
-            fields[.failureCount] = "\(complaint.count)"
+            fields[.failureCount] = .stringConvertible(complaint.count)
             fields[.failureSince] = "\(since)"
         }
         logger.log(level: isNews ? .warning : .debug, "Cannot connect", metadata: fields)
