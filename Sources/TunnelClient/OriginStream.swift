@@ -196,7 +196,8 @@ extension OriginStream: OriginResponseReceiver {
         logger.warning(
             "Origin failed",
             metadata: [
-                .streamID: "\(id)", .errorCode: "\(error.code.rawValue)", .errorMessage: "\(error.message)",
+                .streamID: .stringConvertible(id.rawValue), .errorCode: "\(error.code.rawValue)",
+                .errorMessage: "\(error.message)",
             ])
         exchange = nil
         guard !isAnswerWhole || isUpgraded else { return }
