@@ -33,7 +33,7 @@ extension ResponseHead {
     ///
     /// - Parameter requestMethod: the method that was asked; an answer to `HEAD` has no body.
     package func bodyFraming(requestMethod: String) throws(HTTPMessageError) -> BodyFraming {
-        if requestMethod == "HEAD" || status < 200 || status == 204 || status == 304 { return .none }
+        if hasNoBody(requestMethod: requestMethod) { return .none }
         if fields.contains(.transferEncoding) {
             guard !fields.contains(.contentLength) else {
                 throw HTTPMessageError(.malformed, "both Transfer-Encoding and Content-Length")
@@ -42,6 +42,11 @@ extension ResponseHead {
             return .chunked
         }
         return try fields.contentLength().map { $0 == 0 ? .none : .length($0) } ?? .untilClose
+    }
+
+    /// Whether nothing follows the head, whatever its fields say.
+    private func hasNoBody(requestMethod: String) -> Bool {
+        requestMethod == "HEAD" || status < 200 || status == 204 || status == 304
     }
 }
 
@@ -64,11 +69,14 @@ extension ResponseHead {
         let isOdd =
             text.utf8.count > 1 && text.utf8.first == UInt8(ascii: "0")
             || text.utf8.contains(UInt8(ascii: ","))
-        if isOdd || fields.count(of: .contentLength) > 1 {
-            let length = try fields.agreedContentLength()
-            fields.remove(.contentLength)
-            fields.append(.contentLength, String(length))
+        guard isOdd || fields.count(of: .contentLength) > 1 else {
+            if hasNoBody(requestMethod: requestMethod) { return (.none, true) }
+            guard let length = HeaderFields.length(text) else { throw HeaderFields.malformedLength }
+            return (length == 0 ? .none : .length(length), true)
         }
+        let length = try fields.agreedContentLength()
+        fields.remove(.contentLength)
+        fields.append(.contentLength, String(length))
         return (try bodyFraming(requestMethod: requestMethod), true)
     }
 }
@@ -83,7 +91,10 @@ extension HeaderFields {
         return length
     }
 
-    private static func length(_ text: String) -> Int? {
+    fileprivate static let malformedLength = HTTPMessageError(
+        .malformed, "malformed or repeated Content-Length")
+
+    fileprivate static func length(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else {
             return nil
         }
@@ -94,7 +105,7 @@ extension HeaderFields {
     package func contentLength() throws(HTTPMessageError) -> Int? {
         guard let text = self[.contentLength] else { return nil }
         guard count(of: .contentLength) == 1, let length = Self.length(text) else {
-            throw HTTPMessageError(.malformed, "malformed or repeated Content-Length")
+            throw Self.malformedLength
         }
         return length
     }

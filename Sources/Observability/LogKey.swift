@@ -13,6 +13,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     case failureSince = "failure.since"
     /// Counts the configurations that came into force.
     case generation = "config.generation"
+    case graceMilliseconds = "grace.ms"
     case limit = "limit"
     case lineCount = "line.count"
     case listenerAddress = "listener.address"

@@ -171,8 +171,9 @@ private final class LatestFault: Sendable {
 
     var value: FaultSnapshot? { state.withLock { $0 } }
 
-    func note(_ code: String, _ message: String) {
+    @discardableResult func note(_ code: String, _ message: String) -> FaultSnapshot {
         let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
         state.withLock { $0 = snapshot }
+        return snapshot
     }
 }

@@ -166,8 +166,8 @@ package final class TunnelServer: Sendable {
             state: core.isStopping ? .draining : seat.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
-            traffic: traffic, lastFault: core.lastFault, connected: connected.listed,
-            moreConnected: connected.more)
+            traffic: traffic, lastFault: core.lastFault, faults: core.shortage.fault.map { [$0] } ?? [],
+            connected: connected.listed, moreConnected: connected.more)
     }
 
     // MARK: Stopping

@@ -114,7 +114,9 @@ import Testing
         #expect(try caller.readHead().status == 200)
         var got: [UInt8] = []
         #expect(throws: StreamEnd.closed) { try caller.socket.readBody(.length(300_000)) { got += $0 } }
-        let isSame = got == body
+        // Of what is too much, the part goes on that came before it was known.
+        let isSame =
+            got.starts(with: body) && got.count < 300_000 && (how == "refused" || got.count == body.count)
         #expect(isSame, "\(got.count) bytes")
     }
 

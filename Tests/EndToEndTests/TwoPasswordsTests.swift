@@ -44,7 +44,9 @@ import Testing
         let door = try Self.door(folder, to: port)
         let client = try Self.client(door.port)
         try server.waitForSessions(2)
-        let line = try client.waitForLog("The token's password went in X-Tunnel-Authorization")
+        let line = try client.waitForLog(
+            "The token's password went in X-Tunnel-Authorization: what stands before the server wants the other"
+        )
         #expect(line["level"] == "info")
         let answer = try HTTPConnection(port: port).exchange(
             "GET", "/", fields: [("X-Token", TunnelPair.token)])

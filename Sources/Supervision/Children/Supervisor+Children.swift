@@ -216,7 +216,7 @@ extension Supervisor {
     func drainAll(_ grace: Duration, in group: inout DiscardingTaskGroup) {
         logger.notice(
             "Stopping: requests in flight are finished; a second signal ends them",
-            metadata: [.limit: "\(grace)"])
+            metadata: [.graceMilliseconds: .milliseconds(grace)])
         notifier.stopping(status: "finishing what is in flight")
         let servers = allServers
         for server in servers { server.stop.give() }

@@ -81,6 +81,9 @@ final class CallerExchange {
         return false
     }
 
+    /// Whether its answer has said that the connection may be used again.
+    var hasPromisedToStay: Bool { response.hasBegun && response.keepAlive }
+
     /// Looks for a session, or waits for one.
     func start() {
         attempts += 1

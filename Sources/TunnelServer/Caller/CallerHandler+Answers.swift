@@ -44,7 +44,7 @@ extension CallerHandler {
         hasServed = true
         body = nil
         waitingSince = .now()
-        watch(until: .now() + core.limits.idleTimeout)
+        watch(until: headDeadline)
     }
 
     /// The answer came before the end of its request: the rest is dropped, and the next one waited for.

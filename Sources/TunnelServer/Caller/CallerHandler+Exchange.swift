@@ -21,7 +21,8 @@ extension CallerHandler: CallerConnection {
             sayFarewell(.close, isDelimited: isDelimited)
         default:
             // One that leaves, and had promised to stay before it knew, takes the request that this brings.
-            guard keepAlive, !core.isStopping else { return sayFarewell(.linger, isDelimited: isDelimited) }
+            guard keepAlive else { return sayFarewell(.linger, isDelimited: isDelimited) }
+            staysAWhile()
             if body == nil { waitForNext() } else { takeRest() }
             advance()
         }

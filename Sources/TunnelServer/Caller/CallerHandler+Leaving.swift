@@ -40,7 +40,10 @@ extension CallerHandler {
         case .awaitingHead where output?.isWritable == true: checkTime()
         // It does not even read its answers.
         case .awaitingHead: sayFarewell(.close, isDelimited: true)
-        case .exchange(let exchange): exchange.serverStops()
+        case .exchange(let exchange):
+            exchange.serverStops()
+            staysAWhile()
+            watch(until: self.leaving?.deadline ?? .distantFuture)
         case .lingering:
             farewell?.leave()
             checkTime()
@@ -50,12 +53,22 @@ extension CallerHandler {
         return arrival.futureResult
     }
 
+    /// An answer that has promised to stay may bring one more request, which is waited for as by those who were answered
+    /// just now.
+    func staysAWhile() {
+        if core.isStopping { leaving?.deadline = .now() + core.limits.leaveTimeout }
+    }
+
     /// Tells who waits for a request that it is here, or will not come.
     func tellArrival() {
-        guard leaving?.arrivals.isEmpty == false else { return }
-        if case .awaitingHead = phase { return }
-        let arrivals = leaving?.arrivals ?? []
-        leaving?.arrivals = []
+        guard let leaving, !leaving.arrivals.isEmpty else { return }
+        switch phase {
+        case .awaitingHead: return
+        case .exchange(let exchange) where exchange.hasPromisedToStay && .now() < leaving.deadline: return
+        default: break
+        }
+        let arrivals = leaving.arrivals
+        self.leaving?.arrivals = []
         for arrival in arrivals { arrival.succeed() }
     }
 

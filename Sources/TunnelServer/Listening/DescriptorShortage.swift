@@ -1,3 +1,4 @@
+import AgentStatus
 import Logging
 import Observability
 import Synchronization
@@ -10,38 +11,47 @@ final class DescriptorShortage: Sendable {
 
     private struct State {
         var mayTellAt = MonotonicInstant(nanoseconds: 0)
+        /// While there is one.
+        var fault: FaultSnapshot?
+        /// Whether the log was told of this one.
         var isTold = false
     }
 
     private let logger: Logger
-    private let note: @Sendable (String) -> Void
+    private let note: @Sendable (String) -> FaultSnapshot
     private let state = Mutex(State())
 
-    /// - Parameter note: keeps what was told, as the server's latest fault.
-    init(logger: Logger, note: @escaping @Sendable (String) -> Void) {
+    /// - Parameter note: keeps it as the server's latest fault too.
+    init(logger: Logger, note: @escaping @Sendable (String) -> FaultSnapshot) {
         self.logger = logger
         self.note = note
     }
 
+    /// What is wrong now; nil while there are enough.
+    var fault: FaultSnapshot? { state.withLock { $0.fault } }
+
     func began(limit: Int) {
         let now = MonotonicInstant.now
+        let text =
+            "all but a few of the \(limit) file descriptors are in use: new callers wait until others leave; "
+            + "raise the limit on open files (ulimit -n, LimitNOFILE= of the unit)"
         let isNews = state.withLock { state in
+            if state.fault == nil { state.fault = note(text) }
             guard now >= state.mayTellAt else { return false }
             state.mayTellAt = now.advanced(by: Self.silence)
             state.isTold = true
             return true
         }
         guard isNews else { return }
-        let text =
-            "all but a few of the \(limit) file descriptors are in use: new callers wait until others leave; "
-            + "raise the limit on open files (ulimit -n, LimitNOFILE= of the unit)"
-        note(text)
         logger.error("Out of file descriptors", metadata: [.errorMessage: "\(text)"])
     }
 
     func ended() {
         let wasTold = state.withLock { state in
-            defer { state.isTold = false }
+            defer {
+                state.fault = nil
+                state.isTold = false
+            }
             return state.isTold
         }
         if wasTold { logger.notice("File descriptors are free again", metadata: [:]) }

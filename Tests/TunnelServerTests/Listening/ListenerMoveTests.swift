@@ -213,6 +213,32 @@ import TunnelConfiguration
         }
     }
 
+    /// Its head went out before the drain, and has promised that the connection may be used again.
+    @Test func anAnswerThatHasPromisedToStayBringsOneMoreRequest() async throws {
+        var limits = ListenerLimits()
+        limits.leaveTimeout = .seconds(20)
+        try await ServerWorld.run { world in
+            let (server, socket) = try await world.startServer(limits: limits)
+            let tunnel = try await world.connect(TestTokens.first, to: server)
+            let caller = try await onThread {
+                let caller = try HTTPConnection(port: socket.port)
+                try caller.send("GET", "/hold-body", fields: TestTokens.firstField)
+                #expect(try caller.readHead()["Connection"] == nil)
+                return caller
+            }
+            async let drained: Void = server.drain()
+            while server.snapshot.state != .draining { await Task.yield() }
+            tunnel.answerHeld()
+            try await onThread {
+                #expect(try caller.socket.read(4) == Array("held".utf8))
+                let answer = try caller.exchange("GET", "/late", fields: TestTokens.firstField)
+                #expect(answer.text == "/late" && answer.head["Connection"] == "close")
+                try tunnel.ended.wait()
+            }
+            await drained
+        }
+    }
+
     @Test func aDrainWaitsNoLongerThanItsTask() async throws {
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer()

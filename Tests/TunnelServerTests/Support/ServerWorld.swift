@@ -98,11 +98,11 @@ final class ServerWorld: Sendable {
 }
 
 /// A tunnel client's session: it answers requests at once by their path, apart from those for `/hold…`, which are
-/// answered when the test says so.
+/// answered when the test says so: those for `/hold-body…` are begun at once.
 final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
     private struct State {
         var reference: SessionReference?
-        var held: [StreamID] = []
+        var held: [(id: StreamID, hasBegun: Bool)] = []
     }
 
     let ready = Gate()
@@ -126,18 +126,24 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
 
     /// Answers what is held.
     func answerHeld() {
-        let (reference, ids) = state.withLock { state in
+        let (reference, held) = state.withLock { state in
             defer { state.held = [] }
             return (state.reference, state.held)
         }
         reference?.perform { session in
-            for id in ids { Self.answer(id, "held", on: session) }
+            for (id, hasBegun) in held {
+                if !hasBegun { Self.begin(id, "held", on: session) }
+                Self.finish(id, "held", on: session)
+            }
         }
     }
 
-    private static func answer(_ id: StreamID, _ text: String, on session: SessionHandler) {
+    private static func begin(_ id: StreamID, _ text: String, on session: SessionHandler) {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
         session.respond(id, head: ByteBuffer(string: head), isInterim: false, isLast: false)
+    }
+
+    private static func finish(_ id: StreamID, _ text: String, on session: SessionHandler) {
         _ = session.send(id, ByteBuffer(string: text))
         session.finish(id)
     }
@@ -150,10 +156,13 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         session.accept(id, receiver: self)
         let path = String(buffer: head).split(separator: " ")[1]
         if path.hasPrefix("/hold") {
-            state.withLock { $0.held.append(id) }
+            let begins = path.hasPrefix("/hold-body")
+            if begins { Self.begin(id, "held", on: session) }
+            state.withLock { $0.held.append((id, begins)) }
             held.add(1)
         } else {
-            Self.answer(id, String(path), on: session)
+            Self.begin(id, String(path), on: session)
+            Self.finish(id, String(path), on: session)
         }
     }
 
