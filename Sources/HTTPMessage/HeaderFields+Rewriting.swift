@@ -22,8 +22,16 @@ extension HeaderFields {
     }
 
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
+        guard name.count > 2, name[0] | 0x20 == UInt8(ascii: "x") else { return false }
+        guard name.firstByte(UInt8(ascii: "_")) != nil else { return startsForwarded(name) }
+        // CGI and its kin cannot tell the two.
+        let hyphened = name.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
+        return hyphened.withUnsafeBytes { startsForwarded($0) || FieldName($0) == .xRealIP }
+    }
+
+    private static func startsForwarded(_ name: UnsafeRawBufferPointer) -> Bool {
         let length = forwardedPrefix.utf8CodeUnitCount
-        return name.count > length && name[0] | 0x20 == UInt8(ascii: "x")
+        return name.count > length
             && forwardedPrefix.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: name[..<length]))
     }
 

@@ -14,6 +14,9 @@ extension RequestHead {
         guard hosts == 0 || fields.hasValidHost else {
             throw HTTPMessageError(.malformed, "the Host header is not host[:port]")
         }
+        guard !target.utf8.contains(UInt8(ascii: "#")) else {
+            throw HTTPMessageError(.malformed, "the target holds a fragment")
+        }
         guard target.utf8.first != UInt8(ascii: "/") else { return }
         guard target != "*" else {
             guard method == "OPTIONS" else {

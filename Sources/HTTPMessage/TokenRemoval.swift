@@ -10,6 +10,7 @@ package struct TokenRemoval: Sendable {
     private static let word = Array("_token".utf8)
 
     private let token: [UInt8]
+    private let search: TokenSearch
     private let basePath: [UInt8]
 
     /// - Parameters:
@@ -17,6 +18,7 @@ package struct TokenRemoval: Sendable {
     ///   - basePath: of the server: "" or a path with a leading and without a trailing slash.
     package init(token: String, basePath: String) {
         self.token = Array(token.utf8)
+        self.search = TokenSearch(self.token)
         self.basePath = Array(basePath.utf8)
     }
 
@@ -26,7 +28,8 @@ package struct TokenRemoval: Sendable {
         head.withUnsafeReadableBytes { mayFind(token, in: $0) }
     }
 
-    private static func mayFind(_ token: String, in target: String) -> Bool {
+    /// The same of another text.
+    package static func mayFind(_ token: String, in target: String) -> Bool {
         var target = target
         return target.withUTF8 { mayFind(token, in: UnsafeRawBufferPointer($0)) }
     }
@@ -35,10 +38,18 @@ package struct TokenRemoval: Sendable {
         var token = token
         return token.withUTF8 { token in
             let token = UnsafeRawBufferPointer(token)
-            if memory.contains(token) { return true }
-            return memory.firstByte(UInt8(ascii: "%")) != nil
-                && memory.indices.contains { memory.end(of: token, at: $0) != nil }
+            if TokenSearch.holds(memory, token) { return true }
+            guard memory.firstByte(UInt8(ascii: "%")) != nil else { return false }
+            return depths(token).contains { depth in
+                ResolvedText(memory, depth: depth).bytes.withUnsafeBytes { TokenSearch.holds($0, token) }
+            }
         }
+    }
+
+    /// How deep escapes are to be resolved to find the token: those of a token that holds a per cent sign itself may end
+    /// at each.
+    private static func depths(_ token: some Sequence<UInt8>) -> ClosedRange<Int> {
+        token.contains(UInt8(ascii: "%")) ? 1...3 : 3...3
     }
 
     /// A target without the token, for whoever only needs that: the log.
@@ -54,39 +65,50 @@ package struct TokenRemoval: Sendable {
         if let target = Array(head.target.utf8).withUnsafeBytes(cleaned) {
             head.target = String(decoding: target, as: UTF8.self)
         }
-        head.fields.removeNames { find(in: $0, from: 0) != nil }
-        head.fields.replaceValues { cleaned($0) }
+        clean(&head.fields)
+    }
+
+    /// The same of fields alone, such as trailers.
+    package func clean(_ fields: inout HeaderFields) {
+        fields.removeNames { search.first(in: $0) != nil }
+        fields.replaceValues { cleaned($0) }
     }
 
     /// - Returns: nil where the token is not in it.
     func cleaned(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
-        guard var found = find(in: text, from: 0) else { return nil }
-        var output: [UInt8] = []
-        var start = 0
-        while true {
-            if let prefix = prefix(before: found.lowerBound, in: text), prefix.lowerBound >= start,
-                endsSegment(at: found.upperBound, in: text)
-            {
-                // The slash that leads the prefix stays where none follows.
-                let keepsSlash = text.slash(at: found.upperBound) == nil
-                output += text[start..<(keepsSlash ? prefix.upperBound : prefix.lowerBound)]
-            } else {
-                output += text[start..<found.lowerBound]
-                output += Self.mask
-            }
-            start = found.upperBound
-            guard let next = find(in: text, from: start) else { break }
-            found = next
+        var output = cleaned(text, depth: 0)
+        guard text.firstByte(UInt8(ascii: "%")) != nil else { return output }
+        for depth in Self.depths(token) {
+            output =
+                output.map { text in text.withUnsafeBytes { cleaned($0, depth: depth) } ?? text }
+                ?? cleaned(text, depth: depth)
         }
-        return output + text[start...]
+        return output
     }
 
-    private func find(in text: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
-        token.withUnsafeBytes { token in
-            for index in start..<max(start, text.count) {
-                if let end = text.end(of: token, at: index) { return index..<end }
+    private func cleaned(_ text: UnsafeRawBufferPointer, depth: Int) -> [UInt8]? {
+        let resolved = ResolvedText(text, depth: depth)
+        return resolved.bytes.withUnsafeBytes { bytes in
+            guard var found = search.first(in: bytes) else { return nil }
+            var output: [UInt8] = []
+            var start = 0
+            while true {
+                let (lower, upper) = (resolved.places[found], resolved.places[found + token.count])
+                if let prefix = prefix(before: lower, in: text), prefix.lowerBound >= start,
+                    endsSegment(at: upper, in: text)
+                {
+                    // The slash that leads the prefix stays where none follows.
+                    let keepsSlash = text.slash(at: upper) == nil
+                    output += text[start..<(keepsSlash ? prefix.upperBound : prefix.lowerBound)]
+                } else {
+                    output += text[start..<lower]
+                    output += Self.mask
+                }
+                start = upper
+                guard let next = search.first(in: bytes, from: found + token.count) else { break }
+                found = next
             }
-            return nil
+            return output + text[start...]
         }
     }
 
@@ -131,20 +153,6 @@ extension UnsafeRawBufferPointer {
             if slash(at: end - length) == end { return end - length..<end }
         }
         return nil
-    }
-
-    /// Where the text ends that begins there, plain or with escapes.
-    fileprivate func end(of text: UnsafeRawBufferPointer, at start: Int) -> Int? {
-        guard start < count, self[start] == text.first || self[start] == UInt8(ascii: "%") else { return nil }
-        if count - start >= text.count, self[start..<start + text.count].elementsEqual(text) {
-            return start + text.count
-        }
-        var index = start
-        for byte in text {
-            guard index < count, let next = end(of: byte, at: index) else { return nil }
-            index = next
-        }
-        return index
     }
 
     /// Where one byte ends that begins there: itself, or `%41`, `%2541`, `%252541`, the longest that fits.

@@ -66,9 +66,10 @@ import TunnelConfiguration
         ["-token", "a-token-of-the-tests", "-password-prompt"],
         ["-token-file", "t", "-password-file", "p \"${x}\""],
     ]) func aTunnelComesBack(_ arguments: [String]) throws {
-        let machine = StillMachine(
-            files: ["/folder/t": "token-out-of-a-file\n", "/folder/p \"${x}\"": "password"],
+        var machine = StillMachine(
             environment: ["HOME": "wrong", "x": "wrong", "y": "wrong"])
+        machine.files["/folder/t"] = "token-out-of-a-file\n"
+        machine.files["/folder/p \"${x}\""] = "password"
         let result = read(.cli, Self.cli + arguments, machine)
         guard var plan = result.plan, plan.needsPassword else {
             return try Self.expectRoundTrip(.cli, Self.cli + arguments, machine)

@@ -20,6 +20,7 @@ import Testing
         Target(target: "//x", outcome: "//x a.example"),
         Target(target: "/http://b/", outcome: "/http://b/ a.example"),
         // RFC 9112 §3.2
+        Target(target: "/x#/../y", outcome: nil),
         Target(target: "/", hosts: [], outcome: nil),
         Target(target: "/", version: "1.0", hosts: [], outcome: "/ nil"),
         Target(target: "/", hosts: ["a.example", "a.example"], outcome: nil),

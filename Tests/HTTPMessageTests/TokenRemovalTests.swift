@@ -86,6 +86,26 @@ struct TokenRemovalTests {
         #expect(head.fields == HeaderFields([.host: "h"]))
     }
 
+    /// An escape that swallows the beginning of the token, as it is sent.
+    @Test func anEscapeInFrontHidesNoToken() {
+        let token = "1-token-in-digits-41"
+        var head = RequestHead(
+            method: "GET", target: "/?a=%4" + token, version: .http11, fields: HeaderFields())
+        #expect(TokenRemoval.mayFind(token, in: head.target))
+        TokenRemoval(token: token, basePath: "").clean(&head)
+        #expect(head.target == "/?a=%4***")
+    }
+
+    /// Both are what a stranger likes. Compared at each place, this would take minutes.
+    @Test(.timeLimit(.minutes(1)), arguments: ["", "%41"]) func noTokenTakesLong(_ end: String) {
+        let token = String(repeating: "a", count: 1023) + "b"
+        let text = String(repeating: "a", count: 64 << 10)
+        for _ in 0..<20 {
+            #expect(!TokenRemoval.mayFind(token, in: text + end))
+            #expect(TokenRemoval.clean(token + text + end, token: token, basePath: "") == "***" + text + end)
+        }
+    }
+
     @Test func theTokenIsFoundAtEveryPlace() {
         for length in 18...60 {
             for place in 0...length - 18 {

@@ -28,6 +28,7 @@ import TunnelProtocol
         "X-Forwarded-For: 10.0.0.1", "x-forwarded-proto: https", "X-Forwarded-Host: evil",
         "Forwarded: for=10.0.0.1",
         "X-Real-IP: 10.0.0.1", "X-Forwarded-Port: 443", "X-Forwarded-Prefix: /p", "X-FORWARDED-SSL: on",
+        "X_Forwarded_Proto: https", "x_real-ip: 10.0.0.1",
     ]
 
     static let examples: [Example] = [
@@ -124,6 +125,16 @@ import TunnelProtocol
         let text = String(buffer: forwarding.head(of: request, upgrade: example.upgrade))
         #expect(text.split(separator: "\r\n").map(String.init) == example.head)
         #expect(text.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test func trailersHoldNoTokenEither() throws {
+        let forwarding = Forwarding(
+            token: try RendezvousToken(Self.token), namedBy: .field, basePath: "", peer: "192.0.2.7",
+            isPeerTrusted: false)
+        var trailers = HeaderFields()
+        trailers.append(named: "T1", "a-\(Self.token)-b")
+        trailers.append(named: "T2", "c")
+        #expect(String(buffer: forwarding.lines(ofTrailers: trailers)) == "T1: a-***-b\r\nT2: c\r\n")
     }
 
     @Test func aHostThatNamesNothingIsNotRepeated() throws {

@@ -143,6 +143,31 @@ struct OldSessionHandlerTests {
 
     // MARK: Back-pressure
 
+    /// A client that is restarted right after it has sent an answer: all of it is here, though not yet with the caller.
+    @Test func whatCameBeforeTheEndOfTheConnectionIsGivenOutThoughItsReaderIsSlow() throws {
+        var limits = SessionLimits()
+        limits.minimumWindow = 4
+        limits.maximumSpilledBytes = 0
+        let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
+        pair.pieceSize = 16
+        let caller = RecordingReceiver()
+        let id = try #require(
+            pair.server.session.open(head: ByteBuffer(string: Self.get), isLast: true, receiver: caller))
+        try pair.run()
+        let session = pair.client.session
+        session.respond(
+            StreamID(1), head: ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n"),
+            isInterim: false, isLast: false)
+        let body = String(repeating: "0123456789", count: 8)
+        _ = session.send(StreamID(1), ByteBuffer(string: body))
+        session.finish(StreamID(1))
+        try pair.run()
+        #expect(caller.text.count < 80 && !caller.events.contains(.end), "\(id): it is slow")
+        pair.server.channel.pipeline.fireChannelInactive()
+        #expect(caller.text == body)
+        #expect(caller.events.contains(.end))
+    }
+
     @Test func aCallerThatTakesNothingStopsTheReadingUntilItDoes() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10

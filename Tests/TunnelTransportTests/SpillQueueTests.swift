@@ -16,13 +16,22 @@ import TunnelProtocol
         private var bytes: [UInt8] = []
         private var took = 0
         private var isFull = false
+        private var mostAhead = 0
         private var failures: [(String, Bool)] = []
         private let condition = NSCondition()
 
         var delivered: [UInt8] { condition.withLock { bytes } }
         var failure: (reason: String, isLost: Bool)? { condition.withLock { failures.first } }
 
-        func spillTook(_ count: Int) { note { took += count } }
+        /// By how much, at most, was more said to be taken than there had been delivered.
+        var aheadOfDelivery: Int { condition.withLock { mostAhead } }
+
+        func spillTook(_ count: Int) {
+            note {
+                took += count
+                mostAhead = max(mostAhead, took - bytes.count)
+            }
+        }
         func spillDelivers(_ bytes: ByteBuffer) { note { self.bytes += bytes.readableBytesView } }
         func spillIsFull() { note { isFull = true } }
         func spillFailed(_ reason: String, isLost: Bool) { note { failures.append((reason, isLost)) } }
@@ -170,6 +179,8 @@ import TunnelProtocol
         try await onThread { try user.wait("the rest") { delivered, _, _ in delivered == 100_000 } }
         let isSame = user.delivered == content
         #expect(isSame)
+        // Whoever hears that nothing waits any more may take what it has for all.
+        #expect(user.aheadOfDelivery == 0)
         try await world.stop()
     }
 

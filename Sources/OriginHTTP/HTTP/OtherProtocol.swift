@@ -1,20 +1,15 @@
-import NIOCore
-
 /// What answers in the place of an HTTP server, where its first bytes tell.
 enum OtherProtocol {
     case tls, ssh
 
-    /// - Parameter answer: what came, from its first byte on.
-    init?(_ answer: ByteBuffer) {
-        let start = answer.getBytes(at: 0, length: min(4, answer.writerIndex)) ?? []
+    /// - Parameter opening: the first four bytes that came.
+    init?(_ opening: UInt32) {
+        switch opening {
         // An alert (RFC 8446 §6), of whatever version.
-        if start.starts(with: [0x15, 0x03]) {
-            self = .tls
-        } else if start == Array("SSH-".utf8) {
-            // RFC 4253 §4.2
-            self = .ssh
-        } else {
-            return nil
+        case 0x1503_0000...0x1503_ffff: self = .tls
+        // "SSH-" (RFC 4253 §4.2)
+        case 0x5353_482d: self = .ssh
+        default: return nil
         }
     }
 

@@ -31,6 +31,8 @@ struct ResponseParser {
     private var decoder = BodyDecoder(.none)
     private var keepsAlive = false
     private var input = ByteBuffer()
+    /// The first four bytes that came, where so many came at once.
+    private var opening: UInt32 = 0
 
     /// Whether any byte came: the origin has seen the request then.
     private(set) var hasReceived = false
@@ -53,11 +55,14 @@ struct ResponseParser {
     }
 
     /// What answered instead of an HTTP server, once it is known that no response comes.
-    var otherProtocol: OtherProtocol? { headHasCome ? nil : OtherProtocol(input) }
+    var otherProtocol: OtherProtocol? { headHasCome ? nil : OtherProtocol(opening) }
 
     /// Takes bytes from the connection.
     mutating func feed(_ bytes: ByteBuffer) {
-        hasReceived = true
+        if !hasReceived {
+            hasReceived = true
+            opening = bytes.getInteger(at: bytes.readerIndex) ?? 0
+        }
         if input.readableBytes == 0 {
             input = bytes
         } else {

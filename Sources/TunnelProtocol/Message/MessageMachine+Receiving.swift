@@ -216,7 +216,7 @@ extension MessageMachine {
         case .bytes(let bytes):
             if let index = streams.index(forKey: id) {
                 streams.values[index].unread.received(bytes.readableBytes, budget: budget)
-                if streams.values[index].unread.isFull { blocker = id }
+                if streams.values[index].unread.isFull, !hasEnded { blocker = id }
             }
             events.append(.data(id, bytes, isLast: false))
         case .end(let trailers):

@@ -41,6 +41,8 @@ package struct MessageMachine: SessionMachine {
     var incoming = IncomingMessage()
     /// The stream that does not take what came.
     var blocker: StreamID?
+    /// Whether the peer is gone, and only what came of it is to be read.
+    var hasEnded = false
     var receiveHold = HoldAllowance.toLive
     var memoryHold = HoldAllowance.toStayInMemory
     /// Since when nothing of what came was taken.
@@ -105,6 +107,11 @@ package struct MessageMachine: SessionMachine {
     package var canProbe: Bool { role == .acceptor }
     package var isOccupied: Bool { sending != nil || incoming.number != nil }
     package var isBlocked: Bool { blocker != nil }
+
+    package mutating func stopBlocking() {
+        hasEnded = true
+        blocker = nil
+    }
 
     package var untouchedStreams: Set<StreamID> {
         guard role == .opener else { return [] }

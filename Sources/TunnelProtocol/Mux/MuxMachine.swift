@@ -251,6 +251,7 @@ extension MuxMachine {
     package var canProbe: Bool { true }
     package var isOccupied: Bool { false }
     package var isBlocked: Bool { false }
+    package mutating func stopBlocking() {}
     package var urgentTick: MonotonicInstant? { nil }
     /// Every head goes out at the end of the loop's turn in which its stream was opened.
     package var untouchedStreams: Set<StreamID> { [] }

@@ -35,6 +35,8 @@ package protocol SessionMachine {
     var untouchedStreams: Set<StreamID> { mutating get }
     /// Whether nothing more should be received: what came is not taken, and there is no way to hold back one stream.
     var isBlocked: Bool { mutating get }
+    /// Nothing more comes from the peer but what was received: it is given out however much of it was taken.
+    mutating func stopBlocking()
     /// When `tick` is to be called though no ping is due, because streams stand in each other's way.
     var urgentTick: MonotonicInstant? { mutating get }
 

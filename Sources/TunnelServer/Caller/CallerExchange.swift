@@ -123,7 +123,7 @@ final class CallerExchange {
     func callerEndedRequest(trailers: HeaderFields?) {
         guard case .attached(_, let port) = phase, !isRequestWhole else { return }
         isRequestWhole = true
-        port.finish(trailers: trailers?.trailerLines)
+        port.finish(trailers: trailers.map { forwarding.lines(ofTrailers: $0) })
     }
 
     /// The caller closed its direction of a connection that left HTTP.

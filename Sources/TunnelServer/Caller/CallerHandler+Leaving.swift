@@ -47,7 +47,8 @@ extension CallerHandler {
         case .lingering:
             farewell?.leave()
             checkTime()
-        case .takingRest, .raw, .over: break
+        case .takingRest: watch(until: deadline)
+        case .raw, .over: break
         }
         tellArrival()
         return arrival.futureResult

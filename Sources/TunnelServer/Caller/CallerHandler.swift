@@ -278,14 +278,17 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
-            // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
-            if head.takeHop() == 0 {
-                return answerHere(.hopsUsedUp(head.method), head, framing, path: target)
+            guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
+                throw HTTPMessageError(.malformed, "the method holds the token")
             }
-            let keepAlive = head.allowsKeepAlive && !isLeaving
             var request = head
             // The log shows it, too.
             request.target = TokenRemoval.clean(target, token: token.secret, basePath: settings.basePath)
+            // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
+            if request.takeHop() == 0 {
+                return answerHere(.hopsUsedUp(head.method), head, framing, path: request.target)
+            }
+            let keepAlive = head.allowsKeepAlive && !isLeaving
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
             let exchange = CallerExchange(
                 core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
@@ -330,7 +333,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard now >= deadline else { return watch(until: deadline) }
             output?.close()
         case .takingRest:
-            let deadline = waitingSince + core.limits.headTimeout
+            let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
             guard now >= deadline else { return watch(until: deadline) }
             linger()
         case .awaitingHead where input.readableBytes > 0:
@@ -344,7 +347,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .exchange(let exchange):
             exchange.streamReportsProgress()
             let deadline = exchange.lastProgress + settings.httpTimeout
-            guard now >= deadline else { return watch(until: deadline) }
+            guard now >= deadline else {
+                undeliveredAtLast = .max
+                return watch(until: deadline)
+            }
             exchangeStalled(exchange)
         case .raw:
             break

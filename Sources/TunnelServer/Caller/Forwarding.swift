@@ -53,6 +53,15 @@ package struct Forwarding: Sendable {
         return text
     }
 
+    /// - Parameter trailers: of the caller's body.
+    package func lines(ofTrailers trailers: HeaderFields) -> ByteBuffer {
+        let lines = trailers.trailerLines
+        guard TokenRemoval.mayFind(token.secret, in: lines) else { return lines }
+        var trailers = trailers
+        TokenRemoval(token: token.secret, basePath: basePath).clean(&trailers)
+        return trailers.trailerLines
+    }
+
     /// Says who calls, by which protocol and for which host. What strangers say themselves counts for nothing; a trusted
     /// proxy knows more than we do, and is itself one more hop.
     private func addForwarding(_ fields: inout HeaderFields) {

@@ -56,7 +56,7 @@ final class AcceptGate: ChannelInboundHandler {
 
     private func lookAgain(_ context: ChannelHandlerContext) {
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
-            guard let context = self.context else { return }
+            guard let context = self.context else { return self.shortage.ended() }
             guard !self.reserve.isUsedUp else {
                 self.shortage.began(limit: self.reserve.limit)
                 return self.lookAgain(context)

@@ -18,6 +18,7 @@ extension RefusalQuote {
             "what stands before the server may want a user and password: ws://user:password@host"
         case 401: plainWords.contains(Self.password) ? nil : Self.password
         case 300..<400: redirection
+        case 404 where plainWords.hasSuffix("is the base path right?"): nil
         case 200..<300, 404, 405: Self.place
         case ..<500 where isPage: Self.place
         default: nil

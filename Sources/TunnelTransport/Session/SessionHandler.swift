@@ -22,7 +22,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
-    private static let settingsPatience: TimeAmount = .seconds(10)
+    static let settingsPatience: TimeAmount = .seconds(10)
 
     /// For who looks at the session from elsewhere.
     let pulse = SessionPulse()
@@ -37,10 +37,10 @@ package final class SessionHandler: ChannelDuplexHandler {
     private(set) var owner: (any SessionOwner)?
     var context: ChannelHandlerContext?
     /// Where the session is ticked from, since its start.
-    private(set) var wheel: KeepaliveWheel?
-    private var nextTick = MonotonicInstant(nanoseconds: .max)
+    var wheel: KeepaliveWheel?
+    var nextTick = MonotonicInstant(nanoseconds: .max)
     /// Ends a session whose peer does not say who it is in time.
-    private var settingsTimer: Scheduled<Void>?
+    var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
     private var isReading = false
@@ -119,11 +119,13 @@ package final class SessionHandler: ChannelDuplexHandler {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        takeRest()
         end(.connectionLost("the connection was closed"), closing: nil)
         context.fireChannelInactive()
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        takeRest()
         end(.connectionLost(ConnectionFailure.describe(error)), closing: nil)
         context.close(promise: nil)
     }
@@ -197,6 +199,13 @@ package final class SessionHandler: ChannelDuplexHandler {
         }
         isHeld = !isOver && machine.isBlocked
         if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
+    }
+
+    /// The peer is gone; what came before, and waited for a slow reader, is still given out: it may end a whole answer.
+    private func takeRest() {
+        guard isHeld, !isOver else { return }
+        machine.stopBlocking()
+        process()
     }
 
     /// Goes on with what came and was not taken, once that is possible.
@@ -324,52 +333,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
-    // MARK: Life
-
-    private func start() {
-        guard wheel == nil, !isOver, let context else { return }
-        wheel = KeepaliveWheel.of(context.eventLoop)
-        flush()
-        tick()
-        guard !machine.isReady, !isOver else { return }
-        settingsTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.settingsPatience) {
-            self.end(.peerMisbehaved("it did not say who it is in time"), closing: .protocolError)
-        }
-    }
-
-    func tick() {
-        guard !isOver else { return }
-        guard let next = machine.tick(now: .now) else {
-            end(.peerSilent, closing: .goingAway)
-            return
-        }
-        schedule(tickAt: next)
-        flush()
-    }
-
-    /// The wheel has come to the session's turn.
-    func tickNow() {
-        nextTick = MonotonicInstant(nanoseconds: .max)
-        tick()
-    }
-
-    private func schedule(tickAt instant: MonotonicInstant) {
-        guard let wheel else { return }
-        leaveWheel()
-        nextTick = instant
-        wheel.enter(self, turn: KeepaliveWheel.turn(at: instant))
-    }
-
-    private func letGoOfSettingsTimer() {
-        settingsTimer?.cancel()
-        settingsTimer = nil
-    }
-
-    private func leaveWheel() {
-        guard nextTick.nanoseconds < .max else { return }
-        wheel?.leave(self, turn: KeepaliveWheel.turn(at: nextTick))
-        nextTick = MonotonicInstant(nanoseconds: .max)
-    }
+    // MARK: The end
 
     func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
         guard !isOver else { return }

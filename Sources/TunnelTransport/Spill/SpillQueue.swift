@@ -105,8 +105,10 @@ final class SpillQueue {
         guard let part = first.getSlice(at: first.readerIndex, length: count) else { return false }
         dropArrived(count)
         wanted -= count
-        user?.spillTook(count)
+        // Delivered first: who hears that nothing waits any more may take it for the end.
+        let user = user
         user?.spillDelivers(part)
+        user?.spillTook(count)
         return true
     }
 
