@@ -173,7 +173,7 @@ import Testing
         },
         bad("a close", "closed the connection before the response was whole", sends: ""),
         bad("garbage", "is not valid HTTP/1", sends: "garbage\r\n\r\n"),
-        bad("SSH", "is not valid HTTP/1", sends: "SSH-2.0-OpenSSH\r\n\r\n", andHangs: true),
+        bad("SSH", "is an SSH server", sends: "SSH-2.0-OpenSSH\r\n\r\n", andHangs: true),
         bad("HTTP/2", "is not valid HTTP/1", sends: "HTTP/2.0 200 OK\r\n\r\n", andHangs: true),
         bad("half a head", "before the response was whole", sends: "HTTP/1.1 200 OK\r\nContent-Le"),
         bad(
