@@ -94,6 +94,9 @@ extension HeaderFields {
     fileprivate static let malformedLength = HTTPMessageError(
         .malformed, "malformed or repeated Content-Length")
 
+    private static let unsupportedCoding = HTTPMessageError(
+        .unsupportedCoding, "a transfer coding other than chunked")
+
     fileprivate static func length(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else {
             return nil
@@ -113,19 +116,22 @@ extension HeaderFields {
     /// Where the last coding of a request is not chunked, nobody knows how long it is, which is an error of its own
     /// (RFC 9112 §6.3).
     fileprivate func requireChunkedLast() throws(HTTPMessageError) {
-        if count(of: .transferEncoding) == 1, self[.transferEncoding]?.lowercased() == "chunked" { return }
+        if isChunkedAlone { return }
         let codings = values(.transferEncoding).flatMap { $0.split(separator: ",") }.map {
             $0.filter { $0 != " " && $0 != "\t" }.lowercased()
         }
         guard codings.last == "chunked", codings.count(where: { $0 == "chunked" }) == 1 else {
             throw HTTPMessageError(.malformed, "chunked is not the last transfer coding, once")
         }
-        throw HTTPMessageError(.unsupportedCoding, "a transfer coding other than chunked")
+        throw Self.unsupportedCoding
     }
 
     fileprivate func requireChunkedAlone() throws(HTTPMessageError) {
-        guard count(of: .transferEncoding) == 1, let coding = self[.transferEncoding],
-            coding.utf8.count == 7, list(.transferEncoding, contains: "chunked")
-        else { throw HTTPMessageError(.unsupportedCoding, "a transfer coding other than chunked") }
+        guard isChunkedAlone else { throw Self.unsupportedCoding }
+    }
+
+    private var isChunkedAlone: Bool {
+        count(of: .transferEncoding) == 1 && self[.transferEncoding]?.utf8.count == 7
+            && list(.transferEncoding, contains: "chunked")
     }
 }

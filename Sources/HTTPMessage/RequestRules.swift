@@ -75,12 +75,9 @@ extension RequestHead {
 extension HeaderFields {
     /// Removes every field whose name equals `name` in any letter case: for names outside `FieldName`.
     mutating func remove(named name: String) {
-        let bytes = self.bytes
-        entries.removeAll { entry in
-            entry.name == .other
-                && bytes.withUnsafeReadableBytes { memory in
-                    String(decoding: memory[entry.nameRange], as: UTF8.self).lowercased() == name.lowercased()
-                }
+        var name = name
+        name.withUTF8 { name in
+            removeNames { UnsafeRawBufferPointer(name).equalsIgnoringCase($0) }
         }
     }
 

@@ -7,10 +7,8 @@ import TunnelTransport
 
 /// Tells of one server that its callers have to wait for descriptors, at most once a minute, and that it is over.
 final class DescriptorShortage: Sendable {
-    private static let silence: Duration = .seconds(60)
-
     private struct State {
-        var mayTellAt = MonotonicInstant(nanoseconds: 0)
+        var warning = RepeatedWarning()
         /// While there is one.
         var fault: FaultSnapshot?
         /// Whether the log was told of this one.
@@ -31,14 +29,12 @@ final class DescriptorShortage: Sendable {
     var fault: FaultSnapshot? { state.withLock { $0.fault } }
 
     func began(limit: Int) {
-        let now = MonotonicInstant.now
         let text =
             "all but a few of the \(limit) file descriptors are in use: new callers wait until others leave; "
             + "raise the limit on open files (ulimit -n, LimitNOFILE= of the unit)"
         let isNews = state.withLock { state in
             if state.fault == nil { state.fault = note(text) }
-            guard now >= state.mayTellAt else { return false }
-            state.mayTellAt = now.advanced(by: Self.silence)
+            guard state.warning.happened(now: .now) != nil else { return false }
             state.isTold = true
             return true
         }
