@@ -61,6 +61,25 @@ import Testing
         #expect(farewell.next(undelivered: 5, now: Self.at(100_000)) == .reset)
     }
 
+    /// Thousands may stall at once, and for long: asking the kernel for each of them all the time would be theirs to ask.
+    @Test func aCallerThatTakesNothingIsLookedAtEverMoreSeldom() {
+        var farewell = Self.farewell(.reset, isDelimited: false)
+        farewell.sent()
+        var now = Self.start
+        var looks = 0
+        while case .wait(let next) = farewell.next(undelivered: 5, now: now) {
+            now = next
+            looks += 1
+        }
+        #expect(now == Self.at(100_000))
+        #expect((20...60).contains(looks))
+        // One that moves again is not kept waiting.
+        farewell = Self.farewell(.reset, isDelimited: false)
+        farewell.sent()
+        _ = farewell.next(undelivered: 5, now: Self.at(0))
+        #expect(farewell.next(undelivered: 4, now: Self.at(50_000)) == .wait(until: Self.at(50_020)))
+    }
+
     /// A connection that is closed with bytes unread is reset: the caller might lose the answer.
     @Test func theCallersDirectionIsReadUntilItIsSilent() {
         var farewell = Self.farewell(.linger)

@@ -30,8 +30,9 @@ struct Farewell {
         var lingering: TimeAmount
     }
 
-    /// How often the kernel is asked whether everything has arrived before a reset.
-    private static let resetPoll: TimeAmount = .milliseconds(20)
+    /// How often the kernel is asked whether everything has arrived before a reset, while it moves. Callers that take
+    /// nothing are looked at ever more seldom: they may be many, and stay for as long as the patience lasts.
+    private static let resetPolls: ClosedRange<TimeAmount> = .milliseconds(20) ... .seconds(5)
     /// How long the caller's program has to read what arrived: some systems forget it with the reset.
     private static let readingTime: TimeAmount = .milliseconds(250)
 
@@ -98,7 +99,10 @@ struct Farewell {
 
     private mutating func reset(_ now: NIODeadline) -> Step {
         guard hasArrived(now) else {
-            return wait(until: min(lastProgress + patience.stalled, now + Self.resetPoll), now, or: .reset)
+            let poll = min(
+                max(.nanoseconds((now - lastProgress).nanoseconds / 4), Self.resetPolls.lowerBound),
+                Self.resetPolls.upperBound)
+            return wait(until: min(lastProgress + patience.stalled, now + poll), now, or: .reset)
         }
         return wait(until: (arrived ?? now) + Self.readingTime, now, or: .reset)
     }
