@@ -58,6 +58,10 @@ enum TextRule {
     /// "" or a path without its last slash.
     static func basePath(_ text: String) throws(ValueFault) -> String {
         if text.isEmpty || text == "/" { return "" }
+        guard text.first?.isWhitespace == false, text.last?.isWhitespace == false else {
+            throw ValueFault(
+                "\(Quotation.of(text)) begins or ends with white space", advice: "write it without")
+        }
         guard text.hasPrefix("/") else {
             throw ValueFault(
                 "\(Quotation.of(text)) does not start with \"/\"", advice: "write \(Quotation.of("/" + text))"
