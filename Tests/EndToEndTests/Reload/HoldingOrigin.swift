@@ -45,12 +45,12 @@ final class HoldingOrigin: Sendable {
                     try connection.startEventStream()
                     try connection.sendEvent("first")
                     hold.arrived.open()
-                    try hold.go.wait(within: .seconds(240))
+                    try hold.go.wait(within: .seconds(600))
                     try connection.sendEvent("last")
                     try connection.socket.writeLastChunk(trailers: [])
                 } else {
                     hold.arrived.open()
-                    try hold.go.wait(within: .seconds(240))
+                    try hold.go.wait(within: .seconds(600))
                     try connection.respond(text: name)
                 }
             }

@@ -65,7 +65,8 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func everyFixtureThatIsBadIsRefusedWithItsPlaces() throws {
+    /// Each of its more than a hundred reloads has a limit of its own.
+    @Test(.timeLimit(.minutes(15))) func everyFixtureThatIsBadIsRefusedWithItsPlaces() throws {
         let world = try World()
         let held = try world.origin.hold(port: world.port, token: Self.token)
         let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
