@@ -57,8 +57,7 @@ final class ServerCore: Sendable {
         self.budget = budget
         self.software = software
         self.census = ConnectionCensus(
-            maximum: limits.callers, maximumPerAddress: limits.callersPerAddress,
-            maximumSessions: limits.sessions)
+            maximum: limits.callers, maximumPerAddress: limits.callersPerAddress)
     }
 
     /// What is in force now. Takes a lock: read it once for each request.
@@ -139,6 +138,13 @@ final class ServerCore: Sendable {
     /// The bounds of a session that begins now.
     func sessionLimits(_ settings: ServerSettings) -> SessionLimits {
         SessionLimits(keepaliveTimeout: settings.wsTimeout)
+    }
+
+    /// How many sessions there may be.
+    func sessionCountLimits(_ settings: ServerSettings) -> SessionCounts.Limits {
+        SessionCounts.Limits(
+            all: limits.sessions, perToken: settings.maximumSessionsPerToken,
+            perAddress: settings.maximumSessionsPerAddress)
     }
 
     /// The settings that every session begins with.

@@ -10,8 +10,8 @@ import TunnelTransport
 
 /// One tunnel server: takes callers and tunnel clients, wherever it listens at the time.
 package final class TunnelServer: Sendable {
-    /// How often tokens that were not seen for long are forgotten.
-    private static let forgetInterval: TimeAmount = .seconds(60)
+    /// How often tokens that were not seen for long are forgotten, some of them each time.
+    private static let forgetInterval: TimeAmount = .seconds(5)
 
     private let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
@@ -137,14 +137,16 @@ package final class TunnelServer: Sendable {
     }
 
     private func dismiss(_ id: UInt64, _ session: ConnectionCensus.Session, grace: Duration) {
-        core.registry.drain(session.credentials.token, id)
+        core.registry.drain(id)
         let reference = session.reference
         reference.perform { $0.drain(reason: "its token or password is not allowed any more") }
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
     }
 
     /// Knows the tunnels of another server, whose place it takes: requests wait for them here until they come.
-    package func succeed(_ other: TunnelServer) { core.registry.know(tokensOf: other.core.registry) }
+    package func succeed(_ other: TunnelServer) {
+        core.registry.know(tokensOf: other.core.registry, isListed: core.settings.lists)
+    }
 
     // MARK: Watching
 

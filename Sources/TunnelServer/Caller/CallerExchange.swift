@@ -174,7 +174,7 @@ final class CallerExchange {
             head: forwarding.head(of: request, upgrade: upgrade),
             isLast: isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
         guard let port else {
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
             tryAgain()
             return
         }
@@ -209,7 +209,7 @@ final class CallerExchange {
             _ = core.registry.abandon(token, id)
         case .attached(let id, let port):
             port.reset(code, reason: "")
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
         case .over:
             break
         }
@@ -220,7 +220,7 @@ final class CallerExchange {
     private func detach() {
         if case .attached(let id, let port) = phase {
             port.forget()
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
         }
         phase = .over
     }
@@ -366,7 +366,7 @@ extension CallerExchange: StreamReceiver {
     func streamWasReset(_ code: ResetCode, reason: String) {
         guard case .attached(let id, _) = phase, !isAnswerWhole else { return }
         phase = .over
-        core.registry.streamEnded(token, id)
+        core.registry.streamEnded(id)
         switch code {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()

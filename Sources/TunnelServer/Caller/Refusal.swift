@@ -73,6 +73,15 @@ package struct Refusal: Error, Sendable, Hashable {
         429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
     static let tooManySessions = Refusal(
         503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
+    static let tooManySessionsOfToken = Refusal(
+        429, "Too many connections of tunnel clients for this rendez-vous token",
+        "too-many-sessions-of-token",
+        retryAfter: 30)
+    static let tooManySessionsOfClient = Refusal(
+        429, "Too many connections of this tunnel client", "too-many-sessions-of-client", retryAfter: 30)
+    static let tooManySessionsFromAddress = Refusal(
+        429, "Too many connections of tunnel clients from this address", "too-many-sessions-from-address",
+        retryAfter: 30)
 
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Observability
 import Synchronization
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
@@ -43,17 +44,23 @@ struct TunnelDoor {
             throw error
         }
         let token = credentials.token
+        let group = AddressGroup(address)
         let client = ClientIdentity(
-            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
-        )
-        guard core.registry.admits(token, client) else {
+            text: head.fields.first(named: "X-Tunnel-Client"), address: group,
+            otherwise: "connection-\(core.nextRequestID())")
+        switch core.registry.admits(token, client) {
+        case .admitted: break
+        case .tooManySessions: throw .tooManySessionsOfClient
+        case .tooManyClients:
             // A client that was cut off and started anew is another one: those that are dead must go soon.
-            for session in core.registry.sessions(token) {
+            for session in core.registry.sessionsToProbe(token) {
                 session.reference.perform { $0.probe(within: ServerSession.probePatience) }
             }
             throw .tooManyClients
         }
-        guard core.census.hasRoomForSession else { throw .tooManySessions }
+        if let refusal = core.census.refusal(of: token, from: group, core.sessionCountLimits(settings)) {
+            throw refusal
+        }
         guard !core.isStopping else { throw .stopping }
         guard framing == .none else { throw .notWebSocket }
         return (credentials, client)

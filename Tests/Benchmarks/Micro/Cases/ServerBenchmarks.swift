@@ -26,7 +26,7 @@ private func lookUpToken() throws -> Operation {
                 tokens[next], loop: 0, caller: "203.0.113.7", now: now, request: { 0 })
         else { throw WrongResult(description: "no session") }
         try require(session == next, "the session of another tunnel")
-        blackHole(table.streamEnded(tokens[next], id))
+        blackHole(table.streamEnded(id))
     }
 }
 
