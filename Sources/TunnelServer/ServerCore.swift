@@ -14,7 +14,7 @@ final class ServerCore: Sendable {
     let name: String
     let limits: ListenerLimits
     let registry: TunnelRegistry
-    let throttle = Mutex(AuthenticationThrottle())
+    let guesses = Guesses()
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
@@ -28,7 +28,8 @@ final class ServerCore: Sendable {
     let shortage: DescriptorShortage
     private let current: Mutex<ServerSettings>
     private let fault: LatestFault
-    private let prefaces = Mutex<[ForeignPreface: RepeatedWarning]>([:])
+    /// By the label of what is told.
+    private let repeated = Mutex<[String: RepeatedWarning]>([:])
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
@@ -74,17 +75,27 @@ final class ServerCore: Sendable {
 
     func note(fault code: String, _ message: String) { fault.note(code, message) }
 
-    /// Tells the log, at most once a minute, that somebody speaks something else than HTTP.
-    func tell(of preface: ForeignPreface, from address: String) {
-        let times = prefaces.withLock { $0[preface, default: RepeatedWarning()].happened(now: .now) }
+    /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
+    /// label.
+    func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
+        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened(now: .now) }
         guard let times else { return }
-        note(fault: preface.refusal.label, "\(preface.refusal.text) (from \(address))")
+        note(fault: refusal.label, "\(refusal.text) (from \(address))")
+        var logger = logger
+        if let tokenHint { logger[.tokenHint] = "\(tokenHint)" }
         logger.warning(
-            "Connection is not HTTP",
+            "\(message)",
             metadata: [
-                .peerAddress: "\(address)", .errorCode: "\(preface.refusal.label)",
-                .errorMessage: "\(preface.refusal.text)", .times: "\(times)",
+                .peerAddress: "\(address)", .errorCode: "\(refusal.label)",
+                .errorMessage: "\(refusal.text)", .times: "\(times)",
             ])
+    }
+
+    /// Whether a caller has named too many tokens that are nobody's: then the log has been told.
+    func isOneGuessTooMany(from address: String) -> Bool {
+        guard guesses.tokenFailed(from: AddressGroup(address)) else { return false }
+        tell("Guesses refused", .tooManyGuesses, from: address)
+        return true
     }
 
     /// Counts requests since the start.

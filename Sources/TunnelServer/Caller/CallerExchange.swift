@@ -88,13 +88,18 @@ final class CallerExchange {
     func start() {
         attempts += 1
         if attempts == 1 { core.traffic.requestBegan() }
-        record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
         let decision = core.registry.request(
             token, loop: loopIndex, caller: record.callerAddress, isListed: settings.lists(token)
         ) {
             WaitingCaller(self, eventLoop: eventLoop)
         }
+        if case .unknownToken = decision, core.isOneGuessTooMany(from: record.callerAddress) {
+            record.keepSilent()
+            response.leave()
+            return refuse(.tooManyGuesses, .noTunnel)
+        }
+        record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         switch decision {
         case .send(let id, let session):
             attach(id, session.reference)

@@ -278,6 +278,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)
+        case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
+            refuse(.tooManyGuesses, method: head.method, record: nil)
         case .refuse(let refusal):
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):

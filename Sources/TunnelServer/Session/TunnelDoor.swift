@@ -32,19 +32,9 @@ struct TunnelDoor {
     func admit(
         _ head: RequestHead, _ framing: BodyFraming
     ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
-        let now = MonotonicInstant.now
-        // By token too: one tunnel's wrong password must not shut out the others of its machine or proxy.
-        let guesser = "\(address) \(head.fields[.origin] ?? "")"
-        guard !core.throttle.withLock({ $0.refuses(guesser, now: now) }) else { throw .tooManyFailures }
-        let credentials: TunnelCredentials
-        do throws(Refusal) {
-            credentials = try settings.admission.credentials(of: head)
-        } catch {
-            if error.status == 401 { core.throttle.withLock { $0.failed(guesser, now: now) } }
-            throw error
-        }
-        let token = credentials.token
         let group = AddressGroup(address)
+        let credentials = try credentials(of: head, from: group)
+        let token = credentials.token
         let client = ClientIdentity(
             text: head.fields.first(named: "X-Tunnel-Client"), address: group,
             otherwise: "connection-\(core.nextRequestID())")
@@ -66,9 +56,32 @@ struct TunnelDoor {
         return (credentials, client)
     }
 
+    private func credentials(
+        of head: RequestHead, from group: AddressGroup
+    ) throws(Refusal) -> TunnelCredentials {
+        let admission = settings.admission
+        // Nobody where the token has no password to be guessed.
+        let guesser = head.fields[.origin].flatMap { try? RendezvousToken($0) }
+            .flatMap { admission.lists($0) ? Guesses.PasswordGuesser(address: group, token: $0) : nil }
+        if let guesser, core.guesses.refusePassword(guesser) { throw .tooManyFailures }
+        do throws(Refusal) {
+            return try admission.credentials(of: head)
+        } catch {
+            if let guesser, error == .unauthorized {
+                core.guesses.passwordFailed(guesser, TunnelCredentials(guesser.token, head.fields).password)
+            } else if core.guesses.tokenFailed(from: group) {
+                throw .tooManyGuesses
+            }
+            throw error
+        }
+    }
+
     /// Tells the log that a client was sent away.
     func report(_ refusal: Refusal, _ head: RequestHead) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        guard !refusal.isToldRarely else {
+            return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
+        }
         core.note(
             fault: refusal.label, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
         core.logger.warning(
