@@ -35,6 +35,7 @@ final class ServerCore: Sendable {
     private let sessionCount = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
     private let ended = Atomic<Bool>(false)
+    private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
         _ configuration: ServerConfiguration, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
@@ -74,6 +75,15 @@ final class ServerCore: Sendable {
     var lastFault: FaultSnapshot? { fault.value }
 
     func note(fault code: String, _ message: String) { fault.note(code, message) }
+
+    /// Warns, once, where any token is everybody's who knows it.
+    func tellIfOpen() {
+        guard settings.admission.isOpen,
+            !hasToldThatItIsOpen.exchange(true, ordering: .acquiringAndReleasing)
+        else { return }
+        logger.warning(
+            "No token needs a password: whoever knows one can serve its callers, and gets all that they send")
+    }
 
     /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
     /// label.

@@ -100,6 +100,7 @@ package final class TunnelServer: Sendable {
             return nil
         }
         core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
+        core.tellIfOpen()
         return left.map { LeftListener(listener: $0, core: core) }
     }
 
@@ -127,6 +128,7 @@ package final class TunnelServer: Sendable {
         let settings = ServerSettings(configuration)
         let isKeepaliveNew = settings.wsTimeout != core.settings.wsTimeout
         core.apply(settings)
+        core.tellIfOpen()
         for (id, session) in core.census.sessions {
             if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)

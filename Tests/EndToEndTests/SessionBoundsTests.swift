@@ -92,6 +92,30 @@ import Testing
         #expect(try agent.request().status == 200)
     }
 
+    @Test func whoJoinsFromANewAddressWhileOthersServeIsToldInTheLog() throws {
+        let agent = try BesiegedAgent(server: ["trusted-proxies: [127.0.0.1]"])
+        try agent.agent.waitForLog(
+            "No token needs a password: whoever knows one can serve its callers, and gets all that they send",
+            ["level": "warning"])
+        let message = "Session joined from a new address, while others serve its token"
+        let first = try Self.knock(agent.port, token: BesiegedAgent.token)
+        #expect(first.answer.status == 101)
+        try agent.agent.waitForSessions(3)
+        #expect(!agent.agent.log.contains { $0.contains(message) }, "the same address")
+        let stranger = try Self.knock(
+            agent.port, token: BesiegedAgent.token, ["X-Forwarded-For: 192.0.2.1"])
+        #expect(stranger.answer.status == 101)
+        try agent.agent.waitForLog(message, ["level": "notice", "peer.address": "192.0.2.1"])
+    }
+
+    @Test func aServerWhoseTokensNeedPasswordsDoesNotWarn() throws {
+        let agent = try BesiegedAgent(
+            server: [
+                "only-listed-tokens: true", "passwords: [{ token: \(BesiegedAgent.token), password: right }]",
+            ], password: "right")
+        #expect(!agent.agent.log.contains { $0.contains("No token needs a password") })
+    }
+
     /// Thousands of sessions of one token come and go beside a good tunnel.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["WSTUNNEL_SLOW_TESTS"] == "1"))
     func thousandsOfSessionsOfOneTokenDoNotSlowOthersDown() throws {

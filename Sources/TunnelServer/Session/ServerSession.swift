@@ -104,6 +104,9 @@ final class ServerSession: SessionOwner {
                 .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
                 .protocolVersion: .stringConvertible(peer.version),
             ])
+        if arrival.isFromElsewhere {
+            logger.notice("Session joined from a new address, while others serve its token")
+        }
         core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }

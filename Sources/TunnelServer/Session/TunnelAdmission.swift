@@ -31,6 +31,9 @@ package struct TunnelAdmission: Sendable {
         return credentials
     }
 
+    /// Whether no token needs a password.
+    package var isOpen: Bool { passwords.isEmpty && !onlyListedTokens }
+
     /// Whether the token has a password.
     package func lists(_ token: RendezvousToken) -> Bool { passwords[token] != nil }
 
