@@ -63,6 +63,8 @@ extension ServerConfiguration: Specification {
         .init("queue-timeout", \.queueTimeout, .inPlace),
         .init("max-requests-per-tunnel", \.maxRequestsPerTunnel, .inPlace),
         .init("max-clients-per-token", \.maxClientsPerToken, .inPlace),
+        .init("max-sessions-per-token", \.maxSessionsPerToken, .inPlace),
+        .init("max-sessions-per-address", \.maxSessionsPerAddress, .inPlace),
         .init("passwords", \.passwords, .inPlace),
         .init("only-listed-tokens", \.onlyListedTokens, .inPlace),
         .init("hosts", \.hosts, .inPlace),

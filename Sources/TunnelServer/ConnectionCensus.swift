@@ -1,5 +1,7 @@
 import NIOCore
 import Synchronization
+import TunnelConfiguration
+import TunnelProtocol
 import TunnelTransport
 
 /// Which callers and sessions a tunnel server has, to bound their number and to tell them that it stops.
@@ -14,58 +16,79 @@ final class ConnectionCensus: Sendable {
     struct Session: Sendable {
         let reference: SessionReference
         let credentials: TunnelCredentials
+        let address: AddressGroup
     }
 
     private struct Counts {
         var callers: [ObjectIdentifier: Caller] = [:]
-        var perAddress: [String: Int] = [:]
+        var perAddress = Tally<AddressGroup>()
         var sessions: [UInt64: Session] = [:]
+        var sessionCounts = SessionCounts()
         var lastWaiter = 0
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     private let maximum: Int
     private let maximumPerAddress: Int
-    private let maximumSessions: Int
     private let counts = Mutex(Counts())
 
-    init(maximum: Int, maximumPerAddress: Int, maximumSessions: Int) {
+    init(maximum: Int, maximumPerAddress: Int) {
         self.maximum = maximum
         self.maximumPerAddress = maximumPerAddress
-        self.maximumSessions = maximumSessions
     }
 
     /// - Returns: false when there are too many.
-    func enter(_ id: ObjectIdentifier, _ caller: Caller, address: String) -> Bool {
+    func enter(_ id: ObjectIdentifier, _ caller: Caller, address: AddressGroup) -> Bool {
         counts.withLock {
-            guard $0.callers.count < maximum, $0.perAddress[address, default: 0] < maximumPerAddress else {
+            guard $0.callers.count < maximum, $0.perAddress[address] < maximumPerAddress else {
                 return false
             }
             $0.callers[id] = caller
-            $0.perAddress[address, default: 0] += 1
+            $0.perAddress.add(address)
             return true
         }
     }
 
-    func leave(_ id: ObjectIdentifier, address: String) {
+    func leave(_ id: ObjectIdentifier, address: AddressGroup) {
         let waiters = counts.withLock { counts -> [CheckedContinuation<Void, Never>] in
             guard counts.callers.removeValue(forKey: id) != nil else { return [] }
-            let left = counts.perAddress[address, default: 1] - 1
-            counts.perAddress[address] = left > 0 ? left : nil
+            counts.perAddress.remove(address)
             return Self.takeWaitersIfEmpty(&counts)
         }
         for waiter in waiters { waiter.resume() }
     }
 
-    var hasRoomForSession: Bool { counts.withLock { $0.sessions.count < maximumSessions } }
+    /// - Returns: the answer for a client for which there is no room; nil when there is some.
+    func refusal(
+        of token: RendezvousToken, from address: AddressGroup, _ limits: SessionCounts.Limits
+    ) -> Refusal? {
+        counts.withLock { counts in
+            do throws(Refusal) {
+                try counts.sessionCounts.checkRoom(for: token, from: address, limits)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
 
-    func enter(_ id: UInt64, _ session: Session) {
-        counts.withLock { $0.sessions[id] = session }
+    /// - Returns: false when there are too many: others that knocked at the same time were faster.
+    func enter(_ id: UInt64, _ session: Session, _ limits: SessionCounts.Limits) -> Bool {
+        counts.withLock { counts in
+            let token = session.credentials.token
+            let hasRoom =
+                (try? counts.sessionCounts.checkRoom(for: token, from: session.address, limits)) != nil
+            counts.sessions[id] = session
+            counts.sessionCounts.enter(token, from: session.address)
+            return hasRoom
+        }
     }
 
     func leave(session id: UInt64) {
         let waiters = counts.withLock { counts in
-            counts.sessions.removeValue(forKey: id)
+            if let session = counts.sessions.removeValue(forKey: id) {
+                counts.sessionCounts.leave(session.credentials.token, from: session.address)
+            }
             return Self.takeWaitersIfEmpty(&counts)
         }
         for waiter in waiters { waiter.resume() }

@@ -1,5 +1,6 @@
 package import HTTPMessage
 package import NIOCore
+import TunnelConfiguration
 
 /// The bounds of one listener. They protect the process, whoever calls.
 package struct ListenerLimits: Sendable {
@@ -28,7 +29,7 @@ package struct ListenerLimits: Sendable {
     /// Connections of callers at once from one address.
     package var callersPerAddress = 5_000
     /// Sessions at once.
-    package var sessions = 20_000
+    package var sessions = ServerConfiguration.mostSessions
 
     package init() {}
 }

@@ -14,7 +14,7 @@ final class ServerCore: Sendable {
     let name: String
     let limits: ListenerLimits
     let registry: TunnelRegistry
-    let throttle = Mutex(AuthenticationThrottle())
+    let guesses = Guesses()
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
@@ -28,12 +28,14 @@ final class ServerCore: Sendable {
     let shortage: DescriptorShortage
     private let current: Mutex<ServerSettings>
     private let fault: LatestFault
-    private let prefaces = Mutex<[ForeignPreface: RepeatedWarning]>([:])
+    /// By the label of what is told.
+    private let repeated = Mutex<[String: RepeatedWarning]>([:])
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
     private let ended = Atomic<Bool>(false)
+    private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
         _ configuration: ServerConfiguration, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
@@ -57,8 +59,7 @@ final class ServerCore: Sendable {
         self.budget = budget
         self.software = software
         self.census = ConnectionCensus(
-            maximum: limits.callers, maximumPerAddress: limits.callersPerAddress,
-            maximumSessions: limits.sessions)
+            maximum: limits.callers, maximumPerAddress: limits.callersPerAddress)
     }
 
     /// What is in force now. Takes a lock: read it once for each request.
@@ -75,17 +76,36 @@ final class ServerCore: Sendable {
 
     func note(fault code: String, _ message: String) { fault.note(code, message) }
 
-    /// Tells the log, at most once a minute, that somebody speaks something else than HTTP.
-    func tell(of preface: ForeignPreface, from address: String) {
-        let times = prefaces.withLock { $0[preface, default: RepeatedWarning()].happened(now: .now) }
-        guard let times else { return }
-        note(fault: preface.refusal.label, "\(preface.refusal.text) (from \(address))")
+    /// Warns, once, where any token is everybody's who knows it.
+    func tellIfOpen() {
+        guard settings.admission.isOpen,
+            !hasToldThatItIsOpen.exchange(true, ordering: .acquiringAndReleasing)
+        else { return }
         logger.warning(
-            "Connection is not HTTP",
+            "No token needs a password: whoever knows one can serve its callers, and gets all that they send")
+    }
+
+    /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
+    /// label.
+    func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
+        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened(now: .now) }
+        guard let times else { return }
+        note(fault: refusal.label, "\(refusal.text) (from \(address))")
+        var logger = logger
+        if let tokenHint { logger[.tokenHint] = "\(tokenHint)" }
+        logger.warning(
+            "\(message)",
             metadata: [
-                .peerAddress: "\(address)", .errorCode: "\(preface.refusal.label)",
-                .errorMessage: "\(preface.refusal.text)", .times: "\(times)",
+                .peerAddress: "\(address)", .errorCode: "\(refusal.label)",
+                .errorMessage: "\(refusal.text)", .times: "\(times)",
             ])
+    }
+
+    /// Whether a caller has named too many tokens that are nobody's: then the log has been told.
+    func isOneGuessTooMany(from address: String) -> Bool {
+        guard guesses.tokenFailed(from: AddressGroup(address)) else { return false }
+        tell("Guesses refused", .tooManyGuesses, from: address)
+        return true
     }
 
     /// Counts requests since the start.
@@ -139,6 +159,13 @@ final class ServerCore: Sendable {
     /// The bounds of a session that begins now.
     func sessionLimits(_ settings: ServerSettings) -> SessionLimits {
         SessionLimits(keepaliveTimeout: settings.wsTimeout)
+    }
+
+    /// How many sessions there may be.
+    func sessionCountLimits(_ settings: ServerSettings) -> SessionCounts.Limits {
+        SessionCounts.Limits(
+            all: limits.sessions, perToken: settings.maximumSessionsPerToken,
+            perAddress: settings.maximumSessionsPerAddress)
     }
 
     /// The settings that every session begins with.

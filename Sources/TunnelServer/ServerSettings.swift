@@ -11,6 +11,8 @@ final class ServerSettings: Sendable {
     let wsTimeout: Duration
     let maximumWaiting: Int
     let maximumClients: Int?
+    let maximumSessionsPerToken: Int
+    let maximumSessionsPerAddress: Int
     let trustedProxies: [AddressRange]
     let hosts: [String: RendezvousToken]
     let admission: TunnelAdmission
@@ -23,6 +25,8 @@ final class ServerSettings: Sendable {
         wsTimeout = configuration.wsTimeout
         maximumWaiting = configuration.maxRequestsPerTunnel
         maximumClients = configuration.maxClientsPerToken
+        maximumSessionsPerToken = configuration.maxSessionsPerToken
+        maximumSessionsPerAddress = configuration.maxSessionsPerAddress
         trustedProxies = configuration.trustedProxies
         hosts = configuration.hosts
         admission = TunnelAdmission(

@@ -10,8 +10,8 @@ import TunnelTransport
 
 /// One tunnel server: takes callers and tunnel clients, wherever it listens at the time.
 package final class TunnelServer: Sendable {
-    /// How often tokens that were not seen for long are forgotten.
-    private static let forgetInterval: TimeAmount = .seconds(60)
+    /// How often tokens that were not seen for long are forgotten, some of them each time.
+    private static let forgetInterval: TimeAmount = .seconds(5)
 
     private let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
@@ -100,6 +100,7 @@ package final class TunnelServer: Sendable {
             return nil
         }
         core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
+        core.tellIfOpen()
         return left.map { LeftListener(listener: $0, core: core) }
     }
 
@@ -127,6 +128,7 @@ package final class TunnelServer: Sendable {
         let settings = ServerSettings(configuration)
         let isKeepaliveNew = settings.wsTimeout != core.settings.wsTimeout
         core.apply(settings)
+        core.tellIfOpen()
         for (id, session) in core.census.sessions {
             if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
@@ -137,14 +139,16 @@ package final class TunnelServer: Sendable {
     }
 
     private func dismiss(_ id: UInt64, _ session: ConnectionCensus.Session, grace: Duration) {
-        core.registry.drain(session.credentials.token, id)
+        core.registry.drain(id)
         let reference = session.reference
         reference.perform { $0.drain(reason: "its token or password is not allowed any more") }
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
     }
 
     /// Knows the tunnels of another server, whose place it takes: requests wait for them here until they come.
-    package func succeed(_ other: TunnelServer) { core.registry.know(tokensOf: other.core.registry) }
+    package func succeed(_ other: TunnelServer) {
+        core.registry.know(tokensOf: other.core.registry, isListed: core.settings.lists)
+    }
 
     // MARK: Watching
 

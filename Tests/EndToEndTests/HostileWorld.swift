@@ -12,7 +12,8 @@ final class BesiegedAgent: Sendable {
     /// - Parameters:
     ///   - server: more keys of the server, each `key: value`.
     ///   - origin: where the good tunnel leads.
-    init(server: [String] = [], origin: String = "builtin:echo") throws {
+    ///   - password: of the good tunnel.
+    init(server: [String] = [], origin: String = "builtin:echo", password: String? = nil) throws {
         let port = try freePort()
         self.port = port
         agent = try AgentProcess(
@@ -21,7 +22,7 @@ final class BesiegedAgent: Sendable {
                 servers:
                   - { \((["name: public", "host: 127.0.0.1", "port: \(port)"] + server).joined(separator: ", ")) }
                 tunnels:
-                  - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)", connections: 2 }
+                  - { name: web, tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)", token: "\(Self.token)", connections: 2\(password.map { ", password: \($0)" } ?? "") }
                 """)
         // Both of them: who counts open files later counts them in.
         try agent.waitForSessions(2)

@@ -37,7 +37,8 @@ struct LoadConfigurationTests {
             shutdown-grace: 5
             servers:
               - { name: a, host: "[::1]", port: 0, base-path: /x/, wstimeout: 3s, httptimeout: 1h,
-                  queue-timeout: 0s, max-requests-per-tunnel: 1, max-clients-per-token: 3 }
+                  queue-timeout: 0s, max-requests-per-tunnel: 1, max-clients-per-token: 3,
+                  max-sessions-per-token: 2, max-sessions-per-address: 20000 }
             tunnels:
               - { name: b, tunnel: "wss://u:p@h:1/t", server: "file:///srv/www", regexp: "https://x", token: \(token),
                   password: pw, connections: 64, timeout: 600, insecure: no, certfile: ca.pem }
@@ -45,7 +46,8 @@ struct LoadConfigurationTests {
         var server = ServerConfiguration(
             name: "a", host: "::1", port: 0, basePath: "/x", wsTimeout: .seconds(3),
             httpTimeout: .seconds(3600),
-            queueTimeout: .zero, maxRequestsPerTunnel: 1, maxClientsPerToken: 3)
+            queueTimeout: .zero, maxRequestsPerTunnel: 1, maxClientsPerToken: 3, maxSessionsPerToken: 2,
+            maxSessionsPerAddress: 20_000)
         server.passwords = [:]
         let tunnel = TunnelClientConfiguration(
             name: "b",

@@ -24,6 +24,8 @@ import TunnelProtocol
             queue-timeout: 0
             max-requests-per-tunnel: 7
             max-clients-per-token: 3
+            max-sessions-per-token: 5
+            max-sessions-per-address: 6
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
               - { token: token-number-1-of-tests, password: password-c }
@@ -144,6 +146,8 @@ import TunnelProtocol
                     queue-timeout: 30s
                     max-requests-per-tunnel: 20
                     max-clients-per-token: 0
+                    max-sessions-per-token: 1024
+                    max-sessions-per-address: 10000
                     passwords: []
                     only-listed-tokens: false
                     hosts: []

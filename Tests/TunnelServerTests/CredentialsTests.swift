@@ -127,35 +127,4 @@ import TunnelProtocol
             }
         }
     }
-
-    // MARK: Guessing
-
-    @Test func failuresAreToleratedThenRefusedThenForgiven() {
-        var throttle = AuthenticationThrottle()
-        let start = MonotonicInstant(nanoseconds: 1)
-        for _ in 0..<Int(AuthenticationThrottle.tolerance) {
-            #expect(!throttle.refuses("a", now: start))
-            throttle.failed("a", now: start)
-        }
-        #expect(throttle.refuses("a", now: start))
-        #expect(!throttle.refuses("b", now: start))
-        // One failure is forgiven in ten seconds.
-        #expect(throttle.refuses("a", now: start.advanced(by: .zero)))
-        #expect(!throttle.refuses("a", now: start.advanced(by: .seconds(1))))
-        throttle.failed("a", now: start.advanced(by: .seconds(1)))
-        #expect(throttle.refuses("a", now: start.advanced(by: .seconds(1))))
-        #expect(!throttle.refuses("a", now: start.advanced(by: .seconds(1000))))
-    }
-
-    @Test func addressesWithoutEndAreNotRemembered() {
-        var throttle = AuthenticationThrottle()
-        let start = MonotonicInstant(nanoseconds: 1)
-        for number in 0..<AuthenticationThrottle.maximumAddresses { throttle.failed("\(number)", now: start) }
-        for _ in 0..<20 { throttle.failed("one too many", now: start) }
-        #expect(!throttle.refuses("one too many", now: start))
-        // Those that are forgiven make room.
-        let later = start.advanced(by: .seconds(11))
-        for _ in 0..<20 { throttle.failed("one too many", now: later) }
-        #expect(throttle.refuses("one too many", now: later))
-    }
 }

@@ -40,7 +40,7 @@ import TunnelProtocol
     }
 
     private func abandon(_ id: UInt64) -> Bool { table.abandon(token, id) }
-    private func leave(_ id: UInt64) { table.leave(token, id, now: end) }
+    private func leave(_ id: UInt64) { table.leave(id, now: end) }
 
     @Test func afterAStartRequestsWaitForListedTokensAlone() {
         #expect(request(isListed: true) == "unknown")

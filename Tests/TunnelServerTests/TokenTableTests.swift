@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import TunnelConfiguration
 import TunnelProtocol
 
 @testable import TunnelServer
@@ -27,8 +28,8 @@ import TunnelProtocol
     private func join(_ member: Table.Member, at now: MonotonicInstant? = nil) -> (
         given: [Int], replaced: [Int]
     ) {
-        let (assignments, replaced) = table.join(token, member, now: now ?? start)
-        return (assignments.map(\.request), replaced)
+        let arrival = table.join(token, member, now: now ?? start)
+        return (arrival.assignments.map(\.request), arrival.replaced.map { [$0] } ?? [])
     }
 
     private func request(_ number: Int = 0, loop: Int = 0, at now: MonotonicInstant? = nil) -> String {
@@ -40,6 +41,10 @@ import TunnelProtocol
         }
     }
 
+    private func numbering() -> RequestNumbers {
+        table.numbering(token, client: ClientIdentity(process: "process", slot: 0), now: start)
+    }
+
     private func abandon(_ id: UInt64) -> Bool { table.abandon(token, id) }
 
     @Test func aTokenNeverSeenIsUnknown() {
@@ -48,9 +53,9 @@ import TunnelProtocol
     }
 
     @Test func requestsOfATokenAreNumberedByOneCountFromItsFirstSessionOn() {
-        let first = table.numbering(token, now: start)
+        let first = numbering()
         join(Self.member(1))
-        let second = table.numbering(token, now: start)
+        let second = numbering()
         #expect([first.next(), second.next(), first.next()] == [1, 2, 3])
     }
 
@@ -59,7 +64,7 @@ import TunnelProtocol
         #expect(request(10) == "session 1")
         #expect([request(11), request(12), request(13)] == ["wait 1", "wait 2", "wait 3"])
         #expect(table.waitingCount(token) == 3)
-        #expect(table.streamEnded(token, 1).map(\.request) == [11])
+        #expect(table.streamEnded(1).map(\.request) == [11])
         #expect(request(15) == "wait 4")
         #expect(join(Self.member(2, capacity: 2)).given == [12, 13])
         #expect(table.waitingCount(token) == 1)
@@ -69,12 +74,12 @@ import TunnelProtocol
         join(Self.member(1, capacity: 1))
         #expect(request() == "session 1")
         for id in 1...5 { #expect(request(id) == "wait \(id)") }
-        table.drain(token, 1)
+        table.drain(1)
         #expect(request() == "too many", "a session that drains takes no more")
         #expect(join(Self.member(2, capacity: 4)).given == [1, 2, 3, 4])
         #expect(request(6) == "wait 6")
-        table.leave(token, 2, now: start)
-        table.leave(token, 1, now: start)
+        table.leave(2, now: start)
+        table.leave(1, now: start)
         #expect(request(7) == "wait 7", "those that wait are 5 and 6")
         #expect(request() == "too many")
         #expect(join(Self.member(3, capacity: 9)).given == [5, 6, 7])
@@ -84,7 +89,7 @@ import TunnelProtocol
         #expect(!table.isUp(token))
         join(Self.member(1, capacity: 0))
         #expect(table.isUp(token), "though it takes nothing now")
-        table.drain(token, 1)
+        table.drain(1)
         #expect(!table.isUp(token))
     }
 
@@ -110,7 +115,7 @@ import TunnelProtocol
             (0..<6).map { _ in request() } == [
                 "session 1", "session 2", "session 3", "session 1", "session 2", "session 3",
             ])
-        _ = table.streamEnded(token, 2)
+        _ = table.streamEnded(2)
         #expect(request() == "session 2")
     }
 
@@ -118,19 +123,19 @@ import TunnelProtocol
         for id in 1...3 { join(Self.member(UInt64(id), loop: id == 3 ? 1 : 0, capacity: 10, isSerial: true)) }
         // The idle one, even on another loop, before one with a stream.
         #expect((0..<3).map { _ in request(loop: 0) } == ["session 1", "session 2", "session 3"])
-        table.setOccupied(token, 1, true)
-        table.setOccupied(token, 2, true)
+        table.setOccupied(1, true)
+        table.setOccupied(2, true)
         #expect(
             (0..<2).map { _ in request(loop: 0) } == ["session 3", "session 3"], "though it has the most")
-        table.setOccupied(token, 3, true)
+        table.setOccupied(3, true)
         #expect(request() == "session 1", "if all are occupied, the one with the fewest")
-        table.setOccupied(token, 2, false)
+        table.setOccupied(2, false)
         #expect(request() == "session 2")
         // An end makes one idle again.
-        _ = table.streamEnded(token, 3)
-        _ = table.streamEnded(token, 3)
-        _ = table.streamEnded(token, 3)
-        table.setOccupied(token, 3, false)
+        _ = table.streamEnded(3)
+        _ = table.streamEnded(3)
+        _ = table.streamEnded(3)
+        table.setOccupied(3, false)
         #expect(request() == "session 3")
     }
 
@@ -138,7 +143,7 @@ import TunnelProtocol
         for loop in 0...1 { join(Self.member(UInt64(loop + 1), loop: loop, capacity: 10, isSerial: true)) }
         let given = (0..<4).map { _ in request(loop: 1) }
         #expect(given == ["session 2", "session 1", "session 2", "session 2"])
-        table.setOccupied(token, 2, true)
+        table.setOccupied(2, true)
         #expect(request(loop: 1) == "session 1")
     }
 
@@ -150,21 +155,21 @@ import TunnelProtocol
     }
 
     @Test func whatIsSaidOfAnUnknownSessionIsIgnored() {
-        table.setOccupied(token, 1, true)
+        table.setOccupied(1, true)
         join(Self.member(1, isSerial: true))
-        table.setOccupied(token, 2, true)
+        table.setOccupied(2, true)
         #expect(request() == "session 1")
     }
 
     @Test func allSessionsOfATokenShareItsCount() {
-        let first = table.numbering(token, now: start)
+        let first = numbering()
         join(Self.member(1, isSerial: true))
-        let second = table.numbering(token, now: start)
+        let second = numbering()
         join(Self.member(2, isSerial: true))
         #expect([first.next(), second.next(), first.next()] == [1, 2, 3])
-        table.leave(token, 1, now: start)
-        table.leave(token, 2, now: start)
-        #expect(table.numbering(token, now: start).next() == 4)
+        table.leave(1, now: start)
+        table.leave(2, now: start)
+        #expect(numbering().next() == 4)
     }
 
     @Test func requestsAreCountedModulo32000FromOne() {
@@ -176,10 +181,10 @@ import TunnelProtocol
 
     @Test func aDrainingSessionGetsNothing() {
         join(Self.member(1))
-        table.drain(token, 1)
+        table.drain(1)
         #expect(request(10) == "wait 1")
         // A place that it gives back is nobody's.
-        #expect(table.streamEnded(token, 1).isEmpty)
+        #expect(table.streamEnded(1).isEmpty)
         #expect(join(Self.member(2)).given == [10])
     }
 
@@ -193,26 +198,26 @@ import TunnelProtocol
 
     @Test func clientsAreCountedOnceHoweverManyConnectionsTheyHave() {
         table.maximumClients = 1
-        #expect(table.admits(token, ClientIdentity(process: "a", slot: 0)))
+        #expect(table.admits(token, ClientIdentity(process: "a", slot: 0)) == .admitted)
         join(Self.member(1, client: "a", slot: 0))
-        #expect(table.admits(token, ClientIdentity(process: "a", slot: 1)))
-        #expect(!table.admits(token, ClientIdentity(process: "b", slot: 0)))
-        table.leave(token, 1, now: start)
-        #expect(table.admits(token, ClientIdentity(process: "b", slot: 0)))
+        #expect(table.admits(token, ClientIdentity(process: "a", slot: 1)) == .admitted)
+        #expect(table.admits(token, ClientIdentity(process: "b", slot: 0)) == .tooManyClients)
+        table.leave(1, now: start)
+        #expect(table.admits(token, ClientIdentity(process: "b", slot: 0)) == .admitted)
     }
 
     @Test func aTokenIsKnownForAWhileAfterItsLastSession() {
         join(Self.member(1))
-        table.leave(token, 1, now: start)
+        table.leave(1, now: start)
         let almost = start.advanced(by: Table.memory - .seconds(1))
         #expect(request(10, at: almost) == "wait 1")
         // While somebody waits it stays.
         let late = start.advanced(by: Table.memory * 2)
-        table.forgetOld(now: late)
+        table.forgetOld(now: late, most: 1)
         #expect(table.tokenCount == 1)
         #expect(abandon(1))
         #expect(request(at: late) == "unknown")
-        table.forgetOld(now: late)
+        table.forgetOld(now: late, most: 1)
         #expect(table.tokenCount == 0)
     }
 
@@ -221,7 +226,7 @@ import TunnelProtocol
         for number in 0..<Table.maximumTokens + 50 {
             let token = try RendezvousToken("table-flood-token-\(number)")
             _ = table.join(token, Self.member(UInt64(number)), now: start)
-            table.leave(token, UInt64(number), now: start)
+            table.leave(UInt64(number), now: start)
         }
         #expect(table.tokenCount == Table.maximumTokens)
         // Who is connected is served all the same.
@@ -237,7 +242,7 @@ import TunnelProtocol
         join(Self.member(2, loop: 1))
         join(Self.member(3, loop: 0))
         join(Self.member(4, loop: 7))
-        table.drain(token, 2)
+        table.drain(2)
         #expect(table.sessionsPerLoop(token, loops: 3) == [1, 1, 0])
     }
 
@@ -274,12 +279,12 @@ import TunnelProtocol
                     ).assignments)
             case 1:
                 guard let session, UInt8.random(in: 0..<4, using: &random) == 0 else { continue }
-                table.leave(token, session, now: start)
+                table.leave(session, now: start)
                 capacity[session] = nil
                 open[session] = nil
             case 2:
                 guard let session, UInt8.random(in: 0..<4, using: &random) == 0 else { continue }
-                table.drain(token, session)
+                table.drain(session)
                 draining.insert(session)
             case 3:
                 guard let index = waiting.indices.randomElement(using: &random) else { continue }
@@ -288,7 +293,7 @@ import TunnelProtocol
             case 4...6:
                 guard let session, open[session, default: 0] > 0 else { continue }
                 open[session, default: 0] -= 1
-                assigned(table.streamEnded(token, session))
+                assigned(table.streamEnded(session))
             default:
                 let loop = Int.random(in: 0..<3, using: &random)
                 switch table.request(token, loop: loop, now: start, request: { number }) {
@@ -313,13 +318,13 @@ import TunnelProtocol
         join(Self.member(1, client: "a"))
         join(Self.member(2, client: "a", slot: 1))
         for _ in 0..<5 { _ = request() }
-        let summary = try #require(table.connected.first)
-        #expect(table.connected.count == 1)
+        let summary = try #require(table.summaries(isConnected: true).first)
+        #expect(table.summaries(isConnected: true).count == 1)
         #expect(summary.token == token && summary.sessions.sorted() == [1, 2] && summary.clients == 1)
         #expect(summary.requests == 5 && summary.pending == 5)
-        for id in [1, 2] as [UInt64] { table.leave(token, id, now: start) }
+        for id in [1, 2] as [UInt64] { table.leave(id, now: start) }
         // It stays known.
-        #expect(table.connected.isEmpty && table.summaries.first?.requests == 5)
+        #expect(table.summaries(isConnected: true).isEmpty && table.summaries().first?.requests == 5)
     }
 
     @Test func whoLeftLastIsRemembered() throws {
@@ -330,16 +335,16 @@ import TunnelProtocol
             member.peer = peer
             join(member)
         }
-        #expect(table.summaries.first?.lastPeer == nil)
+        #expect(table.summaries().first?.lastPeer == nil)
         let later = start.advanced(by: .seconds(10))
-        table.leave(token, 2, now: later) { _ in self.start }
-        table.leave(token, 1, now: later)
-        let summary = try #require(table.summaries.first)
+        table.leave(2, now: later) { _ in self.start }
+        table.leave(1, now: later)
+        let summary = try #require(table.summaries().first)
         #expect(summary.sessions.isEmpty)
         #expect(summary.lastPeer?.peer == first)
         #expect(summary.lastPeer?.heard == later)
         join(Self.member(3))
-        #expect(table.summaries.first?.sessions == [3])
+        #expect(table.summaries().first?.sessions == [3])
     }
 }
 
@@ -353,8 +358,8 @@ import TunnelProtocol
         ("abc/99999999999999999999", "own/0"),
     ])
     func whatIsNotUsableIsAClientOfItsOwn(_ text: String?, _ expected: String) {
-        let identity = ClientIdentity(text: text, otherwise: "own")
-        #expect("\(identity.process)/\(identity.slot)" == expected)
+        let identity = ClientIdentity(text: text, address: .unknown, otherwise: "own")
+        #expect("\(identity.process.text)/\(identity.slot)" == expected)
     }
 }
 

@@ -51,7 +51,8 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.port.declaration, Keys.reusePort.declaration, Keys.basePath.declaration,
                 Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
-                Keys.maxClientsPerToken.declaration, Keys.passwordEntries,
+                Keys.maxClientsPerToken.declaration, Keys.maxSessionsPerToken.declaration,
+                Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 Keys.trustedProxies,
             ]

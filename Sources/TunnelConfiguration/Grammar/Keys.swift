@@ -80,6 +80,13 @@ enum Keys {
     static let maxClientsPerToken = ScalarKey<Int>.integer(
         "max-clients-per-token", 0...10_000, default: 0,
         "Most tunnel clients of one token; 0 is any number. All connections of one client count once.")
+    static let maxSessionsPerToken = ScalarKey<Int>.integer(
+        "max-sessions-per-token", 1...ServerConfiguration.mostSessions, default: 1024,
+        "Most connections of tunnel clients for one token.")
+    static let maxSessionsPerAddress = ScalarKey<Int>.integer(
+        "max-sessions-per-address", 1...ServerConfiguration.mostSessions,
+        default: ServerConfiguration.mostSessions / 2,
+        "Most connections of tunnel clients from one address, of IPv6 from one /64.")
     static let passwordEntries = KeyDeclaration(
         "passwords", .list(.passwordEntry), "The passwords that tokens need to connect.")
     static let passwordsFile = ScalarKey<String?>.optional(

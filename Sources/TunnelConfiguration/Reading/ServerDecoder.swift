@@ -18,7 +18,9 @@ extension MappingReader {
             name: name ?? "", host: value(Keys.host), port: value(Keys.port), basePath: value(Keys.basePath),
             wsTimeout: value(Keys.wsTimeout), httpTimeout: value(Keys.httpTimeout),
             queueTimeout: value(Keys.queueTimeout), maxRequestsPerTunnel: value(Keys.maxRequestsPerTunnel),
-            maxClientsPerToken: maxClients == 0 ? nil : maxClients, passwords: passwords,
+            maxClientsPerToken: maxClients == 0 ? nil : maxClients,
+            maxSessionsPerToken: value(Keys.maxSessionsPerToken),
+            maxSessionsPerAddress: value(Keys.maxSessionsPerAddress), passwords: passwords,
             trustedProxies: trustedProxies(), onlyListedTokens: value(Keys.onlyListedTokens),
             hosts: tokensOfHosts(), reusePort: value(Keys.reusePort))
         if !isDefaults { warnWhenNobodyMayConnect() }

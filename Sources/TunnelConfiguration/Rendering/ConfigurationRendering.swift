@@ -58,6 +58,8 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.queueTimeout, server.queueTimeout)
         text.entry(4, Keys.maxRequestsPerTunnel, plain: server.maxRequestsPerTunnel)
         text.entry(4, Keys.maxClientsPerToken, plain: server.maxClientsPerToken ?? 0)
+        text.entry(4, Keys.maxSessionsPerToken, plain: server.maxSessionsPerToken)
+        text.entry(4, Keys.maxSessionsPerAddress, plain: server.maxSessionsPerAddress)
         let tokens = server.passwords.keys.sorted { $0.secret < $1.secret }
         text.line(4, "\(Keys.passwordEntries.name):" + (tokens.isEmpty ? " []" : ""))
         for token in tokens {

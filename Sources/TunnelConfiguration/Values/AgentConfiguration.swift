@@ -94,6 +94,9 @@ package struct LogConfiguration: Hashable, Sendable {
 
 /// A tunnel server: one listener for callers and tunnel clients.
 package struct ServerConfiguration: Hashable, Sendable {
+    /// Most sessions that a server takes.
+    package static let mostSessions = 20_000
+
     /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
     package var name: String
     /// Address or host name to bind, IPv6 without brackets.
@@ -112,6 +115,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var maxRequestsPerTunnel: Int
     /// Most tunnel clients of one token, or nil for any number; all sessions of one client count once.
     package var maxClientsPerToken: Int?
+    /// Most sessions for one token; 1 to `mostSessions`.
+    package var maxSessionsPerToken: Int
+    /// Most sessions from one address (`AddressGroup`); 1 to `mostSessions`.
+    package var maxSessionsPerAddress: Int
     /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
     /// listed connect without.
     package var passwords: [RendezvousToken: Set<Secret>]
@@ -128,7 +135,8 @@ package struct ServerConfiguration: Hashable, Sendable {
         name: String, host: String = "0.0.0.0", port: Int = 80, basePath: String = "",
         wsTimeout: Duration = .seconds(30), httpTimeout: Duration = .seconds(1200),
         queueTimeout: Duration = .seconds(30), maxRequestsPerTunnel: Int = 20,
-        maxClientsPerToken: Int? = nil, passwords: [RendezvousToken: Set<Secret>] = [:],
+        maxClientsPerToken: Int? = nil, maxSessionsPerToken: Int = 1024,
+        maxSessionsPerAddress: Int = mostSessions / 2, passwords: [RendezvousToken: Set<Secret>] = [:],
         trustedProxies: [AddressRange] = [], onlyListedTokens: Bool = false,
         hosts: [String: RendezvousToken] = [:], reusePort: Bool = false
     ) {
@@ -141,6 +149,8 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.queueTimeout = queueTimeout
         self.maxRequestsPerTunnel = maxRequestsPerTunnel
         self.maxClientsPerToken = maxClientsPerToken
+        self.maxSessionsPerToken = maxSessionsPerToken
+        self.maxSessionsPerAddress = maxSessionsPerAddress
         self.passwords = passwords
         self.trustedProxies = trustedProxies
         self.onlyListedTokens = onlyListedTokens

@@ -12,7 +12,7 @@ extension CallerExchange {
     func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         guard case .waiting(_, let timer) = phase else {
             // It gave up meanwhile; the place goes to the next.
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
             return
         }
         timer.cancel()

@@ -88,13 +88,18 @@ final class CallerExchange {
     func start() {
         attempts += 1
         if attempts == 1 { core.traffic.requestBegan() }
-        record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         let eventLoop = eventLoop
         let decision = core.registry.request(
             token, loop: loopIndex, caller: record.callerAddress, isListed: settings.lists(token)
         ) {
             WaitingCaller(self, eventLoop: eventLoop)
         }
+        if case .unknownToken = decision, core.isOneGuessTooMany(from: record.callerAddress) {
+            record.keepSilent()
+            response.leave()
+            return refuse(.tooManyGuesses, .noTunnel)
+        }
+        record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         switch decision {
         case .send(let id, let session):
             attach(id, session.reference)
@@ -174,7 +179,7 @@ final class CallerExchange {
             head: forwarding.head(of: request, upgrade: upgrade),
             isLast: isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
         guard let port else {
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
             tryAgain()
             return
         }
@@ -209,7 +214,7 @@ final class CallerExchange {
             _ = core.registry.abandon(token, id)
         case .attached(let id, let port):
             port.reset(code, reason: "")
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
         case .over:
             break
         }
@@ -220,7 +225,7 @@ final class CallerExchange {
     private func detach() {
         if case .attached(let id, let port) = phase {
             port.forget()
-            core.registry.streamEnded(token, id)
+            core.registry.streamEnded(id)
         }
         phase = .over
     }
@@ -366,7 +371,7 @@ extension CallerExchange: StreamReceiver {
     func streamWasReset(_ code: ResetCode, reason: String) {
         guard case .attached(let id, _) = phase, !isAnswerWhole else { return }
         phase = .over
-        core.registry.streamEnded(token, id)
+        core.registry.streamEnded(id)
         switch code {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()

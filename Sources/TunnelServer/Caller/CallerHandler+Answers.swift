@@ -8,7 +8,7 @@ extension CallerHandler {
         switch phase {
         case .awaitingHead:
             let preface = ForeignPreface(input.readableBytesView)
-            if let preface { core.tell(of: preface, from: address) }
+            if let preface { core.tell("Connection is not HTTP", preface.refusal, from: address) }
             refuse(preface?.refusal ?? .malformed(error), method: "GET", record: makeRecord("-", path: "-"))
         case .exchange(let exchange):
             exchange.abort(with: .malformed(error), .callerFailed)

@@ -32,6 +32,7 @@ extension CallerHandler {
     private func reject(_ refusal: Refusal, _ head: RequestHead, at door: TunnelDoor) {
         door.report(refusal, head)
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        guard !refusal.isToldRarely else { return refuse(refusal, method: head.method, record: nil) }
         refuse(
             refusal, method: head.method,
             record: makeRecord(head.method, path: "/_tunnel", tokenHint: hint))

@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
@@ -48,6 +49,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var undeliveredAtLast = Int.max
     /// The address that connected.
     private var peer = ""
+    /// What it counts as.
+    private var peerGroup = AddressGroup.unknown
     private var peerPort: Int?
     /// Who calls, as far as is known from its latest request.
     var address = ""
@@ -75,12 +78,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         output = CallerOutput(context, date: core.dates[loopIndex].value)
         timer = DeadlineTimer(on: context.eventLoop)
         peer = context.remoteAddress?.ipAddress ?? "unknown"
+        peerGroup = AddressGroup(peer)
         peerPort = context.remoteAddress?.port
         address = peer
         waitingSince = .now()
         let caller = ConnectionCensus.Caller(
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
-        isCounted = core.census.enter(ObjectIdentifier(self), caller, address: peer)
+        isCounted = core.census.enter(ObjectIdentifier(self), caller, address: peerGroup)
         if !isCounted {
             refuse(.tooManyCallers, method: "GET", record: nil)
         } else if core.isOver {
@@ -168,7 +172,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         if isCounted {
             isCounted = false
-            core.census.leave(ObjectIdentifier(self), address: peer)
+            core.census.leave(ObjectIdentifier(self), address: peerGroup)
         }
         tellArrival()
     }
@@ -274,6 +278,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)
+        case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
+            refuse(.tooManyGuesses, method: head.method, record: nil)
         case .refuse(let refusal):
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):

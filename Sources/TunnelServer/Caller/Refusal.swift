@@ -67,12 +67,28 @@ package struct Refusal: Error, Sendable, Hashable {
     /// The same words for each cause: which it is would help those who guess.
     static let unauthorized = Refusal(
         401, "Unauthorized: password missing or wrong, or token not listed", "unauthorized")
+    /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
+    static let tooManyGuesses = Refusal(
+        429, "Too many requests with tokens that are nobody's, from this address", "too-many-guesses",
+        retryAfter: 60)
     static let tooManyFailures = Refusal(
         429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
     static let tooManyClients = Refusal(
         429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
     static let tooManySessions = Refusal(
         503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
+    static let tooManySessionsOfToken = Refusal(
+        429, "Too many connections of tunnel clients for this rendez-vous token",
+        "too-many-sessions-of-token",
+        retryAfter: 30)
+    static let tooManySessionsOfClient = Refusal(
+        429, "Too many connections of this tunnel client", "too-many-sessions-of-client", retryAfter: 30)
+    static let tooManySessionsFromAddress = Refusal(
+        429, "Too many connections of tunnel clients from this address", "too-many-sessions-from-address",
+        retryAfter: 30)
+
+    /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
+    var isToldRarely: Bool { status == 429 || self == .tooManySessions }
 
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {

@@ -44,6 +44,9 @@ struct RequestRecord {
 
     func noteDeparture() { note(.sent(method: method, path: path)) }
 
+    /// Says nothing: the request is told otherwise, with others of its kind.
+    mutating func keepSilent() { isFinished = true }
+
     /// The final head goes out.
     mutating func responded(_ status: Int) {
         self.status = status

@@ -1,59 +1,19 @@
+package import TunnelConfiguration
 package import TunnelProtocol
 
 /// Which sessions serve which token, and which requests wait for one: the rules of the queue, without I/O.
+///
+/// Who joins, leaves or asks costs the same however many sessions and tokens there are, but for a logarithm: what strangers
+/// bring must not slow down others.
 ///
 /// Generic over what stands for a session and for a waiting request, so that tests use plain numbers.
 package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     package typealias SessionID = UInt64
     package typealias RequestID = UInt64
-
-    /// A session that serves a token.
-    package struct Member: Sendable {
-        package var id: SessionID
-        package var session: Session
-        /// Which event loop it runs on; callers prefer their own.
-        package var loop: Int
-        /// Streams it takes at once.
-        package var capacity: Int
-        /// The client process and which of its connections this is: a new one takes the place of an old.
-        package var client: ClientIdentity
-        /// Whether its streams stand in each other's way (protocol v1).
-        package var isSerial: Bool
-        package var openStreams = 0
-        package var isDraining = false
-        /// Whether one of its streams has the connection for itself now.
-        package var isOccupied = false
-        /// Who it is with, for those who ask when it is over.
-        package var peer: SessionPeer?
-        /// When it was last given a stream, to take turns among equals.
-        fileprivate var lastTurn: UInt64 = 0
-
-        package init(
-            id: SessionID, session: Session, loop: Int, capacity: Int, client: ClientIdentity,
-            isSerial: Bool = false, peer: SessionPeer? = nil
-        ) {
-            self.isSerial = isSerial
-            self.peer = peer
-            self.id = id
-            self.session = session
-            self.loop = loop
-            self.capacity = capacity
-            self.client = client
-        }
-
-        fileprivate var isFree: Bool { !isDraining && openStreams < capacity }
-
-        /// The lower, the sooner it gets a stream of a caller on that loop. Where a stream may have to wait for
-        /// another, that counts more than a hop between loops.
-        fileprivate func rank(_ loop: Int) -> (delay: Int, openStreams: Int, lastTurn: UInt64) {
-            let hop = self.loop == loop ? 0 : 1
-            let delay = isOccupied ? 4 : isSerial && openStreams > 0 ? 2 + hop : hop
-            return (delay, openStreams, lastTurn)
-        }
-    }
+    package typealias Member = ServingSession<Session>
 
     /// How a token came to be known.
-    private enum Standing: Sendable {
+    enum Standing: Sendable {
         /// It has or had a session.
         case seen
         /// The configuration names it, and a request waits for it.
@@ -62,60 +22,61 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         case guessed
     }
 
-    private struct Entry: Sendable {
-        var members: [Member] = []
+    struct Entry: Sendable {
+        let token: RendezvousToken
+        var sessions = SessionPool<Session>()
+        /// Client processes that serve it.
+        var clients = 0
         var waiting = WaitingLine<Request>()
         var lastSeen: MonotonicInstant
         var standing = Standing.seen
+        /// Who served it last, and so has to answer for its being remembered; nil for one that the configuration names.
+        var owner: AddressGroup? = AddressGroup.unknown
         /// Who last sent a request.
         var lastCaller = ""
         /// How many came.
         var requests: UInt64 = 0
         /// Of the session that left last, and when it was last heard of.
         var lastPeer: (peer: SessionPeer, heard: MonotonicInstant)?
+        /// When its sessions last had to prove that they live.
+        var probed: MonotonicInstant?
         /// Of the token's requests on sessions of protocol v1.
         let numbering = RequestNumbers()
-
-        /// Whether a session takes streams, be it that all it takes are in use now.
-        var isUp: Bool { members.contains { !$0.isDraining } }
 
         /// Whether the token was seen, and not too long ago.
         func isKnown(_ now: MonotonicInstant) -> Bool { standing == .seen && !isForgotten(now) }
 
         func isForgotten(_ now: MonotonicInstant) -> Bool {
-            members.isEmpty && waiting.isEmpty && now.since(lastSeen) >= TokenTable.memory
+            isIdle && now.since(lastSeen) >= TokenTable.memory
         }
+
+        /// Whether nobody serves it, and nobody waits for it.
+        var isIdle: Bool { sessions.isEmpty && waiting.isEmpty }
 
         /// Gives a stream to a new request, unless others wait: nobody overtakes them.
-        mutating func begin(_ loop: Int, _ caller: String, _ turns: inout UInt64) -> Member? {
+        mutating func begin(
+            _ loop: Int, _ caller: String, _ turns: inout UInt64
+        ) -> (id: SessionID, session: Session)? {
             lastCaller = caller
             requests &+= 1
-            return waiting.isEmpty ? takeTurn(loop, &turns) : nil
+            return waiting.isEmpty ? sessions.takeTurn(loop, &turns) : nil
         }
 
-        /// A stream of a session is over. True when others wait for that.
-        mutating func end(_ id: SessionID) -> Bool {
-            guard let index = members.firstIndex(where: { $0.id == id }) else { return false }
-            members[index].openStreams -= 1
-            return !waiting.isEmpty
-        }
-
-        /// Gives a stream to the session with the fewest on the caller's own loop, else on any; equals take turns.
-        mutating func takeTurn(_ loop: Int, _ turns: inout UInt64) -> Member? {
-            var best: Int?
-            for index in members.indices where members[index].isFree {
-                guard let rival = best else {
-                    best = index
-                    continue
-                }
-                if members[index].rank(loop) < members[rival].rank(loop) { best = index }
+        /// Gives a stream to who waits longest, while there is one to give.
+        mutating func assign(_ turns: inout UInt64) -> Assignment? {
+            guard let (loop, request) = waiting.first, let (id, session) = sessions.takeTurn(loop, &turns)
+            else {
+                return nil
             }
-            guard let index = best else { return nil }
-            turns += 1
-            members[index].openStreams += 1
-            members[index].lastTurn = turns
-            return members[index]
+            waiting.removeFirst()
+            return Assignment(request: request, sessionID: id, session: session)
         }
+    }
+
+    /// Where a session stands.
+    private struct Seat: Sendable {
+        let slot: Int
+        let place: Int
     }
 
     /// What becomes of a request.
@@ -134,15 +95,44 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         package var session: Session
     }
 
+    /// Whether a session may join.
+    package enum Admission: Sendable {
+        case admitted
+        /// The token has as many clients as it may.
+        case tooManyClients
+        /// The client has as many sessions as it may.
+        case tooManySessions
+    }
+
+    /// What follows when a session has joined.
+    package struct Arrival: Sendable {
+        /// Requests that waited for it.
+        package var assignments: [Assignment]
+        /// The session whose place it takes, of the same connection of the same client: it gets no more requests and is
+        /// probably dead.
+        package var replaced: Session?
+        /// Whether others serve the token, and all of them from elsewhere.
+        package var isFromElsewhere: Bool
+    }
+
     /// A token not seen for so long is unknown.
     package static var memory: Duration { .seconds(3600) }
 
-    /// Tokens known at most. Any client may bring new ones: beyond this, a token without sessions is forgotten at
-    /// once, so that a flood of them fills no memory.
+    /// Tokens known at most. Any client may bring new ones: beyond this, who has the most that are without sessions has
+    /// one forgotten, so that a flood of them fills no memory and costs nobody else anything. Those that the
+    /// configuration names are none of them.
     package static var maximumTokens: Int { 100_000 }
 
     /// Requests at most that wait for tokens of which only they tell. Whoever calls can bring as many tokens as he likes.
     package static var maximumGuessed: Int { 1000 }
+
+    /// Sessions of one client for one token at most: four times the most `connections` of a tunnel, as there are those of
+    /// the client that it replaces, and those that are drained or dead and not gone yet.
+    package static var maximumSessionsPerClient: Int { 256 }
+
+    /// Sessions that have to prove at once that they live, at most, when a client is refused for them; and how often.
+    package static var maximumProbed: Int { 64 }
+    package static var probeInterval: Duration { .seconds(3) }
 
     /// Most requests of one token that wait while its tunnel is down. For one that is up, any number waits: the callers'
     /// connections are bounded, and who is refused while others are served just asks again.
@@ -150,12 +140,19 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Most clients of one token, or nil. All connections of one client count once.
     package var maximumClients: Int?
 
-    private var entries: [RendezvousToken: Entry] = [:]
+    private var slots: [RendezvousToken: Int] = [:]
+    private(set) var entries: [Entry?] = []
+    private var vacant: [Int] = []
+    private var seats: [SessionID: Seat] = [:]
+    private var clients = ClientTally()
+    private var resting = RestingTokens()
     private var turns: UInt64 = 0
     private var lastRequest: RequestID = 0
     private var expected: (tokens: ExpectedTokens, end: MonotonicInstant)?
     /// Requests that wait for tokens of which only they tell.
     private var guessedCount = 0
+    /// Tokens that have a session, and requests that wait for one.
+    package private(set) var load = (tunnels: 0, waiting: 0)
 
     package init(maximumWaiting: Int, maximumClients: Int?) {
         self.maximumWaiting = maximumWaiting
@@ -163,28 +160,20 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     }
 
     /// Tokens that are known now.
-    package var tokenCount: Int { entries.count }
-
-    /// Tokens that have a session, and requests that wait for one.
-    package var load: (tunnels: Int, waiting: Int) {
-        entries.values.reduce(into: (0, 0)) { load, entry in
-            if !entry.members.isEmpty { load.0 += 1 }
-            load.1 += entry.waiting.count
-        }
-    }
-
-    /// The tokens that are known.
-    package var tokens: [RendezvousToken] { Array(entries.keys) }
-
-    /// Tokens that another table knew: requests wait for their sessions. Beyond the most that are known, none.
-    package mutating func know(_ tokens: [RendezvousToken], now: MonotonicInstant) {
-        for token in tokens where entries[token] == nil && entries.count < Self.maximumTokens {
-            entries[token] = Entry(lastSeen: now)
-        }
-    }
+    package var tokenCount: Int { slots.count }
 
     /// Requests of a token that wait.
-    package func waitingCount(_ token: RendezvousToken) -> Int { entries[token]?.waiting.count ?? 0 }
+    package func waitingCount(_ token: RendezvousToken) -> Int { entry(token)?.waiting.count ?? 0 }
+
+    /// Whether the token has or had a session.
+    package func hasSeen(_ token: RendezvousToken) -> Bool { entry(token)?.standing == .seen }
+
+    /// Whether a session serves the token, be it that all the streams it takes are in use.
+    package func isUp(_ token: RendezvousToken) -> Bool { entry(token)?.sessions.isUp == true }
+
+    private func entry(_ token: RendezvousToken) -> Entry? { slots[token].flatMap { entries[$0] } }
+
+    // MARK: Requests
 
     /// A request came from a caller on this event loop. `request` is made only if it has to wait.
     ///
@@ -193,19 +182,19 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         _ token: RendezvousToken, loop: Int, caller: String = "", now: MonotonicInstant,
         isListed: @autoclosure () -> Bool = false, request: () -> Request
     ) -> Decision {
-        guard let place = placeOfKnown(token, now) ?? placeOfExpected(token, now, isListed) else {
+        guard let slot = slotOfKnown(token, now) ?? slotOfExpected(token, now, isListed) else {
             return .unknownToken
         }
-        if let member = entries.values[place].begin(loop, caller, &turns) {
-            return .send(to: member.id, member.session)
-        }
-        guard entries.values[place].waiting.count < maximumWaiting || entries.values[place].isUp else {
+        if let (id, session) = entries[slot]?.begin(loop, caller, &turns) { return .send(to: id, session) }
+        guard let entry = entries[slot], entry.waiting.count < maximumWaiting || entry.sessions.isUp else {
             return .tooManyWaiting
         }
         lastRequest += 1
-        entries.values[place].waiting.append(lastRequest, loop: loop, request())
-        if entries.values[place].standing == .guessed { guessedCount += 1 }
-        return .wait(lastRequest, until: entries.values[place].standing == .seen ? nil : expected?.end)
+        resting.remove(slot)
+        entries[slot]?.waiting.append(lastRequest, loop: loop, request())
+        load.waiting += 1
+        if entry.standing == .guessed { guessedCount += 1 }
+        return .wait(lastRequest, until: entry.standing == .seen ? nil : expected?.end)
     }
 
     /// Until then these tokens count as known: their tunnel clients are on their way, from the process that served
@@ -214,181 +203,188 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         expected = (tokens, end)
     }
 
-    /// Whether the token has or had a session.
-    package func hasSeen(_ token: RendezvousToken) -> Bool { entries[token]?.standing == .seen }
-
-    /// Whether a session serves the token, be it that all the streams it takes are in use.
-    package func isUp(_ token: RendezvousToken) -> Bool { entries[token]?.isUp == true }
-
-    private mutating func placeOfKnown(
-        _ token: RendezvousToken, _ now: MonotonicInstant
-    ) -> Dictionary<RendezvousToken, Entry>.Index? {
-        guard let place = entries.index(forKey: token), entries.values[place].isKnown(now) else {
-            return nil
-        }
-        return place
+    private func slotOfKnown(_ token: RendezvousToken, _ now: MonotonicInstant) -> Int? {
+        guard let slot = slots[token], entries[slot]?.isKnown(now) == true else { return nil }
+        return slot
     }
 
-    private mutating func placeOfExpected(
+    private mutating func slotOfExpected(
         _ token: RendezvousToken, _ now: MonotonicInstant, _ isListed: () -> Bool
-    ) -> Dictionary<RendezvousToken, Entry>.Index? {
+    ) -> Int? {
         guard let expected, now < expected.end, maximumWaiting > 0 else { return nil }
         let standing = isListed() ? Standing.listed : .guessed
         guard standing == .listed || expected.tokens == .every && guessedCount < Self.maximumGuessed else {
             return nil
         }
-        if entries[token] == nil {
-            guard entries.count < Self.maximumTokens else { return nil }
-            var entry = Entry(lastSeen: now)
-            entry.standing = standing
-            entries[token] = entry
-        }
-        return entries.index(forKey: token)
+        if let slot = slots[token] { return slot }
+        guard standing == .listed || slots.count < Self.maximumTokens else { return nil }
+        return insert(token, now, standing)
     }
 
     /// A waiting request gave up. False when it is not waiting any more.
     package mutating func abandon(_ token: RendezvousToken, _ id: RequestID) -> Bool {
-        guard let place = entries.index(forKey: token), entries.values[place].waiting.remove(id) else {
-            return false
-        }
-        guard let entry = entries[token], entry.standing != .seen else { return true }
-        if entry.standing == .guessed { guessedCount -= 1 }
-        if entry.waiting.isEmpty { entries.removeValue(forKey: token) }
+        guard let slot = slots[token], entries[slot]?.waiting.remove(id) == true else { return false }
+        load.waiting -= 1
+        if entries[slot]?.standing == .guessed { guessedCount -= 1 }
+        restIfIdle(slot)
         return true
     }
 
     /// A stream that `request` or an assignment gave to a session is over.
-    package mutating func streamEnded(_ token: RendezvousToken, _ id: SessionID) -> [Assignment] {
-        guard let place = entries.index(forKey: token), entries.values[place].end(id) else { return [] }
-        return assign(place)
+    ///
+    /// - Returns: requests that waited for that.
+    package mutating func streamEnded(_ id: SessionID) -> [Assignment] {
+        guard let seat = seats[id] else { return [] }
+        entries[seat.slot]?.sessions.streamEnded(seat.place)
+        return assign(seat.slot)
     }
 
-    /// Whether another client of this identity may connect.
-    package func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Bool {
-        guard let maximumClients, let entry = entries[token] else { return true }
-        var clients = Set(entry.members.map(\.client.process))
-        clients.insert(client.process)
-        return clients.count <= maximumClients
+    private mutating func assign(_ slot: Int) -> [Assignment] {
+        var assignments: [Assignment] = []
+        while let assignment = entries[slot]?.assign(&turns) { assignments.append(assignment) }
+        load.waiting -= assignments.count
+        return assignments
     }
 
-    /// Loops ordered by how few sessions of this token they have, for seating a new one.
+    // MARK: Sessions
+
+    /// Whether a session of this client may join.
+    package func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Admission {
+        guard let slot = slots[token], let entry = entries[slot] else { return .admitted }
+        let count = clients.sessions(of: client, token: slot)
+        guard count < Self.maximumSessionsPerClient else { return .tooManySessions }
+        guard let maximumClients, count == 0 else { return .admitted }
+        return entry.clients < maximumClients ? .admitted : .tooManyClients
+    }
+
+    /// The sessions of a token that have to prove that they live, as a client was refused for them: never many, nor often,
+    /// however many knock.
+    package mutating func sessionsToProbe(_ token: RendezvousToken, now: MonotonicInstant) -> [Session] {
+        guard let slot = slots[token], entries[slot] != nil else { return [] }
+        if let probed = entries[slot]?.probed, now.since(probed) < Self.probeInterval { return [] }
+        entries[slot]?.probed = now
+        return entries[slot]?.sessions.some(Self.maximumProbed).map(\.session) ?? []
+    }
+
+    /// How many sessions of this token each loop has, for seating a new one.
     package func sessionsPerLoop(_ token: RendezvousToken, loops: Int) -> [Int] {
-        var counts = [Int](repeating: 0, count: loops)
-        for member in entries[token]?.members ?? [] where !member.isDraining && member.loop < loops {
-            counts[member.loop] += 1
-        }
-        return counts
+        entry(token)?.sessions.sessionsPerLoop(loops) ?? [Int](repeating: 0, count: loops)
     }
 
     /// A session is ready.
-    ///
-    /// - Returns: requests that waited for it, and the sessions whose place it takes: those of the same connection
-    ///   of the same client get no more requests and are probably dead.
-    package mutating func join(
-        _ token: RendezvousToken, _ member: Member, now: MonotonicInstant
-    ) -> (assignments: [Assignment], replaced: [Session]) {
-        var entry = entries[token] ?? Entry(lastSeen: now)
-        var replaced: [Session] = []
-        for index in entry.members.indices where entry.members[index].client == member.client {
-            entry.members[index].isDraining = true
-            replaced.append(entry.members[index].session)
+    package mutating func join(_ token: RendezvousToken, _ member: Member, now: MonotonicInstant) -> Arrival {
+        let slot = slots[token] ?? insert(token, now, .seen)
+        resting.remove(slot)
+        if entries[slot]?.standing == .guessed { guessedCount -= entries[slot]?.waiting.count ?? 0 }
+        entries[slot]?.standing = .seen
+        entries[slot]?.lastSeen = now
+        let isFirst = entries[slot]?.sessions.isEmpty == true
+        if isFirst { load.tunnels += 1 }
+        if let place = entries[slot]?.sessions.join(member) {
+            seats[member.id] = Seat(slot: slot, place: place)
         }
-        entry.members.append(member)
-        entry.lastSeen = now
-        if entry.standing == .guessed { guessedCount -= entry.waiting.count }
-        entry.standing = .seen
-        entries[token] = entry
-        return (entries.index(forKey: token).map { assign($0) } ?? [], replaced)
-    }
-
-    /// What there is to tell of one token.
-    package struct Summary: Sendable {
-        package var token: RendezvousToken
-        package var sessions: [Session]
-        /// Client processes.
-        package var clients: Int
-        /// Requests that wait or are carried.
-        package var pending: Int
-        package var lastCaller: String
-        /// All that came since the token is known.
-        package var requests: UInt64
-        /// Of the session that left last, and when it was last heard of.
-        package var lastPeer: (peer: SessionPeer, heard: MonotonicInstant)?
-    }
-
-    /// Every token that is known, in no order.
-    package var summaries: [Summary] { entries.map(Self.summary) }
-
-    /// Every token that has a session, in no order.
-    package var connected: [Summary] {
-        entries.lazy.filter { !$0.value.members.isEmpty }.map(Self.summary)
-    }
-
-    private static func summary(_ token: RendezvousToken, _ entry: Entry) -> Summary {
-        Summary(
-            token: token, sessions: entry.members.map(\.session),
-            clients: Set(entry.members.map(\.client.process)).count,
-            pending: entry.waiting.count + entry.members.reduce(0) { $0 + $1.openStreams },
-            lastCaller: entry.lastCaller, requests: entry.requests, lastPeer: entry.lastPeer)
-    }
-
-    /// Everybody who serves a token.
-    package func sessions(_ token: RendezvousToken) -> [Session] {
-        entries[token]?.members.map(\.session) ?? []
+        let arrival = clients.join(member.id, member.client, token: slot)
+        if arrival.isNewClient { entries[slot]?.clients += 1 }
+        let replaced = arrival.replaced.flatMap { drain($0) }
+        return Arrival(
+            assignments: assign(slot), replaced: replaced,
+            isFromElsewhere: arrival.isNewAddress && !isFirst)
     }
 
     /// Numbers of a token's requests; from now on the token is known.
-    package mutating func numbering(_ token: RendezvousToken, now: MonotonicInstant) -> RequestNumbers {
-        let entry = entries[token] ?? Entry(lastSeen: now)
-        entries[token] = entry
-        return entry.numbering
+    ///
+    /// - Parameters:
+    ///   - client: whose session asks.
+    ///   - isListed: whether the configuration names the token.
+    package mutating func numbering(
+        _ token: RendezvousToken, client: ClientIdentity, isListed: Bool = false, now: MonotonicInstant
+    ) -> RequestNumbers {
+        if let entry = entry(token) { return entry.numbering }
+        remember(token, owner: isListed ? nil : client.process.address, now: now)
+        return entry(token)?.numbering ?? RequestNumbers()
     }
 
     /// One stream of a session has the connection for itself, or no more.
-    package mutating func setOccupied(_ token: RendezvousToken, _ id: SessionID, _ isOccupied: Bool) {
-        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return }
-        entries[token]?.members[index].isOccupied = isOccupied
+    package mutating func setOccupied(_ id: SessionID, _ isOccupied: Bool) {
+        guard let seat = seats[id] else { return }
+        entries[seat.slot]?.sessions.setOccupied(seat.place, isOccupied)
     }
 
     /// A session takes no new streams.
-    package mutating func drain(_ token: RendezvousToken, _ id: SessionID) {
-        guard let index = entries[token]?.members.firstIndex(where: { $0.id == id }) else { return }
-        entries[token]?.members[index].isDraining = true
+    ///
+    /// - Returns: the session, if it is here.
+    @discardableResult package mutating func drain(_ id: SessionID) -> Session? {
+        guard let seat = seats[id] else { return nil }
+        return entries[seat.slot]?.sessions.drain(seat.place)
     }
 
     /// A session is over. Its token stays known for a while.
     ///
-    /// - Parameter lastHeard: when a session was last heard of.
+    /// - Parameters:
+    ///   - isListed: whether the configuration names the token.
+    ///   - lastHeard: when a session was last heard of.
     package mutating func leave(
-        _ token: RendezvousToken, _ id: SessionID, now: MonotonicInstant,
+        _ id: SessionID, isListed: Bool = false, now: MonotonicInstant,
         lastHeard: ((Session) -> MonotonicInstant)? = nil
     ) {
-        if let member = entries[token]?.members.first(where: { $0.id == id }), let peer = member.peer {
-            entries[token]?.lastPeer = (peer, lastHeard?(member.session) ?? now)
+        guard let seat = seats.removeValue(forKey: id),
+            let member = entries[seat.slot]?.sessions.leave(seat.place)
+        else { return }
+        if clients.leave(id, member.client, token: seat.slot) { entries[seat.slot]?.clients -= 1 }
+        if let peer = member.peer {
+            entries[seat.slot]?.lastPeer = (peer, lastHeard?(member.session) ?? now)
         }
-        entries[token]?.members.removeAll { $0.id == id }
-        entries[token]?.lastSeen = now
-        if entries.count > Self.maximumTokens, let entry = entries[token], entry.members.isEmpty,
-            entry.waiting.isEmpty
-        {
-            entries.removeValue(forKey: token)
+        entries[seat.slot]?.lastSeen = now
+        entries[seat.slot]?.owner = isListed ? nil : member.client.process.address
+        guard entries[seat.slot]?.sessions.isEmpty == true else { return }
+        load.tunnels -= 1
+        restIfIdle(seat.slot)
+    }
+
+    // MARK: Memory
+
+    /// A token that another table knew: requests wait for its sessions.
+    ///
+    /// - Parameter owner: who has to answer for its being remembered; nil for one that the configuration names.
+    package mutating func remember(_ token: RendezvousToken, owner: AddressGroup?, now: MonotonicInstant) {
+        guard slots[token] == nil else { return }
+        let slot = insert(token, now, .seen)
+        entries[slot]?.owner = owner
+        restIfIdle(slot)
+    }
+
+    /// Forgets tokens that were not seen for long, so many at most.
+    package mutating func forgetOld(now: MonotonicInstant, most: Int) {
+        for _ in 0..<most {
+            guard let slot = resting.oldest, entries[slot]?.isForgotten(now) != false else { return }
+            forget(slot)
         }
     }
 
-    /// Forgets tokens that were not seen for long. Work proportional to the number of tokens: for a slow timer.
-    package mutating func forgetOld(now: MonotonicInstant) {
-        entries = entries.filter { !$0.value.isForgotten(now) }
+    private mutating func insert(
+        _ token: RendezvousToken, _ now: MonotonicInstant, _ standing: Standing
+    ) -> Int {
+        var entry = Entry(token: token, lastSeen: now)
+        entry.standing = standing
+        let slot = vacant.popLast() ?? entries.count
+        if slot == entries.count { entries.append(entry) } else { entries[slot] = entry }
+        slots[token] = slot
+        return slot
     }
 
-    private mutating func assign(_ place: Dictionary<RendezvousToken, Entry>.Index) -> [Assignment] {
-        var assignments: [Assignment] = []
-        while let (loop, request) = entries.values[place].waiting.first,
-            let member = entries.values[place].takeTurn(loop, &turns)
-        {
-            entries.values[place].waiting.removeFirst()
-            assignments.append(Assignment(request: request, sessionID: member.id, session: member.session))
-        }
-        return assignments
+    /// A token that nobody serves or waits for is remembered, if it was seen; and when that is one too many, another is not.
+    private mutating func restIfIdle(_ slot: Int) {
+        guard let entry = entries[slot], entry.isIdle else { return }
+        guard entry.standing == .seen else { return forget(slot) }
+        resting.insert(slot, owner: entry.owner)
+        if slots.count > Self.maximumTokens, let other = resting.mostExpendable { forget(other) }
+    }
+
+    private mutating func forget(_ slot: Int) {
+        resting.remove(slot)
+        guard let entry = entries[slot].take() else { return }
+        slots[entry.token] = nil
+        vacant.append(slot)
     }
 }
 

@@ -1,13 +1,17 @@
 import NIOCore
 import Synchronization
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
 /// The one place that knows which sessions serve which token, for all event loops of a tunnel server.
 ///
-/// A lock around `TokenTable`, held for table look-ups only; requests that get a session are told outside of it.
+/// A lock around `TokenTable`, held for so long as a look-up takes; requests that get a session are told outside of it.
 final class TunnelRegistry: Sendable {
     typealias Table = TokenTable<ServedSession, WaitingCaller>
+
+    /// Tokens that are looked at while the lock is held, where it is about all of them.
+    private static let part = 500
 
     private let table: Mutex<Table>
 
@@ -53,27 +57,44 @@ final class TunnelRegistry: Sendable {
     var tokenCount: Int { table.withLock { $0.tokenCount } }
 
     /// Every token that is known, in no order.
-    var summaries: [Table.Summary] { table.withLock { $0.summaries } }
+    var summaries: [Table.Summary] { inParts { $0.summaries($1) } }
 
     /// Every token that has a session, in no order.
-    var connected: [Table.Summary] { table.withLock { $0.connected } }
+    var connected: [Table.Summary] { inParts { $0.summaries($1, isConnected: true) } }
 
     /// Knows the tokens that another one knows.
-    func know(tokensOf other: TunnelRegistry) {
-        let tokens = other.table.withLock { $0.tokens }
+    func know(tokensOf other: TunnelRegistry, isListed: (RendezvousToken) -> Bool) {
+        let known = other.inParts { $0.known($1) }
         let now = MonotonicInstant.now
-        table.withLock { $0.know(tokens, now: now) }
+        for (token, owner) in known {
+            let owner = isListed(token) ? nil : owner ?? .unknown
+            table.withLock { $0.remember(token, owner: owner, now: now) }
+        }
+    }
+
+    /// Asks for what all tokens have to tell, in parts: callers need the lock in between.
+    private func inParts<Value: Sendable>(_ ask: (borrowing Table, Range<Int>) -> [Value]) -> [Value] {
+        var all: [Value] = []
+        var start = 0
+        while true {
+            let (part, isOver) = table.withLock { table in
+                (ask(table, start..<start + Self.part), start + Self.part >= table.slotCount)
+            }
+            all += part
+            if isOver { return all }
+            start += Self.part
+        }
     }
 
     func abandon(_ token: RendezvousToken, _ id: Table.RequestID) -> Bool {
         table.withLock { $0.abandon(token, id) }
     }
 
-    func streamEnded(_ token: RendezvousToken, _ id: Table.SessionID) {
-        deliver(table.withLock { $0.streamEnded(token, id) })
+    func streamEnded(_ id: Table.SessionID) {
+        deliver(table.withLock { $0.streamEnded(id) })
     }
 
-    func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Bool {
+    func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Table.Admission {
         table.withLock { $0.admits(token, client) }
     }
 
@@ -81,44 +102,44 @@ final class TunnelRegistry: Sendable {
         table.withLock { $0.sessionsPerLoop(token, loops: loops) }
     }
 
-    /// - Returns: sessions whose place the new one takes; nil when it may not join: others that knocked at the same
-    ///   time were faster.
-    func join(_ token: RendezvousToken, _ member: Table.Member) -> [ServedSession]? {
+    /// - Returns: what follows; nil when it may not join: others that knocked at the same time were faster.
+    func join(_ token: RendezvousToken, _ member: Table.Member) -> Table.Arrival? {
         let now = MonotonicInstant.now
-        let joined = table.withLock { table in
-            table.admits(token, member.client) ? table.join(token, member, now: now) : nil
+        let arrival = table.withLock { table in
+            table.admits(token, member.client) == .admitted ? table.join(token, member, now: now) : nil
         }
-        guard let (assignments, replaced) = joined else { return nil }
-        deliver(assignments)
-        return replaced
+        deliver(arrival?.assignments ?? [])
+        return arrival
     }
 
-    /// Everybody who serves a token.
-    func sessions(_ token: RendezvousToken) -> [ServedSession] {
-        table.withLock { $0.sessions(token) }
-    }
-
-    func numbering(_ token: RendezvousToken) -> RequestNumbers {
+    /// Those who serve a token and have to prove now that they live.
+    func sessionsToProbe(_ token: RendezvousToken) -> [ServedSession] {
         let now = MonotonicInstant.now
-        return table.withLock { $0.numbering(token, now: now) }
+        return table.withLock { $0.sessionsToProbe(token, now: now) }
     }
 
-    func setOccupied(_ token: RendezvousToken, _ id: Table.SessionID, _ isOccupied: Bool) {
-        table.withLock { $0.setOccupied(token, id, isOccupied) }
-    }
-
-    func drain(_ token: RendezvousToken, _ id: Table.SessionID) {
-        table.withLock { $0.drain(token, id) }
-    }
-
-    func leave(_ token: RendezvousToken, _ id: Table.SessionID) {
+    func numbering(_ token: RendezvousToken, client: ClientIdentity, isListed: Bool) -> RequestNumbers {
         let now = MonotonicInstant.now
-        table.withLock { $0.leave(token, id, now: now) { $0.reference.lastHeard } }
+        return table.withLock { $0.numbering(token, client: client, isListed: isListed, now: now) }
     }
 
+    func setOccupied(_ id: Table.SessionID, _ isOccupied: Bool) {
+        table.withLock { $0.setOccupied(id, isOccupied) }
+    }
+
+    func drain(_ id: Table.SessionID) {
+        table.withLock { _ = $0.drain(id) }
+    }
+
+    func leave(_ id: Table.SessionID, isListed: Bool) {
+        let now = MonotonicInstant.now
+        table.withLock { $0.leave(id, isListed: isListed, now: now) { $0.reference.lastHeard } }
+    }
+
+    /// Forgets tokens that were not seen for long, a part of them at a time.
     func forgetOld() {
         let now = MonotonicInstant.now
-        table.withLock { $0.forgetOld(now: now) }
+        table.withLock { $0.forgetOld(now: now, most: Self.part) }
     }
 
     private func deliver(_ assignments: [Table.Assignment]) {

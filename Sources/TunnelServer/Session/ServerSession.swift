@@ -23,6 +23,8 @@ final class ServerSession: SessionOwner {
     private var logger: Logger
     /// The keepalive timeout that it began with.
     private var keepalive = Duration.zero
+    /// Whether there is room for it: more may have knocked at the same time.
+    private var hasRoom = true
 
     /// - Parameters:
     ///   - address: of the peer.
@@ -57,14 +59,20 @@ final class ServerSession: SessionOwner {
                 SessionHandler(
                     oldProtocolAs: .opener, limits: limits,
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: core.budget,
-                    numbering: core.registry.numbering(token), owner: self)
+                    numbering: core.registry.numbering(
+                        token, client: client, isListed: core.settings.lists(token)),
+                    owner: self)
             } else {
                 SessionHandler(
                     role: .opener, limits: limits, settings: core.sessionSettings(limits),
                     budget: core.budget, owner: self)
             }
         let reference = SessionReference(handler, eventLoop: eventLoop)
-        core.census.enter(id, ConnectionCensus.Session(reference: reference, credentials: credentials))
+        hasRoom = core.census.enter(
+            id,
+            ConnectionCensus.Session(
+                reference: reference, credentials: credentials, address: client.process.address),
+            core.sessionCountLimits(core.settings))
         return handler
     }
 
@@ -80,24 +88,25 @@ final class ServerSession: SessionOwner {
         logger[.tunnelName] = "\(peer.tunnelName)"
         // An update that came while it was on its way may not have found it.
         let settings = core.settings
-        guard settings.admission.admits(credentials) else {
+        guard hasRoom, settings.admission.admits(credentials) else {
             session.close(.tryAgainLater)
             return
         }
         if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
-        guard let replaced = core.registry.join(token, member) else {
+        guard let arrival = core.registry.join(token, member) else {
             session.close(.tryAgainLater)
             return
         }
-        for replaced in replaced {
-            replaced.reference.perform { $0.probe(within: Self.probePatience) }
-        }
+        arrival.replaced?.reference.perform { $0.probe(within: Self.probePatience) }
         logger.info(
             "Session joined",
             metadata: [
                 .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
                 .protocolVersion: .stringConvertible(peer.version),
             ])
+        if arrival.isFromElsewhere {
+            logger.notice("Session joined from a new address, while others serve its token")
+        }
         core.names.lookUp(address)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
@@ -108,12 +117,12 @@ final class ServerSession: SessionOwner {
     }
 
     func sessionPeerDrains(_ session: SessionHandler, reason: String) {
-        core.registry.drain(token, id)
+        core.registry.drain(id)
         logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
     }
 
     func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {
-        core.registry.setOccupied(token, id, isOccupied)
+        core.registry.setOccupied(id, isOccupied)
     }
 
     func sessionCannotSpill(_ session: SessionHandler, reason: String) {
@@ -122,7 +131,7 @@ final class ServerSession: SessionOwner {
     }
 
     func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
-        core.registry.leave(token, id)
+        core.registry.leave(id, isListed: core.settings.lists(token))
         core.census.leave(session: id)
         logger.info(
             "Session left", metadata: [.errorCode: "\(end.label)", .closeReason: "\(end.message)"])

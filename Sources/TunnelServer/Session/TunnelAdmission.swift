@@ -25,12 +25,14 @@ package struct TunnelAdmission: Sendable {
         } catch {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
-        let credentials = TunnelCredentials(
-            token, authorization: head.fields[.authorization], aside: head.fields[.xTunnelAuthorization])
+        let credentials = TunnelCredentials(token, head.fields)
         guard admits(credentials) else { throw .unauthorized }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
         return credentials
     }
+
+    /// Whether no token needs a password.
+    package var isOpen: Bool { passwords.isEmpty && !onlyListedTokens }
 
     /// Whether the token has a password.
     package func lists(_ token: RendezvousToken) -> Bool { passwords[token] != nil }
@@ -58,6 +60,12 @@ package struct TunnelCredentials: Hashable, Sendable {
     package init(_ token: RendezvousToken, authorization: String?, aside: String? = nil) {
         self.token = token
         password = Self.password(of: token, authorization) ?? Self.password(of: token, aside)
+    }
+
+    /// - Parameter fields: of the handshake.
+    package init(_ token: RendezvousToken, _ fields: HeaderFields) {
+        self.init(
+            token, authorization: fields[.authorization], aside: fields[.xTunnelAuthorization])
     }
 
     /// The password in a field's value that names the token as its user.

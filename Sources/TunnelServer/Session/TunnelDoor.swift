@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Observability
 import Synchronization
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
@@ -31,37 +32,56 @@ struct TunnelDoor {
     func admit(
         _ head: RequestHead, _ framing: BodyFraming
     ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
-        let now = MonotonicInstant.now
-        // By token too: one tunnel's wrong password must not shut out the others of its machine or proxy.
-        let guesser = "\(address) \(head.fields[.origin] ?? "")"
-        guard !core.throttle.withLock({ $0.refuses(guesser, now: now) }) else { throw .tooManyFailures }
-        let credentials: TunnelCredentials
-        do throws(Refusal) {
-            credentials = try settings.admission.credentials(of: head)
-        } catch {
-            if error.status == 401 { core.throttle.withLock { $0.failed(guesser, now: now) } }
-            throw error
-        }
+        let group = AddressGroup(address)
+        let credentials = try credentials(of: head, from: group)
         let token = credentials.token
         let client = ClientIdentity(
-            text: head.fields.first(named: "X-Tunnel-Client"), otherwise: "connection-\(core.nextRequestID())"
-        )
-        guard core.registry.admits(token, client) else {
+            text: head.fields.first(named: "X-Tunnel-Client"), address: group,
+            otherwise: "connection-\(core.nextRequestID())")
+        switch core.registry.admits(token, client) {
+        case .admitted: break
+        case .tooManySessions: throw .tooManySessionsOfClient
+        case .tooManyClients:
             // A client that was cut off and started anew is another one: those that are dead must go soon.
-            for session in core.registry.sessions(token) {
+            for session in core.registry.sessionsToProbe(token) {
                 session.reference.perform { $0.probe(within: ServerSession.probePatience) }
             }
             throw .tooManyClients
         }
-        guard core.census.hasRoomForSession else { throw .tooManySessions }
+        if let refusal = core.census.refusal(of: token, from: group, core.sessionCountLimits(settings)) {
+            throw refusal
+        }
         guard !core.isStopping else { throw .stopping }
         guard framing == .none else { throw .notWebSocket }
         return (credentials, client)
     }
 
+    private func credentials(
+        of head: RequestHead, from group: AddressGroup
+    ) throws(Refusal) -> TunnelCredentials {
+        let admission = settings.admission
+        // Nobody where the token has no password to be guessed.
+        let guesser = head.fields[.origin].flatMap { try? RendezvousToken($0) }
+            .flatMap { admission.lists($0) ? Guesses.PasswordGuesser(address: group, token: $0) : nil }
+        if let guesser, core.guesses.refusePassword(guesser) { throw .tooManyFailures }
+        do throws(Refusal) {
+            return try admission.credentials(of: head)
+        } catch {
+            if let guesser, error == .unauthorized {
+                core.guesses.passwordFailed(guesser, TunnelCredentials(guesser.token, head.fields).password)
+            } else if core.guesses.tokenFailed(from: group) {
+                throw .tooManyGuesses
+            }
+            throw error
+        }
+    }
+
     /// Tells the log that a client was sent away.
     func report(_ refusal: Refusal, _ head: RequestHead) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
+        guard !refusal.isToldRarely else {
+            return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
+        }
         core.note(
             fault: refusal.label, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
         core.logger.warning(

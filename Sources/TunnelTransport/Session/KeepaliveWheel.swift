@@ -5,13 +5,20 @@ import TunnelProtocol
 /// When the sessions of one event loop are to look after their keepalive: one timer for all, however many there are.
 ///
 /// What is due is gathered into turns of a tenth of a second, so that sessions that were opened together are looked
-/// after in one turn of the loop. Kept by its sessions; used on its loop alone, but for finding it.
+/// after together; not too many at once, though: where thousands are found dead in one moment, the loop has others to serve
+/// in between. Kept by its sessions; used on its loop alone, but for finding it.
 final class KeepaliveWheel: Sendable {
     /// Between two turns, in nanoseconds. A tick is late by this much at most.
     private static let step: UInt64 = 100_000_000
+    /// Sessions at most that are looked after before the loop goes on with other things.
+    static let mostAtOnce = 64
+    /// What the loop has for these.
+    private static let breather: TimeAmount = .milliseconds(1)
 
     private struct State {
         var turns: [UInt64: [ObjectIdentifier: SessionHandler]] = [:]
+        /// Of the turn that has come, those that were not looked after yet.
+        var due = FIFO<SessionHandler>()
         var timer: Scheduled<Void>?
         /// The turn that the timer is set for.
         var next = UInt64.max
@@ -59,7 +66,7 @@ final class KeepaliveWheel: Sendable {
     func leave(_ session: SessionHandler, turn: UInt64) {
         state.value.turns[turn]?.removeValue(forKey: ObjectIdentifier(session))
         if state.value.turns[turn]?.isEmpty == true { state.value.turns.removeValue(forKey: turn) }
-        guard state.value.turns.isEmpty else { return }
+        guard state.value.turns.isEmpty, state.value.due.isEmpty else { return }
         state.value.timer?.cancel()
         state.value.next = .max
     }
@@ -78,7 +85,20 @@ final class KeepaliveWheel: Sendable {
         // What is entered meanwhile sets no timer yet.
         state.value.next = 0
         for session in state.value.turns.removeValue(forKey: turn)?.values ?? [:].values {
-            session.tickNow()
+            state.value.due.append(session)
+        }
+        goOn(turn)
+    }
+
+    private func goOn(_ turn: UInt64) {
+        for _ in 0..<Self.mostAtOnce {
+            guard let session = state.value.due.popFirst() else { break }
+            // It may have ended, or moved, while it waited.
+            if Self.turn(at: session.nextTick) == turn { session.tickNow() }
+        }
+        guard state.value.due.isEmpty else {
+            state.value.timer = eventLoop.assumeIsolated().scheduleTask(in: Self.breather) { self.goOn(turn) }
+            return
         }
         state.value.next = .max
         // Turns are few, however many the sessions: a keepalive interval has so many.

@@ -26,7 +26,31 @@ private func lookUpToken() throws -> Operation {
                 tokens[next], loop: 0, caller: "203.0.113.7", now: now, request: { 0 })
         else { throw WrongResult(description: "no session") }
         try require(session == next, "the session of another tunnel")
-        blackHole(table.streamEnded(tokens[next], id))
+        blackHole(table.streamEnded(id))
+    }
+}
+
+private let crowdSize = 1000
+
+/// Which of many sessions of one token takes a request; it costs the same in a crowd, but for a logarithm.
+private func lookUpInCrowd() throws -> Operation {
+    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    let now = MonotonicInstant(nanoseconds: 1)
+    let token = try RendezvousToken("token-of-the-tunnel")
+    for index in 0..<crowdSize {
+        _ = table.join(
+            token,
+            .init(
+                id: UInt64(index), session: index, loop: index % 2, capacity: 1000,
+                client: ClientIdentity(process: "client-\(index)", slot: 0)), now: now)
+    }
+    return {
+        guard
+            case .send(let id, _) = table.request(
+                token, loop: 0, caller: "203.0.113.7", now: now, request: { 0 })
+        else { throw WrongResult(description: "no session") }
+        try require(id % 2 == 0, "a session of another loop")
+        blackHole(table.streamEnded(id))
     }
 }
 
@@ -91,6 +115,8 @@ private func accessLine(_ format: LogFormat) throws -> Operation {
 
 let serverBenchmarks = [
     Benchmark("token-lookup-10000", "a request finds its session among 10,000 tunnels", prepare: lookUpToken),
+    Benchmark(
+        "token-lookup-crowd", "a request finds its session among 1,000 of one tunnel", prepare: lookUpInCrowd),
     Benchmark("caller-route", "address and tunnel of a browser's request", prepare: route),
     Benchmark("caller-forward", "a browser's request is written for the tunnel", prepare: forward),
     Benchmark("caller-answer", "an answer of 1 KiB is written for the caller", prepare: writeAnswer),

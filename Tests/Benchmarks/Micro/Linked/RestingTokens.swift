@@ -1,0 +1,1 @@
+../../../../Sources/TunnelServer/Registry/RestingTokens.swift
