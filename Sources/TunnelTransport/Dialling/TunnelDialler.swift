@@ -101,6 +101,9 @@ package struct TunnelDialler: Sendable {
         let host = target.proxy?.host ?? target.host
         let port = target.proxy?.port ?? target.port
         guard let clientPorts = target.clientPorts else {
+            if let literal = try? SocketAddress(ipAddress: host, port: port) {
+                return makeBootstrap(patience).connect(to: literal)
+            }
             return makeBootstrap(patience).resolver(lookUp).connect(host: host, port: port)
         }
         return ClientPortConnector.connect(
