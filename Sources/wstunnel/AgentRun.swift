@@ -88,7 +88,7 @@ enum AgentRun {
     ) async -> CInt {
         let log: AgentLog
         do throws(LogSinkError) {
-            log = try AgentLog(configuration.log)
+            log = try AgentLog(configuration.log, besides: file?.files ?? [])
         } catch {
             Terminal.printToStandardError("\(name): log.file: \(error)\n")
             return ExitStatus.failure.rawValue
