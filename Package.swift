@@ -33,28 +33,32 @@ let package = Package(
 
         // Edges: each talks to one outside thing.
         .target(name: "Observability", dependencies: ["AgentStatus", .logging]),
+        .target(name: "NameResolution", dependencies: ["Observability", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "HTTPMessage", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL,
+                "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
+                .nioWebSocket, .nioSSL,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
+            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
 
         // Roles: they never import each other.
         .target(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus",
-                "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "HTTPMessage", "NameResolution", "Observability", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
                 "AgentStatus",
-                "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration", "TunnelProtocol",
+                "HTTPMessage", "NameResolution", "Observability", "OriginHTTP", "TunnelConfiguration",
+                "TunnelProtocol",
                 "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
@@ -113,15 +117,20 @@ let package = Package(
         .testTarget(
             name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
         .testTarget(
+            name: "NameResolutionTests",
+            dependencies: ["NameResolution", "TestSupport", .nioCore, .nioPosix]),
+        .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "HTTPMessage", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging, .nioCore,
+                "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging,
+                .nioCore,
                 .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
-                "HTTPMessage", "OriginHTTP", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", .logging, .nioCore,
+                .nioEmbedded, .nioPosix,
                 .nioSSL,
             ]),
         .testTarget(

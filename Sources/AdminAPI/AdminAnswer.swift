@@ -29,7 +29,8 @@ struct AdminAnswer {
         self.allowed = allowed
     }
 
-    var bytes: ByteBuffer {
+    /// - Parameter method: of the request; the answer to HEAD has no body (RFC 9110 §9.3.2).
+    func bytes(toMethod method: String) -> ByteBuffer {
         var fields = HeaderFields()
         fields.append(named: "Content-Type", "application/json")
         fields.append(named: "Content-Length", "\(body.count)")
@@ -40,7 +41,7 @@ struct AdminAnswer {
         var bytes = ByteBuffer()
         bytes.writeResponseHead(
             ResponseHead(status: status, fields: fields))
-        bytes.writeBytes(body)
+        if method != "HEAD" { bytes.writeBytes(body) }
         return bytes
     }
 }

@@ -47,6 +47,10 @@ final class AdminHandler: ChannelInboundHandler {
     private var body: BodyDecoder?
     private var bodyBytes = 0
     private var isDone = false
+    /// Whether who asks is on this machine.
+    private var isOwn = true
+    /// Whether the request is a HEAD, whatever else it may be: its answer has no body (RFC 9110 §9.3.2).
+    private var asksForHead = false
     private var timer: Scheduled<Void>?
 
     init(
@@ -59,7 +63,9 @@ final class AdminHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let channel = context.channel
-        guard census.enter() else {
+        // By a Unix socket there are no addresses.
+        isOwn = context.remoteAddress?.ipAddress == context.localAddress?.ipAddress
+        guard census.enter(isOwn: isOwn) else {
             context.close(promise: nil)
             return
         }
@@ -68,7 +74,7 @@ final class AdminHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
-        census.leave()
+        census.leave(isOwn: isOwn)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -77,6 +83,7 @@ final class AdminHandler: ChannelInboundHandler {
         guard !isDone else { return }
         var bytes = unwrapInboundIn(data)
         input.writeBuffer(&bytes)
+        if let start = input.getString(at: 0, length: 5) { asksForHead = start == "HEAD " }
         do throws(HTTPMessageError) {
             guard let head = try wholeRequest() else { return }
             end()
@@ -85,9 +92,10 @@ final class AdminHandler: ChannelInboundHandler {
             context.close(promise: nil)
         } catch {
             end()
+            let method = asksForHead ? "HEAD" : ""
             let request = AdminRequest(
-                head: RequestHead(method: "", target: ""), channel: context.channel, patience: patience)
-            request.send(AdminAnswer(status: error.status, error: "\(error)").bytes)
+                head: RequestHead(method: method, target: ""), channel: context.channel, patience: patience)
+            request.send(AdminAnswer(status: error.status, error: "\(error)").bytes(toMethod: method))
         }
     }
 

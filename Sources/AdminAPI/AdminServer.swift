@@ -28,6 +28,8 @@ package final class AdminServer: Sendable {
     private static let complaintInterval: Duration = .seconds(60)
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
+    /// Of those, the ones that other machines may have: who is at the agent's own gets in.
+    static let mostOfOthers = 48
 
     private let listener: any Channel
     private let loops: [any EventLoop]
@@ -93,7 +95,9 @@ package final class AdminServer: Sendable {
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await request in requests {
-                group.addTask { request.send(await self.answer(to: request.head).bytes) }
+                group.addTask {
+                    request.send(await self.answer(to: request.head).bytes(toMethod: request.head.method))
+                }
             }
         }
         try? await listener.closeFuture.get()
@@ -162,10 +166,19 @@ package final class AdminServer: Sendable {
 
 /// How many connections there are.
 final class AdminCensus: Sendable {
-    private let count = Atomic<Int>(0)
+    private let all = Atomic<Int>(0)
+    private let others = Atomic<Int>(0)
 
+    /// - Parameter isOwn: whether it comes from this machine.
     /// - Returns: false when there are too many; `leave` is due all the same.
-    func enter() -> Bool { count.add(1, ordering: .relaxed).newValue <= AdminServer.mostConnections }
+    func enter(isOwn: Bool) -> Bool {
+        let hasPlace =
+            isOwn || others.add(1, ordering: .relaxed).newValue <= AdminServer.mostOfOthers
+        return all.add(1, ordering: .relaxed).newValue <= AdminServer.mostConnections && hasPlace
+    }
 
-    func leave() { count.subtract(1, ordering: .relaxed) }
+    func leave(isOwn: Bool) {
+        all.subtract(1, ordering: .relaxed)
+        if !isOwn { others.subtract(1, ordering: .relaxed) }
+    }
 }

@@ -4,6 +4,7 @@
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case authorization
+    case cfConnectingIP
     case connection
     case contentLength
     case contentType
@@ -16,6 +17,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case `if`
     case keepAlive
     case origin
+    case proxy
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
@@ -28,6 +30,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case te
     case trailer
     case transferEncoding
+    case trueClientIP
     case upgrade
     case wwwAuthenticate
     case xClientVersion
@@ -45,6 +48,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         switch self {
         case .other: ""
         case .authorization: "Authorization"
+        case .cfConnectingIP: "CF-Connecting-IP"
         case .connection: "Connection"
         case .contentLength: "Content-Length"
         case .contentType: "Content-Type"
@@ -57,6 +61,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .if: "If"
         case .keepAlive: "Keep-Alive"
         case .origin: "Origin"
+        case .proxy: "Proxy"
         case .proxyAuthenticate: "Proxy-Authenticate"
         case .proxyAuthorization: "Proxy-Authorization"
         case .proxyConnection: "Proxy-Connection"
@@ -69,6 +74,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .te: "TE"
         case .trailer: "Trailer"
         case .transferEncoding: "Transfer-Encoding"
+        case .trueClientIP: "True-Client-IP"
         case .upgrade: "Upgrade"
         case .wwwAuthenticate: "WWW-Authenticate"
         case .xClientVersion: "X-Client-Version"
@@ -116,6 +122,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case (2, UInt8(ascii: "t")): .te
         case (4, UInt8(ascii: "d")): .date
         case (4, UInt8(ascii: "h")): .host
+        case (5, UInt8(ascii: "p")): .proxy
         case (6, UInt8(ascii: "e")): .expect
         case (6, UInt8(ascii: "o")): .origin
         case (6, UInt8(ascii: "x")): .xHost
@@ -134,7 +141,9 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case (13, UInt8(ascii: "x")): .xTunnelHost
         case (14, UInt8(ascii: "c")): .contentLength
         case (14, UInt8(ascii: "h")): .http2Settings
+        case (14, UInt8(ascii: "t")): .trueClientIP
         case (15, UInt8(ascii: "x")): .xForwardedFor
+        case (16, UInt8(ascii: "c")): .cfConnectingIP
         case (16, UInt8(ascii: "p")): .proxyConnection
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
         case (16, UInt8(ascii: "x")): name[2] | 0x20 == UInt8(ascii: "c") ? .xClientVersion : .xForwardedHost

@@ -211,7 +211,8 @@ extension HeaderFields {
     private mutating func removeWhatIsNoTrailer() {
         removeHopByHop()
         remove([
-            .authorization, .contentLength, .forwarded, .host, .xForwardedFor, .xForwardedHost,
+            .authorization, .cfConnectingIP, .contentLength, .forwarded, .proxy, .trueClientIP, .host,
+            .xForwardedFor, .xForwardedHost,
             .xForwardedProto,
             .xHost, .xRealIP, .xToken, .xTunnelAuthorization, .xTunnelHost,
         ])

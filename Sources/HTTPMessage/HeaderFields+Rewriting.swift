@@ -4,17 +4,19 @@ import struct NIOCore.ByteBuffer
 extension HeaderFields {
     private static let forwardedPrefix: StaticString = "X-Forwarded-"
 
-    /// Removes what tells of earlier hops (`Forwarded`, `X-Real-IP`, every `X-Forwarded-…`): anybody can write it.
+    private static let tellsOfHops: FieldNameSet = [
+        .cfConnectingIP, .forwarded, .trueClientIP, .xForwardedFor, .xForwardedHost, .xForwardedProto,
+        .xRealIP,
+    ]
+
+    /// Removes what tells of earlier hops (`Forwarded`, `X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, every
+    /// `X-Forwarded-…`): anybody can write it.
     package mutating func removeForwarding() {
         let bytes = self.bytes
         let isForwarding = { (entry: Entry) in
-            switch entry.name {
-            case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP: true
-            case .other:
-                bytes.withUnsafeReadableBytes {
-                    Self.isForwarding(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
-                }
-            default: false
+            guard entry.name == .other else { return Self.tellsOfHops.contains(entry.name) }
+            return bytes.withUnsafeReadableBytes {
+                Self.isForwarding(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
             }
         }
         guard entries.contains(where: isForwarding) else { return }
@@ -22,11 +24,11 @@ extension HeaderFields {
     }
 
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard name.count > 2, name[0] | 0x20 == UInt8(ascii: "x") else { return false }
+        guard name.count > 2, "xct".utf8.contains(name[0] | 0x20) else { return false }
         guard name.firstByte(UInt8(ascii: "_")) != nil else { return startsForwarded(name) }
         // CGI and its kin cannot tell the two.
         let hyphened = name.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
-        return hyphened.withUnsafeBytes { startsForwarded($0) || FieldName($0) == .xRealIP }
+        return hyphened.withUnsafeBytes { startsForwarded($0) || tellsOfHops.contains(FieldName($0)) }
     }
 
     private static func startsForwarded(_ name: UnsafeRawBufferPointer) -> Bool {

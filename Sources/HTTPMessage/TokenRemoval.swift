@@ -60,6 +60,23 @@ package struct TokenRemoval: Sendable {
         return cleaned.map { String(decoding: $0, as: UTF8.self) } ?? target
     }
 
+    /// A target for the log: the caller may have written another token than the one that counts, where tokens stand in
+    /// paths.
+    package static func masked(_ target: String) -> String {
+        var text = target
+        let isPlain = text.withUTF8 { target in
+            pathPrefix.withUTF8Buffer {
+                !TokenSearch.holds(UnsafeRawBufferPointer(target), UnsafeRawBufferPointer($0))
+            }
+        }
+        guard !isPlain else { return target }
+        let parts = target.split(separator: "/_token/", omittingEmptySubsequences: false)
+        return String(parts[0])
+            + parts.dropFirst().map { "/_token/***" + $0.drop { !"/?#&".contains($0) } }.joined()
+    }
+
+    private static let pathPrefix: StaticString = "/_token/"
+
     /// Takes the token out.
     package func clean(_ head: inout RequestHead) {
         if let target = Array(head.target.utf8).withUnsafeBytes(cleaned) {

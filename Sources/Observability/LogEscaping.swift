@@ -1,3 +1,5 @@
+internal import AgentStatus
+
 /// How untrusted text enters a log line: whatever it holds, it can neither end the line, nor close its
 /// quotes, nor move a terminal's cursor, nor change the direction that the rest is read in.
 ///
@@ -67,18 +69,8 @@ enum LogEscaping {
         case "\t": bytes.append(utf8: #"\t"#)
         case "\"" where escapesQuotes: bytes.append(utf8: #"\""#)
         case "\\": bytes.append(utf8: #"\\"#)
-        case _ where isDeceptive(scalar): appendHexadecimal(scalar, to: &bytes)
+        case _ where scalar.isDeceptive: appendHexadecimal(scalar, to: &bytes)
         default: bytes.append(utf8: String(scalar))
-        }
-    }
-
-    /// Characters that a reader does not see but that change what is seen: controls (C0, DEL, C1 with its
-    /// one-byte CSI), line and paragraph separators, marks of direction, the byte order mark.
-    private static func isDeceptive(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7f...0x9f: true
-        case 0x061c, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x2069, 0xfeff, 0xfff9...0xfffb: true
-        default: false
         }
     }
 

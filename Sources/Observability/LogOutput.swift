@@ -38,15 +38,30 @@ final class LogOutput: LogWriting {
 
     init(_ descriptor: LogDescriptor) { state = Mutex(State(current: descriptor)) }
 
-    /// Opens a log file for appending. A FIFO without a reader is refused rather than waited for.
+    /// Opens a log file for appending. A FIFO without a reader is refused rather than waited for; so is what others may
+    /// have made lead to a file that is none of theirs.
     static func openFile(_ path: String) throws(LogSinkError) -> Int32 {
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
+        let what = "cannot open the log file \(path)"
+        let linkFlag = OutputPath.linkFlag(for: path)
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | linkFlag
         while true {
             let descriptor = open(path, flags, 0o640)
-            if descriptor >= 0 { return descriptor }
-            if errno == EINTR { continue }
-            throw LogSinkError(what: "cannot open the log file \(path)", code: errno)
+            if descriptor < 0, errno == EINTR { continue }
+            let isLink = descriptor < 0 && errno == ELOOP && linkFlag != 0
+            guard descriptor >= 0 || isLink else { throw LogSinkError(what: what, code: errno) }
+            if isLink || linkFlag != 0 && hasOtherNames(descriptor) {
+                if !isLink { Glibc.close(descriptor) }
+                throw LogSinkError(
+                    what: what,
+                    reason: "it is a link, and others can write to its folder — name the file itself")
+            }
+            return descriptor
         }
+    }
+
+    private static func hasOtherNames(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1
     }
 
     /// Holds another descriptor ready for `switchOutput`; it belongs to this output from now on.

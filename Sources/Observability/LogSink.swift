@@ -17,6 +17,9 @@ package final class LogSink: Sendable {
     package var format: LogFormat { LogFormat(code: formatCode.load(ordering: .relaxed)) }
     private let formatCode: Atomic<UInt8>
 
+    /// Whether its lines go to a file, where nobody may look.
+    package var isFile: Bool { path.withLock { $0 != nil } }
+
     /// The file that `reopen` opens anew; nil for a descriptor and for syslog.
     private let path: Mutex<String?>
     private let buffer: Mutex<LogBuffer>
@@ -171,6 +174,7 @@ private let newline = UInt8(ascii: "\n")
 extension LogSink {
     private func runWriter() {
         var batch: [UInt8] = []
+        var lastComplaint: ContinuousClock.Instant?
         while true {
             switch buffer.withLock({ $0.take(into: &batch) }) {
             case .write(let lineCount, let drops):
@@ -181,6 +185,7 @@ extension LogSink {
                     ? nil
                     : LogWriteFailure(
                         writtenLines: batch[..<written.count].count { $0 == newline }, code: written.code)
+                if let failure { complain(failure, &lastComplaint) }
                 let isClosing = buffer.withLock {
                     $0.finish(lineCount: lineCount, drops: drops, failure: failure)
                     return $0.isClosed
@@ -204,6 +209,18 @@ extension LogSink {
     /// sees the delay.
     private static let pauseMicroseconds: UInt32 = 5_000
 
+    /// A log file that cannot be written to does not say so itself.
+    private func complain(_ failure: LogWriteFailure, _ last: inout ContinuousClock.Instant?) {
+        guard let path = path.withLock({ $0 }), last.map({ .now - $0 > Self.complaintInterval }) ?? true
+        else { return }
+        last = .now
+        StandardError.write(
+            "wstunnel: cannot write to the log file \(path): \(String(cString: strerror(failure.code))); lines are dropped until it can be\n"
+        )
+    }
+
+    private static let complaintInterval: Duration = .seconds(60)
+
     private func dropReport(_ drops: LogDrops) -> [UInt8] {
         let message =
             if syslogHeader != nil {
@@ -224,10 +241,18 @@ extension LogSink {
 
 /// Why the log cannot be written to where it was told.
 package struct LogSinkError: Error, CustomStringConvertible, Sendable {
-    /// What was tried, with the path.
-    package let what: String
-    /// The system's `errno`.
-    package let code: Int32
+    /// What was tried, with the path, and what stands against it.
+    package let description: String
+    /// The system's `errno`, where it was the system.
+    let code: Int32
 
-    package var description: String { "\(what): \(String(cString: strerror(code)))" }
+    package init(what: String, reason: String) {
+        description = "\(what): \(reason)"
+        code = 0
+    }
+
+    init(what: String, code: Int32) {
+        description = "\(what): \(String(cString: strerror(code)))"
+        self.code = code
+    }
 }

@@ -142,6 +142,11 @@ package struct SupervisorMachine: Sendable {
         if case .starting(let plan) = state { .prepare(plan) } else { nil }
     }
 
+    /// Whether it ends because it was asked to once, not at once.
+    package var isStoppingAsAsked: Bool {
+        if case .stopping(.stopped) = state { true } else { false }
+    }
+
     package var isStopping: Bool {
         switch state {
         case .stopping, .over: true

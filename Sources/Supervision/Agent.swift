@@ -19,6 +19,8 @@ package struct Agent: Sendable {
         let path: String
         /// What was read of it and around it.
         let sources: ConfigurationSources
+        /// The files that were read.
+        package var files: [String] { sources.files }
         /// When reading it began.
         let readAt: WatchMoment
         /// Reads it as it is now; waits for files and commands.
@@ -69,7 +71,7 @@ package struct Agent: Sendable {
         do {
             inherited = try Self.inheritedSockets(service)
         } catch {
-            logger.error("Cannot start", metadata: [.errorMessage: "\(error)"])
+            log.cannotStart("\(error)", logger)
             return .failedToStart
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)

@@ -6,10 +6,12 @@ package import TunnelConfiguration
 extension AgentLog {
     /// The log that a configuration asks for.
     ///
+    /// - Parameter sources: files of the configuration, which are no log.
     /// - Throws: `LogSinkError` when its file cannot be opened.
     package init(
-        _ configuration: LogConfiguration, syslogPath: String = "/dev/log"
+        _ configuration: LogConfiguration, besides sources: [String] = [], syslogPath: String = "/dev/log"
     ) throws(LogSinkError) {
+        try configuration.check(besides: sources)
         let format = configuration.format.logFormat
         let level = configuration.level.loggerLevel
         let sink: LogSink =
@@ -35,8 +37,12 @@ extension AgentLog {
     /// Opens what changed settings ask for, to be applied with `commit`. `syslog` is left out: it stays as it was at
     /// the start.
     ///
+    /// - Parameter sources: files of the configuration, which are no log.
     /// - Throws: `LogSinkError` when the file cannot be opened; nothing has changed then.
-    package func prepare(_ configuration: LogConfiguration) throws(LogSinkError) -> LogChange {
+    package func prepare(
+        _ configuration: LogConfiguration, besides sources: [String]
+    ) throws(LogSinkError) -> LogChange {
+        try configuration.check(besides: sources)
         let destination: LogDestination =
             switch configuration.destination {
             case .standardError: .descriptor(STDERR_FILENO)
@@ -45,6 +51,22 @@ extension AgentLog {
         return try prepare(
             level: configuration.level.loggerLevel, format: configuration.format.logFormat,
             destination: destination)
+    }
+}
+
+extension AgentLog {
+    /// Tells why an agent cannot start: who started it sees that, wherever its log is.
+    func cannotStart(_ fault: String, _ logger: Logger) {
+        logger.error("Cannot start", metadata: [.errorMessage: "\(fault)"])
+        if sink.isFile { StandardError.write("wstunnel: cannot start: \(fault)\n") }
+    }
+}
+
+extension LogConfiguration {
+    fileprivate func check(besides sources: [String]) throws(LogSinkError) {
+        guard case .file(let path) = destination, OutputPath.leads(path, toOneOf: sources) else { return }
+        throw LogSinkError(
+            what: "cannot log to \(path)", reason: "it is a file of the configuration — name another")
     }
 }
 

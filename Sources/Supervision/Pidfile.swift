@@ -1,4 +1,5 @@
 import Glibc
+import Observability
 import Synchronization
 
 /// The file that holds the process's id while it runs. It is locked for as long, so that no other agent takes it.
@@ -9,15 +10,25 @@ final class Pidfile: Sendable {
 
     init(path: String) throws(PidfileError) {
         self.path = path
-        let file = OwnedDescriptor(open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644))
-        guard file.descriptor >= 0 else { throw PidfileError(path: path, reason: .system(errno)) }
+        let linkFlag = OutputPath.linkFlag(for: path)
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | linkFlag
+        let file = OwnedDescriptor(open(path, flags, 0o644))
+        guard file.descriptor >= 0 else {
+            let isLink = linkFlag != 0 && errno == ELOOP
+            throw PidfileError(path: path, reason: isLink ? .link : .system(errno))
+        }
         // Where there are no locks, there is none.
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
             throw PidfileError(path: path, reason: .taken)
         }
         var status = stat()
         let isRegular = fstat(file.descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        if isRegular { ftruncate(file.descriptor, 0) }
+        if isRegular {
+            guard Self.holdsNumberAtMost(file.descriptor) else {
+                throw PidfileError(path: path, reason: .foreign)
+            }
+            ftruncate(file.descriptor, 0)
+        }
         let text = Array("\(getpid())\n".utf8)
         guard write(file.descriptor, text, text.count) == text.count else {
             let code = errno
@@ -25,6 +36,14 @@ final class Pidfile: Sendable {
             throw PidfileError(path: path, reason: .system(code))
         }
         self.file = file
+    }
+
+    /// Whether it is empty or holds what pidfiles do: everything else is somebody's, and not to be written over.
+    private static func holdsNumberAtMost(_ descriptor: CInt) -> Bool {
+        var text = [UInt8](repeating: 0, count: 32)
+        let count = pread(descriptor, &text, text.count, 0)
+        guard (0..<text.count).contains(count) else { return false }
+        return text.prefix(count).allSatisfy { $0 &- 0x30 < 10 || $0 == 0x0a || $0 == 0x20 }
     }
 
     // A start that is called off, or a reload that is refused, leaves no file.
@@ -55,6 +74,10 @@ struct PidfileError: Error, CustomStringConvertible {
     enum Reason {
         /// Another agent has it.
         case taken
+        /// It holds something else than a process id.
+        case foreign
+        /// It is a link that others may have put there.
+        case link
         /// What the system said.
         case system(CInt)
     }
@@ -68,6 +91,12 @@ struct PidfileError: Error, CustomStringConvertible {
         switch reason {
         case .taken:
             "pidfile: \(path) belongs to another wstunnel that runs — stop that one, or name another file"
+        case .foreign:
+            "pidfile: \(path) holds something else than a process id — name another file, or remove it"
+        case .link:
+            "pidfile: \(path) is a link, and others can write to its folder — name the file itself"
+        case .system(ENOSPC):
+            "pidfile: cannot write \(path): \(String(cString: strerror(ENOSPC)))"
         case .system(let code):
             "pidfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
         }

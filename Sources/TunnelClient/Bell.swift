@@ -33,13 +33,13 @@ final class Bell: Sendable {
             return state.nextID
         }
         guard let id else { return promise.succeed() }
-        let timer = limit.map { eventLoop.scheduleTask(in: TimeAmount($0)) { self.wake(id) } }
+        let alarm = limit.map { AlarmClock.of(eventLoop).set(after: $0) { self.wake(id) } }
         await withTaskCancellationHandler {
             try? await promise.futureResult.get()
         } onCancel: {
             wake(id)
         }
-        timer?.cancel()
+        alarm?.cancel()
     }
 
     private func wake(_ id: Int) {

@@ -1,4 +1,5 @@
 import HTTPMessage
+import NameResolution
 import OriginHTTP
 import Synchronization
 import TunnelConfiguration
@@ -80,7 +81,7 @@ final class OriginDirectory: Sendable {
     private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }
-            let origin = HTTPOrigin(address, tls: tls)
+            let origin = HTTPOrigin(address, tls: tls, names: .callers)
             if named.areRetired { origin.retire() }
             named.origins[address] = origin
             named.order.append(address)

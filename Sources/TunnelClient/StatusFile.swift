@@ -99,15 +99,28 @@ final class StatusFile: Sendable {
 
     /// A new file beside the one that it is to replace; never one that somebody else has laid there.
     private func openNewFile() throws(StatusFileError) -> CInt {
-        // A device or a folder of that name is no status file, and must not be replaced by one.
-        var status = stat()
-        if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG, status.st_mode & S_IFMT != S_IFLNK {
-            throw StatusFileError(path: path, code: EEXIST)
+        for place in [path, newPath] where Self.holdsOther(place) {
+            throw StatusFileError(path: place, code: EEXIST)
         }
         unlink(newPath)
         let descriptor = open(newPath, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw StatusFileError(path: path, code: errno) }
         return descriptor
+    }
+
+    /// Whether something else than a status file stands there, which must not be replaced by one: a device, a folder, a
+    /// file that does not begin as ours do.
+    private static func holdsOther(_ path: String) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFLNK else { return false }
+        guard status.st_mode & S_IFMT == S_IFREG else { return true }
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno != ENOENT }
+        defer { close(descriptor) }
+        let expected = Array("Unix: ".utf8)
+        var text = [UInt8](repeating: 0, count: expected.count)
+        let count = read(descriptor, &text, text.count)
+        return count < 0 || !expected.starts(with: text.prefix(count))
     }
 
     /// The file's two lines, as the older wstunnel wrote them.
@@ -131,7 +144,9 @@ struct StatusFileError: Error, CustomStringConvertible {
     var code: CInt
 
     var description: String {
-        guard code != EEXIST else { return "statusfile: \(path) is there, and is no regular file" }
+        guard code != EEXIST else {
+            return "statusfile: \(path) is there, and is no status file — name another, or remove it"
+        }
         return
             "statusfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
     }

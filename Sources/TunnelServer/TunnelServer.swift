@@ -45,7 +45,6 @@ package final class TunnelServer: Sendable {
     }
 
     private func stopTimers() {
-        core.names.stop()
         if !hasForgotten.exchange(true, ordering: .acquiringAndReleasing) { forgetting.cancel() }
     }
 

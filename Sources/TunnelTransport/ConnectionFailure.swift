@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NameResolution
 
 /// Words for the errors of connections: what people can act on, never a type's dump.
 package enum ConnectionFailure {
@@ -12,12 +13,9 @@ package enum ConnectionFailure {
     package static func describe(_ error: any Error) -> String {
         switch error {
         case let error as NIOConnectionError:
-            if error.dnsAError != nil || error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
-                return unresolved(error.host)
-            }
-            return error.connectionErrors.first.map { describe($0.error) } ?? "cannot connect"
-        case let error as AddressLookUpError:
-            return unresolved(error.host)
+            return (error.telling ?? error.dnsAError ?? error.dnsAAAAError).map(describe) ?? "cannot connect"
+        case let error as NameLookUpError:
+            return error.description
         case let error as IOError:
             return reason(errno: error.errnoCode)
         case ChannelError.connectTimeout:
@@ -31,10 +29,6 @@ package enum ConnectionFailure {
         default:
             return "the connection failed (\(type(of: error)))"
         }
-    }
-
-    private static func unresolved(_ host: String) -> String {
-        "the host name \"\(host)\" cannot be resolved"
     }
 
     private static func reason(forTLS error: any Error) -> String {

@@ -10,11 +10,19 @@ enum AgentRun {
     /// A reader of our messages that has gone must not end the process.
     static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
+    /// Before anything takes descriptors of its own: libraries end the process when they get none.
+    private static func hasRoomForFiles(named name: String) -> Bool {
+        guard let shortage = OpenFileLimit.shortage() else { return true }
+        Terminal.printToStandardError("\(name): \(shortage)\n")
+        return false
+    }
+
     /// Runs what a file says.
     ///
     /// - Returns: the exit code.
     static func run(file: String, takesOver: Bool) async -> CInt {
         ignoreBrokenPipes()
+        guard hasRoomForFiles(named: file) else { return ExitStatus.failure.rawValue }
         let service = ServiceEnvironment.take()
         return await obeyingSignals { signals in
             let load: @Sendable () -> ConfigurationReport = {
@@ -43,6 +51,7 @@ enum AgentRun {
         named name: String, badUsage: CInt, load: @escaping @Sendable () -> AgentConfiguration?
     ) async -> CInt {
         ignoreBrokenPipes()
+        guard hasRoomForFiles(named: name) else { return ExitStatus.failure.rawValue }
         let service = ServiceEnvironment.take()
         return await obeyingSignals { signals in
             guard let read = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
@@ -79,7 +88,7 @@ enum AgentRun {
     ) async -> CInt {
         let log: AgentLog
         do throws(LogSinkError) {
-            log = try AgentLog(configuration.log)
+            log = try AgentLog(configuration.log, besides: file?.files ?? [])
         } catch {
             Terminal.printToStandardError("\(name): log.file: \(error)\n")
             return ExitStatus.failure.rawValue

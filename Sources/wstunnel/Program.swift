@@ -16,6 +16,8 @@ enum Program {
         case "version", "-version", "-v": print(Version.text)
         case "help" where rest.count == 1 && usage(of: rest[0]) != nil:
             print(usage(of: rest[0]) ?? "", terminator: "")
+        case "help" where rest.first.map({ !$0.hasPrefix("-") && !StrayWord.commands.contains($0) }) == true:
+            refuse(rest[0], "the word behind help")
         case let word? where !word.hasPrefix("-") && !StrayWord.commands.contains(word): refuse(word)
         default: await run(arguments.map(withTwoDashes))
         }
@@ -50,7 +52,7 @@ enum Program {
     }
 
     /// A first word that is no command. It is not repeated: it may be a token that lost its flag.
-    private static func refuse(_ word: String) -> Never {
+    private static func refuse(_ word: String, _ place: String = "the first argument") -> Never {
         var advice = ""
         if StrayWord.isConfigurationFile(word) {
             advice = ": did you mean \"wstunnel --config FILE\"?"
@@ -59,7 +61,7 @@ enum Program {
         }
         Terminal.printToStandardError(
             """
-            Error: the first argument is no command of wstunnel\(advice)
+            Error: \(place) is no command of wstunnel\(advice)
             Usage: wstunnel --config FILE, or one of wstunnel \(StrayWord.commands.joined(separator: ", ")); see wstunnel --help
 
             """)

@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import Observability
 import TunnelConfiguration
 
 /// What goes to people directly, before there is a log.
@@ -12,14 +13,7 @@ enum Terminal {
         }
     }
 
-    static func printToStandardError(_ text: String) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            guard written > 0 else { return }
-            rest = rest.dropFirst(written)
-        }
-    }
+    static func printToStandardError(_ text: String) { StandardError.write(text) }
 
     /// What standard output can show: everything, unless it is a terminal.
     static var outputStyle: TextStyle {

@@ -79,6 +79,29 @@ import Testing
         }
     }
 
+    @Test func anAnswerToHeadHasNoBody() async throws {
+        try await AdminWorld().run { world in
+            for (target, status) in [("/api/status", 405), ("/nowhere", 404), ("/a b", 400)] {
+                let caller = try HTTPConnection(port: world.port)
+                try caller.send(
+                    "HEAD \(target) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(AdminWorld.token)\r\n\r\n")
+                let head = try caller.readHead()
+                #expect(head.status == status)
+                #expect(head["Content-Length"].flatMap { Int($0) } ?? 0 > 0)
+                #expect(throws: StreamEnd.closed) { try caller.socket.read(1) }
+            }
+        }
+    }
+
+    @Test func otherMachinesLeavePlacesToThisOne() {
+        let census = AdminCensus()
+        let others = (0..<AdminServer.mostConnections).map { _ in census.enter(isOwn: false) }
+        #expect(others.count(where: { $0 }) == AdminServer.mostOfOthers)
+        for _ in AdminServer.mostOfOthers..<AdminServer.mostConnections { census.leave(isOwn: false) }
+        let own = (0...AdminServer.mostConnections).map { _ in census.enter(isOwn: true) }
+        #expect(own.count(where: { $0 }) == AdminServer.mostConnections - AdminServer.mostOfOthers)
+    }
+
     @Test func theSchemeIsReadInAnyCase() async throws {
         try await AdminWorld().run { world in
             let answer = try world.ask("GET", "/api/status", authorization: "bEARER \(AdminWorld.token)")

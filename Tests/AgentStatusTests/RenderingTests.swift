@@ -25,7 +25,7 @@ import Testing
                             protocolVersion: 1, clients: 1, sessions: 1, requests: 0, pending: 0, since: 4720),
                         ConnectedToken(
                             name: "web", tokenHint: "abcdefgh...", tokenTag: "3fa2c1", address: "10.0.0.1",
-                            software: "wstunnel 2\u{7}x", protocolVersion: 2, clients: 2, sessions: 3,
+                            software: "wstunnel 2\u{202e}x", protocolVersion: 2, clients: 2, sessions: 3,
                             requests: 17, pending: 1, since: 1000),
                     ], moreConnected: 5)
             ],
@@ -35,7 +35,7 @@ import Testing
                     wanted: 2,
                     connections: [
                         ConnectionSnapshot(id: 1, protocolVersion: 2, since: 1000, isDraining: false)
-                    ], lastFault: FaultSnapshot(code: "unreachable", message: "refused\u{1b}[2J", at: 4720))
+                    ], lastFault: FaultSnapshot(code: "unreachable", message: "refused\u{9b}[2J", at: 4720))
             ])
     }
 
@@ -200,5 +200,26 @@ import Testing
 
                 """)
         #expect(PlanRendering.text(of: PlanSnapshot()) == "no changes\n")
+    }
+}
+
+/// What others wrote, where people read it.
+@Suite struct DeceptiveCharacterTests {
+    @Test(arguments: [
+        "\u{0}", "\n", "\u{1b}", "\u{7f}", "\u{85}", "\u{9b}", "\u{ad}", "\u{61c}", "\u{200b}", "\u{200d}",
+        "\u{200f}",
+        "\u{2028}", "\u{2029}", "\u{202e}", "\u{2066}", "\u{2069}", "\u{feff}",
+    ])
+    func whatDeceivesIsShown(_ character: String) {
+        #expect("a\(character)b".undeceiving == "a?b")
+        guard character != "\n" else { return }
+        let text = "[\"a\(character)b\"]".jsonUndeceiving
+        #expect(text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f })
+        #expect(text.hasPrefix(#"["a\u"#) && text.hasSuffix(#"b"]"#) && text.utf8.count == 12)
+    }
+
+    @Test(arguments: ["", "plain text", "b\u{fc}cher", "\u{65e5}\u{672c}", "\u{1f600}"])
+    func otherTextStays(_ text: String) {
+        #expect(text.undeceiving == text && text.jsonUndeceiving == text)
     }
 }

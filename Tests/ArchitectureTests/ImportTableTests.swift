@@ -17,18 +17,22 @@ private let importTable: [String: Set<String>] = [
 
     // Edges: each talks to one outside thing.
     "Observability": ["AgentStatus", "Glibc", "Logging", "Synchronization"],
+    "NameResolution": networking.union(["Observability"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "TunnelProtocol",
+        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "TunnelProtocol",
     ]),
-    "OriginHTTP": networking.union(["FoundationEssentials", "HTTPMessage", "NIOSSL", "NIOTLS"]),
+    "OriginHTTP": networking.union([
+        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS",
+    ]),
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
-        "AgentStatus", "Logging", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
-        "TunnelTransport",
+        "AgentStatus", "Logging", "HTTPMessage", "NameResolution", "Observability", "TunnelConfiguration",
+        "TunnelProtocol", "TunnelTransport",
     ]),
     "TunnelClient": networking.union([
-        "AgentStatus", "Logging", "HTTPMessage", "Observability", "OriginHTTP", "TunnelConfiguration",
+        "AgentStatus", "Logging", "HTTPMessage", "NameResolution", "Observability", "OriginHTTP",
+        "TunnelConfiguration",
         "TunnelProtocol",
         "TunnelTransport",
     ]),

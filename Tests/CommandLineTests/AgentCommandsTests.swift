@@ -53,6 +53,7 @@ import Testing
         #expect(try ask("status", "--tunnel", "web").exit == .code(0))
         let none = try ask("status", "--tunnel", "other")
         #expect(none.exit == .code(69) && none.errors == "wstunnel: no tunnel of that name is up here\n")
+        #expect(none.output.isEmpty)
         let port = try freePort()
         try write(
             text + """
@@ -105,6 +106,21 @@ import Testing
         #expect(try agent.stop() == .code(0))
         #expect(try watch.waitForExit() == .code(1))
         #expect(watch.standardError.text.contains("no agent runs by \(agent.configurationPath)"))
+    }
+
+    @Test func aPlanSeesAPortThatAReloadWouldNotGet() throws {
+        let other = try ScriptedOrigin { _ in }
+        try write(
+            text.replacing(
+                "servers:\n", with: "servers:\n  - { name: more, host: 127.0.0.1, port: \(other.port) }\n"))
+        let plan = try ask("plan")
+        #expect(plan.exit == .code(78) && plan.output == "a reload would be refused\n")
+        #expect(
+            plan.errors.contains(
+                "servers[more]: cannot listen on 127.0.0.1:\(other.port): the address is in use"))
+        #expect(try ask("reload").errors == plan.errors)
+        try write(text)
+        #expect(try ask("plan").output == "no changes\n")
     }
 
     @Test func aReloadTellsWhatItDidAndItsExitCodeHowItEnded() throws {

@@ -67,7 +67,10 @@ import Testing
         #expect(result.output == (try runProgram("--version")).output)
     }
 
-    @Test(arguments: [("statsu", "status"), ("chekc", "check"), ("ver", "version"), ("serv", "srv")])
+    @Test(arguments: [
+        ("statsu", "status"), ("chekc", "check"), ("ver", "version"), ("serv", "srv"), ("serve", "srv"),
+        ("client", "cli"), ("up", "run"),
+    ])
     func aMistypedCommandIsGuessed(_ word: String, _ command: String) throws {
         let result = try runProgram(word, "--config", "x")
         #expect(result.exit == .code(64))
@@ -76,6 +79,14 @@ import Testing
                 "Error: the first argument is no command of wstunnel: did you mean \"wstunnel \(command)\"?\n"
             ))
         #expect(!result.errors.contains(word + "\""))
+    }
+
+    @Test func aMistypedCommandBehindHelpIsGuessed() throws {
+        let result = try runProgram("help", "statsu")
+        #expect(result.exit == .code(64))
+        #expect(
+            result.errors.hasPrefix(
+                "Error: the word behind help is no command of wstunnel: did you mean \"wstunnel status\"?\n"))
     }
 
     @Test func aFirstWordIsNotRepeated() throws {

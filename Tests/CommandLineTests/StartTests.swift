@@ -119,6 +119,63 @@ import Testing
         #expect(result.errors.contains("pidfile: cannot write"))
     }
 
+    @Test func whatIsNoPidfileStays() throws {
+        let folder = try TemporaryFolder()
+        let text = "root:x:0:0:root:/root:/bin/bash\n"
+        try folder.write(text, to: "agent.pid")
+        let path = try folder.write("pidfile: agent.pid\n" + serverAlone, to: "tunnels.yaml")
+        let result = try runProgram("--config", path)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("agent.pid holds something else than a process id"))
+        #expect(try folder.text(of: "agent.pid") == text)
+    }
+
+    @Test(arguments: ["pidfile: shared/link", "log: { file: shared/link }"])
+    func aLinkInAFolderOfOthersIsNotFollowed(line: String) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("", to: "precious")
+        try folder.write("", to: "shared/other")
+        #expect(chmod(folder.path(of: "shared"), 0o1777) == 0)
+        #expect(symlink(folder.path(of: "precious"), folder.path(of: "shared/link")) == 0)
+        let path = try folder.write(line + "\n" + serverAlone, to: "tunnels.yaml")
+        let result = try runProgram("--config", path)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("shared/link"))
+        #expect(result.errors.contains("is a link, and others can write to its folder"), "\(result.errors)")
+        #expect(try folder.text(of: "precious") == "")
+    }
+
+    @Test func theConfigurationIsNoLogFile() throws {
+        let folder = try TemporaryFolder()
+        let text = "log: { file: tunnels.yaml }\n" + serverAlone
+        let path = try folder.write(text, to: "tunnels.yaml")
+        let result = try runProgram("--config", path)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("it is a file of the configuration"))
+        #expect(try folder.text(of: "tunnels.yaml") == text)
+    }
+
+    @Test func aStartThatFailsIsToldOnStandardErrorWhereverTheLogIs() throws {
+        let other = try ScriptedOrigin { _ in }
+        let result = try runProgram(
+            withConfiguration:
+                "log: { file: agent.log }\nservers: [{ name: public, host: 127.0.0.1, port: \(other.port) }]")
+        #expect(result.exit == .code(1))
+        #expect(
+            result.errors.contains(
+                "wstunnel: cannot start: servers[public]: cannot listen on 127.0.0.1:\(other.port)"))
+    }
+
+    @Test func aFullDiskIsToldOfOnStandardError() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("log: { file: /dev/full }\n" + serverAlone, to: "tunnels.yaml")
+        let program = try wstunnel(["--config", path])
+        try program.standardError.waitForLine(
+            containing: "cannot write to the log file /dev/full: No space left on device")
+        program.send(signal: SIGTERM)
+        #expect(try program.waitForExit() == .code(0))
+    }
+
     @Test func aSecondAgentThatCannotStartLeavesTheFirstOnesPidfile() throws {
         let port = try freePort()
         let configuration =

@@ -210,6 +210,31 @@ import Testing
         #expect(try program.waitForExit() == .code(0))
     }
 
+    /// Their server refuses them all. What it costs to call off so many waits must not grow with their square.
+    @Test func theGraceHoldsWhateverTunnelsThereAre() throws {
+        let port = try freePort()
+        let tunnels = (0..<2000).map { number in
+            let token = "a-token-of-many-\(1000 + number)"
+            return
+                "  - { name: t\(number), tunnel: \"ws://127.0.0.1:\(port)\", server: \"builtin:echo\", token: \(token) }"
+        }
+        let agent = try AgentProcess(
+            configuration: "shutdown-grace: 5s\ntunnels:\n" + tunnels.joined(separator: "\n"))
+        for number in [0, 700, 1999] { try agent.waitForLog("Cannot connect", ["tunnel.name": "t\(number)"]) }
+        let start = ContinuousClock.now
+        #expect(try agent.stop() == .code(0))
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    @Test func aLimitOnFilesThatIsTooLowIsToldOf() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(serverAlone, to: "tunnels.yaml")
+        let program = try Self.wstunnelBehind("ulimit -n 20; exec \"$0\" --config \(path)")
+        #expect(try program.waitForExit() == .code(1))
+        #expect(program.standardError.text.contains("more files can be opened"))
+        #expect(program.standardError.lines.count == 1)
+    }
+
     /// Runs a line of bash whose `$0` is the built program.
     private static func wstunnelBehind(_ line: String) throws -> ChildProcess {
         try ChildProcess(["bash", "-c", line, wstunnelPath()])

@@ -88,6 +88,30 @@ import Testing
             "GET /_health_check HTTP/1.1\r\nHost: a\r\n\r\n\u{1}\u{2}\r\n\r\n", 200),
     ]
 
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: ["/a b HTTP/1.1", "/ HTTP/9.1", "/#x HTTP/1.1", "http://a#/x HTTP/1.1"])
+    func theAnswerToAHeadThatMakesNoSenseHasNoBody(rest: String) throws {
+        let server = try AgentProcess(configuration: Configuration.server([]))
+        for method in ["HEAD", "GET"] {
+            let caller = try HTTPConnection(port: try server.port(ofServer: "public"))
+            try caller.send("\(method) \(rest)\r\nHost: a\r\n\r\n")
+            let answer = try caller.readResponse(toMethod: method)
+            #expect(answer.status == 400 || answer.status == 505)
+            #expect(answer.body.isEmpty == (method == "HEAD"))
+            #expect(caller.waitForEnd() == .closed)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func noTokenInAPathIsLogged() throws {
+        let origin = try ScriptedOrigin.echo()
+        let tunnel = try TunnelPair(to: origin.url, connections: 1)
+        let other = "another-token-of-somebody"
+        #expect(try tunnel.exchange("GET", "/x/_token/\(other)/y").status == 200)
+        try tunnel.server.waitForLog("Request", ["path": "/x/_token/***/y"])
+        #expect(!tunnel.server.log.contains { $0.contains(other) })
+    }
+
     @Test(arguments: examples) func nonsenseGetsAClearAnswerAndAClosedConnection(_ example: Example) throws {
         let agent = try Self.shared.value { try BesiegedAgent() }
         let bystander = try Bystander(port: agent.port)

@@ -57,6 +57,15 @@ struct TokenRemovalTests {
         Example(value: "/_token/100%25sure-0123456789/x", token: "100%sure-0123456789", expected: "/x"),
     ]
 
+    @Test(arguments: [
+        ("/x/_token/another-token-0001/y?z", "/x/_token/***/y?z"),
+        ("/_token/a?b=/_token/c&d", "/_token/***?b=/_token/***&d"),
+        ("/a/_token/", "/a/_token/***"), ("/a/_token", "/a/_token"), ("/tokens/a", "/tokens/a"), ("/", "/"),
+    ])
+    func whatStandsInATokensPlaceIsMaskedForTheLog(target: String, shown: String) {
+        #expect(TokenRemoval.masked(target) == shown)
+    }
+
     @Test(arguments: examples) func noFieldAndNoTargetHoldsTheToken(_ example: Example) {
         var head = RequestHead(
             method: "GET", target: "/?" + example.value, fields: HeaderFields([.date: "x"]))

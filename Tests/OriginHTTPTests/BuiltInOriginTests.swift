@@ -111,6 +111,11 @@ struct FileOriginTests {
         try link("outside-folder", to: "..")
         try link("sibling", to: "../site-other/secret.txt")
         try link("device", to: "/dev/zero")
+        try folder.write("hidden", to: "site/.git/config")
+        try folder.write("known", to: "site/.well-known/x")
+        try link("visible", to: ".env")
+        try link("repository", to: ".git")
+        try link("known", to: ".well-known/x")
         try link("loop", to: "loop")
         mkfifo(folder.path(of: "site/fifo"), 0o600)
     }
@@ -132,6 +137,7 @@ struct FileOriginTests {
         ("/a%20b+c.txt", "spaced", "text/plain; charset=utf-8"),
         ("//./docs//index.html", "docs", "text/html; charset=utf-8"),
         ("/inside", "hello world", "application/octet-stream"),
+        ("/known", "known", "application/octet-stream"),
         ("/inside-folder/", "docs", "text/html; charset=utf-8"),
         ("/none.bin", "", "application/octet-stream"),
     ])
@@ -152,7 +158,7 @@ struct FileOriginTests {
         "/%5c..%5csecret.txt",
         "/%252e%252e/secret.txt", "/outside", "/outside-absolute", "/outside-folder/", "/outside-folder",
         "/outside-folder/secret.txt", "/outside-folder/site/a.txt/..", "/sibling", "/device", "/fifo",
-        "/loop", "/.env",
+        "/loop", "/.env", "/visible", "/repository/config", "/.git/config",
         "/proc/self/environ", "//etc/passwd", "/\(String(repeating: "a", count: 5000))",
     ])
     func nothingElseIsServed(target: String) throws {

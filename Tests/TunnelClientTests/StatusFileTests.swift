@@ -43,6 +43,26 @@ import Testing
         #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
     }
 
+    @Test(arguments: ["web.status", "web.status.new"])
+    func whatIsNoStatusFileIsNotReplaced(name: String) throws {
+        try folder.write("precious", to: name)
+        let error = #expect(throws: StatusFileError.self) {
+            try StatusFile(path: path) { _ in }.write(secondsSince1970: 1)
+        }
+        #expect(error?.description.contains("\(name) is there, and is no status file") == true)
+        #expect(throws: StatusFileError.self) { try StatusFile(path: path) { _ in }.probe() }
+        #expect(try folder.text(of: name) == "precious")
+    }
+
+    @Test(arguments: ["", "Uni", "Unix: 1\nTime: x\n"]) func whatBeginsAsAStatusFileIsReplaced(text: String)
+        throws
+    {
+        try folder.write(text, to: "web.status")
+        try folder.write(text, to: "web.status.new")
+        try StatusFile(path: path) { _ in }.write(secondsSince1970: 5)
+        #expect(try folder.text(of: "web.status").hasPrefix("Unix: 5\n"))
+    }
+
     @Test func whatLiesInTheWayIsNotWrittenThrough() throws {
         try folder.write("precious", to: "other")
         #expect(symlink(folder.path(of: "other"), path + ".new") == 0)

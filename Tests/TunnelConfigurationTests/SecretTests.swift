@@ -115,7 +115,7 @@ import TunnelProtocol
         "$TUNNEL_PASSWORD", "$A", "$(TUNNEL_PASSWORD)", "$(cat /run/secret)", "%TUNNEL_PASSWORD%",
         "{{ .Values.token }}",
         "{{password}}", "prefix-{{ password }}", "@TUNNEL_PASSWORD@", "<token>", "<your password>",
-        "changeme",
+        "changeme", "changemechangeme", "changeme-changeme-chang", "PlaceholderPlaceholder",
         "CHANGE_ME", "change-me-please-now", "ChangeMe123", "replace-me", "your-token-goes-here",
         "xxxxxxxxxxxxxxxx",
         "****************", "null", "undefined", "TODO", "placeholder-token-0001",

@@ -28,7 +28,8 @@ import TunnelProtocol
         "X-Forwarded-For: 10.0.0.1", "x-forwarded-proto: https", "X-Forwarded-Host: evil",
         "Forwarded: for=10.0.0.1",
         "X-Real-IP: 10.0.0.1", "X-Forwarded-Port: 443", "X-Forwarded-Prefix: /p", "X-FORWARDED-SSL: on",
-        "X_Forwarded_Proto: https", "x_real-ip: 10.0.0.1",
+        "X_Forwarded_Proto: https", "x_real-ip: 10.0.0.1", "CF-Connecting-IP: 10.0.0.1",
+        "true-client-ip: 10.0.0.1", "CF_Connecting_IP: 10.0.0.1",
     ]
 
     static let examples: [Example] = [
@@ -46,6 +47,10 @@ import TunnelProtocol
                 "Accept: */*",
             ],
             head: ["GET /x HTTP/1.1", "Host: www.example.com", "Accept: */*"] + forwarded),
+        Example(
+            testDescription: "a proxy for CGI programs", isTrusted: true,
+            lines: ["Host: www.example.com", "Proxy: http://evil", "Proxy-Status: a", "Cookie: a_b"],
+            head: ["GET /x HTTP/1.1", "Host: www.example.com", "Proxy-Status: a", "Cookie: a_b"] + forwarded),
         Example(
             testDescription: "by its host", namedBy: .host,
             head: ["GET /x HTTP/1.1", "Host: www.example.com"] + forwarded + ["X-Tunnel-Host: listed"]),

@@ -56,6 +56,9 @@ import Testing
             testDescription: "HEAD with a body", method: "HEAD", head: "200 OK|Content-Length: 5",
             parts: ["hello"], written: nil),
         Example(testDescription: "204", head: "204 No Content", written: "204 No Content||"),
+        Example(
+            testDescription: "204 with a length", head: "204 No Content|Content-Length: 0",
+            written: "204 No Content||"),
         Example(testDescription: "204 with a body", head: "204 No Content", parts: ["x"], written: nil),
         Example(
             testDescription: "304 with a length", head: "304 Not Modified|Content-Length: 5",

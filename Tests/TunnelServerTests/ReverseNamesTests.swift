@@ -18,7 +18,6 @@ import Testing
             try? answer.wait()
             return "client.example.com"
         }
-        defer { names.stop() }
         names.lookUp("192.0.2.1")
         try arrived.wait()
         #expect(names.name(of: "192.0.2.1") == nil)

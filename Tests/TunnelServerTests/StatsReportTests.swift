@@ -14,7 +14,8 @@ import TunnelServer
                 StatsReport.Tunnel(
                     tokenHint: "another_...", pending: 2, clients: 1, lastCaller: "192.0.2.8",
                     session: .init(
-                        address: "10.0.0.5", name: nil, software: "line\nbreak\u{1b}", idle: .seconds(120))),
+                        address: "10.0.0.5", name: nil, software: "line\nbreak\u{9b}\u{202e}",
+                        idle: .seconds(120))),
                 StatsReport.Tunnel(
                     tokenHint: "gone_tok...", pending: 1, clients: 0, lastCaller: "192.0.2.9", session: nil),
                 StatsReport.Tunnel(
@@ -41,7 +42,7 @@ import TunnelServer
                 tunnel01_token=another_...
                 tunnel01_req_pending=2
                 tunnel01_tun_addr=10.0.0.5
-                tunnel01_client_version=line?break?
+                tunnel01_client_version=line?break??
                 tunnel01_idle_secs=120.0
                 tunnel01_cli_addr=192.0.2.8
 

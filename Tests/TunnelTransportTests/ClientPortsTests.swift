@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NameResolution
 import TestSupport
 import Testing
 
@@ -21,7 +22,8 @@ import Testing
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let ports = try #require(ClientPorts(ranges))
         return try await ClientPortConnector.connect(
-            host: host, port: port, from: ports, patience: patience, on: loop
+            to: NameResolver.configured.lookUp(host, port: port, on: loop), from: ports, patience: patience,
+            on: loop
         ) { ClientBootstrap(group: loop).connectTimeout($0) }.get()
     }
 

@@ -26,7 +26,7 @@ package struct TextStyle: Sendable {
     /// The text in lines that fit, ended.
     func wrapped(_ text: String, indent: Int = 0) -> String {
         let margin = String(repeating: " ", count: indent)
-        let text = Self.printable(text)
+        let text = text.undeceiving
         guard let width else { return margin + text + "\n" }
         return Self.lines(of: text, width: width - indent).map { margin + $0 + "\n" }.joined()
     }
@@ -57,12 +57,5 @@ package struct TextStyle: Sendable {
             }
         }
         return lines + [line]
-    }
-
-    /// What comes from elsewhere does nothing to a terminal.
-    static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 }

@@ -33,7 +33,7 @@ struct TextTable {
     var isEmpty: Bool { rows.count == 1 }
 
     mutating func add(_ cells: [String], _ colours: [Int: TextStyle.Colour] = [:]) {
-        rows.append(Row(cells: cells.map(TextStyle.printable), colours: colours))
+        rows.append(Row(cells: cells.map(\.undeceiving), colours: colours))
     }
 
     /// A line for each row, or several.

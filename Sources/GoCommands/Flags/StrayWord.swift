@@ -11,8 +11,18 @@ package enum StrayWord {
 
     /// The command that a first argument most likely stands for; nil when it resembles none.
     package static func command(for word: String) -> String? {
-        word.utf8.count < 3 ? nil : NearMiss.nearest(to: word, among: commands)
+        if let command = otherNames[word.lowercased()] { return command }
+        return word.utf8.count < 3 ? nil : NearMiss.nearest(to: word, among: commands)
     }
+
+    /// What other programs call the same.
+    private static let otherNames = [
+        "serve": "srv", "server": "srv", "listen": "srv", "client": "cli", "connect": "cli", "up": "run",
+        "start": "run", "daemon": "run", "agent": "run", "lint": "check", "validate": "check",
+        "test": "check",
+        "verify": "check", "diff": "plan", "config": "show", "list": "status", "ps": "status",
+        "restart": "reload",
+    ]
 
     /// Whether a word names a configuration file.
     package static func isConfigurationFile(_ word: String) -> Bool {

@@ -24,10 +24,15 @@ struct FolderPath: Equatable {
         let segments = decoded.utf8.split(separator: UInt8(ascii: "/")).map(String.init)
             .map { $0 ?? "" }.filter { $0 != "." }
         guard !decoded.utf8.contains(UInt8(ascii: "\\")),
-            segments.allSatisfy({ $0.utf8.first != UInt8(ascii: ".") || $0 == ".well-known" })
+            !segments.contains(where: { Self.isHidden($0.utf8) })
         else { throw .hidden }
         self.path = segments.joined(separator: "/")
         self.namesFolder = decoded.utf8.last == UInt8(ascii: "/") || decoded.hasSuffix("/.")
+    }
+
+    /// Whether a name is that of a hidden file, but for `.well-known` (RFC 8615).
+    static func isHidden(_ name: some Collection<UInt8>) -> Bool {
+        name.first == UInt8(ascii: ".") && !name.elementsEqual(".well-known".utf8)
     }
 
     /// Where a folder is found when its name came without `/`: relative, so that it holds below any base path.

@@ -57,7 +57,9 @@ final class OpenFile: Sendable {
         let rootLocation = try root.location()
         let location = try entry.location()
         let prefix = rootLocation == Array("/".utf8) ? rootLocation : rootLocation + Array("/".utf8)
-        guard location == rootLocation || location.starts(with: prefix) else { throw .notFound }
+        guard location == rootLocation || location.starts(with: prefix),
+            !isHidden(location.dropFirst(prefix.count))
+        else { throw .notFound }
         let status = try entry.status()
         switch status.st_mode & S_IFMT {
         case S_IFDIR: return .folder
@@ -67,6 +69,13 @@ final class OpenFile: Sendable {
         let readable = try Descriptor(opening: entry.link, flags: O_RDONLY | O_NONBLOCK)
         let current = try readable.status()
         return .file(OpenFile(descriptor: readable.release(), status: current))
+    }
+}
+
+extension OpenFile {
+    /// Whether a path leads over a name that is not served, as a link may that has another.
+    private static func isHidden(_ path: ArraySlice<UInt8>) -> Bool {
+        path.split(separator: UInt8(ascii: "/")).contains { FolderPath.isHidden($0) }
     }
 }
 

@@ -1,5 +1,6 @@
 package import HTTPMessage
 package import NIOCore
+package import NameResolution
 import Synchronization
 
 /// Times and bounds of the connections to an HTTP origin. For its answer an origin may take as long as the caller
@@ -41,6 +42,7 @@ package final class HTTPOrigin: Origin {
     private let authority: String
     private let options: HTTPOriginOptions
     private let tls: OriginTLS?
+    private let names: NameResolver
     private let pools = Mutex(Pools())
 
     private struct Pools {
@@ -51,14 +53,16 @@ package final class HTTPOrigin: Origin {
     /// - Parameters:
     ///   - address: where the server is.
     ///   - tls: whom to trust over `https`.
+    ///   - names: who looks up its name.
     package init(
         _ address: OriginAddress, tls: OriginTLS = OriginTLS(),
-        options: HTTPOriginOptions = HTTPOriginOptions()
+        options: HTTPOriginOptions = HTTPOriginOptions(), names: NameResolver = .configured
     ) {
         self.address = address
         self.authority = address.authority
         self.options = options
         self.tls = address.isSecure ? tls : nil
+        self.names = names
     }
 
     package func begin(
@@ -90,7 +94,8 @@ package final class HTTPOrigin: Origin {
             let key = ObjectIdentifier(eventLoop)
             if let pool = pools.byLoop[key] { return pool }
             let connector = OriginConnector(
-                address: address, tls: tls, timeout: options.connectTimeout, eventLoop: eventLoop)
+                address: address, tls: tls, timeout: options.connectTimeout, names: names,
+                eventLoop: eventLoop)
             let pool = NIOLoopBound(
                 OriginPool(
                     address: address, options: options, eventLoop: eventLoop, connect: connector.connect),

@@ -2,18 +2,20 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NIOTLS
+import NameResolution
 
 /// Makes connections from one event loop to one HTTP server.
 struct OriginConnector {
     let address: OriginAddress
     let tls: OriginTLS?
     let timeout: Duration
+    let names: NameResolver
     let eventLoop: any EventLoop
 
     /// Bytes under way to the origin before the sender is told to stop, and until it may go on.
     private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 256 << 10)
 
-    /// Starts connecting with the next turn of the loop. Names are looked up anew each time, off the loop.
+    /// Starts connecting with the next turn of the loop.
     ///
     /// - Parameter completion: called once, with a usable connection or the reason why there is none.
     func connect(
@@ -56,7 +58,8 @@ struct OriginConnector {
             if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
                 configured.connect(to: literal)
             } else {
-                configured.connect(host: address.host, port: address.port)
+                configured.resolver(attempt.lookUp(in: names, on: eventLoop))
+                    .connect(host: address.host, port: address.port)
             }
         connected.assumeIsolated().whenComplete { result in
             switch result {
@@ -81,6 +84,7 @@ struct OriginConnector {
 final class ConnectAttempt {
     private let address: OriginAddress
     private var completion: ((Result<OriginConnection, OriginError>) -> Void)?
+    private var lookUp: NameLookUp?
     private var channel: (any Channel)?
     /// Whether the request for which it was made was withdrawn.
     private(set) var isAbandoned = false
@@ -95,7 +99,15 @@ final class ConnectAttempt {
     /// Nobody waits for the connection any more; the attempt ends as soon as the system lets it.
     func abandon() {
         isAbandoned = true
+        lookUp?.cancelQueries()
         channel?.close(promise: nil)
+    }
+
+    /// Has the origin's name looked up.
+    func lookUp(in names: NameResolver, on eventLoop: any EventLoop) -> NameLookUp {
+        let lookUp = names.lookUp(address.host, port: address.port, on: eventLoop)
+        self.lookUp = lookUp
+        return lookUp
     }
 
     func connected(_ channel: any Channel, isSecure: Bool) {
@@ -117,6 +129,7 @@ final class ConnectAttempt {
     }
 
     func failed(_ error: any Error) {
+        lookUp?.provedWrong()
         channel?.close(promise: nil)
         end(.failure(OriginError(connecting: error, to: address)))
     }

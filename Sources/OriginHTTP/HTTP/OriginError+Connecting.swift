@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NameResolution
 
 extension OriginError {
     /// Puts the reason why there is no connection into words.
@@ -14,8 +15,6 @@ extension OriginError {
             self.init(error, origin: origin, host: address.host)
         case ChannelError.connectTimeout:
             self.init(.timedOut, "no connection to \(origin) in time")
-        case is SocketAddressError.UnknownHost:
-            self.init(.unresolvable, "host name \(address.host) has no address")
         case ChannelError.eof where !address.isSecure:
             self.init(.closedEarly, "\(origin) closed the connection at once")
         case let error as OriginTLSError:
@@ -28,12 +27,14 @@ extension OriginError {
     }
 
     private init(_ error: NIOConnectionError, origin: String, host: String) {
-        if error.connectionErrors.isEmpty, error.dnsAError != nil || error.dnsAAAAError != nil {
-            self.init(.unresolvable, "host name \(host) has no address")
+        if error.connectionErrors.isEmpty, let cause = error.dnsAError ?? error.dnsAAAAError {
+            let crowd = (cause as? NameLookUpError).flatMap { $0.reason == .crowded ? $0 : nil }
+            self =
+                crowd.map { Self(.tooBusy, "\($0)") }
+                ?? Self(.unresolvable, "host name \(host) has no address")
             return
         }
-        // One of several addresses may have refused while another timed out: the first says it best.
-        switch error.connectionErrors.first?.error {
+        switch error.telling {
         case let cause as IOError:
             self.init(errno: cause.errnoCode, origin: origin)
         case ChannelError.connectTimeout?, nil:

@@ -123,7 +123,7 @@ extension Supervisor {
         switch change {
         case .start(let specification):
             guard let client = preparation.clients[specification.name] else { return }
-            begin(RunningTunnel(client), specification.name, in: &group)
+            begin(RunningTunnel(client), specification.name)
         case .replace(let specification, _), .update(let specification, _):
             guard let client = preparation.clients[specification.name],
                 let old = tunnels[specification.name]
@@ -138,10 +138,12 @@ extension Supervisor {
         }
     }
 
-    private func begin(_ running: RunningTunnel, _ name: String, in group: inout DiscardingTaskGroup) {
+    /// Of a group with a hundred thousand tasks each that ends is looked for among all others; `childCount` waits for
+    /// these.
+    private func begin(_ running: RunningTunnel, _ name: String) {
         tunnels[name] = running
         childCount += 1
-        group.addTask {
+        Task.detached {
             let end = await running.run()
             await self.tunnelEnded(running, name, end)
         }
@@ -167,7 +169,7 @@ extension Supervisor {
     ) {
         seeOff(old, name)
         old.client.retire()
-        begin(new, name, in: &group)
+        begin(new, name)
         group.addTask {
             let first = await new.client.untilUp()
             await self.successorIsThere(new, first, name, grace: grace)
@@ -218,6 +220,7 @@ extension Supervisor {
             "Stopping: requests in flight are finished; a second signal ends them",
             metadata: [.graceMilliseconds: .milliseconds(grace)])
         notifier.stopping(status: "finishing what is in flight")
+        armLastResort(after: grace)
         let servers = allServers
         for server in servers { server.stop.give() }
         let tunnels = allTunnels
@@ -235,11 +238,22 @@ extension Supervisor {
         endIfNobodyIsLeft()
     }
 
+    private func armLastResort(after time: Duration) {
+        let (log, logger, pidfile, control) = (means.log, logger, pidfile, control)
+        LastResort.arm(after: time, exitCode: machine.isStoppingAsAsked ? 0 : 1) {
+            logger.warning("The end took too long: what is left is given up", metadata: [:])
+            pidfile?.remove()
+            control.removeSockets()
+            log.close()
+        }
+    }
+
     private func endIfNobodyIsLeft() {
         if machine.isStopping, childCount == 0 { mailbox.yield(.everythingEnded) }
     }
 
     func cutAll() {
+        armLastResort(after: .zero)
         for server in allServers { server.server.close() }
         for tunnel in allTunnels {
             tunnel.stop.give()

@@ -26,9 +26,14 @@ struct ControlListeners {
         automaticServer?.stop()
         server?.stop()
         admin?.stop()
+        removeSockets()
+        self = ControlListeners()
+    }
+
+    /// Leaves nothing where commands would look.
+    func removeSockets() {
         automatic?.remove()
         socket?.remove()
-        self = ControlListeners()
     }
 }
 

@@ -28,8 +28,15 @@ extension Supervisor {
         guard let report = await Blocking.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
-        let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0).snapshot }
-        return PlanReport(plan: plan, errors: report.lines(.error), warnings: report.lines(.warning))
+        let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0) }
+        var errors = report.lines(.error)
+        if let plan {
+            let (ground, means) = (ground, means)
+            errors +=
+                await Blocking.plans.run { Preparation.listenerFaults(plan, on: ground, with: means) } ?? []
+        }
+        return PlanReport(
+            plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))
     }
 
     func reloadNow() async -> ReloadSnapshot {

@@ -43,6 +43,8 @@ struct PreparationGround: Sendable {
     var pidfile: Pidfile?
     var controlSocket: BoundControlSocket?
     var adminSocket: ListeningSocket?
+    /// Files of the configuration.
+    var sources: [String]
     /// Whether nothing runs yet.
     var isStart: Bool
 }
@@ -84,7 +86,7 @@ struct Preparation: Sendable {
 
     /// Waits for disks and name servers: not for event loops.
     init(_ plan: ReloadPlan, on ground: PreparationGround, with means: AgentMeans) {
-        log = attempt { try means.log.prepare(plan.result.log) }
+        log = attempt { try means.log.prepare(plan.result.log, besides: ground.sources) }
         prepareSockets(plan, ground, means)
         prepareTunnels(plan, ground, means)
         prepareUnique(plan, ground, means)
@@ -107,6 +109,19 @@ struct Preparation: Sendable {
             listen(ground)
         }
     }
+
+    /// Why listeners of a plan could not be opened, without opening any: what is bound here and does not listen is in
+    /// nobody's way.
+    static func listenerFaults(
+        _ plan: ReloadPlan, on ground: PreparationGround, with means: AgentMeans
+    ) -> [String] {
+        var trial = Preparation()
+        trial.prepareSockets(plan, ground, means)
+        trial.prepareAdminSocket(plan, ground)
+        return trial.faults + trial.taken
+    }
+
+    private init() {}
 
     private mutating func attempt<Value>(_ work: () throws -> Value) -> Value? {
         do {

@@ -47,17 +47,21 @@ extension Supervisor {
         mailbox.yield(.configurationRead(configuration))
     }
 
-    func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+    /// What runs, as far as a preparation has to know it.
+    var ground: PreparationGround {
         var predecessors: [String: [TunnelClient]] = [:]
         for (name, running) in leaving.tunnels.values {
             predecessors[name, default: []].append(running.client)
         }
-        let ground = PreparationGround(
+        return PreparationGround(
             running: machine.running, sockets: servers.mapValues(\.socket),
             tunnels: tunnels.mapValues(\.client), predecessors: predecessors,
             hasLeavingServers: !leaving.servers.isEmpty, pidfile: pidfile, controlSocket: control.socket,
-            adminSocket: control.adminSocket, isStart: machine.isStarting)
-        let means = means
+            adminSocket: control.adminSocket, sources: sources.files, isStart: machine.isStarting)
+    }
+
+    func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+        let (ground, means) = (ground, means)
         group.addTask {
             let preparation = await Blocking.reloads.runToTheEnd {
                 Preparation(plan, on: ground, with: means)
@@ -71,9 +75,11 @@ extension Supervisor {
         guard !isOver else { return }
         reloadRecord.add(preparation)
         for fault in preparation.faults {
-            logger.error(
-                machine.isStarting ? "Cannot start" : "Cannot apply the configuration",
-                metadata: [.errorMessage: "\(fault)"])
+            if machine.isStarting {
+                means.log.cannotStart(fault, logger)
+            } else {
+                logger.error("Cannot apply the configuration", metadata: [.errorMessage: "\(fault)"])
+            }
         }
         for warning in preparation.warnings {
             logger.warning("Configuration warning", metadata: [.errorMessage: "\(warning)"])

@@ -49,7 +49,8 @@ enum PlaceholderText {
     /// `changeme`, `CHANGE-ME-please-now`, `xxxxxxxx`, and what scripts print where there is nothing.
     private static func isWord(_ secret: String) -> Bool {
         let words = secret.lowercased().split { !$0.isLetter }
-        if nothings.contains(words.joined()) { return true }
+        let all = words.joined()
+        if nothings.contains(all) || placeholders.contains(where: { repeats($0, all) }) { return true }
         // However its words are divided, but not within longer ones: "exchange-mechanics" is none.
         for start in words.indices {
             var text = ""
@@ -60,6 +61,12 @@ enum PlaceholderText {
         }
         guard let first = secret.utf8.first, secret.utf8.count >= 3 else { return false }
         return "xX*.-_?".utf8.contains(first) && secret.utf8.allSatisfy { $0 == first }
+    }
+
+    /// Whether a text is a word over and over, as whoever needs sixteen characters writes it; the last may be cut.
+    private static func repeats(_ word: String, _ text: String) -> Bool {
+        let (word, text) = (Array(word.utf8), Array(text.utf8))
+        return text.count > word.count && text.indices.allSatisfy { text[$0] == word[$0 % word.count] }
     }
 
     private static let nothings: Set<String> = ["null", "nil", "undefined", "todo", "fixme", "tbd"]

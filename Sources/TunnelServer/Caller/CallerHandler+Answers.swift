@@ -4,12 +4,15 @@ import Observability
 
 /// Answers of our own, and what comes behind an answer.
 extension CallerHandler {
-    func requestIsMalformed(_ error: HTTPMessageError) {
+    /// - Parameter start: where the request begins in what came.
+    func requestIsMalformed(_ error: HTTPMessageError, at start: Int) {
         switch phase {
         case .awaitingHead:
             let preface = ForeignPreface(input.readableBytesView)
             if let preface { core.tell("Connection is not HTTP", preface.refusal, from: address) }
-            refuse(preface?.refusal ?? .malformed(error), method: "GET", record: makeRecord("-", path: "-"))
+            refuse(
+                preface?.refusal ?? .malformed(error), method: method(at: start),
+                record: makeRecord("-", path: "-"))
         case .exchange(let exchange):
             exchange.abort(with: .malformed(error), .callerFailed)
         case .takingRest:
@@ -17,6 +20,13 @@ extension CallerHandler {
         case .raw, .lingering, .over:
             output?.close()
         }
+    }
+
+    /// The method of a request whose head makes no sense, or is not whole, as far as the answer depends on it: one to
+    /// HEAD has no body, or its caller takes that for the next answer (RFC 9110 §9.3.2).
+    func method(at start: Int) -> String {
+        let bytes = input.viewBytes(at: start, length: input.writerIndex - start) ?? input.readableBytesView
+        return bytes.drop { $0 == 0x0d || $0 == 0x0a }.starts(with: "HEAD ".utf8) ? "HEAD" : "GET"
     }
 
     func answerHere(

@@ -202,10 +202,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             readOnIfHeld()
             tellArrival()
         }
+        var start = input.readerIndex
         do throws(HTTPMessageError) {
-            while try step() {}
+            while try step() { start = input.readerIndex }
         } catch {
-            requestIsMalformed(error)
+            requestIsMalformed(error, at: start)
         }
     }
 
@@ -292,7 +293,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             request.target = TokenRemoval.clean(target, token: token.secret, basePath: settings.basePath)
             // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
             if request.takeHop() == 0 {
-                return answerHere(.hopsUsedUp(head.method), head, framing, path: request.target)
+                return answerHere(
+                    .hopsUsedUp(head.method), head, framing, path: TokenRemoval.masked(request.target))
             }
             let keepAlive = head.allowsKeepAlive && !isLeaving
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
@@ -303,7 +305,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
                     token: token, namedBy: namedBy, basePath: settings.basePath, peer: peer,
                     isPeerTrusted: caller.isPeerTrusted),
                 framing: framing, keepAlive: keepAlive,
-                record: makeRecord(head.method, path: request.target, tokenHint: token.hint))
+                record: makeRecord(
+                    head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))
             phase = .exchange(exchange)
             undeliveredAtLast = .max
             watch(until: .now() + settings.httpTimeout)
@@ -345,7 +348,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .awaitingHead where input.readableBytes > 0:
             let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
             guard now >= deadline else { return watch(until: deadline) }
-            refuse(.headTimeout, method: "GET", record: makeRecord("-", path: "-"))
+            refuse(.headTimeout, method: method(at: input.readerIndex), record: makeRecord("-", path: "-"))
         case .awaitingHead:
             let deadline = headDeadline
             guard now >= deadline else { return watch(until: deadline) }

@@ -8,7 +8,9 @@ package import struct NIOCore.ByteBuffer
 package struct Forwarding: Sendable {
     /// Longest `Host` that is repeated in `X-Forwarded-Host`; longer ones name nothing.
     private static let longestHost = 300
-    private static let ours: FieldNameSet = [.xToken, .xTunnelHost]
+    /// Of no use to the origin. `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led to a
+    /// stranger's proxy (https://httpoxy.org).
+    private static let dropped: FieldNameSet = [.proxy, .xToken, .xTunnelHost]
 
     private let token: RendezvousToken
     private let namedBy: CallerRoute.TokenPlace
@@ -35,7 +37,7 @@ package struct Forwarding: Sendable {
     /// - Parameter upgrade: what the request may leave HTTP for.
     package func head(of request: RequestHead, upgrade: UpgradeOffer) -> ByteBuffer {
         var head = request
-        head.fields.removeHopByHop(and: Self.ours)
+        head.fields.removeHopByHop(and: Self.dropped)
         if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
         if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
         addForwarding(&head.fields)

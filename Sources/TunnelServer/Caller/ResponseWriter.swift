@@ -60,6 +60,8 @@ struct ResponseWriter {
         var head = head
         let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
         head.fields.removeHopByHop()
+        // RFC 9110 §8.6
+        if head.status < 200 || head.status == 204 { head.fields.remove(.contentLength) }
         if head.isInterim {
             return version == .http10 ? nil : Self.encode(head)
         }

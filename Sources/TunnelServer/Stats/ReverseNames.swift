@@ -1,8 +1,8 @@
 import Glibc
-import NIOPosix
+import NameResolution
 import Synchronization
 
-/// DNS names of tunnel clients, looked up one after another on a thread of its own and kept for an hour.
+/// DNS names of tunnel clients, kept for an hour. A few are looked up at once, of one network one.
 ///
 /// Nobody waits for a name: it is there, or it is not.
 final class ReverseNames: Sendable {
@@ -16,14 +16,13 @@ final class ReverseNames: Sendable {
         var asked: ContinuousClock.Instant
     }
 
-    private let resolve: @Sendable (String) -> String?
     private let entries = Mutex<[String: Entry]>([:])
-    private let isStopped = Mutex(false)
-    private let pool = NIOThreadPool(numberOfThreads: 1)
+    private let lookUps: SharedLookUps<String>
 
     /// - Parameter resolve: gives the name of an address; may take its time.
     init(resolve: @escaping @Sendable (String) -> String? = ReverseNames.systemName(of:)) {
-        self.resolve = resolve
+        lookUps = SharedLookUps(
+            limits: LookUpLimits(places: 4, placesPerZone: 1), zone: Self.network(of:), lookUp: resolve)
     }
 
     /// The name of an address, if it is known.
@@ -34,33 +33,25 @@ final class ReverseNames: Sendable {
         let now = ContinuousClock.now
         let isNews = entries.withLock { entries in
             if let entry = entries[address], now - entry.asked < Self.lifetime { return false }
-            if entries.count >= Self.mostAddresses {
-                entries = entries.filter { now - $0.value.asked < Self.lifetime }
-            }
-            guard entries.count < Self.mostAddresses else { return false }
+            if entries.count >= Self.mostAddresses { entries.remove(at: entries.startIndex) }
             entries[address] = Entry(name: entries[address]?.name, asked: now)
             return true
         }
-        // A pool must not be shut down while it starts.
-        let isRunning = isStopped.withLock { isStopped in
-            if isNews, !isStopped { pool.start() }
-            return isNews && !isStopped
-        }
-        guard isRunning else { return }
-        pool.submit { state in
-            guard state == .active else { return }
-            let name = self.resolve(address)
-            self.entries.withLock { $0[address]?.name = name }
+        guard isNews else { return }
+        _ = lookUps.ask(address) { [weak self] outcome in
+            self?.entries.withLock { entries in
+                switch outcome {
+                case .found(let name): entries[address]?.name = name
+                case .nothing: entries[address]?.name = nil
+                case .crowded: entries[address] = nil
+                }
+            }
         }
     }
 
-    /// A look-up under way is not waited for.
-    func stop() {
-        let wasRunning = isStopped.withLock { isStopped in
-            defer { isStopped = true }
-            return !isStopped
-        }
-        if wasRunning { pool.shutdownGracefully { _ in } }
+    /// The part of an address that one owner has: 16 bits of IPv4, 32 of IPv6. Those who look after its names are his.
+    private static func network(of address: String) -> String {
+        address.split { ".:".contains($0) }.prefix(2).joined(separator: ".")
     }
 
     /// What the system's resolver says.

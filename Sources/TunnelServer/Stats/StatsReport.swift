@@ -1,3 +1,5 @@
+import AgentStatus
+
 /// What `/_stats` says, in the Go program's words: `key=value`, a line each.
 package struct StatsReport: Sendable {
     /// A tunnel that was not heard of for so long counts as dead.
@@ -64,7 +66,7 @@ package struct StatsReport: Sendable {
         text += "max_requests_per_tunnel=\(maximumWaiting)\nmax_clients_per_token=\(maximumClients ?? 0)\n"
         if maximumClients != nil {
             for tunnel in tunnels where tunnel.clients > 0 {
-                text += "token_clients_\(Self.line(tunnel.tokenHint))=\(tunnel.clients)\n"
+                text += "token_clients_\(tunnel.tokenHint.undeceiving)=\(tunnel.clients)\n"
             }
             text += "total_clients=\(tunnels.reduce(0) { $0 + $1.clients })\n"
         }
@@ -78,24 +80,20 @@ package struct StatsReport: Sendable {
     }
 
     private static func text(_ tunnel: Tunnel, _ prefix: String) -> String {
-        var text = "\(prefix)_token=\(line(tunnel.tokenHint))\n\(prefix)_req_pending=\(tunnel.pending)\n"
+        var text =
+            "\(prefix)_token=\(tunnel.tokenHint.undeceiving)\n\(prefix)_req_pending=\(tunnel.pending)\n"
         if let session = tunnel.session {
             text += "\(prefix)_tun_addr=\(session.address)\n"
-            if let name = session.name { text += "\(prefix)_tun_dns=\(line(name))\n" }
-            if !session.software.isEmpty { text += "\(prefix)_client_version=\(line(session.software))\n" }
+            if let name = session.name { text += "\(prefix)_tun_dns=\(name.undeceiving)\n" }
+            if !session.software.isEmpty {
+                text += "\(prefix)_client_version=\(session.software.undeceiving)\n"
+            }
             text += "\(prefix)_idle_secs=\(tenths(session.idle))\n"
         } else {
             text += "\(prefix)_idle_secs=NaN\n"
         }
-        if tunnel.pending > 0 { text += "\(prefix)_cli_addr=\(line(tunnel.lastCaller))\n" }
+        if tunnel.pending > 0 { text += "\(prefix)_cli_addr=\(tunnel.lastCaller.undeceiving)\n" }
         return text
-    }
-
-    /// Text of others, which must not look like a line of ours.
-    private static func line(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : $0 }))
     }
 
     private static func tenths(_ duration: Duration) -> String {

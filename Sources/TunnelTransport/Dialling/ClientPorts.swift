@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import NameResolution
 
 /// Local ports that a tunnel client may dial from, in the order in which they are tried.
 package struct ClientPorts: Sendable, Hashable {
@@ -64,17 +65,14 @@ final class ClientPortConnector {
 
     /// - Parameter patience: how long all of it may take, the look-up of the name included.
     static func connect(
-        host: String, port: Int, from ports: ClientPorts, patience: TimeAmount, on eventLoop: any EventLoop,
+        to lookUp: NameLookUp, from ports: ClientPorts, patience: TimeAmount, on eventLoop: any EventLoop,
         _ makeBootstrap: @escaping MakeBootstrap
     ) -> EventLoopFuture<any Channel> {
         let isConnected = eventLoop.makePromise(of: (any Channel).self)
-        let lookUp = NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
-            try AddressLookUp.addresses(of: host, port: port)
-        }
         eventLoop.execute {
             let connector = ClientPortConnector(
                 ports, patience: patience, on: eventLoop, isConnected, makeBootstrap)
-            connector.start(lookUp)
+            connector.start(lookUp.addresses)
         }
         return isConnected.futureResult
     }

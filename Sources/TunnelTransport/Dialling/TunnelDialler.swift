@@ -1,6 +1,7 @@
 package import HTTPMessage
 package import NIOCore
 import NIOPosix
+package import NameResolution
 
 /// Dials a tunnel server: TCP, through a proxy if there is one, TLS if asked for, the WebSocket handshake.
 package struct TunnelDialler: Sendable {
@@ -39,10 +40,16 @@ package struct TunnelDialler: Sendable {
 
     private let target: Target
     private let patience: TimeAmount
+    private let names: NameResolver
 
-    /// - Parameter patience: how long each may take: the connection, the proxy's answer, the handshake.
-    package init(_ target: Target, patience: TimeAmount = .seconds(10)) {
+    /// - Parameters:
+    ///   - patience: how long each may take: the connection, the proxy's answer, the handshake.
+    ///   - names: who looks up the name of the server, or of the proxy.
+    package init(
+        _ target: Target, patience: TimeAmount = .seconds(10), names: NameResolver = .configured
+    ) {
         self.target = target
+        self.names = names
         self.patience = patience
     }
 
@@ -54,7 +61,13 @@ package struct TunnelDialler: Sendable {
         on eventLoop: any EventLoop, makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
     ) async throws -> any Channel {
         let isOpen = eventLoop.makePromise(of: Void.self)
-        let connecting = connect(on: eventLoop, isOpen, makeHandler)
+        let lookUp = names.lookUp(
+            target.proxy?.host ?? target.host, port: target.proxy?.port ?? target.port, on: eventLoop)
+        isOpen.futureResult.whenFailure { _ in
+            lookUp.cancelQueries()
+            lookUp.provedWrong()
+        }
+        let connecting = connect(on: eventLoop, by: lookUp, isOpen, makeHandler)
         connecting.whenFailure { isOpen.fail(dialError($0)) }
         // Not before it is known that no session came of it: one that is open is its owner's.
         isOpen.futureResult.whenFailure { _ in connecting.whenSuccess { $0.close(promise: nil) } }
@@ -68,7 +81,7 @@ package struct TunnelDialler: Sendable {
 
     /// Connects to the server, or to the proxy.
     private func connect(
-        on eventLoop: any EventLoop, _ isOpen: EventLoopPromise<Void>,
+        on eventLoop: any EventLoop, by lookUp: NameLookUp, _ isOpen: EventLoopPromise<Void>,
         _ makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
     ) -> EventLoopFuture<any Channel> {
         let (target, patience) = (self.target, self.patience)
@@ -88,10 +101,13 @@ package struct TunnelDialler: Sendable {
         let host = target.proxy?.host ?? target.host
         let port = target.proxy?.port ?? target.port
         guard let clientPorts = target.clientPorts else {
-            return makeBootstrap(patience).connect(host: host, port: port)
+            if let literal = try? SocketAddress(ipAddress: host, port: port) {
+                return makeBootstrap(patience).connect(to: literal)
+            }
+            return makeBootstrap(patience).resolver(lookUp).connect(host: host, port: port)
         }
         return ClientPortConnector.connect(
-            host: host, port: port, from: clientPorts, patience: patience, on: eventLoop, makeBootstrap)
+            to: lookUp, from: clientPorts, patience: patience, on: eventLoop, makeBootstrap)
     }
 
     private static func addHandlers(

@@ -1,4 +1,5 @@
 import AdminAPI
+import AgentStatus
 import ArgumentParser
 import FoundationEssentials
 import Supervision
@@ -85,7 +86,7 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+            Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self).jsonUndeceiving)
         }
     }
 }

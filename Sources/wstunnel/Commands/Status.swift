@@ -51,7 +51,9 @@ struct Status: AsyncParsableCommand {
             if watch, format == .text, style.width != nil {
                 print("\u{1b}[H\u{1b}[2J", terminator: "")
             }
-            if problems {
+            if isMissing, format == .text {
+                // Whatever else there is would not be what was asked for.
+            } else if problems {
                 try format.print(
                     snapshot.troubled, text: StatusRendering.problems(of: snapshot, style: style))
             } else {

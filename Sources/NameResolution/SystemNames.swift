@@ -1,14 +1,14 @@
 import Glibc
-import NIOCore
+package import NIOCore
 
 /// The system's look-up of host names.
-enum AddressLookUp {
-    /// - Returns: at least one address, the preferred first. Waits for the network: not on an event loop.
-    static func addresses(of host: String, port: Int) throws(AddressLookUpError) -> [SocketAddress] {
+package enum SystemNames {
+    /// - Returns: addresses with port 0, the preferred first; nil when there are none. Waits for the network.
+    @Sendable package static func addresses(of host: String) -> [SocketAddress]? {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, String(port), &hints, &list)
+        let code = getaddrinfo(host, nil, &hints, &list)
         defer { if let list { freeaddrinfo(list) } }
         var addresses: [SocketAddress] = []
         var next = code == 0 ? list : nil
@@ -16,16 +16,8 @@ enum AddressLookUp {
             if let address = SocketAddress(entry.pointee) { addresses.append(address) }
             next = entry.pointee.ai_next
         }
-        guard !addresses.isEmpty else {
-            throw AddressLookUpError(host: host)
-        }
-        return addresses
+        return addresses.isEmpty ? nil : addresses
     }
-}
-
-/// A name without an address.
-struct AddressLookUpError: Error {
-    var host: String
 }
 
 extension SocketAddress {
