@@ -52,6 +52,18 @@ import TunnelProtocol
         #expect(table.tokenCount == 0)
     }
 
+    /// Whoever waits behind many others costs no more for it: copied for each, this line takes many minutes.
+    @Test(.timeLimit(.minutes(1))) func aHundredThousandMayWait() {
+        table.maximumWaiting = .max
+        join(Self.member(1))
+        for number in 1...2 { #expect(request(number) == "session 1") }
+        for number in 1...100_000 { _ = request(number) }
+        #expect(table.waitingCount(token) == 100_000)
+        #expect(table.streamEnded(1).map(\.request) == [1])
+        for id in 2...50_000 as ClosedRange<UInt64> { #expect(abandon(id)) }
+        #expect(table.load.waiting == 50_000)
+    }
+
     @Test func requestsOfATokenAreNumberedByOneCountFromItsFirstSessionOn() {
         let first = numbering()
         join(Self.member(1))

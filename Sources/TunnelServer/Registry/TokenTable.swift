@@ -53,6 +53,9 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// Whether nobody serves it, and nobody waits for it.
         var isIdle: Bool { sessions.isEmpty && waiting.isEmpty }
 
+        /// Whether one more request may wait.
+        func takesWaiting(_ maximum: Int) -> Bool { waiting.count < maximum || sessions.isUp }
+
         /// Gives a stream to a new request, unless others wait: nobody overtakes them.
         mutating func begin(
             _ loop: Int, _ caller: String, _ turns: inout UInt64
@@ -186,15 +189,16 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
             return .unknownToken
         }
         if let (id, session) = entries[slot]?.begin(loop, caller, &turns) { return .send(to: id, session) }
-        guard let entry = entries[slot], entry.waiting.count < maximumWaiting || entry.sessions.isUp else {
+        // Not the entry as a whole: with a copy of it here, each request would copy the line in which it waits.
+        guard let standing = entries[slot]?.standing, entries[slot]?.takesWaiting(maximumWaiting) == true else {
             return .tooManyWaiting
         }
         lastRequest += 1
         resting.remove(slot)
         entries[slot]?.waiting.append(lastRequest, loop: loop, request())
         load.waiting += 1
-        if entry.standing == .guessed { guessedCount += 1 }
-        return .wait(lastRequest, until: entry.standing == .seen ? nil : expected?.end)
+        if standing == .guessed { guessedCount += 1 }
+        return .wait(lastRequest, until: standing == .seen ? nil : expected?.end)
     }
 
     /// Until then these tokens count as known: their tunnel clients are on their way, from the process that served
