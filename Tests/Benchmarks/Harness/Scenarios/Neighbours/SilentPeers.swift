@@ -25,6 +25,7 @@ private struct SilentPeers {
     let count: Int
 
     private struct Peer {
+        let token: String
         var session: RawStream
         var caller: RawStream
         var pings: [UInt8]
@@ -36,7 +37,9 @@ private struct SilentPeers {
 
     func attack(_ place: Neighbourhood) throws {
         let (server, span) = (place.server, max(place.span, 8))
-        let (count, cutOff, sent) = (count, WaitableCounter(), WaitableCounter())
+        let (wanted, letIn, cutOff, sent) = (
+            count, WaitableCounter(), WaitableCounter(), WaitableCounter()
+        )
         try Attackers.run { _ in
             var peers: [Peer] = []
             defer {
@@ -46,23 +49,26 @@ private struct SilentPeers {
                 }
             }
             var pace = Pace(perSecond: 500)
-            for number in 0..<count {
+            for number in 0..<wanted {
                 pace.wait()
-                let isOld = number % 2 == 1
-                let session = try RawStream(
-                    sessionOf: Self.token(number), port: server.port, isOld: isOld,
+                let (token, isOld) = ("evil-token-of-silence-\(number)", number % 2 == 1)
+                let session = try? RawStream(
+                    sessionOf: token, port: server.port, isOld: isOld,
                     receiveBuffer: Attackers.smallBuffer)
+                guard let session else { continue }
                 let caller = try RawStream(port: server.port, from: Attackers.address)
                 peers.append(
                     Peer(
-                        session: session, caller: caller,
+                        token: token, session: session, caller: caller,
                         pings: isOld ? TunnelWire.oldPings : TunnelWire.pings))
             }
+            let count = peers.count
+            letIn.add(count)
+            guard count > 0 else { return }
             try server.waitForTunnels(count + 1)
-            for number in peers.indices {
-                let entrance = Neighbourhood.entrance(of: Self.token(number), at: server)
-                try peers[number].caller.write(
-                    Transfer.head("POST", "/", entrance, length: Self.uploadSize))
+            for peer in peers {
+                let entrance = Neighbourhood.entrance(of: peer.token, at: server)
+                try peer.caller.write(Transfer.head("POST", "/", entrance, length: Self.uploadSize))
             }
             // A hundred rounds a second over a part of them, so that a round is short.
             pace = Pace(perSecond: 100)
@@ -77,11 +83,10 @@ private struct SilentPeers {
             }
             cutOff.add(peers.filter(\.isCutOff).count)
         }
+        place.record(Double(letIn.value), "peers that were let in")
         place.record(Double(sent.value) / 1e6, "sent to those that do not read", "MB")
         place.record(Double(cutOff.value), "of them cut off")
     }
-
-    private static func token(_ number: Int) -> String { "evil-token-of-silence-\(number)" }
 
     /// - Returns: how many bytes went.
     private static func press(_ peer: inout Peer, _ piece: [UInt8], pings: Int) -> Int {
