@@ -119,7 +119,7 @@ class MadClient:
                 callers.append(caller)
                 caller.send(wire.request(random, token, target=b"/x"))
             # What the server asks comes here or to another session of the token that it still believes in.
-            seen = tunnel.receive(0.05, until=b" /x HTTP/1.1\r\n") if callers else b""
+            seen = tunnel.receive(0.05, until=b" HTTP/1.1\r\nHost: ") if callers else b""
             out = self.old_answers(random, seen) if self.is_old else self.answers(random, seen)
             data = b"".join(piece for message in out for piece in wire.fragments(random, message, True))
             tunnel.send_split(random, wire.maybe_mutated(random, data, 0.15))
@@ -329,7 +329,9 @@ class MadCallers:
                 data = wire.maybe_mutated(random, wire.request(random, token), 0.4)
                 if not caller.send_split(random, data):
                     break
-                caller.receive(0.02, until=b"\r\n\r\n")
+                head = caller.receive(0.02, until=b"\r\n\r\n")
+                if b" 101 " in head[:13]:
+                    caller.send_split(random, random.bytes(random.below(4000)))
         finally:
             caller.end(random)
 

@@ -146,25 +146,35 @@ FIELDS = [
 ]
 
 
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
 def fields(random):
     return b"".join(random.choice(FIELDS) + b"\r\n" for _ in range(random.below(5)))
 
 
+def own_field(token):
+    return b"X-Token: " + token + b"\r\n" if token else b""
+
+
 def request(random, token=None, target=None):
     """A request as a caller sends it, or as it comes through a tunnel."""
+    if random.chance(0.1):
+        return b"GET /socket HTTP/1.1\r\nHost: caller.test\r\n%s%s%s\r\n" % (own_field(token), UPGRADE, fields(random))
     method = random.choice([b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"TRACE", b"CONNECT", b"PROPFIND"])
     target = target or random.choice(
         [b"/", b"/a/b?c=d", b"/%2e%2e/x", b"*", b"http://caller.test/y", b"/_health_check", b"/_stats",
          b"/_token/" + (token or b"fuzzed-token-number-one") + b"/z"])
     framing, content = body(random) if random.chance(0.5) else (b"", b"")
-    own = b"X-Token: " + token + b"\r\n" if token else b""
     version = b"HTTP/1.1" if random.chance(0.95) else random.choice([b"HTTP/1.0", b"HTTP/2.0", b"HTTP/0.9", b"HTP/1.1"])
-    head = b"%s %s %s\r\nHost: caller.test\r\n%s%s%s\r\n" % (method, target, version, own, fields(random), framing)
+    head = b"%s %s %s\r\nHost: caller.test\r\n%s%s%s\r\n" % (method, target, version, own_field(token), fields(random), framing)
     return head + content
 
 
 def response(random):
     """An answer: its head, and what follows."""
+    if random.chance(0.1):
+        return b"HTTP/1.1 101 Switching\r\n" + UPGRADE + b"\r\n", random.bytes(random.below(4000))
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\n" if random.chance(0.1) else b""
     status = random.choice([200, 200, 200, 204, 304, 206, 301, 404, 500, 101, 100, 199, 999])
     framing, content = body(random) if random.chance(0.85) else (b"", random.bytes(random.below(500)))

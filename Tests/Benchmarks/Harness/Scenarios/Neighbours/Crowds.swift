@@ -119,17 +119,19 @@ enum JunkHandshakes: Neighbours {
     }
 }
 
-/// Sessions of more tokens than a server remembers, each for a moment.
+/// Sessions of more tokens than a server remembers, each for a moment, and callers with as many others.
 enum MadeUpTokens: Neighbours {
     static let word = "made-up-tokens"
     static let summary =
-        "beside sessions of 100,000 tokens (10,000 with --quick), one after the other; then a newcomer"
+        "beside sessions of 100,000 tokens, and requests for 100,000 (10,000 with --quick); then a newcomer"
 
     static func attack(_ place: Neighbourhood) throws {
         let port = place.server.port
         let count = place.bench.settings.isQuick ? 10_000 : 100_000
         let refused = WaitableCounter()
-        try Attackers.run(2) { half in
+        let statuses = StatusCounter()
+        try Attackers.run(3) { half in
+            guard half < 2 else { return try ask(count, port, statuses) }
             var pace = Pace(perSecond: 1250)
             for number in 0..<(count / 2) {
                 pace.wait()
@@ -142,6 +144,7 @@ enum MadeUpTokens: Neighbours {
             }
         }
         place.record(Double(count - refused.value), "tokens that were let in")
+        place.record(Double(statuses.count("request", 404)), "requests for others answered with 404")
         let token = "newcomer-token-of-neighbours"
         let start = ContinuousClock.now
         let newcomer = try place.bench.agent(
@@ -149,5 +152,21 @@ enum MadeUpTokens: Neighbours {
         try waitUntilOpen(Neighbourhood.entrance(of: token, at: place.server))
         place.record(start.duration(to: .now) / .milliseconds(1), "a newcomer's first answer after", "ms")
         newcomer.stop()
+    }
+
+    /// Requests on one connection for tokens that nobody has.
+    private static func ask(_ count: Int, _ port: Int, _ statuses: StatusCounter) throws {
+        var caller = try RawStream(port: port, from: Attackers.address)
+        defer { caller.close() }
+        var pace = Pace(perSecond: 2500)
+        for number in 0..<count {
+            pace.wait()
+            let entrance = Way.Entrance(
+                port: port, fields: [(name: "X-Token", value: "asked-for-token-\(number)")])
+            try caller.write(Transfer.head("GET", "/", entrance, length: nil))
+            let head = try caller.readHead()
+            _ = try caller.read(RawStream.contentLength(of: head) ?? 0)
+            statuses.add("request", Int(head.first?.split(separator: " ").dropFirst().first ?? "") ?? 0)
+        }
     }
 }
