@@ -73,11 +73,12 @@ private struct Crowd {
     }
 }
 
-/// Handshakes with tokens that the server does not know, then guesses at the password of one that it does.
+/// Handshakes with tokens that the server does not know, so that it has no room to remember who guesses at the password
+/// of one that it does.
 enum JunkHandshakes: Neighbours {
     static let word = "junk-handshakes"
     static let summary =
-        "beside 20,000 handshakes with unknown tokens, then 300 guesses at the good tunnel's password"
+        "beside 20,000 handshakes with unknown tokens, and 300 guesses at the good tunnel's password"
     private static let password = "correct-horse"
 
     static func setting(_ bench: Bench) -> Neighbourhood.Setting? {
@@ -87,15 +88,21 @@ enum JunkHandshakes: Neighbours {
     static func attack(_ place: Neighbourhood) throws {
         let port = place.server.port
         let statuses = StatusCounter()
-        try Attackers.run { _ in
-            var pace = Pace(perSecond: 2000)
-            for number in 0..<20_000 {
-                pace.wait()
-                let token = "junk-token-without-an-end-\(number)"
-                statuses.add(
-                    "junk", try once(TunnelWire.handshake(token, port: port, password: "x"), port, from: 2))
+        let junk = WaitableCounter()
+        try Attackers.run(3) { attacker in
+            if attacker < 2 {
+                var pace = Pace(perSecond: 1250)
+                for number in 0..<10_000 {
+                    pace.wait()
+                    let handshake = TunnelWire.handshake(
+                        "junk-token-without-an-end-\(attacker)-\(number)", port: port, password: "x")
+                    statuses.add("junk", try once(handshake, port, from: Attackers.address))
+                    junk.add(1)
+                }
+                return
             }
-            pace = Pace(perSecond: 100)
+            try junk.wait(for: 11_000, within: .seconds(120), what: "junk")
+            var pace = Pace(perSecond: 100)
             for number in 0..<300 {
                 pace.wait()
                 let guess = TunnelWire.handshake(
