@@ -23,6 +23,8 @@ class Agent:
     # Beyond what it had after the warm-up: what the kernel and the allocator keep is not told apart from a leak.
     most_growth = 96 << 20
     most_descriptors = 300
+    # When all is over: connections that the agent itself keeps for a while.
+    most_left = 20
 
     def __init__(self, binary, folder, name, configuration):
         self.name = name
@@ -73,6 +75,15 @@ class Agent:
         if descriptors > self.baseline[1] + self.most_descriptors:
             raise Finding("the %s has %d descriptors open, and had %d" % (self.name, descriptors, self.baseline[1]))
 
+    def check_settled(self, before, patience=60):
+        """Waits until the descriptors of those who came and went are closed."""
+        deadline = time.monotonic() + patience
+        while self.measure()[1] > before + self.most_left:
+            if time.monotonic() > deadline:
+                raise Finding("the %s still has %d descriptors open, and had %d at first" % (
+                    self.name, self.usage[1], before))
+            time.sleep(0.2)
+
     def stop(self):
         """Ends it as a service manager would: that must work too."""
         self.check_alive()
@@ -116,6 +127,7 @@ class World:
                     self.port, self.good_token, tunnels.replace("PORT", str(self.port))))
             self.agents.append(self.client)
             self.check_good(patience=30, is_first=True)
+            self.descriptors = self.server.measure()[1]
         except BaseException:
             self.kill()
             raise
@@ -171,6 +183,10 @@ class World:
         for agent in self.agents:
             agent.check_log()
             agent.check_growth()
+
+    def check_settled(self):
+        # Of the server alone: the client's tunnels go on trying to connect.
+        self.server.check_settled(self.descriptors)
 
     def warmed_up(self):
         for agent in self.agents:

@@ -56,6 +56,7 @@ def play(name, options):
                 if world.server.baseline is None and time.monotonic() > warm:
                     world.warmed_up()
         world.check()
+        world.check_settled()
         usage = ", ".join("%s %d MiB" % (agent.name, agent.usage[0] >> 20) for agent in world.agents)
         world.stop()
         seconds = time.monotonic() - start
