@@ -1,5 +1,6 @@
 import BenchmarkReport
 import Foundation
+import Synchronization
 import TestSupport
 
 // Tunnel clients without number. It is the count that tells, not the rate: they come as fast as a server could be asked
@@ -45,7 +46,7 @@ private struct Crowd {
     func come(to place: Neighbourhood) throws {
         let (port, span) = (place.server.port, place.span)
         let entrance = Neighbourhood.entrance(of: token, at: place.server)
-        let refused = WaitableCounter()
+        let refusals = Mutex<[String]>([])
         try Attackers.run { _ in
             var sessions: [RawStream] = []
             defer { for session in sessions { session.abort() } }
@@ -56,7 +57,7 @@ private struct Crowd {
                 do {
                     sessions.append(try RawStream(sessionOf: token, port: port, client: client))
                 } catch {
-                    refused.add(1)
+                    refusals.withLock { $0.append("number \(number): \(error)") }
                 }
             }
             var callers: [RawStream] = []
@@ -69,7 +70,11 @@ private struct Crowd {
                 try caller.write(Transfer.head("GET", "/", entrance, length: nil))
             }
         }
-        place.record(Double(count - refused.value), "sessions that were let in")
+        let refused = refusals.withLock(\.self)
+        place.record(Double(count - refused.count), "sessions that were let in")
+        if let first = refused.first {
+            place.bench.note("\(refused.count) sessions were not let in: \(first)")
+        }
     }
 }
 
