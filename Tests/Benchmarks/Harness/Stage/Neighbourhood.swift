@@ -31,9 +31,12 @@ struct Neighbourhood {
     let way: Way
     /// How long an attack lasts at least, in seconds.
     let span: Int
+    /// Silent for as long as this is there.
+    private let resolver: SilentResolver?
 
     init(_ bench: Bench, as name: String, _ setting: Setting) throws {
         self.bench = bench
+        resolver = setting.resolver
         span = bench.settings.isQuick ? 5 : 15
         var options = setting.server
         var good = setting.good

@@ -39,6 +39,7 @@ enum IdleRequests: Neighbours {
         place.record(beside, "download during", "MB/s")
         place.record(beside / alone, "download during / before", "×")
         far.stop()
+        withExtendedLifetime(relay) {}
     }
 
     /// - Returns: how fast a download on a connection of its own is once it has got going, in MB/s.
