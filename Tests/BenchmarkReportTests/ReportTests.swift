@@ -44,6 +44,17 @@ import Testing
             ])
     }
 
+    @Test func aGoalHoldsForAllScenariosOfItsFamily() {
+        let goals = [Goal("neighbours", ["failed requests"], .atMost(0))]
+        func goal(of scenario: String) -> Goal? {
+            Goal.of(Measure(scenario: scenario, what: "failed requests", unit: ""), in: goals)
+        }
+        #expect(goal(of: "neighbours/sessions") == goals[0])
+        #expect(goal(of: "neighbours") == goals[0])
+        #expect(goal(of: "neighbourship") == nil)
+        #expect(goal(of: "sessions") == nil)
+    }
+
     @Test func furtherSidesHaveAColumnEach() {
         var report = Self.report()
         report.add(3, of: Self.rate, side: "ssh")

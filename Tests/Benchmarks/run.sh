@@ -14,7 +14,7 @@ Builds wstunnel as it is released, and measures it against two nginx in a row.
   --quick           short runs, for a look; the figures are rough
   --runs N          measure everything N times (5; with --quick 2)
   --seconds N       let each run of requests take N seconds (3; with --quick 1)
-  --only NAME,NAME  only these scenarios
+  --only NAME,NAME  only these scenarios; what stands before a slash is all of that kind
   --list            print the scenarios and stop
   --json FILE       write every single figure to FILE
   --compare FILE    show what has changed since FILE was written by --json

@@ -65,11 +65,12 @@ import TestSupport
 
     private func chosenScenarios() throws -> [any Scenario.Type] {
         guard let only else { return allScenarios }
-        return try only.split(separator: ",").map { name in
-            guard let scenario = allScenarios.first(where: { $0.name == name }) else {
+        return try only.split(separator: ",").flatMap { name in
+            let chosen = allScenarios.filter { $0.name == name || $0.name.hasPrefix(name + "/") }
+            guard !chosen.isEmpty else {
                 throw ValidationError("there is no scenario \"\(name)\"; see --list")
             }
-            return scenario
+            return chosen
         }
     }
 

@@ -20,6 +20,7 @@ package struct Goal: Hashable, Sendable {
         }
     }
 
+    /// A scenario's name, or what several have before a slash.
     package let scenario: String
     /// The measures whose `what` is one of these.
     package let whats: Set<String>
@@ -32,7 +33,8 @@ package struct Goal: Hashable, Sendable {
     /// The goal of a measure, if there is one.
     package static func of(_ measure: Measure, in goals: [Goal] = all) -> Goal? {
         goals.first { goal in
-            goal.scenario == measure.scenario && goal.whats.contains(measure.what)
+            (goal.scenario == measure.scenario || measure.scenario.hasPrefix(goal.scenario + "/"))
+                && goal.whats.contains(measure.what)
         }
     }
 
@@ -91,6 +93,11 @@ package struct Goal: Hashable, Sendable {
                 ],
                 .atMost(268)),
             Goal("overload", ["of the most, with 4,096 callers"], .ratioAtLeast(0.9)),
+            Goal("neighbours", ["p99 during / before", "p99 after / before"], .atMost(3)),
+            Goal("neighbours", ["failed requests"], .atMost(0)),
+            Goal("neighbours/stuck-readers", ["peak memory, server"], .atMost(268)),
+            Goal("neighbours/junk-handshakes", ["guesses that were looked at"], .atMost(20)),
+            Goal("neighbours/idle-requests", ["download during / before"], .atLeast(0.33)),
         ] + memory
 
     /// Everything but thousands of tunnels and overload stays within this.

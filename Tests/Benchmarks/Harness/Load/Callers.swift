@@ -44,13 +44,7 @@ final class Callers: Sendable {
         do {
             var stream = try RawStream(port: entrance.port)
             defer { stream.close() }
-            try stream.write(Transfer.head("GET", "/1k", entrance, length: nil))
-            let head = try stream.readHead()
-            let body = try stream.read(RawStream.contentLength(of: head) ?? 0)
-            guard head.first?.contains(" 200 ") == true, body.count == 1024 else {
-                let text = String(decoding: body.prefix(80), as: UTF8.self)
-                throw TestFailure("\(head.first ?? ""): \(text)")
-            }
+            try stream.fetchSmall(entrance)
             let time = start.duration(to: .now) / .milliseconds(1)
             result.withLock { $0.milliseconds.append(time) }
         } catch {

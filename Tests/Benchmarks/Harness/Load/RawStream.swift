@@ -19,18 +19,18 @@ struct RawStream {
     }
 
     /// Connects to a port of 127.0.0.1.
-    init(port: Int) throws {
+    ///
+    /// - Parameters:
+    ///   - source: the last number of the address 127.0.0.x that it comes from.
+    ///   - receiveBuffer: the kernel's buffer for what it does not read, in bytes; nil for the usual.
+    init(port: Int, from source: UInt32 = 1, receiveBuffer: Int32? = nil) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw TestFailure("socket: errno \(errno)") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        if var receiveBuffer {
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, size)
         }
+        let result = Self.attach(descriptor, to: port, from: source)
         self.init(descriptor: descriptor)
         guard result == 0 else {
             let code = errno
@@ -39,7 +39,39 @@ struct RawStream {
         }
     }
 
+    private static func attach(_ descriptor: Int32, to port: Int, from source: UInt32) -> Int32 {
+        func with(_ port: Int, _ last: UInt32, _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32)
+            -> Int32
+        {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = in_port_t(port).bigEndian
+            address.sin_addr.s_addr = (in_addr_t(127) << 24 | in_addr_t(last)).bigEndian
+            return withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
+        if source != 1 {
+            // Else each takes a port of its own, whomever it calls, and there are 28,000 (ip(7)).
+            var late: Int32 = 1
+            setsockopt(
+                descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &late,
+                socklen_t(MemoryLayout<Int32>.size))
+            guard with(0, source, bind) == 0 else { return -1 }
+        }
+        return with(port, 1, connect)
+    }
+
     func close() { _ = Glibc.close(descriptor) }
+
+    /// Closes it by a reset, so that the kernel need not remember it: for thousands of them.
+    func abort() {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
 
     /// Ends reads and writes of the thread that has it.
     func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
@@ -55,6 +87,49 @@ struct RawStream {
                 guard count > 0 else { throw TestFailure("write: errno \(errno)") }
                 written += count
             }
+        }
+    }
+
+    /// Writes what the kernel takes at once.
+    ///
+    /// - Returns: how many bytes that were; nil when the other end is gone.
+    func writeSome(_ bytes: ArraySlice<UInt8>) -> Int? {
+        let count = bytes.withUnsafeBytes {
+            send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+        return count >= 0 ? count : errno == EAGAIN ? 0 : nil
+    }
+
+    /// Waits for whatever comes next.
+    ///
+    /// - Returns: nil when nothing will.
+    func readAnything() -> [UInt8]? {
+        while true {
+            let bytes = [UInt8](unsafeUninitializedCapacity: 1 << 16) { space, count in
+                count = max(0, recv(descriptor, space.baseAddress, space.count, 0))
+            }
+            if !bytes.isEmpty { return bytes }
+            var ending = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            // The time limit of a read passes on quiet connections too.
+            guard poll(&ending, 1, 0) == 0 else { return nil }
+        }
+    }
+
+    /// What the kernel holds for it, unread.
+    func peek(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let taken = recv(descriptor, &bytes, count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return Array(bytes.prefix(max(0, taken)))
+    }
+
+    /// Asks for the small file and takes it.
+    mutating func fetchSmall(_ entrance: Way.Entrance) throws {
+        try write(Transfer.head("GET", "/1k", entrance, length: nil))
+        let head = try readHead()
+        let body = try read(RawStream.contentLength(of: head) ?? 0)
+        guard head.first?.contains(" 200 ") == true, body.count == 1024 else {
+            let text = String(decoding: body.prefix(80), as: UTF8.self)
+            throw TestFailure("\(head.first ?? ""): \(text)")
         }
     }
 

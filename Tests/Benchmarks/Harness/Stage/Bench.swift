@@ -58,10 +58,15 @@ final class Bench {
 
     /// Starts a wstunnel with a configuration file.
     ///
-    /// - Parameter socket: the socket of its server `public`, when a service manager holds it.
-    func agent(at path: String, on socket: HeldSocket? = nil) throws -> Running {
+    /// - Parameters:
+    ///   - socket: the socket of its server `public`, when a service manager holds it.
+    ///   - launcher: a program with its arguments, behind which come those of the agent; it must become the agent.
+    func agent(
+        at path: String, on socket: HeldSocket? = nil, through launcher: [String] = []
+    ) throws -> Running {
         guard let socket else {
-            return try Running([settings.binary, "--config", path], environment: try programEnvironment())
+            return try Running(
+                launcher + [settings.binary, "--config", path], environment: try programEnvironment())
         }
         return try Running(
             ["sh", "-c", "LISTEN_PID=$$ exec \"$0\" --config \"$1\"", settings.binary, path],

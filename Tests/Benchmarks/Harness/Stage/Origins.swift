@@ -7,6 +7,9 @@ final class Origins {
     let sink: UploadSink
     let echo: EchoOrigin
     private let nginx: Running
+    /// Of the files, and of the sink.
+    var url: String { "http://127.0.0.1:\(files)" }
+    var sinkURL: String { "http://127.0.0.1:\(sink.port)" }
 
     /// A large body: a file to download, and how much to upload.
     struct Body: Sendable {
@@ -17,6 +20,12 @@ final class Origins {
     let large: Body
     /// Protocol v1 refuses uploads of more than 100 MiB.
     let middle = Body(path: "/middle", size: 64 << 20)
+    /// For those who take it slowly: more than is kept of a message of protocol v1 in memory, and sixteen are no load.
+    let slow = Body(path: "/slow", size: 8 << 20)
+    /// The files again, each on a connection of its own.
+    let closing: Int
+    /// The folder of the files.
+    let root: String
 
     /// - Parameter largeMebibytes: the size of `large`.
     init(in folder: TemporaryFolder, largeMebibytes: Int) throws {
@@ -27,10 +36,12 @@ final class Origins {
         }
         try folder.writeRandom(mebibytes: largeMebibytes, to: "www/large")
         try folder.writeRandom(mebibytes: middle.size >> 20, to: "www/middle")
+        try folder.writeRandom(mebibytes: slow.size >> 20, to: "www/slow")
+        root = folder.path(of: "www")
         // nginx drops root's rights; its workers must still get at the files.
         chmod(folder.path, 0o755)
         chmod(folder.path(of: "www"), 0o755)
-        let port = try freePort()
+        let (port, closing) = (try freePort(), try freePort())
         // By default each connection that is read slowly fills 4 MiB in the kernel: 512 of them take all the memory
         // it has for TCP, which then makes every connection of the machine crawl.
         nginx = try Nginx.start(
@@ -40,10 +51,16 @@ final class Origins {
             sendfile on;
             server {
                 listen 127.0.0.1:\(port) backlog=4096 sndbuf=256k;
-                root \(folder.path)/www;
+                root \(root);
+            }
+            server {
+                listen 127.0.0.1:\(closing) backlog=4096;
+                keepalive_timeout 0;
+                root \(root);
             }
             """)
         files = port
+        self.closing = closing
         sink = try UploadSink()
         echo = try EchoOrigin()
     }

@@ -3,7 +3,7 @@
 /// A scenario starts the ways that it needs, so that its processes are fresh, measures them by `Bench.interleave`, and
 /// gives each value to `Bench.record`.
 protocol Scenario {
-    /// What `--only` takes: one word.
+    /// What `--only` takes: one word, or two with a slash between, of which the first alone stands for all that share it.
     static var name: String { get }
     /// What `--list` prints.
     static var summary: String { get }
@@ -18,5 +18,5 @@ var allScenarios: [any Scenario.Type] {
     [
         Requests.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self, Idle.self,
         Spread.self, Scale.self, Overload.self, Reload.self,
-    ]
+    ] + allNeighbours
 }
