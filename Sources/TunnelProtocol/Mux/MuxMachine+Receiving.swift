@@ -42,7 +42,7 @@ extension MuxMachine {
         case .response(let id, let head, let isInterim, let isLast):
             return try responseCame(id, head, isInterim: isInterim, isLast: isLast)
         case .data(let id, let bytes, let isLast):
-            return try dataCame(id, bytes, isLast: isLast)
+            return try dataCame(id, bytes, isLast: isLast, now: now)
         case .trailers(let id, let fields):
             return try trailersCame(id, fields)
         case .reset(let id, let code, let reason):
@@ -72,11 +72,10 @@ extension MuxMachine {
             answer(.reset(id, .refused, reason: reason))
             return nil
         }
-        let receiveWindow = ReceiveWindow(
-            initial: isLast ? limits.minimumWindow : limits.initialWindow, minimum: limits.minimumWindow,
-            budget: budget, now: now)
-        if receiveWindow.credit > limits.minimumWindow {
-            answer(.window(id, receiveWindow.credit - limits.minimumWindow))
+        var receiveWindow = ReceiveWindow(minimum: limits.leastWindow(of: role), now: now)
+        if !isLast {
+            let extra = promise(&receiveWindow)
+            if extra > 0 { answer(.window(id, extra)) }
         }
         var stream = MuxStream(sendCredit: window, receiveWindow: receiveWindow)
         stream.hasReceivedEverything = isLast
@@ -111,7 +110,7 @@ extension MuxMachine {
     }
 
     private mutating func dataCame(
-        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
+        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool, now: MonotonicInstant
     ) throws(MuxError) -> SessionEvent? {
         guard let index = try openStream(id) else { return nil }
         guard role == .acceptor || streams.values[index].hasFinalHead else {
@@ -119,6 +118,9 @@ extension MuxMachine {
         }
         try streams.values[index].receiveWindow.received(bytes.readableBytes)
         let isIgnored = streams.values[index].ignoresRest
+        if streams.values[index].receiveWindow.isUnused {
+            bodyBegins(id, at: index, isWanted: !isLast && !isIgnored, now: now)
+        }
         if isLast { receivingEnded(id) }
         return isIgnored || (bytes.readableBytes == 0 && !isLast) ? nil : .data(id, bytes, isLast: isLast)
     }

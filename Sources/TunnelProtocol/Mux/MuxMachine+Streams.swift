@@ -44,7 +44,7 @@ extension MuxMachine {
         if stream.receiveWindow.unread > 0, !stream.ignoresRest {
             unreadWindows[id] = stream.receiveWindow
         } else {
-            stream.receiveWindow.release(to: budget)
+            release(stream.receiveWindow)
         }
     }
 
@@ -52,7 +52,41 @@ extension MuxMachine {
     mutating func remove(_ id: StreamID) -> MuxStream? {
         guard let stream = streams.removeValue(forKey: id) else { return nil }
         if stream.isScheduled { turns.left() }
-        stream.receiveWindow.release(to: budget)
+        release(stream.receiveWindow)
         return stream
+    }
+
+    private mutating func release(_ window: ReceiveWindow) {
+        promised -= window.promised
+        window.release(to: budget)
+    }
+
+    // MARK: Windows
+
+    /// Widens the window of a new stream while few wait for their first bytes: many that wait, for hours maybe, must not
+    /// use up the budget.
+    ///
+    /// - Returns: by how much.
+    mutating func promise(_ window: inout ReceiveWindow) -> Int {
+        let wanted = limits.initialWindow - limits.leastWindow(of: role)
+        let extra = window.promise(min(wanted, (limits.maximumPromised - promised) / 8), budget: budget)
+        promised += extra
+        return extra
+    }
+
+    /// The first bytes of a body came: now its window is worth its memory.
+    ///
+    /// - Parameter isWanted: whether more is to come.
+    mutating func bodyBegins(_ id: StreamID, at index: Int, isWanted: Bool, now: MonotonicInstant) {
+        promised -= streams.values[index].receiveWindow.promised
+        streams.values[index].receiveWindow.begin(now: now)
+        guard isWanted else { return }
+        var grant = streams.values[index].receiveWindow.widen(
+            to: limits.initialWindow, budget: budget, now: now)
+        if grant == 0 {
+            grant = streams.values[index].receiveWindow.widen(
+                to: limits.minimumWindow, budget: budget, now: now)
+        }
+        if grant > 0 { answer(.window(id, grant)) }
     }
 }

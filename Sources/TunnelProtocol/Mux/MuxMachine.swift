@@ -18,6 +18,8 @@ package struct MuxMachine: SessionMachine {
     var streams = StreamTable<MuxStream>()
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
     var unreadWindows = StreamTable<ReceiveWindow>()
+    /// What those streams were given beyond the minimum on which nothing came yet.
+    var promised = 0
     /// Streams that have something to write.
     var turns = TurnOrder()
     /// Heads and control frames that wait to be written.
@@ -64,6 +66,7 @@ package struct MuxMachine: SessionMachine {
         for window in unreadWindows.values { window.release(to: budget) }
         streams = StreamTable()
         unreadWindows = StreamTable()
+        promised = 0
     }
 
     /// Streams open now.
@@ -95,8 +98,8 @@ package struct MuxMachine: SessionMachine {
         }
         let id = StreamID(lastStream.rawValue + 1)
         lastStream = id
-        let window = ReceiveWindow(
-            initial: limits.initialWindow, minimum: limits.minimumWindow, budget: budget, now: now)
+        var window = ReceiveWindow(minimum: limits.leastWindow(of: .opener), now: now)
+        _ = promise(&window)
         var stream = MuxStream(sendCredit: peer.initialWindow, receiveWindow: window)
         stream.hasSentEverything = isLast
         control.writeMuxFrame(.request(id, window: window.credit, head: head, isLast: isLast))

@@ -10,10 +10,15 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumHeadBytes = 80 << 10
     /// Longest WebSocket message.
     package var maximumMessageBytes = 1 << 20
-    /// What a peer may send on any new stream, whatever else is going on.
+    /// What a peer may send on any new stream, whatever else is going on: it knows before it opens one.
     package var minimumWindow = 64 << 10
+    /// The same of an answer, whose window is told with each request: four thousand that nobody reads take 64 MiB.
+    package var minimumAnswerWindow = 16 << 10
     /// What a peer may send on a new stream while memory is plenty.
     package var initialWindow = 256 << 10
+    /// What all streams of a session together may be given beyond the minimum before anything comes on them; each gets
+    /// an eighth of what is left of it at most.
+    package var maximumPromised = 4 << 20
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
     /// Protocol v1: streams at once. The Go program has no limit.
@@ -49,6 +54,11 @@ package struct SessionLimits: Sendable, Hashable {
 
     /// What a head out of the tunnel may hold: twice the fields that a listener takes.
     package var headLimits: HTTPLimits { HTTPLimits(headBytes: maximumHeadBytes, fieldCount: 256) }
+
+    /// What the peer of this end may send on any new stream.
+    func leastWindow(of role: SessionRole) -> Int {
+        role == .opener ? min(minimumAnswerWindow, minimumWindow) : minimumWindow
+    }
 
     /// Time between two pings.
     package var keepaliveInterval: Duration { keepaliveTimeout / 3 }

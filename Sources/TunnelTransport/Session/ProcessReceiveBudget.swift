@@ -12,6 +12,9 @@ package final class ProcessReceiveBudget: ReceiveBudget {
         self.left = Atomic(bytes)
     }
 
+    /// What nobody has drawn.
+    var unused: Int { left.load(ordering: .relaxed) }
+
     package func take(_ bytes: Int) -> Bool {
         if left.subtract(bytes, ordering: .relaxed).newValue >= 0 { return true }
         left.add(bytes, ordering: .relaxed)

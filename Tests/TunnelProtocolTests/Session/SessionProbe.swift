@@ -33,6 +33,7 @@ final class SessionProbe {
     /// Streams that are over while their reader still holds what came.
     var unreadCount: Int { machine.unreadWindows.count }
     func forgetAll() { for id in machine.unreadWindows.keys { machine.forget(id) } }
+    var promised: Int { machine.promised }
     var controlBytes: Int { machine.control.readableBytes }
     var hasSomethingToWrite: Bool { machine.hasSomethingToWrite }
     var isDraining: Bool { machine.isDraining }
