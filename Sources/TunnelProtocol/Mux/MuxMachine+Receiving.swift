@@ -19,7 +19,7 @@ extension MuxMachine {
     package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
         while true {
             if let event = events.popFirst() { return event }
-            guard answerBytes <= limits.maximumControlBytes else { throw .flooded }
+            guard mayKeep(answerBytes) else { throw .flooded }
             guard let frame = try decoder.next() else { return nil }
             if let event = try handle(frame, now: now) { return event }
         }
@@ -68,7 +68,7 @@ extension MuxMachine {
         guard id > lastStream, id.rawValue <= UInt32(Int32.max) else { throw .streamOutOfOrder }
         guard window <= Int(Int32.max) else { throw .flowControl }
         lastStream = id
-        if let reason = reasonToRefuse {
+        if let reason = reasonToRefuse() {
             answer(.reset(id, .refused, reason: reason))
             return nil
         }
@@ -83,11 +83,11 @@ extension MuxMachine {
         return .request(id, head: head, isLast: isLast)
     }
 
-    private var reasonToRefuse: String? {
+    private mutating func reasonToRefuse() -> String? {
         if isDrainConfirmed { return "draining" }
         if streams.count >= limits.maximumStreams { return "too many streams" }
         // Answers wait because the peer does not read them: taking more requests would only add to them.
-        if control.readableBytes > limits.maximumControlBytes { return "too many answers wait to be read" }
+        if !mayKeep(control.readableBytes) { return "too many answers wait to be read" }
         return nil
     }
 

@@ -46,6 +46,7 @@ extension MuxMachine {
         } else {
             release(stream.receiveWindow)
         }
+        waitingBytes -= stream.waiting.count
     }
 
     /// Takes a stream out, in whatever state it is, and gives back what its window drew.
@@ -53,6 +54,7 @@ extension MuxMachine {
         guard let stream = streams.removeValue(forKey: id) else { return nil }
         if stream.isScheduled { turns.left() }
         release(stream.receiveWindow)
+        waitingBytes -= stream.waiting.count
         return stream
     }
 
@@ -61,7 +63,30 @@ extension MuxMachine {
         window.release(to: budget)
     }
 
-    // MARK: Windows
+    // MARK: Memory
+
+    /// Whether so many bytes of heads and control frames may wait: a few always, more out of the budget. Where these
+    /// wait the peer does not read, or much more slowly than it asks.
+    mutating func mayKeep(_ bytes: Int) -> Bool {
+        guard bytes <= limits.maximumControlBytes else { return false }
+        while bytes > limits.freeControlBytes + controlBorrowed {
+            guard budget.take(limits.freeControlBytes) else { return false }
+            controlBorrowed += limits.freeControlBytes
+        }
+        return true
+    }
+
+    /// Data waiting in a stream, from which on its sender is asked to wait: less where much waits in all of them, because
+    /// their readers do not read.
+    var sendHighWater: Int {
+        min(limits.sendHighWater, max(limits.leastSendHighWater, (limits.maximumWaiting - waitingBytes) / 8))
+    }
+
+    /// None of them waits any more.
+    mutating func giveBackControl() {
+        if controlBorrowed > 0 { budget.giveBack(controlBorrowed) }
+        controlBorrowed = 0
+    }
 
     /// Widens the window of a new stream while few wait for their first bytes: many that wait, for hours maybe, must not
     /// use up the budget.

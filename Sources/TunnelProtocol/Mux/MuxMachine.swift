@@ -16,6 +16,8 @@ package struct MuxMachine: SessionMachine {
     package internal(set) var answeredPings = 0
 
     var streams = StreamTable<MuxStream>()
+    /// Data that waits to be sent, in all of them.
+    var waitingBytes = 0
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
     var unreadWindows = StreamTable<ReceiveWindow>()
     /// What those streams were given beyond the minimum on which nothing came yet.
@@ -26,6 +28,8 @@ package struct MuxMachine: SessionMachine {
     var control = ByteBuffer()
     /// What of those the peer brought about since it last took all of them.
     var answerBytes = 0
+    /// What was drawn from the budget for those that wait.
+    var controlBorrowed = 0
     var decoder: MuxDecoder
     var events = FIFO<SessionEvent>()
     var lastStream = StreamID(0)
@@ -67,6 +71,8 @@ package struct MuxMachine: SessionMachine {
         streams = StreamTable()
         unreadWindows = StreamTable()
         promised = 0
+        waitingBytes = 0
+        giveBackControl()
     }
 
     /// Streams open now.
@@ -90,7 +96,7 @@ package struct MuxMachine: SessionMachine {
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
         guard role == .opener, let peer, !isDraining, !isPeerDraining,
             streams.count < peer.maximumStreams, head.readableBytes <= limits.maximumHeadBytes,
-            control.readableBytes <= limits.maximumControlBytes
+            mayKeep(control.readableBytes)
         else { return nil }
         guard lastStream.rawValue < limits.highestStream else {
             drain(reason: "the session has no stream identifiers left", now: now)
@@ -115,6 +121,10 @@ package struct MuxMachine: SessionMachine {
             reset(id, .malformedMessage, reason: "the origin's header fields are too large")
             return
         }
+        guard mayKeep(control.readableBytes) else {
+            reset(id, .internalError, reason: "too many answers wait for the tunnel server to read them")
+            return
+        }
         if isInterim {
             guard streams.values[index].takesInterim(head, limits) else { return }
         } else {
@@ -133,10 +143,11 @@ package struct MuxMachine: SessionMachine {
         else { return true }
         if bytes.readableBytes > 0 {
             streams.values[index].waiting.append(bytes)
+            waitingBytes += bytes.readableBytes
             schedule(id)
         }
         // Once asked to wait, a sender waits until it is told: what it sends meanwhile must not call that off.
-        if streams.values[index].waiting.count >= limits.sendHighWater {
+        if streams.values[index].waiting.count >= sendHighWater {
             streams.values[index].senderWaits = true
         }
         return !streams.values[index].senderWaits

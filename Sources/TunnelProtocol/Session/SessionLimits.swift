@@ -32,6 +32,11 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.
     package var sendHighWater = 64 << 10
+    /// The same while a session has much that waits.
+    package var leastSendHighWater = 8 << 10
+    /// Data waiting in all streams of a session, which they come near to: a stream is asked to wait when it has an eighth of
+    /// what is left of it.
+    package var maximumWaiting = 8 << 20
     /// Data waiting in a stream, down to which its sender is asked to go on.
     package var sendLowWater = 32 << 10
     /// Data of one stream in one turn, while others wait for theirs.
@@ -39,6 +44,8 @@ package struct SessionLimits: Sendable, Hashable {
     /// Heads and control frames that wait to be written; beyond it no stream is opened or taken, and a peer that
     /// made us answer so much without reading it is cut off.
     package var maximumControlBytes = 4 << 20
+    /// What of that any session may have; the rest is drawn from the budget, and the limit is there where that has no more.
+    package var freeControlBytes = 64 << 10
     /// A peer that was not heard of for so long is dead.
     package var keepaliveTimeout: Duration
 
