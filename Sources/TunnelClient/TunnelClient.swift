@@ -7,8 +7,8 @@ package import Observability
 import OriginHTTP
 import Synchronization
 package import TunnelConfiguration
-package import TunnelProtocol
-import TunnelTransport
+import TunnelProtocol
+package import TunnelTransport
 
 /// One tunnel: keeps sessions to its server and takes what comes through them to the origins.
 ///
@@ -54,7 +54,7 @@ package final class TunnelClient: Sendable {
 
     let setup: CurrentSetup
     let loops: [any EventLoop]
-    let budget: any ReceiveBudget
+    let budget: TokenReceiveBudget
     let software: String
     private let trust: TrustPool
     let pacer: DialPacer
@@ -80,11 +80,11 @@ package final class TunnelClient: Sendable {
     /// - Throws: `TunnelClientError` when the certificates cannot be used. Reads files: not for event loops.
     package init(
         _ configuration: TunnelClientConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
-        budget: any ReceiveBudget, software: String, trust: TrustPool = TrustPool(),
+        budget: ProcessReceiveBudget, software: String, trust: TrustPool = TrustPool(),
         pacer: DialPacer = DialPacer(), succeeding predecessor: TunnelClient? = nil
     ) throws(TunnelClientError) {
         self.loops = Array(group.makeIterator())
-        self.budget = budget
+        self.budget = TokenReceiveBudget(of: budget)
         self.software = software
         self.trust = trust
         self.pacer = pacer

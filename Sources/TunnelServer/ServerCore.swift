@@ -20,7 +20,8 @@ final class ServerCore: Sendable {
     let dates: [NIOLoopBoundBox<DateStamp>]
     let logger: Logger
     let access: AccessLog
-    let budget: any ReceiveBudget
+    let budget: ProcessReceiveBudget
+    let budgets: TokenBudgets
     let software: String
     let census: ConnectionCensus
     let names = ReverseNames()
@@ -39,7 +40,7 @@ final class ServerCore: Sendable {
 
     init(
         _ configuration: ServerConfiguration, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
-        budget: any ReceiveBudget, software: String
+        budget: ProcessReceiveBudget, software: String
     ) {
         self.name = configuration.name
         self.limits = limits
@@ -57,6 +58,7 @@ final class ServerCore: Sendable {
         self.shortage = DescriptorShortage(logger: logger) { fault.note("out-of-descriptors", $0) }
         self.access = log.access
         self.budget = budget
+        self.budgets = TokenBudgets(of: budget)
         self.software = software
         self.census = ConnectionCensus(
             maximum: limits.callers, maximumPerAddress: limits.callersPerAddress)

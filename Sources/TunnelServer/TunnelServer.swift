@@ -5,8 +5,8 @@ package import NIOPosix
 package import Observability
 import Synchronization
 package import TunnelConfiguration
-package import TunnelProtocol
-import TunnelTransport
+import TunnelProtocol
+package import TunnelTransport
 
 /// One tunnel server: takes callers and tunnel clients, wherever it listens at the time.
 package final class TunnelServer: Sendable {
@@ -27,7 +27,7 @@ package final class TunnelServer: Sendable {
     ///   - software: program and version, as peers are told.
     package init(
         _ configuration: ServerConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
-        budget: any ReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
+        budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
             configuration, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,

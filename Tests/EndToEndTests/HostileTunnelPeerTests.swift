@@ -108,6 +108,23 @@ import Testing
         peer.connection.reset()
     }
 
+    /// Its pings are no sign of life: what waits for it would wait for ever.
+    @Test func aPeerThatPingsAndNeverReadsIsEnded() throws {
+        let agent = try BesiegedAgent(server: ["wstimeout: 3s"])
+        let bystander = try Bystander(port: agent.port)
+        let peer = try TunnelPeer(port: agent.port, token: Self.token, receiveBuffer: 4096)
+        let ping = Mux.frame(.ping, [1, 2, 3, 4, 5, 6, 7, 8])
+        // More answers than its machine keeps.
+        for _ in 0..<40 { try peer.send([UInt8]([[UInt8]](repeating: ping, count: 100).joined())) }
+        let (socket, frame) = (peer.socket, webSocketFrame(opcode: 2, ping, isMasked: true))
+        let pinging = Background {
+            while (try? socket.write(frame)) != nil { usleep(50_000) }
+        }
+        try agent.agent.waitForLog("Session left", ["error.code": "peer-stuck"], within: .seconds(30))
+        try pinging.value()
+        try bystander.finish()
+    }
+
     // MARK: Wrong answers
 
     struct Answer: CustomTestStringConvertible, Sendable {

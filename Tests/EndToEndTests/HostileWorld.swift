@@ -246,11 +246,14 @@ final class TunnelPeer {
     private var waiting: [Mux.Received] = []
 
     /// Shakes hands, and sends the settings unless told otherwise.
-    init(port: Int, token: String, settings: [UInt8]? = Mux.settings(), limit: Duration = .seconds(20)) throws
-    {
+    init(
+        port: Int, token: String, settings: [UInt8]? = Mux.settings(), limit: Duration = .seconds(20),
+        receiveBuffer: Int32? = nil
+    ) throws {
         connection = try WebSocketConnection(
             port: port, target: "/_tunnel",
-            fields: [("Origin", token), ("Sec-WebSocket-Protocol", "wstunnel.v2")], limit: limit)
+            fields: [("Origin", token), ("Sec-WebSocket-Protocol", "wstunnel.v2")], limit: limit,
+            receiveBuffer: receiveBuffer)
         if let settings { try send(settings) }
     }
 

@@ -14,10 +14,10 @@ package final class WebSocketConnection: @unchecked Sendable {
     /// - Throws: `TestFailure` with the response when it is not a right 101.
     package init(
         port: Int, target: String = "/", fields: [(String, String)] = [], limit: Duration = .seconds(20),
-        seed: UInt64 = 1
+        receiveBuffer: Int32? = nil, seed: UInt64 = 1
     ) throws {
         random = SplitMix64(seed: seed)
-        socket = try StreamSocket(port: port, limit: limit)
+        socket = try StreamSocket(port: port, limit: limit, receiveBuffer: receiveBuffer)
         let key = Data(random.bytes(16)).base64EncodedString()
         try socket.writeHead(
             "GET \(target) HTTP/1.1",

@@ -19,7 +19,7 @@ extension MuxMachine {
     package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
         while true {
             if let event = events.popFirst() { return event }
-            guard answerBytes <= limits.maximumControlBytes else { throw .flooded }
+            guard mayKeep(answerBytes) else { throw .flooded }
             guard let frame = try decoder.next() else { return nil }
             if let event = try handle(frame, now: now) { return event }
         }
@@ -42,7 +42,7 @@ extension MuxMachine {
         case .response(let id, let head, let isInterim, let isLast):
             return try responseCame(id, head, isInterim: isInterim, isLast: isLast)
         case .data(let id, let bytes, let isLast):
-            return try dataCame(id, bytes, isLast: isLast)
+            return try dataCame(id, bytes, isLast: isLast, now: now)
         case .trailers(let id, let fields):
             return try trailersCame(id, fields)
         case .reset(let id, let code, let reason):
@@ -68,15 +68,14 @@ extension MuxMachine {
         guard id > lastStream, id.rawValue <= UInt32(Int32.max) else { throw .streamOutOfOrder }
         guard window <= Int(Int32.max) else { throw .flowControl }
         lastStream = id
-        if let reason = reasonToRefuse {
+        if let reason = reasonToRefuse() {
             answer(.reset(id, .refused, reason: reason))
             return nil
         }
-        let receiveWindow = ReceiveWindow(
-            initial: isLast ? limits.minimumWindow : limits.initialWindow, minimum: limits.minimumWindow,
-            budget: budget, now: now)
-        if receiveWindow.credit > limits.minimumWindow {
-            answer(.window(id, receiveWindow.credit - limits.minimumWindow))
+        var receiveWindow = ReceiveWindow(minimum: limits.leastWindow(of: role), now: now)
+        if !isLast {
+            let extra = promise(&receiveWindow)
+            if extra > 0 { answer(.window(id, extra)) }
         }
         var stream = MuxStream(sendCredit: window, receiveWindow: receiveWindow)
         stream.hasReceivedEverything = isLast
@@ -84,11 +83,11 @@ extension MuxMachine {
         return .request(id, head: head, isLast: isLast)
     }
 
-    private var reasonToRefuse: String? {
+    private mutating func reasonToRefuse() -> String? {
         if isDrainConfirmed { return "draining" }
         if streams.count >= limits.maximumStreams { return "too many streams" }
         // Answers wait because the peer does not read them: taking more requests would only add to them.
-        if control.readableBytes > limits.maximumControlBytes { return "too many answers wait to be read" }
+        if !mayKeep(control.readableBytes) { return "too many answers wait to be read" }
         return nil
     }
 
@@ -111,7 +110,7 @@ extension MuxMachine {
     }
 
     private mutating func dataCame(
-        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool
+        _ id: StreamID, _ bytes: ByteBuffer, isLast: Bool, now: MonotonicInstant
     ) throws(MuxError) -> SessionEvent? {
         guard let index = try openStream(id) else { return nil }
         guard role == .acceptor || streams.values[index].hasFinalHead else {
@@ -119,6 +118,9 @@ extension MuxMachine {
         }
         try streams.values[index].receiveWindow.received(bytes.readableBytes)
         let isIgnored = streams.values[index].ignoresRest
+        if streams.values[index].receiveWindow.isUnused {
+            bodyBegins(id, at: index, isWanted: !isLast && !isIgnored, now: now)
+        }
         if isLast { receivingEnded(id) }
         return isIgnored || (bytes.readableBytes == 0 && !isLast) ? nil : .data(id, bytes, isLast: isLast)
     }

@@ -44,15 +44,74 @@ extension MuxMachine {
         if stream.receiveWindow.unread > 0, !stream.ignoresRest {
             unreadWindows[id] = stream.receiveWindow
         } else {
-            stream.receiveWindow.release(to: budget)
+            release(stream.receiveWindow)
         }
+        waitingBytes -= stream.waiting.count
     }
 
     /// Takes a stream out, in whatever state it is, and gives back what its window drew.
     mutating func remove(_ id: StreamID) -> MuxStream? {
         guard let stream = streams.removeValue(forKey: id) else { return nil }
         if stream.isScheduled { turns.left() }
-        stream.receiveWindow.release(to: budget)
+        release(stream.receiveWindow)
+        waitingBytes -= stream.waiting.count
         return stream
+    }
+
+    private mutating func release(_ window: ReceiveWindow) {
+        promised -= window.promised
+        window.release(to: budget)
+    }
+
+    // MARK: Memory
+
+    /// Whether so many bytes of heads and control frames may wait: a few always, more out of the budget. Where these
+    /// wait the peer does not read, or much more slowly than it asks.
+    mutating func mayKeep(_ bytes: Int) -> Bool {
+        guard bytes <= limits.maximumControlBytes else { return false }
+        while bytes > limits.freeControlBytes + controlBorrowed {
+            guard budget.take(limits.freeControlBytes) else { return false }
+            controlBorrowed += limits.freeControlBytes
+        }
+        return true
+    }
+
+    /// Data waiting in a stream, from which on its sender is asked to wait: less where much waits in all of them, because
+    /// their readers do not read.
+    var sendHighWater: Int {
+        min(limits.sendHighWater, max(limits.leastSendHighWater, (limits.maximumWaiting - waitingBytes) / 8))
+    }
+
+    /// None of them waits any more.
+    mutating func giveBackControl() {
+        if controlBorrowed > 0 { budget.giveBack(controlBorrowed) }
+        controlBorrowed = 0
+    }
+
+    /// Widens the window of a new stream while few wait for their first bytes: many that wait, for hours maybe, must not
+    /// use up the budget.
+    ///
+    /// - Returns: by how much.
+    mutating func promise(_ window: inout ReceiveWindow) -> Int {
+        let wanted = limits.initialWindow - limits.leastWindow(of: role)
+        let extra = window.promise(min(wanted, (limits.maximumPromised - promised) / 8), budget: budget)
+        promised += extra
+        return extra
+    }
+
+    /// The first bytes of a body came: now its window is worth its memory.
+    ///
+    /// - Parameter isWanted: whether more is to come.
+    mutating func bodyBegins(_ id: StreamID, at index: Int, isWanted: Bool, now: MonotonicInstant) {
+        promised -= streams.values[index].receiveWindow.promised
+        streams.values[index].receiveWindow.begin(now: now)
+        guard isWanted else { return }
+        var grant = streams.values[index].receiveWindow.widen(
+            to: limits.initialWindow, budget: budget, now: now)
+        if grant == 0 {
+            grant = streams.values[index].receiveWindow.widen(
+                to: limits.minimumWindow, budget: budget, now: now)
+        }
+        if grant > 0 { answer(.window(id, grant)) }
     }
 }

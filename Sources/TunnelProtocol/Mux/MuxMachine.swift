@@ -16,14 +16,20 @@ package struct MuxMachine: SessionMachine {
     package internal(set) var answeredPings = 0
 
     var streams = StreamTable<MuxStream>()
+    /// Data that waits to be sent, in all of them.
+    var waitingBytes = 0
     /// Windows of streams that are over while their reader still holds what came: until it took that, or lets go.
     var unreadWindows = StreamTable<ReceiveWindow>()
+    /// What those streams were given beyond the minimum on which nothing came yet.
+    var promised = 0
     /// Streams that have something to write.
     var turns = TurnOrder()
     /// Heads and control frames that wait to be written.
     var control = ByteBuffer()
     /// What of those the peer brought about since it last took all of them.
     var answerBytes = 0
+    /// What was drawn from the budget for those that wait.
+    var controlBorrowed = 0
     var decoder: MuxDecoder
     var events = FIFO<SessionEvent>()
     var lastStream = StreamID(0)
@@ -64,6 +70,9 @@ package struct MuxMachine: SessionMachine {
         for window in unreadWindows.values { window.release(to: budget) }
         streams = StreamTable()
         unreadWindows = StreamTable()
+        promised = 0
+        waitingBytes = 0
+        giveBackControl()
     }
 
     /// Streams open now.
@@ -87,7 +96,7 @@ package struct MuxMachine: SessionMachine {
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
         guard role == .opener, let peer, !isDraining, !isPeerDraining,
             streams.count < peer.maximumStreams, head.readableBytes <= limits.maximumHeadBytes,
-            control.readableBytes <= limits.maximumControlBytes
+            mayKeep(control.readableBytes)
         else { return nil }
         guard lastStream.rawValue < limits.highestStream else {
             drain(reason: "the session has no stream identifiers left", now: now)
@@ -95,8 +104,8 @@ package struct MuxMachine: SessionMachine {
         }
         let id = StreamID(lastStream.rawValue + 1)
         lastStream = id
-        let window = ReceiveWindow(
-            initial: limits.initialWindow, minimum: limits.minimumWindow, budget: budget, now: now)
+        var window = ReceiveWindow(minimum: limits.leastWindow(of: .opener), now: now)
+        _ = promise(&window)
         var stream = MuxStream(sendCredit: peer.initialWindow, receiveWindow: window)
         stream.hasSentEverything = isLast
         control.writeMuxFrame(.request(id, window: window.credit, head: head, isLast: isLast))
@@ -110,6 +119,10 @@ package struct MuxMachine: SessionMachine {
         guard let index = streams.index(forKey: id), !streams.values[index].hasFinalHead else { return }
         guard head.readableBytes <= limits.maximumHeadBytes else {
             reset(id, .malformedMessage, reason: "the origin's header fields are too large")
+            return
+        }
+        guard mayKeep(control.readableBytes) else {
+            reset(id, .internalError, reason: "too many answers wait for the tunnel server to read them")
             return
         }
         if isInterim {
@@ -130,10 +143,11 @@ package struct MuxMachine: SessionMachine {
         else { return true }
         if bytes.readableBytes > 0 {
             streams.values[index].waiting.append(bytes)
+            waitingBytes += bytes.readableBytes
             schedule(id)
         }
         // Once asked to wait, a sender waits until it is told: what it sends meanwhile must not call that off.
-        if streams.values[index].waiting.count >= limits.sendHighWater {
+        if streams.values[index].waiting.count >= sendHighWater {
             streams.values[index].senderWaits = true
         }
         return !streams.values[index].senderWaits

@@ -1,23 +1,55 @@
 /// How much a peer may send on one stream.
 ///
 /// The window is what may lie unread on our side. It starts small, and doubles when the peer uses it up within
-/// two round trips: then the window, not the reader, holds the stream back. What it has beyond the guaranteed
-/// minimum is drawn from the budget that all streams share, so a stalled stream never costs another its minimum.
+/// two round trips: then the window, not the reader, holds the stream back. It halves when half of it lasts long.
+/// What it has beyond the guaranteed minimum is drawn from the budget that all streams share, so a stalled stream
+/// never costs another its minimum.
 struct ReceiveWindow {
+    /// Half a window that lasts so long is too large: what comes in a round trip, however far the peer is, is less.
+    private static let slowUse: Duration = .seconds(10)
+
     /// What the peer may still send.
     private(set) var credit: Int
+    /// What of it was drawn before anything came.
+    private(set) var promised = 0
+    /// Whether nothing came yet.
+    private(set) var isUnused = true
     private var size: Int
-    private var borrowed: Int
+    private var borrowed = 0
     private var unreturned = 0
     private var lastGrant: MonotonicInstant
 
-    /// - Parameter initial: wanted from the start; what is beyond the minimum is given only if the budget has it.
-    init(initial: Int, minimum: Int, budget: any ReceiveBudget, now: MonotonicInstant) {
-        let extra = max(0, initial - minimum)
-        self.borrowed = budget.take(extra) ? extra : 0
-        self.size = minimum + borrowed
-        self.credit = size
-        self.lastGrant = now
+    init(minimum: Int, now: MonotonicInstant) {
+        size = minimum
+        credit = minimum
+        lastGrant = now
+    }
+
+    /// Draws more before anything came, so that the first bytes need not wait for a round trip.
+    ///
+    /// - Returns: credit to tell the peer of.
+    mutating func promise(_ extra: Int, budget: any ReceiveBudget) -> Int {
+        promised = widen(to: size + extra, budget: budget, now: lastGrant)
+        return promised
+    }
+
+    /// The first bytes come.
+    mutating func begin(now: MonotonicInstant) {
+        isUnused = false
+        promised = 0
+        // The time until then says nothing of how fast they come.
+        if now.since(lastGrant) >= Self.slowUse { lastGrant = now }
+    }
+
+    /// - Returns: credit to grant now; 0 when the window is as wide already, or the budget does not have it.
+    mutating func widen(to width: Int, budget: any ReceiveBudget, now: MonotonicInstant) -> Int {
+        let extra = width - size
+        guard extra > 0, budget.take(extra) else { return 0 }
+        lastGrant = now
+        borrowed += extra
+        size += extra
+        credit += extra
+        return extra
     }
 
     mutating func received(_ count: Int) throws(MuxError) {
@@ -34,15 +66,23 @@ struct ReceiveWindow {
         unreturned += count
         guard unreturned >= size / 2 else { return nil }
         var grant = unreturned
-        if now.since(lastGrant) < roundTrip * 2, size * 2 <= maximum, budget.take(size) {
+        let time = now.since(lastGrant)
+        if time < roundTrip * 2, size * 2 <= maximum, budget.take(size) {
             borrowed += size
             grant += size
             size *= 2
+        } else if time >= Self.slowUse, borrowed > 0 {
+            // The peer cannot be asked for credit: it is not told of what it used up.
+            let surplus = min(size / 2, borrowed, grant)
+            budget.giveBack(surplus)
+            borrowed -= surplus
+            grant -= surplus
+            size -= surplus
         }
         unreturned = 0
         lastGrant = now
         credit += grant
-        return grant
+        return grant > 0 ? grant : nil
     }
 
     /// What came and was not taken yet.

@@ -10,10 +10,15 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumHeadBytes = 80 << 10
     /// Longest WebSocket message.
     package var maximumMessageBytes = 1 << 20
-    /// What a peer may send on any new stream, whatever else is going on.
+    /// What a peer may send on any new stream, whatever else is going on: it knows before it opens one.
     package var minimumWindow = 64 << 10
+    /// The same of an answer, whose window is told with each request: four thousand that nobody reads take 64 MiB.
+    package var minimumAnswerWindow = 16 << 10
     /// What a peer may send on a new stream while memory is plenty.
     package var initialWindow = 256 << 10
+    /// What all streams of a session together may be given beyond the minimum before anything comes on them; each gets
+    /// an eighth of what is left of it at most.
+    package var maximumPromised = 4 << 20
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
     /// Protocol v1: streams at once. The Go program has no limit.
@@ -27,6 +32,11 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.
     package var sendHighWater = 64 << 10
+    /// The same while a session has much that waits.
+    package var leastSendHighWater = 8 << 10
+    /// Data waiting in all streams of a session, which they come near to: a stream is asked to wait when it has an eighth of
+    /// what is left of it.
+    package var maximumWaiting = 8 << 20
     /// Data waiting in a stream, down to which its sender is asked to go on.
     package var sendLowWater = 32 << 10
     /// Data of one stream in one turn, while others wait for theirs.
@@ -34,6 +44,8 @@ package struct SessionLimits: Sendable, Hashable {
     /// Heads and control frames that wait to be written; beyond it no stream is opened or taken, and a peer that
     /// made us answer so much without reading it is cut off.
     package var maximumControlBytes = 4 << 20
+    /// What of that any session may have; the rest is drawn from the budget, and the limit is there where that has no more.
+    package var freeControlBytes = 64 << 10
     /// A peer that was not heard of for so long is dead.
     package var keepaliveTimeout: Duration
 
@@ -49,6 +61,11 @@ package struct SessionLimits: Sendable, Hashable {
 
     /// What a head out of the tunnel may hold: twice the fields that a listener takes.
     package var headLimits: HTTPLimits { HTTPLimits(headBytes: maximumHeadBytes, fieldCount: 256) }
+
+    /// What the peer of this end may send on any new stream.
+    func leastWindow(of role: SessionRole) -> Int {
+        role == .opener ? min(minimumAnswerWindow, minimumWindow) : minimumWindow
+    }
 
     /// Time between two pings.
     package var keepaliveInterval: Duration { keepaliveTimeout / 3 }

@@ -1,6 +1,7 @@
 import NIOCore
 import Observability
 import TunnelProtocol
+import TunnelTransport
 
 /// How a connection ends.
 extension CallerHandler {

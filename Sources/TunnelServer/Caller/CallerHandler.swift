@@ -285,6 +285,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
+            output.keep(little: core.budget.isShort)
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 throw HTTPMessageError(.malformed, "the method holds the token")
             }

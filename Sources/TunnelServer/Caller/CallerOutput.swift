@@ -3,6 +3,7 @@ import HTTPMessage
 import NIOCore
 import NIOPosix
 import Observability
+import TunnelTransport
 
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
 final class CallerOutput {
@@ -11,8 +12,13 @@ final class CallerOutput {
     /// Small pieces go out once there are so many bytes of them.
     private static let mostGathered = 16 << 10
 
+    /// What waits for a caller that does not read, beside what its stream's window holds.
+    static let usuallyKept = ChannelOptions.Types.WriteBufferWaterMark(low: 32 << 10, high: 64 << 10)
+    private static let littleKept = ChannelOptions.Types.WriteBufferWaterMark(low: 8 << 10, high: 16 << 10)
+
     let date: DateStamp
     private var context: ChannelHandlerContext?
+    private var keepsLittle = false
     private var isFlushScheduled = false
     /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
     /// events. Each write of its own would cost more than its bytes.
@@ -26,6 +32,14 @@ final class CallerOutput {
     /// The connection is over, or another handler's.
     func letGo() { context = nil }
 
+    /// Keeps a quarter of the usual for a caller that does not read, or the usual again.
+    func keep(little: Bool) {
+        guard little != keepsLittle else { return }
+        keepsLittle = little
+        let options = context?.channel.syncOptions
+        try? options?.setOption(.writeBufferWaterMark, value: little ? Self.littleKept : Self.usuallyKept)
+    }
+
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Bytes that wait in this process.
@@ -35,16 +49,7 @@ final class CallerOutput {
     }
 
     /// Bytes of which the caller's machine has not said that it has them.
-    var undelivered: Int { waiting + inKernel }
-
-    /// Our end counts as one.
-    private var inKernel: Int {
-        var count: CInt = 0
-        let result = try? context?.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { ioctl($0, UInt(TIOCOUTQ), &count) }
-        return result == 0 ? Int(count) : 0
-    }
+    var undelivered: Int { waiting + (context.flatMap { KernelQueue.unacknowledged($0) } ?? 0) }
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }

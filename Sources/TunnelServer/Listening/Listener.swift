@@ -156,7 +156,7 @@ final class Listener: Sendable {
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
-                try options.setOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
+                try options.setOption(.writeBufferWaterMark, value: CallerOutput.usuallyKept)
             }
             try channel.pipeline.syncOperations.addHandler(
                 CallerHandler(

@@ -53,19 +53,20 @@ final class ServerSession: SessionOwner {
     /// - Parameter oldSoftware: what a client of protocol v1 says it is; nil for one of v2.
     func makeHandler(oldSoftware: String?) -> SessionHandler {
         let limits = core.sessionLimits(core.settings)
+        let budget = core.budgets.budget(of: token)
         keepalive = limits.keepaliveTimeout
         let handler =
             if let oldSoftware {
                 SessionHandler(
                     oldProtocolAs: .opener, limits: limits,
-                    peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: core.budget,
+                    peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: budget,
                     numbering: core.registry.numbering(
                         token, client: client, isListed: core.settings.lists(token)),
                     owner: self)
             } else {
                 SessionHandler(
                     role: .opener, limits: limits, settings: core.sessionSettings(limits),
-                    budget: core.budget, owner: self)
+                    budget: budget, owner: self)
             }
         let reference = SessionReference(handler, eventLoop: eventLoop)
         hasRoom = core.census.enter(

@@ -34,7 +34,6 @@ enum SessionSeating {
         guard let descriptor = duplicate, descriptor >= 0 else { return false }
         context.close(promise: nil)
         ClientBootstrap(group: eventLoop)
-            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(

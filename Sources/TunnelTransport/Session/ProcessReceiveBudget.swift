@@ -6,11 +6,19 @@ package final class ProcessReceiveBudget: ReceiveBudget {
     /// What one process buffers at most beyond the minimum of each stream, in bytes.
     package static let defaultBytes = 128 << 20
 
+    private let total: Int
     private let left: Atomic<Int>
 
     package init(bytes: Int = ProcessReceiveBudget.defaultBytes) {
+        self.total = bytes
         self.left = Atomic(bytes)
     }
+
+    /// Whether a quarter is drawn: many do not read, or a few are fast and far away.
+    package var isShort: Bool { unused < total / 4 * 3 }
+
+    /// What nobody has drawn.
+    var unused: Int { left.load(ordering: .relaxed) }
 
     package func take(_ bytes: Int) -> Bool {
         if left.subtract(bytes, ordering: .relaxed).newValue >= 0 { return true }

@@ -99,6 +99,7 @@ extension SessionHandler {
     package func setKeepaliveTimeout(_ timeout: Duration) {
         guard !isOver else { return }
         machine.setKeepaliveTimeout(timeout, now: .now)
+        patience = SessionLimits(keepaliveTimeout: timeout).keepaliveTimeout
         // The timer was set for the old timeout; before the start that comes by itself.
         if wheel != nil { tick() }
     }
@@ -110,6 +111,7 @@ extension SessionHandler {
         machine.sendPing(now: asked)
         flush()
         context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            self.lookAtProgress(now: .now)
             if self.machine.lastHeard <= asked { self.end(.peerSilent, closing: .goingAway) }
         }
     }

@@ -16,12 +16,29 @@ extension SessionHandler {
 
     func tick() {
         guard !isOver else { return }
-        guard let next = machine.tick(now: .now) else {
+        let now = MonotonicInstant.now
+        lookAtProgress(now: now)
+        guard !isOver else { return }
+        guard let next = machine.tick(now: now) else {
             end(.peerSilent, closing: .goingAway)
             return
         }
         schedule(tickAt: next)
         flush()
+    }
+
+    /// What the kernel has been rid of is a sign of life, and what it is never rid of the contrary.
+    func lookAtProgress(now: MonotonicInstant) {
+        guard let context, let acknowledged = KernelQueue.acknowledged(context) else { return }
+        let isWaiting =
+            machine.hasSomethingToWrite || KernelQueue.unacknowledged(context).map { $0 > 0 } ?? false
+        switch progress.observe(acknowledged: acknowledged, isWaiting: isWaiting, now: now) {
+        case .nothingWaits: break
+        case .moving: machine.heard(now: now)
+        case .standing(let time):
+            // A peer of protocol v1 may have to stop reading while one of its readers is in the way.
+            if machine.canProbe, time >= patience { end(.peerStuck, closing: .goingAway) }
+        }
     }
 
     /// The wheel has come to the session's turn.

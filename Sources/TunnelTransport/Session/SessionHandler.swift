@@ -10,8 +10,6 @@ package final class SessionHandler: ChannelDuplexHandler {
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    /// Data that goes into one frame before the next begins.
-    private static let frameBudget = 64 << 10
     /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
     /// what comes meanwhile, on this session or another, would wait for it.
     private static let flushBudget = 512 << 10
@@ -39,6 +37,10 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// Where the session is ticked from, since its start.
     var wheel: KeepaliveWheel?
     var nextTick = MonotonicInstant(nanoseconds: .max)
+    var progress = PeerProgress()
+    /// How long the peer may take nothing of what waits for it.
+    var patience: Duration
+    private var pace = SendPace()
     /// Ends a session whose peer does not say who it is in time.
     var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
@@ -66,7 +68,9 @@ package final class SessionHandler: ChannelDuplexHandler {
         budget: any ReceiveBudget, owner: any SessionOwner
     ) {
         let machine = MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: .now)
-        self.init(machine, role: role, longestMessage: limits.maximumMessageBytes, owner: owner)
+        self.init(
+            machine, role: role, patience: limits.keepaliveTimeout,
+            longestMessage: limits.maximumMessageBytes, owner: owner)
     }
 
     /// A session of protocol v1.
@@ -84,15 +88,17 @@ package final class SessionHandler: ChannelDuplexHandler {
         let machine = MessageMachine(
             role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: .now)
         // Messages are taken as they come, so their length costs nothing.
-        self.init(machine, role: role, longestMessage: .max, owner: owner)
+        self.init(
+            machine, role: role, patience: limits.keepaliveTimeout, longestMessage: .max, owner: owner)
         spilling = SessionSpilling(self, in: space, limits: limits, role: role)
     }
 
     private init(
-        _ machine: any SessionMachine, role: SessionRole, longestMessage: Int,
+        _ machine: any SessionMachine, role: SessionRole, patience: Duration, longestMessage: Int,
         owner: any SessionOwner
     ) {
         self.machine = machine
+        self.patience = patience
         self.frames = WebSocketDecoder(
             expectsMask: role == .opener, maximumMessageBytes: longestMessage)
         self.masks = role == .acceptor ? MaskSource() : nil
@@ -105,6 +111,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         self.context = context
         // A channel that is closed already has no options any more.
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.readSizes)
+        keepPace(context)
         if context.channel.isActive { start() }
     }
 
@@ -153,7 +160,10 @@ package final class SessionHandler: ChannelDuplexHandler {
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { flush() }
+        if context.channel.isWritable {
+            if pace.drained(now: .now) { keepPace(context) }
+            flush()
+        }
         context.fireChannelWritabilityChanged()
     }
 
@@ -286,14 +296,23 @@ package final class SessionHandler: ChannelDuplexHandler {
             var hasWritten = false
             while left > 0, machine.hasSomethingToWrite, context.channel.isWritable {
                 var frame = FrameBuffer(capacity: 256)
-                guard let kind = machine.write(to: &frame.buffer, budget: Self.frameBudget) else { break }
+                guard let kind = machine.write(to: &frame.buffer, budget: pace.frameBytes) else { break }
                 left -= frame.buffer.readableBytes
                 context.write(wrapOutboundOut(frame.finished(as: kind, mask: masks?.next())), promise: nil)
                 hasWritten = true
             }
             guard hasWritten else { return }
+            if !context.channel.isWritable { pace.becameFull(now: .now) }
             context.flush()
         }
+    }
+
+    /// Bounds what the connection takes ahead of what is sent.
+    private func keepPace(_ context: ChannelHandlerContext) {
+        let (low, high) = pace.waterMark
+        let options = context.channel.syncOptions
+        try? options?.setOption(.writeBufferWaterMark, value: .init(low: low, high: high))
+        try? options?.setOption(UnsentBytes.option, value: numericCast(pace.unsentBytes))
     }
 
     /// A task for at once would run before sockets are looked at. Under load they call for a flush before this does.

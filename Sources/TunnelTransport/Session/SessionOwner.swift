@@ -11,6 +11,8 @@ package enum SessionEnd: Sendable, Hashable {
     case connectionLost(String)
     /// Nothing was heard of the peer for the keepalive timeout.
     case peerSilent
+    /// Something waited for the peer, and it took nothing of it for the keepalive timeout.
+    case peerStuck
     /// The peer broke the protocol; the rule in words.
     case peerMisbehaved(String)
     /// We closed it.
@@ -23,6 +25,7 @@ package enum SessionEnd: Sendable, Hashable {
         case .closedByPeer: "closed-by-peer"
         case .connectionLost: "connection-lost"
         case .peerSilent: "peer-silent"
+        case .peerStuck: "peer-stuck"
         case .peerMisbehaved: "peer-misbehaved"
         case .closedByUs: "closed"
         }
@@ -35,6 +38,7 @@ package enum SessionEnd: Sendable, Hashable {
         case .closedByPeer(let code): "closed by the peer with code \(code)"
         case .connectionLost(let reason): reason
         case .peerSilent: "the peer was silent for longer than the keepalive timeout"
+        case .peerStuck: "the peer took nothing of what was sent to it for longer than the keepalive timeout"
         case .peerMisbehaved(let rule): "the peer broke the protocol: \(rule)"
         case .closedByUs: "closed"
         }

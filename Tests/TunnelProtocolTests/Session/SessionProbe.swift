@@ -9,12 +9,15 @@ final class SessionProbe {
     let budget: TestBudget
     var now: MonotonicInstant
 
-    /// - Parameter isReady: whether settings are exchanged already and what we wrote for it is thrown away.
+    /// - Parameters:
+    ///   - shared: the budget of several; nil for one of its own.
+    ///   - isReady: whether settings are exchanged already and what we wrote for it is thrown away.
     init(
         _ role: SessionRole, limits: SessionLimits = SessionLimits(), budget: Int = 1 << 30,
+        sharing shared: TestBudget? = nil,
         isReady: Bool = true, peer: SessionSettings = SessionProbe.settings
     ) throws {
-        let budget = TestBudget(budget)
+        let budget = shared ?? TestBudget(budget)
         self.budget = budget
         now = MonotonicInstant(nanoseconds: 1_000_000_000)
         machine = MuxMachine(
@@ -33,6 +36,7 @@ final class SessionProbe {
     /// Streams that are over while their reader still holds what came.
     var unreadCount: Int { machine.unreadWindows.count }
     func forgetAll() { for id in machine.unreadWindows.keys { machine.forget(id) } }
+    var promised: Int { machine.promised }
     var controlBytes: Int { machine.control.readableBytes }
     var hasSomethingToWrite: Bool { machine.hasSomethingToWrite }
     var isDraining: Bool { machine.isDraining }

@@ -94,13 +94,13 @@ import Testing
     }
 
     @Test func theOpenerTellsItsWindowWithTheRequest() throws {
-        let probe = try SessionProbe(.opener, budget: 192 << 10)
+        let probe = try SessionProbe(.opener, budget: 240 << 10)
         let first = try #require(probe.open(isLast: true))
         let second = try #require(probe.open(isLast: true))
         #expect(
             probe.written() == [
                 .request(first, window: 256 << 10, head: SessionProbe.head, isLast: true),
-                .request(second, window: 64 << 10, head: SessionProbe.head, isLast: true),
+                .request(second, window: 16 << 10, head: SessionProbe.head, isLast: true),
             ])
     }
 
