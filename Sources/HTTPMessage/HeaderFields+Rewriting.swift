@@ -24,7 +24,13 @@ extension HeaderFields {
     }
 
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
-        guard name.count > 2, "xct".utf8.contains(name[0] | 0x20) else { return false }
+        guard let first = name.first else { return false }
+        switch first | 0x20 {
+        case UInt8(ascii: "x"): break
+        // Of these there are none but with `_`.
+        case UInt8(ascii: "c"), UInt8(ascii: "t"): guard name.count > 13 else { return false }
+        default: return false
+        }
         guard name.firstByte(UInt8(ascii: "_")) != nil else { return startsForwarded(name) }
         // CGI and its kin cannot tell the two.
         let hyphened = name.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }

@@ -64,10 +64,11 @@ package struct TokenRemoval: Sendable {
     /// paths.
     package static func masked(_ target: String) -> String {
         var text = target
-        let isPlain = text.withUTF8 { target in
-            pathPrefix.withUTF8Buffer {
-                !TokenSearch.holds(UnsafeRawBufferPointer(target), UnsafeRawBufferPointer($0))
-            }
+        let isPlain = text.withUTF8 { bytes in
+            let memory = UnsafeRawBufferPointer(bytes)
+            // Most targets have none.
+            guard memory.firstByte(UInt8(ascii: "_")) != nil else { return true }
+            return pathPrefix.withUTF8Buffer { !TokenSearch.holds(memory, UnsafeRawBufferPointer($0)) }
         }
         guard !isPlain else { return target }
         let parts = target.split(separator: "/_token/", omittingEmptySubsequences: false)

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import TestSupport
 import Testing
 
@@ -87,6 +87,33 @@ import Testing
         #expect(
             result.errors.hasPrefix(
                 "Error: the word behind help is no command of wstunnel: did you mean \"wstunnel status\"?\n"))
+    }
+
+    /// As libraries do that are loaded into every program.
+    @Test(.enabled(if: access("/usr/bin/cc", X_OK) == 0))
+    func argumentsAreFoundWhereTheEnvironmentWasMoved() throws {
+        let folder = try TemporaryFolder()
+        let source = try folder.write(
+            """
+            extern char **environ;
+            static char *copy[] = {"A=1", 0};
+            __attribute__((constructor)) static void move(void) { environ = copy; }
+            """, to: "move.c")
+        let library = folder.path(of: "move.so")
+        #expect(
+            try ChildProcess(["cc", "-shared", "-fPIC", "-o", library, source]).waitForExit() == .code(0))
+        let result = try runProgram("--version", environment: ["LD_PRELOAD": library])
+        #expect(result.exit == .code(0), "\(result.errors)")
+        #expect(result.output.hasPrefix("wstunnel "))
+        let program = try wstunnel(
+            [
+                "cli", "-token", "hidden-token-0001", "-tunnel", "ws://127.0.0.1:1", "-server",
+                "http://127.0.0.1:1",
+            ],
+            environment: ["LD_PRELOAD": library])
+        try program.standardError.waitForLine(containing: "Agent running")
+        let shown = try String(contentsOfFile: "/proc/\(program.processID)/cmdline", encoding: .utf8)
+        #expect(shown.contains("-token\0***") && !shown.contains("hidden-token"))
     }
 
     @Test func aFirstWordIsNotRepeated() throws {

