@@ -190,7 +190,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         }
         if let (id, session) = entries[slot]?.begin(loop, caller, &turns) { return .send(to: id, session) }
         // Not the entry as a whole: with a copy of it here, each request would copy the line in which it waits.
-        guard let standing = entries[slot]?.standing, entries[slot]?.takesWaiting(maximumWaiting) == true else {
+        guard let standing = entries[slot]?.standing, entries[slot]?.takesWaiting(maximumWaiting) == true
+        else {
             return .tooManyWaiting
         }
         lastRequest += 1
