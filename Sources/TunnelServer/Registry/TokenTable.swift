@@ -392,10 +392,3 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         vacant.append(slot)
     }
 }
-
-/// Of which tokens tunnel clients are expected.
-package enum ExpectedTokens: Sendable {
-    /// Those that the configuration names.
-    case listed
-    case every
-}

@@ -1,0 +1,6 @@
+/// Of which tokens tunnel clients are expected.
+package enum ExpectedTokens: Sendable {
+    /// Those that the configuration names.
+    case listed
+    case every
+}

@@ -1,0 +1,1 @@
+../../../../Sources/TunnelServer/Registry/ExpectedTokens.swift
