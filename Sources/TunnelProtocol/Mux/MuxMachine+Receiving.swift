@@ -105,7 +105,7 @@ extension MuxMachine {
             return fits ? .response(id, head: head, isInterim: true, isLast: false) : nil
         }
         streams.values[index].hasFinalHead = true
-        if isLast { receivingEnded(id) }
+        if isLast { receivingEnded(id, at: index) }
         return .response(id, head: head, isInterim: false, isLast: isLast)
     }
 
@@ -118,10 +118,13 @@ extension MuxMachine {
         }
         try streams.values[index].receiveWindow.received(bytes.readableBytes)
         let isIgnored = streams.values[index].ignoresRest
-        if streams.values[index].receiveWindow.isUnused {
-            bodyBegins(id, at: index, isWanted: !isLast && !isIgnored, now: now)
+        if isLast {
+            receivingEnded(id, at: index)
+        } else if bytes.readableBytes >= limits.leastBurst, !isIgnored,
+            streams.values[index].receiveWindow.isUnused
+        {
+            bodyFlows(id, at: index, now: now)
         }
-        if isLast { receivingEnded(id) }
         return isIgnored || (bytes.readableBytes == 0 && !isLast) ? nil : .data(id, bytes, isLast: isLast)
     }
 
@@ -132,7 +135,7 @@ extension MuxMachine {
             return misused(id, "trailers before the final head")
         }
         let isIgnored = streams.values[index].ignoresRest
-        receivingEnded(id)
+        receivingEnded(id, at: index)
         return isIgnored ? nil : .trailers(id, fields)
     }
 

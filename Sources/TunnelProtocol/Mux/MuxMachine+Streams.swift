@@ -31,9 +31,11 @@ extension MuxMachine {
         }
     }
 
-    mutating func receivingEnded(_ id: StreamID) {
-        guard let index = streams.index(forKey: id) else { return }
+    /// - Parameter index: where the stream is.
+    mutating func receivingEnded(_ id: StreamID, at index: Int) {
         streams.values[index].hasReceivedEverything = true
+        promised -= streams.values[index].receiveWindow.promised
+        streams.values[index].receiveWindow.end(to: budget)
         if streams.values[index].isDone { removeDone(id) }
     }
 
@@ -41,7 +43,7 @@ extension MuxMachine {
     private mutating func removeDone(_ id: StreamID) {
         guard let stream = streams.removeValue(forKey: id) else { return }
         if stream.isScheduled { turns.left() }
-        if stream.receiveWindow.unread > 0, !stream.ignoresRest {
+        if stream.receiveWindow.hasBorrowed, stream.receiveWindow.unread > 0, !stream.ignoresRest {
             unreadWindows[id] = stream.receiveWindow
         } else {
             release(stream.receiveWindow)
@@ -67,7 +69,12 @@ extension MuxMachine {
 
     /// Whether so many bytes of heads and control frames may wait: a few always, more out of the budget. Where these
     /// wait the peer does not read, or much more slowly than it asks.
+    @inline(__always)
     mutating func mayKeep(_ bytes: Int) -> Bool {
+        bytes <= min(limits.freeControlBytes, limits.maximumControlBytes) || mayBorrow(bytes)
+    }
+
+    private mutating func mayBorrow(_ bytes: Int) -> Bool {
         guard bytes <= limits.maximumControlBytes else { return false }
         while bytes > limits.freeControlBytes + controlBorrowed {
             guard budget.take(limits.freeControlBytes) else { return false }
@@ -94,18 +101,19 @@ extension MuxMachine {
     /// - Returns: by how much.
     mutating func promise(_ window: inout ReceiveWindow) -> Int {
         let wanted = limits.initialWindow - limits.leastWindow(of: role)
-        let extra = window.promise(min(wanted, (limits.maximumPromised - promised) / 8), budget: budget)
+        let possible = min(wanted, (limits.maximumPromised - promised) / 8)
+        // Less would not be worth a frame.
+        guard possible >= limits.leastBurst else { return 0 }
+        let extra = window.promise(possible, budget: budget)
         promised += extra
         return extra
     }
 
-    /// The first bytes of a body came: now its window is worth its memory.
-    ///
-    /// - Parameter isWanted: whether more is to come.
-    mutating func bodyBegins(_ id: StreamID, at index: Int, isWanted: Bool, now: MonotonicInstant) {
+    /// Much of a body came at once, and there is more to come: now its window is worth its memory. A stream that says
+    /// a little now and then, as of events, may be quiet for hours.
+    mutating func bodyFlows(_ id: StreamID, at index: Int, now: MonotonicInstant) {
         promised -= streams.values[index].receiveWindow.promised
         streams.values[index].receiveWindow.begin(now: now)
-        guard isWanted else { return }
         var grant = streams.values[index].receiveWindow.widen(
             to: limits.initialWindow, budget: budget, now: now)
         if grant == 0 {

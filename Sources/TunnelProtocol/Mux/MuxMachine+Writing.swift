@@ -28,7 +28,8 @@ extension MuxMachine {
             let count = writeTurn(id, to: &message, atMost: turnBytes)
             // Where there is more to come, room is made once, not again and again as the message grows.
             if count == turnBytes, turns.count > 0, message.writableBytes < turnBytes {
-                message.reserveCapacity(minimumWritableBytes: end - message.readableBytes + longestTurn)
+                message.reserveCapacity(
+                    minimumWritableBytes: end - message.readableBytes + MuxFrame.headerBytes + turnBytes)
             }
         }
     }

@@ -12,7 +12,7 @@ struct ReceiveWindow {
     private(set) var credit: Int
     /// What of it was drawn before anything came.
     private(set) var promised = 0
-    /// Whether nothing came yet.
+    /// Whether nothing came yet that makes it worth more memory.
     private(set) var isUnused = true
     private var size: Int
     private var borrowed = 0
@@ -33,7 +33,7 @@ struct ReceiveWindow {
         return promised
     }
 
-    /// The first bytes come.
+    /// Many bytes come for the first time.
     mutating func begin(now: MonotonicInstant) {
         isUnused = false
         promised = 0
@@ -87,6 +87,22 @@ struct ReceiveWindow {
 
     /// What came and was not taken yet.
     var unread: Int { size - credit - unreturned }
+
+    /// Nothing more comes: credit that is left needs no memory, only what lies unread does.
+    mutating func end(to budget: any ReceiveBudget) {
+        promised = 0
+        let surplus = min(borrowed, credit + unreturned)
+        guard surplus > 0 else { return }
+        budget.giveBack(surplus)
+        borrowed -= surplus
+        size -= surplus
+        let ofCredit = min(surplus, credit)
+        credit -= ofCredit
+        unreturned -= surplus - ofCredit
+    }
+
+    /// Whether it holds anything of the budget.
+    var hasBorrowed: Bool { borrowed > 0 }
 
     /// The reader took so many bytes of a stream on which nothing more comes.
     mutating func consumedRest(_ count: Int) { unreturned += count }

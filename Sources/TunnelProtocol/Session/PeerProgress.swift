@@ -7,31 +7,37 @@ package struct PeerProgress {
     package enum Finding: Hashable {
         /// Everything that was sent has arrived.
         case nothingWaits
-        /// Something waits, and some of what waited has arrived since the last look.
+        /// Some of what waited at the last look has arrived since, and some is on its way still: with it, maybe, what the
+        /// peer would answer.
         case moving
         /// Something waits, and nothing has arrived for so long, as far as was looked.
         case standing(Duration)
     }
 
     private var acknowledged: UInt64?
+    /// What will be acknowledged when everything has arrived that waited at the last look.
+    private var waitedUpTo: UInt64 = 0
     private var standingSince: MonotonicInstant?
 
     package init() {}
 
     /// - Parameters:
     ///   - acknowledged: bytes since the connection began.
-    ///   - isWaiting: whether anything was not acknowledged, or was not even sent.
+    ///   - waiting: bytes that were given to the connection and not acknowledged.
+    ///   - hasMore: whether anything was not even given to it.
     package mutating func observe(
-        acknowledged: UInt64, isWaiting: Bool, now: MonotonicInstant
+        acknowledged: UInt64, waiting: Int, hasMore: Bool, now: MonotonicInstant
     ) -> Finding {
         let hasMoved = acknowledged != self.acknowledged
+        let isUnderWay = acknowledged < waitedUpTo
         self.acknowledged = acknowledged
-        guard isWaiting else {
+        waitedUpTo = acknowledged &+ UInt64(max(0, waiting))
+        guard waiting > 0 || hasMore else {
             standingSince = nil
             return .nothingWaits
         }
         if !hasMoved, let standingSince { return .standing(now.since(standingSince)) }
         standingSince = now
-        return hasMoved ? .moving : .standing(.zero)
+        return hasMoved && isUnderWay ? .moving : .standing(.zero)
     }
 }

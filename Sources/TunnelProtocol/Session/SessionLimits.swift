@@ -19,6 +19,8 @@ package struct SessionLimits: Sendable, Hashable {
     /// What all streams of a session together may be given beyond the minimum before anything comes on them; each gets
     /// an eighth of what is left of it at most.
     package var maximumPromised = 4 << 20
+    /// What comes at once on a stream before its window is given the memory that a fast one needs.
+    package var leastBurst = 4 << 10
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
     /// Protocol v1: streams at once. The Go program has no limit.

@@ -110,6 +110,7 @@ extension SessionHandler {
         let asked = MonotonicInstant.now
         machine.sendPing(now: asked)
         flush()
+        lookAtProgress(now: asked)
         context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
             self.lookAtProgress(now: .now)
             if self.machine.lastHeard <= asked { self.end(.peerSilent, closing: .goingAway) }

@@ -30,9 +30,11 @@ extension SessionHandler {
     /// What the kernel has been rid of is a sign of life, and what it is never rid of the contrary.
     func lookAtProgress(now: MonotonicInstant) {
         guard let context, let acknowledged = KernelQueue.acknowledged(context) else { return }
-        let isWaiting =
-            machine.hasSomethingToWrite || KernelQueue.unacknowledged(context).map { $0 > 0 } ?? false
-        switch progress.observe(acknowledged: acknowledged, isWaiting: isWaiting, now: now) {
+        let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        let waiting = (KernelQueue.unacknowledged(context) ?? 0) + (buffered ?? 0)
+        let finding = progress.observe(
+            acknowledged: acknowledged, waiting: waiting, hasMore: machine.hasSomethingToWrite, now: now)
+        switch finding {
         case .nothingWaits: break
         case .moving: machine.heard(now: now)
         case .standing(let time):

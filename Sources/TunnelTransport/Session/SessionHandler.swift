@@ -293,16 +293,20 @@ package final class SessionHandler: ChannelDuplexHandler {
         var left = Self.flushBudget
         while !isOver, machine.hasSomethingToWrite, context.channel.isWritable {
             guard left > 0 else { return flushOn(context) }
+            let most = pace.waterMark.high
+            var unflushed = 0
             var hasWritten = false
-            while left > 0, machine.hasSomethingToWrite, context.channel.isWritable {
+            // TLS keeps what is written until the flush, and the channel stays writable.
+            while left > 0, unflushed <= most, machine.hasSomethingToWrite, context.channel.isWritable {
                 var frame = FrameBuffer(capacity: 256)
                 guard let kind = machine.write(to: &frame.buffer, budget: pace.frameBytes) else { break }
                 left -= frame.buffer.readableBytes
+                unflushed += frame.buffer.readableBytes
                 context.write(wrapOutboundOut(frame.finished(as: kind, mask: masks?.next())), promise: nil)
                 hasWritten = true
             }
             guard hasWritten else { return }
-            if !context.channel.isWritable { pace.becameFull(now: .now) }
+            if unflushed > most || !context.channel.isWritable { pace.becameFull(now: .now) }
             context.flush()
         }
     }

@@ -25,8 +25,33 @@ import Testing
         _ = probe.written()
         let (id, window) = try openAnswered(probe)
         #expect(window < 20 << 10, "what may be promised is used up")
-        try probe.receive(.data(id, bytes(10), isLast: false))
+        try probe.receive(.data(id, bytes(4 << 10), isLast: false))
         #expect(grants(probe, id) == [(256 << 10) - window], "its first bytes bring the whole window")
+    }
+
+    /// As of events, or WebSockets: a word now and then is no reason for a wide window, and there may be many of them.
+    @Test func manyStreamsThatSayALittleLeaveTheBudgetToOthers() throws {
+        let probe = try SessionProbe(.opener, budget: 128 << 20)
+        for _ in 0..<900 {
+            let (id, _) = try openAnswered(probe)
+            for _ in 0..<10 { try probe.receive(.data(id, bytes(100), isLast: false)) }
+            #expect(grants(probe, id) == [])
+        }
+        #expect(probe.budget.taken <= 4 << 20)
+    }
+
+    /// Whatever the origin takes to answer them.
+    @Test func uploadsThatHaveComeWholeLeaveTheBudgetToOthers() throws {
+        let probe = try SessionProbe(.acceptor, budget: 128 << 20)
+        for number in 1...900 {
+            let id = StreamID(UInt32(number))
+            try probe.receive(
+                .request(id, window: 64 << 10, head: SessionProbe.head, isLast: false),
+                .data(id, bytes(10_000), isLast: true))
+        }
+        #expect(probe.streamCount == 900)
+        #expect(probe.budget.taken == 0)
+        #expect(probe.promised == 0)
     }
 
     @Test func aFewRequestsBeginWithTheWholeWindow() throws {
@@ -41,10 +66,10 @@ import Testing
         let probe = try SessionProbe(.opener, budget: 50 << 10)
         let (id, window) = try openAnswered(probe)
         #expect(window == 16 << 10)
-        try probe.receive(.data(id, bytes(10), isLast: false))
+        try probe.receive(.data(id, bytes(4 << 10), isLast: false))
         #expect(grants(probe, id) == [48 << 10])
         let (other, _) = try openAnswered(probe)
-        try probe.receive(.data(other, bytes(10), isLast: false))
+        try probe.receive(.data(other, bytes(4 << 10), isLast: false))
         #expect(grants(probe, other) == [], "there is no more")
     }
 

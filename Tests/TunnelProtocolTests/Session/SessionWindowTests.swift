@@ -132,22 +132,24 @@ import Testing
     }
 
     @Test func theWindowIsGivenBackWhenEverythingWasTaken() throws {
-        let (probe, id) = try probe(answer: 1000)
-        probe.consumed(id, 999)
+        let (probe, id) = try probe(answer: 100_000)
+        #expect(probe.budget.taken == 100_000 - (16 << 10), "only what lies unread needs memory")
+        probe.consumed(id, 99_999)
         #expect(probe.budget.taken > 0)
         probe.consumed(id, 1)
         #expect(probe.budget.taken == 0)
     }
 
     @Test func aReaderThatLetsGoGivesItBackAtOnce() throws {
-        let (probe, id) = try probe(answer: 1000)
+        let (probe, id) = try probe(answer: 100_000)
         #expect(probe.budget.taken > 0)
         probe.machine.forget(id)
         #expect(probe.budget.taken == 0)
     }
 
-    @Test func anEmptyAnswerHoldsNothing() throws {
-        let (probe, _) = try probe(answer: 0)
+    @Test(arguments: [0, 1000, 16 << 10]) func aSmallAnswerHoldsNothing(_ count: Int) throws {
+        let (probe, _) = try probe(answer: count)
         #expect(probe.budget.taken == 0)
+        #expect(probe.unreadCount == 0)
     }
 }

@@ -65,7 +65,7 @@ final class SessionWorld {
         (limits.sendHighWater, limits.sendLowWater) = (4000, 2000)
         limits.turnBytes = Int.random(in: 300...3000, using: &random)
         (limits.maximumHeadBytes, limits.maximumMessageBytes) = (500, 10_000)
-        limits.maximumControlBytes = 50_000
+        (limits.maximumControlBytes, limits.leastBurst) = (50_000, 200)
         self.limits = limits
         server = WorldEnd(.opener, limits, TestBudget(budget), now)
         client = WorldEnd(.acceptor, limits, TestBudget(budget), now)
