@@ -76,6 +76,8 @@ struct PidfileError: Error, CustomStringConvertible {
         case taken
         /// It holds something else than a process id.
         case foreign
+        /// The configuration was read from it.
+        case configuration
         /// It is a link that others may have put there.
         case link
         /// What the system said.
@@ -93,6 +95,8 @@ struct PidfileError: Error, CustomStringConvertible {
             "pidfile: \(path) belongs to another wstunnel that runs — stop that one, or name another file"
         case .foreign:
             "pidfile: \(path) holds something else than a process id — name another file, or remove it"
+        case .configuration:
+            "pidfile: \(path) is a file of the configuration — name another file"
         case .link:
             "pidfile: \(path) is a link, and others can write to its folder — name the file itself"
         case .system(ENOSPC):

@@ -130,6 +130,22 @@ import Testing
         #expect(try folder.text(of: "agent.pid") == text)
     }
 
+    /// Nor if it looks like one.
+    @Test func aFileOfTheConfigurationIsNoPidfile() throws {
+        let folder = try TemporaryFolder()
+        let token = "12345678901234567890\n"
+        try folder.write(token, to: "token")
+        let path = try folder.write(
+            """
+            pidfile: token
+            servers: [{ name: a, host: 127.0.0.1, port: 0, passwords: [{ token-file: token, password: one-password-1 }] }]
+            """, to: "tunnels.yaml")
+        let result = try runProgram("--config", path)
+        #expect(result.exit == .code(1))
+        #expect(result.errors.contains("token is a file of the configuration"))
+        #expect(try String(contentsOfFile: folder.path(of: "token"), encoding: .utf8) == token)
+    }
+
     @Test(arguments: ["pidfile: shared/link", "log: { file: shared/link }"])
     func aLinkInAFolderOfOthersIsNotFollowed(line: String) throws {
         let folder = try TemporaryFolder()

@@ -252,6 +252,10 @@ extension Preparation {
             return
         }
         do throws(PidfileError) {
+            // A file with a token of digits, or an empty one that is included, would look like a pidfile.
+            guard !OutputPath.leads(path, toOneOf: ground.sources) else {
+                throw PidfileError(path: path, reason: .configuration)
+            }
             pidfile = try Pidfile(path: path)
         } catch {
             note(error, isTaken: error.isTaken)

@@ -45,7 +45,18 @@ struct AgentDecoder {
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)
+        reportSharedFile(configuration, main)
         return configuration
+    }
+
+    private func reportSharedFile(_ configuration: AgentConfiguration, _ main: MappingReader) {
+        guard let pidfile = configuration.pidfile,
+            configuration.log.destination == .file(path: pidfile),
+            let field = main.field(Keys.pidfile.declaration)
+        else { return }
+        pass.error(
+            at: field.place, field.path, "the log is written to the same file",
+            advice: "give the process id a file of its own")
     }
 
     /// Whether the file asks for anything: entries that are not enabled and includes that match nothing are
