@@ -83,6 +83,13 @@ import Testing
             "a frame that is cut", settings,
             Array(Mux.frame(.ping, [UInt8](repeating: 0, count: 8)).dropLast(2))),
         frames("a header that is cut", settings, [0, 0, 0]),
+        Nonsense(
+            testDescription: "thousands of empty messages",
+            bytes: webSocketFrame(opcode: 2, settings, isMasked: true)
+                + (0..<5000).flatMap { _ in webSocketFrame(opcode: 2, [], isMasked: true) }, code: 1002),
+        frames(
+            "thousands of frames of an unknown type", settings,
+            (0..<5000).flatMap { _ in [0, 0, 0, 0xee, 0, 0, 0, 0] }),
     ]
 
     @Test(arguments: nonsense) func nonsenseEndsTheSessionAndNothingElse(_ example: Nonsense) throws {

@@ -26,6 +26,8 @@ package struct MuxDecoder: Sendable {
     private var pending = ByteBuffer()
     private var partialData: PartialData?
     private var skipping = 0
+    /// Frames of unknown types that came.
+    package private(set) var skippedFrames = 0
 
     /// - Parameter maximumHeadBytes: longest head, trailers or settings.
     package init(maximumHeadBytes: Int) {
@@ -68,6 +70,7 @@ package struct MuxDecoder: Sendable {
             guard let kind = MuxFrame.Kind(rawValue: UInt8(word & 0xff)) else {
                 pending.moveReaderIndex(forwardBy: MuxFrame.headerBytes)
                 skipping = length
+                skippedFrames &+= 1
                 continue
             }
             let stream = StreamID(rawStream)

@@ -4,14 +4,20 @@ extension MuxMachine {
     /// How often a peer may say that it is leaving; each time costs a look at every stream.
     private static var maximumGoAways: Int { 8 }
 
+    /// Empty messages and data, answers to no ping, and frames of unknown types that may come between two ticks, which are
+    /// a third of the timeout apart at most. A peer needs a few of them at most, and they cost it less than us.
+    private static var mostIdleTalk: Int { 1000 }
+
     /// Takes part of a message from the carrier.
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
         heard(now: now)
+        if piece.readableBytes == 0 { idleTalk += 1 }
         decoder.feed(piece)
     }
 
     /// The carrier's message is over. Call after `nextEvent` returned nil.
     package mutating func messageEnded() throws(MuxError) {
+        guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
         try decoder.messageEnded()
     }
 
@@ -20,7 +26,11 @@ extension MuxMachine {
         while true {
             if let event = events.popFirst() { return event }
             guard mayKeep(answerBytes) else { throw .flooded }
-            guard let frame = try decoder.next() else { return nil }
+            let skipped = decoder.skippedFrames
+            let next = try decoder.next()
+            idleTalk += decoder.skippedFrames &- skipped
+            guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
+            guard let frame = next else { return nil }
             if let event = try handle(frame, now: now) { return event }
         }
     }
@@ -118,6 +128,7 @@ extension MuxMachine {
         }
         try streams.values[index].receiveWindow.received(bytes.readableBytes)
         let isIgnored = streams.values[index].ignoresRest
+        if bytes.readableBytes == 0, !isLast { idleTalk += 1 }
         if isLast {
             receivingEnded(id, at: index)
         } else if bytes.readableBytes >= limits.leastBurst, !isIgnored,
@@ -164,7 +175,10 @@ extension MuxMachine {
 
     private mutating func pongCame(_ clock: UInt64, now: MonotonicInstant) {
         if clock == drainPing { isDrainConfirmed = true }
-        guard clock == openPing else { return }
+        guard clock == openPing else {
+            idleTalk += 1
+            return
+        }
         openPing = nil
         answeredPings += 1
         roundTrip = now.since(MonotonicInstant(nanoseconds: clock))

@@ -30,6 +30,8 @@ package struct MuxMachine: SessionMachine {
     var answerBytes = 0
     /// What was drawn from the budget for those that wait.
     var controlBorrowed = 0
+    /// What came since the last tick that carries nothing.
+    var idleTalk = 0
     var decoder: MuxDecoder
     var events = FIFO<SessionEvent>()
     var lastStream = StreamID(0)
@@ -225,6 +227,7 @@ package struct MuxMachine: SessionMachine {
     package mutating func tick(now: MonotonicInstant) -> MonotonicInstant? {
         let deadline = max(lastHeard, timeoutSince).advanced(by: limits.keepaliveTimeout)
         guard now < deadline else { return nil }
+        idleTalk = 0
         if now >= pingDue {
             ping(now: now)
             nextPing = now.advanced(by: limits.keepaliveInterval)

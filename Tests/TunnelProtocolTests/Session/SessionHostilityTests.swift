@@ -136,7 +136,7 @@ import Testing
     @Test func emptyDataIsNoEvent() throws {
         let probe = try SessionProbe(.acceptor)
         try probe.take(1)
-        let flood = [MuxFrame](repeating: .data(Self.one, ByteBuffer(), isLast: false), count: 10_000)
+        let flood = [MuxFrame](repeating: .data(Self.one, ByteBuffer(), isLast: false), count: 1000)
         #expect(try probe.receive(flood) == [])
         let end = MuxFrame.data(Self.one, ByteBuffer(), isLast: true)
         #expect(try probe.receive(end) == [.data(Self.one, ByteBuffer(), isLast: true)])
@@ -228,6 +228,32 @@ import Testing
         let (error, most) = flood(probe, messages: 100) { _ in pings }
         #expect(error == .flooded)
         #expect(most <= 100_000 + 16)
+    }
+
+    /// Each is cheap to send; a stranger who does nothing else must not have the time of others.
+    @Test(arguments: ["message", "data", "pong", "frame of an unknown type"])
+    func talkThatCarriesNothingEndsTheSession(_ kind: String) throws {
+        var message = ByteBuffer()
+        switch kind {
+        case "message": break
+        case "data": message.writeMuxFrame(.data(Self.one, bytes(0), isLast: false))
+        case "pong": message.writeMuxFrame(.pong(12_345))
+        default: message.writeMultipleIntegers(0xee as UInt32, 0 as UInt32)
+        }
+        let probe = try SessionProbe(.acceptor)
+        try probe.take(1, isLast: false)
+        func talk() throws(MuxError) {
+            probe.machine.receive(message, now: probe.now)
+            #expect(try probe.events().isEmpty)
+            try probe.machine.messageEnded()
+        }
+        // Some of it may come for ever.
+        for _ in 0..<10 {
+            for _ in 0..<1000 { try talk() }
+            #expect(probe.tick() != nil)
+        }
+        for _ in 0..<1000 { try talk() }
+        #expect(throws: MuxError.flooded) { try talk() }
     }
 
     @Test func refusalsThatAreNotTakenEndTheSession() throws {
