@@ -157,6 +157,7 @@ enum MadeUpTokens: Neighbours {
         }
         place.record(Double(count - refused.value), "tokens that were let in")
         place.record(Double(statuses.count("request", 404)), "requests for others answered with 404")
+        place.record(Double(statuses.count("request", 429)), "requests for others refused as guesses")
         let token = "newcomer-token-of-neighbours"
         let start = ContinuousClock.now
         let newcomer = try place.bench.agent(
@@ -166,7 +167,7 @@ enum MadeUpTokens: Neighbours {
         newcomer.stop()
     }
 
-    /// Requests on one connection for tokens that nobody has.
+    /// Requests for tokens that nobody has, on a connection for as long as the server keeps it.
     private static func ask(_ count: Int, _ port: Int, _ statuses: StatusCounter) throws {
         var caller = try RawStream(port: port, from: Attackers.address)
         defer { caller.close() }
@@ -179,6 +180,10 @@ enum MadeUpTokens: Neighbours {
             let head = try caller.readHead()
             _ = try caller.read(RawStream.contentLength(of: head) ?? 0)
             statuses.add("request", Int(head.first?.split(separator: " ").dropFirst().first ?? "") ?? 0)
+            if head.contains(where: { $0.lowercased() == "connection: close" }) {
+                caller.close()
+                caller = try RawStream(port: port, from: Attackers.address)
+            }
         }
     }
 }
