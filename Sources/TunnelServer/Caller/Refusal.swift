@@ -72,7 +72,8 @@ package struct Refusal: Error, Sendable, Hashable {
         429, "Too many requests with tokens that are nobody's, from this address", "too-many-guesses",
         retryAfter: 60)
     static let tooManyFailures = Refusal(
-        429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
+        429, "Too many wrong passwords for this token from this address: this one was not looked at",
+        "throttled", retryAfter: 60)
     static let tooManyClients = Refusal(
         429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
     static let tooManySessions = Refusal(
