@@ -70,7 +70,7 @@ package struct Refusal: Error, Sendable, Hashable {
     /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
     static let tooManyGuesses = Refusal(
         429, "Too many requests with tokens that are nobody's, from this address", "too-many-guesses",
-        retryAfter: 60)
+        retryAfter: 5)
     static let tooManyFailures = Refusal(
         429, "Too many failed authentications from this address", "throttled", retryAfter: 60)
     static let tooManyClients = Refusal(
