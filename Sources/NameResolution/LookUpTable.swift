@@ -128,9 +128,9 @@ struct LookUpTable<Answer: Sendable, Waiter: Sendable>: Sendable {
         return Actions(answers: entry.waiters.values.map { ($0, outcome) }, starts: takePlaces(at: now))
     }
 
-    /// What is known of a name has proved wrong.
+    /// What is known of a name has proved wrong. That it has no address has not: nobody could try one.
     mutating func forget(_ name: String) {
-        if case .known? = entries[name]?.phase { entries[name] = nil }
+        if case .known(.some, _)? = entries[name]?.phase { entries[name] = nil }
     }
 
     private static func outcome(_ answer: Answer?) -> LookUpOutcome<Answer> {

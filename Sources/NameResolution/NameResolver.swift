@@ -25,10 +25,20 @@ package struct NameResolver: Sendable {
         NameLookUp(host, port: port, on: eventLoop, asking: lookUps)
     }
 
-    /// The last two labels of a name: few names have the servers of more, and a stranger can make any number of names
-    /// below a zone of his own.
+    /// What stands before a country's label where its registry hands out names one label further down, as in `co.uk`.
+    private static let registries: Set<Substring> = [
+        "co", "com", "net", "org", "gov", "ac", "edu", "ne", "or", "go",
+    ]
+
+    /// The last two labels of a name, three below a country's registry: few names have the servers of more, and a stranger
+    /// can make any number of names below a zone of his own.
     static func zone(of name: String) -> String {
-        name.split(separator: ".").suffix(2).joined(separator: ".")
+        let labels = name.split(separator: ".")
+        let registry = labels.suffix(2)
+        let isShared =
+            labels.count > 2 && registry.last?.utf8.count == 2
+            && registry.first.map(registries.contains) == true
+        return labels.suffix(isShared ? 3 : 2).joined(separator: ".")
     }
 
     /// The addresses of what nobody has to be asked for: an address itself, and `localhost` with all names below it

@@ -35,9 +35,9 @@ package struct AgentLog: Sendable {
     /// The log of callers' requests, in the same places.
     package var access: AccessLog { AccessLog(sinks: sinks, level: level) }
 
-    /// Writes what is left, within the time, and takes no more. Safe to call again.
-    package func close() {
-        for sink in sinks { sink.close() }
+    /// Writes what is left, within the time for each place, and takes no more. Safe to call again.
+    package func close(timeout: Duration = .seconds(2)) {
+        for sink in sinks { sink.close(timeout: timeout) }
     }
 
     private var sinks: [LogSink] { syslog.map { [sink, $0] } ?? [sink] }

@@ -38,12 +38,13 @@ final class Pidfile: Sendable {
         self.file = file
     }
 
-    /// Whether it is empty or holds what pidfiles do: everything else is somebody's, and not to be written over.
+    /// Whether it is empty or holds what pidfiles do: everything else is somebody's, and not to be written over. NULs are
+    /// what some file systems leave of a file after a power loss.
     private static func holdsNumberAtMost(_ descriptor: CInt) -> Bool {
         var text = [UInt8](repeating: 0, count: 32)
         let count = pread(descriptor, &text, text.count, 0)
         guard (0..<text.count).contains(count) else { return false }
-        return text.prefix(count).allSatisfy { $0 &- 0x30 < 10 || $0 == 0x0a || $0 == 0x20 }
+        return text.prefix(count).allSatisfy { $0 &- 0x30 < 10 || [0, 0x0a, 0x20].contains($0) }
     }
 
     // A start that is called off, or a reload that is refused, leaves no file.

@@ -109,7 +109,7 @@ final class StatusFile: Sendable {
     }
 
     /// Whether something else than a status file stands there, which must not be replaced by one: a device, a folder, a
-    /// file that does not begin as ours do.
+    /// file that does not begin as ours do. Some file systems leave nothing but NULs of one after a power loss.
     private static func holdsOther(_ path: String) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFLNK else { return false }
@@ -118,9 +118,12 @@ final class StatusFile: Sendable {
         guard descriptor >= 0 else { return errno != ENOENT }
         defer { close(descriptor) }
         let expected = Array("Unix: ".utf8)
-        var text = [UInt8](repeating: 0, count: expected.count)
+        // More than a file of ours has.
+        var text = [UInt8](repeating: 0, count: 128)
         let count = read(descriptor, &text, text.count)
-        return count < 0 || !expected.starts(with: text.prefix(count))
+        guard count >= 0 else { return true }
+        let isLost = count < text.count && text.allSatisfy { $0 == 0 }
+        return !isLost && !expected.starts(with: text.prefix(min(count, expected.count)))
     }
 
     /// The file's two lines, as the older wstunnel wrote them.

@@ -219,6 +219,18 @@ import Testing
         #expect(try third.waitForExit() == .code(0))
     }
 
+    /// Some file systems keep the length of what was written last, and no byte of it.
+    @Test func aPidfileThatAPowerLossEmptiedIsTaken() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(String(repeating: "\0", count: 6), to: "agent.pid")
+        let path = try folder.write("pidfile: agent.pid\n" + serverAlone, to: "tunnels.yaml")
+        let program = try wstunnel(["--config", path])
+        try program.standardError.waitForLine(containing: "Agent running")
+        #expect(try folder.text(of: "agent.pid") == "\(program.processID)\n")
+        program.send(signal: SIGTERM)
+        #expect(try program.waitForExit() == .code(0))
+    }
+
     @Test func anotherProcesssPidfileIsNotRemoved() throws {
         let agent = try AgentProcess(configuration: "pidfile: agent.pid\n" + serverAlone)
         try agent.folder.write("1\n", to: "agent.pid")

@@ -96,11 +96,28 @@ import Testing
         for method in ["HEAD", "GET"] {
             let caller = try HTTPConnection(port: try server.port(ofServer: "public"))
             try caller.send("\(method) \(rest)\r\nHost: a\r\n\r\n")
-            let answer = try caller.readResponse(toMethod: method)
-            #expect(answer.status == 400 || answer.status == 505)
-            #expect(answer.body.isEmpty == (method == "HEAD"))
-            #expect(caller.waitForEnd() == .closed)
+            try Self.expectRefusal(caller, hasBody: method == "GET")
         }
+    }
+
+    /// What is pipelined behind it is not answered, and does not count.
+    @Test func theAnswerToAHeadThatMakesNoSenseIsNotThatToTheNextOne() throws {
+        let agent = try Self.shared.value { try BesiegedAgent() }
+        for (first, next) in [("GET", "HEAD"), ("HEAD", "GET")] {
+            let caller = try HTTPConnection(port: agent.port)
+            try caller.send(
+                "\(first) / HTTP/9.1\r\nHost: a\r\n\r\n\(next) /_health_check HTTP/1.1\r\nHost: a\r\n\r\n")
+            try Self.expectRefusal(caller, hasBody: first == "GET")
+        }
+    }
+
+    /// All that comes is one answer, with or without the body that it announces.
+    private static func expectRefusal(_ caller: HTTPConnection, hasBody: Bool) throws {
+        let head = try caller.readHead()
+        #expect(head.status == 400 || head.status == 505)
+        let length = try #require(head["Content-Length"].flatMap { Int($0) })
+        #expect(try caller.socket.readToEnd().count == (hasBody ? length : 0))
+        #expect(length > 0)
     }
 
     @Test(.timeLimit(.minutes(1))) func noTokenInAPathIsLogged() throws {

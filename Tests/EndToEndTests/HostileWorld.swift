@@ -247,12 +247,12 @@ final class TunnelPeer {
 
     /// Shakes hands, and sends the settings unless told otherwise.
     init(
-        port: Int, token: String, settings: [UInt8]? = Mux.settings(), limit: Duration = .seconds(20),
-        receiveBuffer: Int32? = nil
+        port: Int, token: String, settings: [UInt8]? = Mux.settings(), fields: [(String, String)] = [],
+        limit: Duration = .seconds(20), receiveBuffer: Int32? = nil
     ) throws {
         connection = try WebSocketConnection(
             port: port, target: "/_tunnel",
-            fields: [("Origin", token), ("Sec-WebSocket-Protocol", "wstunnel.v2")], limit: limit,
+            fields: [("Origin", token), ("Sec-WebSocket-Protocol", "wstunnel.v2")] + fields, limit: limit,
             receiveBuffer: receiveBuffer)
         if let settings { try send(settings) }
     }

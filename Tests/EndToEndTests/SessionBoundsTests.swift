@@ -108,6 +108,24 @@ import Testing
         try agent.agent.waitForLog(message, ["level": "notice", "peer.address": "192.0.2.1"])
     }
 
+    /// The old session is not silent for as long as `wstimeout` yet.
+    @Test func aClientWhoseAddressChangesLeavesNoDeadSessionInService() throws {
+        let agent = try BesiegedAgent(server: ["wstimeout: 10m", "trusted-proxies: [127.0.0.1]"])
+        let connect = { (address: String) in
+            let peer = try TunnelPeer(
+                port: agent.port, token: "bounds-token-number-1",
+                fields: [("X-Tunnel-Client", "moving/0"), ("X-Forwarded-For", address)])
+            try agent.agent.waitForLog("Session joined", ["peer.address": address])
+            return peer
+        }
+        let old = try connect("192.0.2.1")
+        let new = try connect("192.0.2.2")
+        #expect(old.socket.waitForEnd() != .timedOut)
+        try agent.agent.waitForLog("Session left", ["peer.address": "192.0.2.1"])
+        #expect(!agent.agent.log.contains { $0.contains("Session left") && $0.contains("192.0.2.2") })
+        new.socket.close()
+    }
+
     @Test func aServerWhoseTokensNeedPasswordsDoesNotWarn() throws {
         let agent = try BesiegedAgent(
             server: [

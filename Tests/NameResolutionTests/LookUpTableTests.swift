@@ -54,6 +54,15 @@ import Testing
         #expect(table.ask("a.x", in: "x", 6, at: Self.at(11_000)).actions.starts == ["a.x"])
     }
 
+    @Test func thatThereIsNothingIsNotForgottenWhenAConnectionFails() {
+        var table = Self.table()
+        _ = table.ask("a.x", in: "x", 1, at: Self.at(0))
+        _ = table.ended("a.x", nil, at: Self.at(0))
+        table.forget("a.x")
+        #expect(Self.answers(table.ask("a.x", in: "x", 2, at: Self.at(999)).actions) == [2: nil])
+        #expect(table.ask("a.x", in: "x", 3, at: Self.at(1000)).actions.starts == ["a.x"])
+    }
+
     @Test func namesOfOneZoneLeavePlacesToOthers() {
         var table = Self.table(places: 3, perZone: 2)
         let names = (0..<5).map { "\($0).silent" }

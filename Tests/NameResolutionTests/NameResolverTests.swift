@@ -77,6 +77,22 @@ import Testing
         #expect(count.value == 2)
     }
 
+    @Test func aNameWithoutAddressIsNotLookedUpAgainAtOnce() async throws {
+        let count = WaitableCounter()
+        var limits = Self.limits
+        limits.failureLifetime = .minutes(1)
+        let names = NameResolver(limits) { _ in
+            count.add(1)
+            return nil
+        }
+        for _ in 0..<2 {
+            let lookUp = names.lookUp("no.example", port: 80, on: loop)
+            await #expect(throws: NameLookUpError.self) { _ = try await lookUp.addresses.get() }
+            lookUp.provedWrong()
+        }
+        #expect(count.value == 1)
+    }
+
     @Test func aConnectionIsMadeToWhatTheNameStandsFor() async throws {
         let server = try ScriptedOrigin { connection in _ = connection.waitForEnd() }
         // The first address refuses: happy eyeballs take the other.
@@ -88,6 +104,14 @@ import Testing
             .connect(host: "origin.example", port: server.port).get()
         #expect(channel.remoteAddress?.port == server.port)
         try await channel.close()
+    }
+
+    @Test(arguments: [
+        ("a.b.example.co.uk", "example.co.uk"), ("example.com.au.", "example.com.au"), ("co.uk", "co.uk"),
+        ("a.b.example.uk", "example.uk"), ("a.co.example", "co.example"), ("a.b.example.de", "example.de"),
+    ])
+    func whatACountrysRegistryHandsOutIsAZone(name: String, zone: String) {
+        #expect(NameResolver.zone(of: name) == zone)
     }
 
     @Test func theZoneIsWhatAStrangerCannotMultiply() {

@@ -137,6 +137,24 @@ import Testing
         #expect(reports.first?["error.message"] == "No space left on device")
     }
 
+    /// With the time that each of them has by default it would take 4 s.
+    @Test func theEndWaitsForBlockedOutputsNoLongerThanItIsTold() throws {
+        let pipes = try (0..<2).map { _ in try BlockedPipe() }
+        let sinks = try pipes.map { try LogSink(fileDescriptor: $0.writeEnd) }
+        let log = AgentLog(sink: sinks[0], syslog: sinks[1])
+        let logger = log.makeLogger(label: "agent")
+        // More than the kernel keeps in a pipe.
+        for _ in 0..<100 { logger.info("\(String(repeating: "x", count: 1000))") }
+        let start = ContinuousClock.now
+        log.close(timeout: .milliseconds(10))
+        #expect(ContinuousClock.now - start < .seconds(3))
+        // Lets the writers end.
+        let readers = pipes.map { $0.startReading() }
+        for sink in sinks { sink.close(timeout: .seconds(20)) }
+        for pipe in pipes { pipe.closeWriteEnd() }
+        for reader in readers { #expect(reader.text().contains("xxx")) }
+    }
+
     @Test func aChangeAfterTheEndClosesItsFile() throws {
         let log = try makeLog()
         log.close()

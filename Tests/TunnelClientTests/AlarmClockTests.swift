@@ -12,21 +12,21 @@ import Testing
         let start = ContinuousClock.now
         let order = Mutex<[Int]>([])
         let last = loop.makePromise(of: Void.self)
-        for milliseconds in [200, 20, 100] {
+        for milliseconds in [2000, 200, 1000] {
             _ = AlarmClock.of(loop).set(after: .milliseconds(milliseconds)) {
                 order.withLock { $0.append(milliseconds) }
-                if milliseconds == 200 { last.succeed() }
+                if milliseconds == 2000 { last.succeed() }
             }
         }
         try await last.futureResult.get()
-        #expect(order.withLock { $0 } == [20, 100, 200])
-        #expect(ContinuousClock.now - start >= .milliseconds(200))
+        #expect(order.withLock { $0 } == [200, 1000, 2000])
+        #expect(ContinuousClock.now - start >= .milliseconds(2000))
     }
 
     @Test func whoCallsOffIsNotCalled() async throws {
         let isDone = loop.makePromise(of: Void.self)
-        let alarm = AlarmClock.of(loop).set(after: .milliseconds(10)) { Issue.record("called") }
-        _ = AlarmClock.of(loop).set(after: .milliseconds(100)) { isDone.succeed() }
+        let alarm = AlarmClock.of(loop).set(after: .milliseconds(500)) { Issue.record("called") }
+        _ = AlarmClock.of(loop).set(after: .seconds(1)) { isDone.succeed() }
         alarm.cancel()
         try await isDone.futureResult.get()
     }

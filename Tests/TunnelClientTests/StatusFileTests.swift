@@ -54,13 +54,22 @@ import Testing
         #expect(try folder.text(of: name) == "precious")
     }
 
-    @Test(arguments: ["", "Uni", "Unix: 1\nTime: x\n"]) func whatBeginsAsAStatusFileIsReplaced(text: String)
-        throws
-    {
+    /// NULs are what a power loss leaves of one.
+    @Test(arguments: ["", "Uni", "Unix: 1\nTime: x\n", String(repeating: "\0", count: 45)])
+    func whatBeginsAsAStatusFileIsReplaced(text: String) throws {
         try folder.write(text, to: "web.status")
         try folder.write(text, to: "web.status.new")
         try StatusFile(path: path) { _ in }.write(secondsSince1970: 5)
         #expect(try folder.text(of: "web.status").hasPrefix("Unix: 5\n"))
+    }
+
+    @Test(arguments: [String(repeating: "\0", count: 45) + "precious", String(repeating: "\0", count: 4096)])
+    func nulsThatNoStatusFileHadAreNotReplaced(text: String) throws {
+        try folder.write(text, to: "web.status")
+        #expect(throws: StatusFileError.self) {
+            try StatusFile(path: path) { _ in }.write(secondsSince1970: 5)
+        }
+        #expect(try folder.text(of: "web.status") == text)
     }
 
     @Test func whatLiesInTheWayIsNotWrittenThrough() throws {

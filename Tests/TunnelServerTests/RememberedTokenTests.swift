@@ -90,6 +90,21 @@ import TunnelProtocol
         #expect(other.tokenCount == 0)
     }
 
+    @Test func aTableDoesNotKnowWhatAnotherOnlyHeardOf() throws {
+        try visit("token-number-1", from: stranger)
+        table.expect(.every, until: start.advanced(by: .seconds(30)))
+        for (name, isListed) in [("guessed-token-1", false), ("listed-token-1", true)] {
+            let token = try Self.token(name)
+            let decision = table.request(token, loop: 0, now: start, isListed: isListed) { 0 }
+            guard case .wait = decision else {
+                Issue.record("\(name) does not wait")
+                return
+            }
+        }
+        #expect(table.tokenCount == 3)
+        #expect(table.known(0..<10).map(\.token) == [try Self.token("token-number-1")])
+    }
+
     /// Whatever comes and goes, who is given up has no less than half as many as who has the most.
     @Test(arguments: 0..<10) func whoHasTheMostGivesOneUp(_ seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))

@@ -68,6 +68,30 @@ import TunnelProtocol
         #expect(join(client("a", 0)).replaced == nil)
     }
 
+    /// An address that changes leaves dead sessions behind; whoever claims another's identity costs it a ping.
+    @Test func theSameConnectionFromElsewhereHasToProveThatItLivesAndGoesOnToServe() {
+        join(client("a", 0))
+        join(client("a", 1))
+        let moved = join(client("a", 0, elsewhere))
+        #expect(moved.elsewhere == 1 && moved.replaced == nil)
+        #expect(table.sessionsPerLoop(token, loops: 1) == [3], "it is not drained")
+        let again = join(client("a", 0, elsewhere))
+        #expect(again.elsewhere == nil && again.replaced == 3)
+        let back = join(client("a", 0))
+        #expect(back.elsewhere == 4 && back.replaced == 1)
+        #expect(join(client("b", 0, elsewhere)).elsewhere == nil, "another client")
+        for id in 1...6 as ClosedRange<UInt64> { table.leave(id, now: start) }
+        #expect(join(client("a", 0, elsewhere)).elsewhere == nil, "nobody is left")
+    }
+
+    @Test func aSessionFromElsewhereThatHasLeftProvesNothing() {
+        join(client("a", 0))
+        join(client("a", 0, elsewhere))
+        table.leave(2, now: start)
+        let third = join(client("a", 0, elsewhere))
+        #expect(third.elsewhere == nil && third.replaced == nil)
+    }
+
     @Test func aSessionFromElsewhereIsToldWhileOthersServe() {
         #expect(!join(client("a")).isFromElsewhere, "the first")
         #expect(!join(client("b")).isFromElsewhere)

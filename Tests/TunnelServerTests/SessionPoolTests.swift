@@ -98,6 +98,16 @@ import TunnelProtocol
         #expect(Set(pool.some(100).map(\.id)).count == 10)
     }
 
+    @Test func someAreFoundThoughACrowdHasLeft() {
+        var pool = Pool()
+        let places = (0..<500 as Range<UInt64>).map {
+            pool.join(Self.member($0, loop: 0, capacity: 1, isSerial: false))
+        }
+        for place in places.dropLast(20) { _ = pool.leave(place) }
+        #expect(Set(pool.some(64).map(\.id)) == Set(480..<500))
+        #expect(pool.some(5).count == 5)
+    }
+
     /// Were any of it in proportion to the sessions that are there, this would take many minutes.
     @Test(.timeLimit(.minutes(1))) func tensOfThousandsOfSessionsOfOneTokenCostNoMoreEachThanOne() throws {
         let token = try RendezvousToken("table-test-token-1")

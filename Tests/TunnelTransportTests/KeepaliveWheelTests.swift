@@ -11,9 +11,9 @@ import TunnelProtocol
     @Test(.timeLimit(.minutes(1))) func whatIsFoundDeadTogetherIsNotEndedInOneTurnOfTheLoop() throws {
         let loop = EmbeddedEventLoop()
         let owner = RecordingOwner()
-        let count = KeepaliveWheel.mostAtOnce * 2 + 10
+        let count = KeepaliveWheel.mostAtOnce * 10
         var limits = SessionLimits()
-        limits.keepaliveTimeout = .milliseconds(600)
+        limits.keepaliveTimeout = .milliseconds(100)
         let start = NIODeadline.now()
         loop.advanceTime(to: start)
         let channels = try (0..<count).map { _ in
@@ -25,7 +25,7 @@ import TunnelProtocol
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
             return channel
         }
-        let silent = NIODeadline.now() + .milliseconds(700)
+        let silent = NIODeadline.now() + .milliseconds(110)
         // The sessions read the machine's clock, which no test moves.
         while NIODeadline.now() < silent {}
         var atOnce: [Int] = []
@@ -37,7 +37,8 @@ import TunnelProtocol
             atOnce.append(owner.ends.count - before)
         }
         #expect(owner.ends == Array(repeating: .peerSilent, count: count))
-        #expect(atOnce.max() == KeepaliveWheel.mostAtOnce)
+        // Their turns come from that clock too, so that nobody knows how many share one.
+        #expect(atOnce.allSatisfy { $0 <= KeepaliveWheel.mostAtOnce })
         _ = channels
     }
 }

@@ -244,7 +244,8 @@ extension Supervisor {
             logger.warning("The end took too long: what is left is given up", metadata: [:])
             pidfile?.remove()
             control.removeSockets()
-            log.close()
+            // It may be the disk that the end hangs on.
+            log.close(timeout: .milliseconds(200))
         }
     }
 

@@ -79,7 +79,8 @@ enum Keys {
         "Most requests of one token that wait while its tunnel is down.")
     static let maxClientsPerToken = ScalarKey<Int>.integer(
         "max-clients-per-token", 0...10_000, default: 0,
-        "Most tunnel clients of one token; 0 is any number. All connections of one client count once.")
+        "Most tunnel clients of one token; 0 is any number. All connections of one client count once, if they come from "
+            + "one address.")
     static let maxSessionsPerToken = ScalarKey<Int>.integer(
         "max-sessions-per-token", 1...ServerConfiguration.mostSessions, default: 1024,
         "Most connections of tunnel clients for one token.")

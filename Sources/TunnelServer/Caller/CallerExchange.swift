@@ -94,7 +94,9 @@ final class CallerExchange {
         ) {
             WaitingCaller(self, eventLoop: eventLoop)
         }
-        if case .unknownToken = decision, core.isOneGuessTooMany(from: record.callerAddress) {
+        // A token that the configuration names is none, though its tunnel has not come yet.
+        let isGuess = if case .unknownToken = decision { !settings.lists(token) } else { false }
+        if isGuess, core.isOneGuessTooMany(from: record.callerAddress) {
             record.keepSilent()
             response.leave()
             return refuse(.tooManyGuesses, .noTunnel)

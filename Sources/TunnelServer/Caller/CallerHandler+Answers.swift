@@ -25,8 +25,12 @@ extension CallerHandler {
     /// The method of a request whose head makes no sense, or is not whole, as far as the answer depends on it: one to
     /// HEAD has no body, or its caller takes that for the next answer (RFC 9110 §9.3.2).
     func method(at start: Int) -> String {
-        let bytes = input.viewBytes(at: start, length: input.writerIndex - start) ?? input.readableBytesView
-        return bytes.drop { $0 == 0x0d || $0 == 0x0a }.starts(with: "HEAD ".utf8) ? "HEAD" : "GET"
+        guard start <= input.writerIndex else { return "GET" }
+        // What was read of it is still there: it is discarded at the end of `advance`. No bytes are copied.
+        var request = input
+        request.moveReaderIndex(to: start)
+        let bytes = request.readableBytesView.drop { $0 == 0x0d || $0 == 0x0a }
+        return bytes.starts(with: "HEAD ".utf8) ? "HEAD" : "GET"
     }
 
     func answerHere(

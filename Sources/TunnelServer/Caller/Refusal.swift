@@ -70,7 +70,7 @@ package struct Refusal: Error, Sendable, Hashable {
     /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
     static let tooManyGuesses = Refusal(
         429, "Too many requests with tokens that are nobody's, from this address", "too-many-guesses",
-        retryAfter: 60)
+        retryAfter: 5)
     static let tooManyFailures = Refusal(
         429, "Too many wrong passwords for this token from this address: this one was not looked at",
         "throttled", retryAfter: 60)

@@ -15,6 +15,9 @@ struct SessionPool<Session: Sendable>: Sendable {
         var taking = 0
     }
 
+    /// Places at most that `some` looks at.
+    private static var mostLooks: Int { 1024 }
+
     private var members: [Member?] = []
     private var loads: [SessionLoad] = []
     private var vacant: [Place] = []
@@ -32,10 +35,14 @@ struct SessionPool<Session: Sendable>: Sendable {
     /// Every session. Takes time in proportion to their number.
     var all: [Member] { members.compactMap(\.self) }
 
-    /// So many of the sessions at most, others each time.
+    /// The session at this place.
+    subscript(place: Place) -> Session? { members[place]?.session }
+
+    /// So many of the sessions at most, others each time; fewer where a crowd has left, and its places are vacant.
     mutating func some(_ most: Int) -> [Member] {
         var found: [Member] = []
-        for _ in 0..<min(most, members.count) {
+        for _ in 0..<min(Self.mostLooks, members.count) {
+            guard found.count < most else { break }
             next = (next + 1) % members.count
             if let member = members[next] { found.append(member) }
         }

@@ -22,10 +22,12 @@ extension TokenTable {
     /// Slots for tokens, vacant ones included.
     package var slotCount: Int { entries.count }
 
-    /// The tokens that are known, with who has to answer for each.
+    /// The tokens that had or have a session, with who has to answer for each. Not those of which only waiting requests
+    /// tell.
     package func known(_ slots: Range<Int>) -> [(token: RendezvousToken, owner: AddressGroup?)] {
         slots.clamped(to: entries.indices).compactMap { slot in
-            entries[slot].map { ($0.token, $0.owner) }
+            guard let entry = entries[slot], entry.standing == .seen else { return nil }
+            return (entry.token, entry.owner)
         }
     }
 

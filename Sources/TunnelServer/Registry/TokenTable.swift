@@ -114,6 +114,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         /// The session whose place it takes, of the same connection of the same client: it gets no more requests and is
         /// probably dead.
         package var replaced: Session?
+        /// The same connection's session from another address: in service, if it proves that it lives.
+        package var elsewhere: Session?
         /// Whether others serve the token, and all of them from elsewhere.
         package var isFromElsewhere: Bool
     }
@@ -291,8 +293,10 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         let arrival = clients.join(member.id, member.client, token: slot)
         if arrival.isNewClient { entries[slot]?.clients += 1 }
         let replaced = arrival.replaced.flatMap { drain($0) }
+        let elsewhere = arrival.elsewhere.flatMap { seats[$0] }
         return Arrival(
             assignments: assign(slot), replaced: replaced,
+            elsewhere: elsewhere.flatMap { entries[$0.slot]?.sessions[$0.place] },
             isFromElsewhere: arrival.isNewAddress && !isFirst)
     }
 

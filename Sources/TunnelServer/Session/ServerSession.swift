@@ -8,7 +8,7 @@ import TunnelTransport
 /// The server's side of one session: enters it into the registry and takes it out again. Bound to the session's
 /// event loop.
 final class ServerSession: SessionOwner {
-    /// How long the session that a new one replaces has to prove that it lives.
+    /// How long an older session of the same connection has to prove that it lives.
     static let probePatience: TimeAmount = .seconds(3)
     /// How much of a client's own words is kept.
     private static let longestSoftware = 256
@@ -98,7 +98,9 @@ final class ServerSession: SessionOwner {
             session.close(.tryAgainLater)
             return
         }
-        arrival.replaced?.reference.perform { $0.probe(within: Self.probePatience) }
+        for older in [arrival.replaced, arrival.elsewhere] {
+            older?.reference.perform { $0.probe(within: Self.probePatience) }
+        }
         logger.info(
             "Session joined",
             metadata: [
