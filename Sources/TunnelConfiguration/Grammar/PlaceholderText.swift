@@ -65,8 +65,9 @@ enum PlaceholderText {
 
     /// Whether a text is a word over and over, as whoever needs sixteen characters writes it; the last may be cut.
     private static func repeats(_ word: String, _ text: String) -> Bool {
-        let (word, text) = (Array(word.utf8), Array(text.utf8))
-        return text.count > word.count && text.indices.allSatisfy { text[$0] == word[$0 % word.count] }
+        guard text.utf8.count > word.utf8.count, text.utf8.starts(with: word.utf8) else { return false }
+        // What repeats after so many bytes is the same as what stands so many bytes before it.
+        return zip(text.utf8, text.utf8.dropFirst(word.utf8.count)).allSatisfy { $0 == $1 }
     }
 
     private static let nothings: Set<String> = ["null", "nil", "undefined", "todo", "fixme", "tbd"]
