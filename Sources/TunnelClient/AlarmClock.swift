@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import TunnelTransport
 
 /// The waits of one event loop: one timer for all of them, however many there are, and each is called off in constant
 /// time. A loop looks through all its timers for one that is cancelled: with a hundred thousand tunnels that wait for their
@@ -31,11 +32,7 @@ final class AlarmClock: Sendable {
         }
     }
 
-    private struct Known {
-        weak var clock: AlarmClock?
-    }
-
-    private static let clocks = Mutex<[ObjectIdentifier: Known]>([:])
+    private static let clocks = OnePerLoop<AlarmClock>()
 
     private let eventLoop: any EventLoop
     private let state = Mutex(State())
@@ -44,14 +41,7 @@ final class AlarmClock: Sendable {
 
     /// The clock of an event loop.
     static func of(_ eventLoop: any EventLoop) -> AlarmClock {
-        clocks.withLock { clocks in
-            // It keeps its loop, so that no other one has the same identity.
-            if let clock = clocks[ObjectIdentifier(eventLoop)]?.clock { return clock }
-            let clock = AlarmClock(eventLoop)
-            clocks = clocks.filter { $0.value.clock != nil }
-            clocks[ObjectIdentifier(eventLoop)] = Known(clock: clock)
-            return clock
-        }
+        clocks.value(of: eventLoop, orElse: AlarmClock.init)
     }
 
     /// Calls once after a time, on the event loop, unless it is called off before.

@@ -1,5 +1,4 @@
 import NIOCore
-import Synchronization
 import TunnelProtocol
 
 /// When the sessions of one event loop are to look after their keepalive: one timer for all, however many there are.
@@ -24,11 +23,7 @@ final class KeepaliveWheel: Sendable {
         var next = UInt64.max
     }
 
-    private struct Known {
-        weak var wheel: KeepaliveWheel?
-    }
-
-    private static let wheels = Mutex<[ObjectIdentifier: Known]>([:])
+    private static let wheels = OnePerLoop<KeepaliveWheel>()
 
     private let eventLoop: any EventLoop
     private let state: NIOLoopBoundBox<State>
@@ -40,14 +35,7 @@ final class KeepaliveWheel: Sendable {
 
     /// The wheel of the event loop that this is called on.
     static func of(_ eventLoop: any EventLoop) -> KeepaliveWheel {
-        wheels.withLock { wheels in
-            // It keeps its loop, so that no other one has the same identity.
-            if let wheel = wheels[ObjectIdentifier(eventLoop)]?.wheel { return wheel }
-            let wheel = KeepaliveWheel(eventLoop)
-            wheels = wheels.filter { $0.value.wheel != nil }
-            wheels[ObjectIdentifier(eventLoop)] = Known(wheel: wheel)
-            return wheel
-        }
+        wheels.value(of: eventLoop, orElse: KeepaliveWheel.init)
     }
 
     /// The first turn at or after this time.

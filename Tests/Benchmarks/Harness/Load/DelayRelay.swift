@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TestSupport
 
 /// A path as long as one across an ocean: passes connections on to a port of this machine, each piece as late as the
@@ -15,19 +14,9 @@ final class DelayRelay: Sendable {
         let socket = try HeldSocket()
         self.socket = socket
         port = socket.port
-        let listener = socket.descriptor
-        Thread.detachNewThread {
-            while true {
-                let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { break }
-                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-                let near = RawStream(descriptor: descriptor)
-                guard let far = try? RawStream(port: target) else {
-                    near.close()
-                    continue
-                }
-                Self.join(near, far, delay)
-            }
+        RawStream.accept(from: socket) { near in
+            guard let far = try? RawStream(port: target) else { return near.close() }
+            Self.join(near, far, delay)
         }
     }
 

@@ -18,6 +18,22 @@ struct RawStream {
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
+    /// Takes connections from a listening socket until that is shut down, on a thread of its own.
+    ///
+    /// - Parameter take: called on that thread for each.
+    static func accept(from socket: HeldSocket, _ take: @escaping @Sendable (RawStream) -> Void) {
+        // The socket itself belongs to who shuts it down.
+        let listener = socket.descriptor
+        Thread.detachNewThread {
+            while true {
+                let descriptor = Glibc.accept(listener, nil, nil)
+                guard descriptor >= 0 else { break }
+                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+                take(RawStream(descriptor: descriptor))
+            }
+        }
+    }
+
     /// Connects to a port of 127.0.0.1.
     ///
     /// - Parameters:

@@ -11,17 +11,11 @@ final class UploadSink: Sendable {
         let socket = try HeldSocket()
         self.socket = socket
         port = socket.port
-        let listener = socket.descriptor
-        Thread.detachNewThread {
-            while true {
-                let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { break }
-                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-                Thread.detachNewThread {
-                    var stream = RawStream(descriptor: descriptor)
-                    try? Self.serve(&stream)
-                    stream.close()
-                }
+        RawStream.accept(from: socket) { near in
+            Thread.detachNewThread {
+                var stream = near
+                try? Self.serve(&stream)
+                stream.close()
             }
         }
     }
