@@ -19,7 +19,6 @@ final class ClientSession: SessionOwner {
     private let life: SessionLife
     /// Called once the server hands out requests to the session.
     private let onUp: () -> Void
-    private var isUp = false
     /// Whether the server speaks protocol v1: it leaves the token where callers put it, and passes on what they write.
     private var isOldServer = false
     private var logger: Logger
@@ -39,28 +38,21 @@ final class ClientSession: SessionOwner {
         self.logger = logger
     }
 
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
+    func sessionReady(_ session: Session, peer: SessionSettings) {
         logger.info(
             "Session ready",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: .stringConvertible(peer.version)])
         life.ready()
         isOldServer = peer.version == 1
-        // A server of protocol v2 knows of the session when it has read our settings: our first ping is behind them.
-        if isOldServer { isNowUp() }
     }
 
-    func sessionWasAnswered(_ session: SessionHandler) {
+    func sessionServes(_ session: Session) { onUp() }
+
+    func sessionWasAnswered(_ session: Session) {
         setup.statusFile?.serverWasHeard()
-        isNowUp()
     }
 
-    private func isNowUp() {
-        guard !isUp else { return }
-        isUp = true
-        onUp()
-    }
-
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         let stream = OriginStream(
             session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
         session.accept(id, receiver: stream)
@@ -124,17 +116,17 @@ final class ClientSession: SessionOwner {
         return length.map { $0 == 0 ? .none : .length($0) } ?? .chunked
     }
 
-    func sessionPeerDrains(_ session: SessionHandler, reason: String) {
+    func sessionPeerDrains(_ session: Session, reason: String) {
         logger.info("Server is leaving", metadata: [.closeReason: "\(reason)"])
         life.released()
     }
 
-    func sessionCannotSpill(_ session: SessionHandler, reason: String) {
+    func sessionCannotSpill(_ session: Session, reason: String) {
         logger.warning(
             "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
     }
 
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
+    func sessionEnded(_ session: Session, _ end: SessionEnd) {
         life.ended(end)
     }
 }

@@ -7,18 +7,29 @@ import TunnelTransport
 /// The life of one session, from the dial to its end: what the keeper of a connection waits for, and how it ends
 /// the session from any thread.
 final class SessionLife: Sendable {
+    private enum Phase {
+        case dialling
+        /// The handshake is done.
+        case open(SessionReference)
+        /// The server said who it is, at that time in seconds since 1970.
+        case ready(SessionReference, since: Int)
+        case over
+
+        var session: SessionReference? {
+            switch self {
+            case .open(let session), .ready(let session, _): session
+            case .dialling, .over: nil
+            }
+        }
+    }
+
     private struct State {
-        /// Known once the WebSocket is open.
-        var session: SessionReference?
+        var phase = Phase.dialling
         var speaksMux = false
-        /// When the server said who it is, in seconds since 1970.
-        var readySince: Int?
-        var isReady: Bool { readySince != nil }
         /// Whether one of the two ends is leaving.
         var isLeaving = false
         /// Whether the session is to be closed, perhaps before it is there.
         var isUnwanted = false
-        var isOver = false
     }
 
     private enum Ending {
@@ -42,13 +53,15 @@ final class SessionLife: Sendable {
     }
 
     /// Whether the session has ended, or never began.
-    var isOver: Bool { state.withLock { $0.isOver } }
+    var isOver: Bool {
+        state.withLock { if case .over = $0.phase { true } else { false } }
+    }
 
     /// Whether the session speaks protocol v2, once it has begun.
     var speaksMux: Bool { state.withLock { $0.speaksMux } }
 
-    /// Whether the WebSocket is open.
-    var isUp: Bool { state.withLock { $0.session != nil } }
+    /// Whether there is a session.
+    var isUp: Bool { state.withLock { $0.phase.session != nil } }
 
     /// Whether one of the two ends is leaving, or was when it ended.
     var isLeaving: Bool { state.withLock { $0.isLeaving } }
@@ -56,7 +69,7 @@ final class SessionLife: Sendable {
     /// What there is to tell; nil when no requests can come.
     var snapshot: ConnectionSnapshot? {
         state.withLock { state in
-            guard state.session != nil, let since = state.readySince else { return nil }
+            guard case .ready(_, let since) = state.phase else { return nil }
             return ConnectionSnapshot(
                 id: id, protocolVersion: state.speaksMux ? 2 : 1, since: since, isDraining: state.isLeaving)
         }
@@ -64,26 +77,29 @@ final class SessionLife: Sendable {
 
     /// Changes how long the server may be silent; a session that has not begun is told later, by its maker.
     func setKeepaliveTimeout(_ timeout: Duration) {
-        state.withLock { $0.session }?.perform { $0.setKeepaliveTimeout(timeout) }
+        state.withLock { $0.phase.session }?.perform { $0.setKeepaliveTimeout(timeout) }
     }
 
     // MARK: What happens to the session
 
-    /// The WebSocket is open. Called on the event loop, before the session's handler is in its pipeline.
+    /// The handshake is done. Called on the event loop, before the session has its carrier.
     ///
     /// - Parameter speaksMux: whether it speaks protocol v2.
     func began(_ session: SessionReference, speaksMux: Bool = true) {
         let isUnwanted = state.withLock { state in
-            state.session = session
+            state.phase = .open(session)
             state.speaksMux = speaksMux
             return state.isUnwanted
         }
-        // A handler that is closed before it is in the pipeline would leave the connection open.
-        if isUnwanted { eventLoop.execute { session.perform { $0.close() } } }
+        if isUnwanted { session.perform { $0.close() } }
     }
 
     /// The server said who it is.
-    func ready() { state.withLock { $0.readySince = time(nil) } }
+    func ready() {
+        state.withLock { state in
+            if let session = state.phase.session { state.phase = .ready(session, since: time(nil)) }
+        }
+    }
 
     /// The server is leaving.
     func released() {
@@ -92,10 +108,7 @@ final class SessionLife: Sendable {
     }
 
     func ended(_ end: SessionEnd) {
-        state.withLock { state in
-            state.isOver = true
-            state.session = nil
-        }
+        state.withLock { $0.phase = .over }
         wasReleased.succeed()
         hasEnded.succeed(end)
     }
@@ -122,9 +135,10 @@ final class SessionLife: Sendable {
     /// Finishes what is in flight and closes the session then; at once when the server has not said who it is.
     func stop() {
         let ending = state.withLock { state -> Ending? in
-            if !state.isReady { state.isUnwanted = true }
             state.isLeaving = true
-            return state.session.map { state.isUnwanted ? .close($0) : .drain($0) }
+            if case .ready(let session, _) = state.phase, !state.isUnwanted { return .drain(session) }
+            state.isUnwanted = true
+            return state.phase.session.map { .close($0) }
         }
         switch ending {
         case .drain(let session): session.perform { $0.drain(reason: "the tunnel client is stopping") }
@@ -138,7 +152,7 @@ final class SessionLife: Sendable {
     func close() {
         let session = state.withLock { state in
             state.isUnwanted = true
-            return state.session
+            return state.phase.session
         }
         session?.perform { $0.close() }
     }

@@ -161,7 +161,7 @@ extension TunnelClient {
     ) async throws {
         let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                _ = try await dialler.dial(on: eventLoop) { self.makeHandler($0, life, eventLoop) }
+                _ = try await dialler.dial(on: eventLoop) { self.makeSession($0, life, eventLoop) }
                 return true
             }
             group.addTask {
@@ -192,33 +192,33 @@ extension TunnelClient {
         }
     }
 
-    private func makeHandler(
+    private func makeSession(
         _ version: TunnelVersion, _ life: SessionLife, _ eventLoop: any EventLoop
-    ) -> SessionHandler {
+    ) -> Session {
         let configuration = setup.value.configuration
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
             setup: setup, traffic: lineage.traffic, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
         ) { self.sessionIsUp(life) }
-        let handler: SessionHandler
+        let session: Session
         switch version {
         case .v1:
-            handler = SessionHandler(
+            session = Session(
                 oldProtocolAs: .acceptor, limits: limits, peer: "unknown", budget: budget,
                 numbering: nil, owner: owner)
         case .v2:
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
                 software: software, tunnelName: configuration.name)
-            handler = SessionHandler(
+            session = Session(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
         }
-        life.began(SessionReference(handler, eventLoop: eventLoop), speaksMux: version == .v2)
+        life.began(SessionReference(session, eventLoop: eventLoop), speaksMux: version == .v2)
         // Who changed it before the session was known here could not tell the session.
         let timeout = setup.value.configuration.timeout
-        if timeout != configuration.timeout { handler.setKeepaliveTimeout(timeout) }
-        return handler
+        if timeout != configuration.timeout { session.setKeepaliveTimeout(timeout) }
+        return session
     }
 
     private func complain(

@@ -16,7 +16,7 @@ private final class LinkedSession: SessionOwner {
     let life: SessionLife
     private let client: EmbeddedChannel
     private let server: EmbeddedChannel
-    private(set) var opener: SessionHandler?
+    private(set) var opener: Session?
 
     init() throws {
         let configuration = TunnelClientConfiguration(
@@ -33,16 +33,16 @@ private final class LinkedSession: SessionOwner {
         let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
         client = EmbeddedChannel(loop: loop)
         server = EmbeddedChannel(loop: loop)
-        let acceptor = SessionHandler(
+        let acceptor = Session(
             role: .acceptor, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
             owner: owner)
         life.began(SessionReference(acceptor, eventLoop: loop))
-        let opener = SessionHandler(
+        let opener = Session(
             role: .opener, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
             owner: self)
         self.opener = opener
-        for (channel, handler) in [(client, acceptor), (server, opener)] {
-            try channel.pipeline.syncOperations.addHandler(handler)
+        for (channel, session) in [(client, acceptor), (server, opener)] {
+            try channel.pipeline.syncOperations.addHandler(WebSocketCarrier(session))
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         }
         try exchange()
@@ -75,10 +75,10 @@ private final class LinkedSession: SessionOwner {
         loop.run()
     }
 
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {}
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
-    func sessionPeerDrains(_ session: SessionHandler, reason: String) {}
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {}
+    func sessionReady(_ session: Session, peer: SessionSettings) {}
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+    func sessionPeerDrains(_ session: Session, reason: String) {}
+    func sessionEnded(_ session: Session, _ end: SessionEnd) {}
 }
 
 /// What the server hears on one stream.

@@ -20,20 +20,20 @@ private final class EmbeddedSession: SessionOwner {
 
     /// The WebSocket is open.
     func begin() throws {
-        let handler = SessionHandler(
+        let session = Session(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 10, initialWindow: 1 << 16, software: "test"),
             budget: ProcessReceiveBudget(), owner: self)
-        life.began(SessionReference(handler, eventLoop: loop))
-        channel = EmbeddedChannel(handler: handler, loop: loop)
+        life.began(SessionReference(session, eventLoop: loop))
+        channel = EmbeddedChannel(handler: WebSocketCarrier(session), loop: loop)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         loop.run()
     }
 
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings) { life.ready() }
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
-    func sessionPeerDrains(_ session: SessionHandler, reason: String) { life.released() }
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) { life.ended(end) }
+    func sessionReady(_ session: Session, peer: SessionSettings) { life.ready() }
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+    func sessionPeerDrains(_ session: Session, reason: String) { life.released() }
+    func sessionEnded(_ session: Session, _ end: SessionEnd) { life.ended(end) }
     deinit { if !life.isOver { life.neverBegan() } }
 }
 

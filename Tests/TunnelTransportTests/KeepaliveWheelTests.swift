@@ -17,11 +17,11 @@ import TunnelProtocol
         let start = NIODeadline.now()
         loop.advanceTime(to: start)
         let channels = try (0..<count).map { _ in
-            let session = SessionHandler(
+            let session = Session(
                 role: .opener, limits: limits,
                 settings: SessionSettings(maximumStreams: 1, initialWindow: 0, software: "test"),
                 budget: ProcessReceiveBudget(bytes: 1 << 20), owner: owner)
-            let channel = EmbeddedChannel(handler: session, loop: loop)
+            let channel = EmbeddedChannel(handler: WebSocketCarrier(session), loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
             return channel
         }

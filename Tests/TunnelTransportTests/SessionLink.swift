@@ -24,7 +24,7 @@ final class SessionLink: Sendable {
     ///   - onOpened: how the client takes a stream.
     init(
         limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
-        onOpened: @escaping @Sendable (SessionHandler, StreamID) -> Void
+        onOpened: @escaping @Sendable (Session, StreamID) -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
         self.group = group
@@ -37,9 +37,9 @@ final class SessionLink: Sendable {
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = Self.handler(.opener, limits, space, serverOwner)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                    reference.succeed(SessionReference(handler, eventLoop: channel.eventLoop))
+                    let session = Self.session(.opener, limits, space, serverOwner)
+                    try channel.pipeline.syncOperations.addHandler(WebSocketCarrier(session))
+                    reference.succeed(SessionReference(session, eventLoop: channel.eventLoop))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -47,9 +47,9 @@ final class SessionLink: Sendable {
         let client = try await ClientBootstrap(group: clientLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = Self.handler(.acceptor, limits, space, clientOwner)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                    clientReference.succeed(SessionReference(handler, eventLoop: channel.eventLoop))
+                    let session = Self.session(.acceptor, limits, space, clientOwner)
+                    try channel.pipeline.syncOperations.addHandler(WebSocketCarrier(session))
+                    clientReference.succeed(SessionReference(session, eventLoop: channel.eventLoop))
                 }
             }
             .connect(host: "127.0.0.1", port: listener.localAddress?.port ?? 0).get()
@@ -66,15 +66,15 @@ final class SessionLink: Sendable {
         }
     }
 
-    private static func handler(
+    private static func session(
         _ role: SessionRole, _ limits: SessionLimits, _ space: SpillSpace?, _ owner: RecordingOwner
-    ) -> SessionHandler {
+    ) -> Session {
         if let space {
-            return SessionHandler(
+            return Session(
                 oldProtocolAs: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
                 numbering: role == .opener ? CountedNumbers() : nil, space: space, owner: owner)
         }
-        return SessionHandler(
+        return Session(
             role: role, limits: limits,
             settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
             budget: ProcessReceiveBudget(), owner: owner)
@@ -93,7 +93,7 @@ final class SessionLink: Sendable {
     /// Runs a body with a link and stops it, whatever comes.
     static func with(
         limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
-        onOpened: @escaping @Sendable (SessionHandler, StreamID) -> Void,
+        onOpened: @escaping @Sendable (Session, StreamID) -> Void,
         _ body: (SessionLink) async throws -> Void
     ) async throws {
         let link = try await SessionLink(limits: limits, space: space, onOpened: onOpened)

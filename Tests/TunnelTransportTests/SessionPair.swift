@@ -10,7 +10,7 @@ final class SessionPair {
     /// One session and its channel.
     final class End {
         let owner: RecordingOwner
-        let session: SessionHandler
+        let session: Session
         let channel: EmbeddedChannel
 
         let reads = ReadCounter()
@@ -21,17 +21,17 @@ final class SessionPair {
         ) throws {
             self.owner = owner
             if isOld {
-                session = SessionHandler(
+                session = Session(
                     oldProtocolAs: role, limits: limits, peer: "test", budget: budget,
                     numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
             } else {
-                session = SessionHandler(
+                session = Session(
                     role: role, limits: limits,
                     settings: SessionSettings(
                         maximumStreams: 0, initialWindow: 0, software: "test", tunnelName: "\(role)"),
                     budget: budget, owner: owner)
             }
-            channel = EmbeddedChannel(handlers: [reads, session], loop: loop)
+            channel = EmbeddedChannel(handlers: [reads, WebSocketCarrier(session)], loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         }
 

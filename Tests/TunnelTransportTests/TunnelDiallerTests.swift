@@ -19,7 +19,7 @@ import TunnelProtocol
             host: "127.0.0.1", port: port, path: "/base/_tunnel",
             fields: HeaderFields([.origin: "dialler-test-token"]), tls: nil)
         return try await TunnelDialler(target).dial(on: group.next()) { _ in
-            SessionHandler(
+            Session(
                 role: .acceptor, limits: SessionLimits(),
                 settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
                 budget: ProcessReceiveBudget(), owner: owner)
@@ -58,7 +58,7 @@ import TunnelProtocol
         message.buffer.writeMuxFrame(
             .settings(
                 SessionSettings(maximumStreams: 1, initialWindow: 1, software: "test", tunnelName: "far")))
-        return Array(message.finished(as: .message(isFirst: true, isLast: true), mask: nil).readableBytesView)
+        return Array(message.finished(as: .binary, mask: nil).readableBytesView)
     }
 
     private static func acceptance(of request: MessageHead, subprotocol: String = "wstunnel.v2") -> String {

@@ -7,10 +7,10 @@ extension MessageMachine {
         return sending.isCut || hasSomething(in: sending.id)
     }
 
-    package mutating func write(to payload: inout ByteBuffer, budget: Int) -> OutgoingFrame? {
+    package mutating func write(to payload: inout ByteBuffer, budget: Int) -> SessionOutput? {
         if isPingDue {
             isPingDue = false
-            return .ping
+            return .question
         }
         if sending?.isCut == true {
             sending = nil

@@ -12,7 +12,7 @@ extension MuxMachine {
     ///
     /// - Parameter budget: bytes after which no further frame begins: at most a head or a turn above it is written, and
     ///   never more than the longest message. A turn is half of it at most, so that those on a slow link are short.
-    package mutating func write(to message: inout ByteBuffer, budget: Int) -> OutgoingFrame? {
+    package mutating func write(to message: inout ByteBuffer, budget: Int) -> SessionOutput? {
         let start = message.readableBytes
         writeControl(to: &message, budget: budget)
         // A head that still waits must not be overtaken by its body.

@@ -96,11 +96,11 @@ package protocol SessionMachine {
 
     /// Whether `write` would write something.
     var hasSomethingToWrite: Bool { mutating get }
-    /// Writes the payload of one WebSocket frame.
+    /// Writes a message for the carrier, or a piece of one.
     ///
     /// - Parameter budget: bytes after which no further data begins.
-    /// - Returns: what the payload is, or nil when there is none.
-    mutating func write(to payload: inout ByteBuffer, budget: Int) -> OutgoingFrame?
+    /// - Returns: what was written, or nil when there is nothing.
+    mutating func write(to payload: inout ByteBuffer, budget: Int) -> SessionOutput?
 }
 
 /// Which end of a session.
@@ -138,9 +138,10 @@ package enum StreamDirection: Sendable {
     case sent
 }
 
-/// What a session's machine wrote.
-package enum OutgoingFrame: Sendable, Equatable {
-    /// A whole binary message, or one of its fragments (RFC 6455 §5.4).
+/// What a session gives to its carrier.
+package enum SessionOutput: Sendable, Equatable {
+    /// A whole message, or a piece of the one that is under way.
     case message(isFirst: Bool, isLast: Bool)
-    case ping
+    /// Nothing but the question for a sign of life.
+    case question
 }

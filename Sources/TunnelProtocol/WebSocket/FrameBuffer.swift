@@ -20,11 +20,14 @@ package struct FrameBuffer: ~Copyable {
     /// The frame, ready to be sent.
     ///
     /// - Parameters:
-    ///   - kind: what the payload is.
+    ///   - opcode: what the payload is, or continues.
+    ///   - isFinal: whether it ends its message (RFC 6455 §5.4).
     ///   - mask: a fresh random one from a client, nil from a server (RFC 6455 §5.1).
-    package consuming func finished(as kind: OutgoingFrame, mask: WebSocketMask?) -> ByteBuffer {
+    package consuming func finished(
+        as opcode: WebSocketOpcode, isFinal: Bool = true, mask: WebSocketMask?
+    ) -> ByteBuffer {
         var header = ByteBuffer()
-        header.writeFrameHeader(kind, length: buffer.readableBytes, mask: mask)
+        header.writeFrameHeader(opcode, isFinal: isFinal, length: buffer.readableBytes, mask: mask)
         mask?.apply(to: &buffer, from: 0)
         let start = Self.longestHeader - header.readableBytes
         buffer.setBuffer(header, at: start)

@@ -37,7 +37,7 @@ package enum WebSocketCloseCode: UInt16, Sendable {
 }
 
 /// The kind of a frame (RFC 6455 §5.2).
-enum WebSocketOpcode: UInt8 {
+package enum WebSocketOpcode: UInt8, Sendable {
     case continuation = 0
     case text = 1
     case binary = 2
@@ -65,16 +65,6 @@ extension ByteBuffer {
             mask.copy(payload, to: &self)
         } else {
             writeImmutableBuffer(payload)
-        }
-    }
-
-    mutating func writeFrameHeader(_ kind: OutgoingFrame, length: Int, mask: WebSocketMask?) {
-        switch kind {
-        case .message(let isFirst, let isLast):
-            let opcode = isFirst ? WebSocketOpcode.binary : .continuation
-            writeFrameHeader(opcode, isFinal: isLast, length: length, mask: mask)
-        case .ping:
-            writeFrameHeader(WebSocketOpcode.ping, length: length, mask: mask)
         }
     }
 

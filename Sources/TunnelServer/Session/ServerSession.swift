@@ -48,36 +48,36 @@ final class ServerSession: SessionOwner {
 
     private var token: RendezvousToken { credentials.token }
 
-    /// Makes the session's channel handler.
+    /// Makes the session.
     ///
     /// - Parameter oldSoftware: what a client of protocol v1 says it is; nil for one of v2.
-    func makeHandler(oldSoftware: String?) -> SessionHandler {
+    func makeSession(oldSoftware: String?) -> Session {
         let limits = core.sessionLimits(core.settings)
         let budget = core.budgets.budget(of: token)
         keepalive = limits.keepaliveTimeout
-        let handler =
+        let session =
             if let oldSoftware {
-                SessionHandler(
+                Session(
                     oldProtocolAs: .opener, limits: limits,
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: budget,
                     numbering: core.registry.numbering(
                         token, client: client, isListed: core.settings.lists(token)),
                     owner: self)
             } else {
-                SessionHandler(
+                Session(
                     role: .opener, limits: limits, settings: core.sessionSettings(limits),
                     budget: budget, owner: self)
             }
-        let reference = SessionReference(handler, eventLoop: eventLoop)
+        let reference = SessionReference(session, eventLoop: eventLoop)
         hasRoom = core.census.enter(
             id,
             ConnectionCensus.Session(
                 reference: reference, credentials: credentials, address: client.process.address),
             core.sessionCountLimits(core.settings))
-        return handler
+        return session
     }
 
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {
+    func sessionReady(_ session: Session, peer: SessionSettings) {
         let served = ServedSession(
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
@@ -90,12 +90,12 @@ final class ServerSession: SessionOwner {
         // An update that came while it was on its way may not have found it.
         let settings = core.settings
         guard hasRoom, settings.admission.admits(credentials) else {
-            session.close(.tryAgainLater)
+            session.turnAway()
             return
         }
         if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
         guard let arrival = core.registry.join(token, member) else {
-            session.close(.tryAgainLater)
+            session.turnAway()
             return
         }
         for older in [arrival.replaced, arrival.elsewhere] {
@@ -114,26 +114,26 @@ final class ServerSession: SessionOwner {
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         // The session machine lets no peer of a server open streams.
         session.reset(id, .refused)
     }
 
-    func sessionPeerDrains(_ session: SessionHandler, reason: String) {
+    func sessionPeerDrains(_ session: Session, reason: String) {
         core.registry.drain(id)
         logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
     }
 
-    func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {
+    func session(_ session: Session, becameOccupied isOccupied: Bool) {
         core.registry.setOccupied(id, isOccupied)
     }
 
-    func sessionCannotSpill(_ session: SessionHandler, reason: String) {
+    func sessionCannotSpill(_ session: Session, reason: String) {
         logger.warning(
             "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
     }
 
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
+    func sessionEnded(_ session: Session, _ end: SessionEnd) {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.census.leave(session: id)
         logger.info(

@@ -26,7 +26,7 @@ enum SessionSeating {
     static func move(
         _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer,
         leftover: ByteBuffer,
-        makeHandler: @escaping @Sendable (any EventLoop) -> SessionHandler
+        makeSession: @escaping @Sendable (any EventLoop) -> Session
     ) -> Bool {
         let duplicate = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
@@ -37,7 +37,8 @@ enum SessionSeating {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        PrefaceHandler(preface: preface, leftover: leftover), makeHandler(channel.eventLoop))
+                        PrefaceHandler(preface: preface, leftover: leftover),
+                        WebSocketCarrier(makeSession(channel.eventLoop)))
                 }
             }
             // A failure closes the descriptor: closing it here again could hit another connection's.

@@ -105,26 +105,26 @@ struct TunnelDoor {
         let (core, address, endpoint) = (core, address, endpoint)
         let (credentials, client) = (guest.credentials, guest.client)
         let oldSoftware = guest.version == .v1 ? guest.software : nil
-        let makeHandler: @Sendable (any EventLoop) -> SessionHandler = { eventLoop in
+        let makeSession: @Sendable (any EventLoop) -> Session = { eventLoop in
             ServerSession(
                 core: core, credentials: credentials, client: client, address: address,
                 endpoint: endpoint, eventLoop: eventLoop
             )
-            .makeHandler(oldSoftware: oldSoftware)
+            .makeSession(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(guest.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
         if seat != current,
             SessionSeating.move(
-                context, to: core.loops[seat], preface: preface, leftover: leftover, makeHandler: makeHandler)
+                context, to: core.loops[seat], preface: preface, leftover: leftover, makeSession: makeSession)
         {
             return
         }
         context.write(NIOAny(preface), promise: nil)
         do {
             try context.pipeline.syncOperations.addHandler(
-                makeHandler(context.eventLoop), position: .after(handler))
+                WebSocketCarrier(makeSession(context.eventLoop)), position: .after(handler))
         } catch {
             context.close(promise: nil)
             return

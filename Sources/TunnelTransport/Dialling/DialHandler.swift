@@ -1,7 +1,7 @@
 import HTTPMessage
 import NIOCore
 
-/// Asks for the WebSocket and gives way to the session's handler.
+/// Asks for the WebSocket and gives way to the session's carrier.
 final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -10,7 +10,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
-    private let makeHandler: @Sendable (TunnelVersion) -> SessionHandler
+    private let makeSession: @Sendable (TunnelVersion) -> Session
     private let handshake: ClientHandshake
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
@@ -20,12 +20,12 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     init(
         target: TunnelDialler.Target, patience: TimeAmount, isOpen: EventLoopPromise<Void>,
-        makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
+        makeSession: @escaping @Sendable (TunnelVersion) -> Session
     ) {
         self.target = target
         self.patience = patience
         self.isOpen = isOpen
-        self.makeHandler = makeHandler
+        self.makeSession = makeSession
         handshake = ClientHandshake(offersMux: target.offersMux)
     }
 
@@ -95,9 +95,9 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         isDone = true
         timer?.cancel()
         do {
-            let handler = makeHandler(version)
+            let carrier = WebSocketCarrier(makeSession(version))
             let pipeline = context.pipeline
-            try pipeline.syncOperations.addHandler(handler, position: .after(self))
+            try pipeline.syncOperations.addHandler(carrier, position: .after(self))
             isOpen.succeed()
             if input.readableBytes > 0 {
                 context.fireChannelRead(wrapInboundOut(input))

@@ -55,10 +55,10 @@ package struct TunnelDialler: Sendable {
 
     /// Opens one session.
     ///
-    /// - Parameter makeHandler: makes the session's handler on the channel's event loop once the handshake is done.
+    /// - Parameter makeSession: makes the session on the channel's event loop once the handshake is done.
     /// - Throws: `DialError`; `CancellationError` when the task was cancelled before the session was open.
     package func dial(
-        on eventLoop: any EventLoop, makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
+        on eventLoop: any EventLoop, makeSession: @escaping @Sendable (TunnelVersion) -> Session
     ) async throws -> any Channel {
         let isOpen = eventLoop.makePromise(of: Void.self)
         let lookUp = names.lookUp(
@@ -67,7 +67,7 @@ package struct TunnelDialler: Sendable {
             lookUp.cancelQueries()
             lookUp.provedWrong()
         }
-        let connecting = connect(on: eventLoop, by: lookUp, isOpen, makeHandler)
+        let connecting = connect(on: eventLoop, by: lookUp, isOpen, makeSession)
         connecting.whenFailure { isOpen.fail(dialError($0)) }
         // Not before it is known that no session came of it: one that is open is its owner's.
         isOpen.futureResult.whenFailure { _ in connecting.whenSuccess { $0.close(promise: nil) } }
@@ -82,7 +82,7 @@ package struct TunnelDialler: Sendable {
     /// Connects to the server, or to the proxy.
     private func connect(
         on eventLoop: any EventLoop, by lookUp: NameLookUp, _ isOpen: EventLoopPromise<Void>,
-        _ makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
+        _ makeSession: @escaping @Sendable (TunnelVersion) -> Session
     ) -> EventLoopFuture<any Channel> {
         let (target, patience) = (self.target, self.patience)
         let makeBootstrap: ClientPortConnector.MakeBootstrap = { timeout in
@@ -92,7 +92,7 @@ package struct TunnelDialler: Sendable {
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.addHandlers(
-                            to: channel.pipeline.syncOperations, target, patience, isOpen, makeHandler)
+                            to: channel.pipeline.syncOperations, target, patience, isOpen, makeSession)
                     }
                 }
         }
@@ -110,7 +110,7 @@ package struct TunnelDialler: Sendable {
 
     private static func addHandlers(
         to pipeline: ChannelPipeline.SynchronousOperations, _ target: Target, _ patience: TimeAmount,
-        _ isOpen: EventLoopPromise<Void>, _ makeHandler: @escaping @Sendable (TunnelVersion) -> SessionHandler
+        _ isOpen: EventLoopPromise<Void>, _ makeSession: @escaping @Sendable (TunnelVersion) -> Session
     ) throws {
         if let proxy = target.proxy {
             try pipeline.addHandler(
@@ -120,7 +120,7 @@ package struct TunnelDialler: Sendable {
         }
         if let tls = target.tls { try pipeline.addHandler(tls.makeHandler(host: target.host)) }
         try pipeline.addHandler(
-            DialHandler(target: target, patience: patience, isOpen: isOpen, makeHandler: makeHandler))
+            DialHandler(target: target, patience: patience, isOpen: isOpen, makeSession: makeSession))
     }
 
     private func dialError(_ error: any Error) -> DialError {

@@ -14,10 +14,46 @@ final class KeepaliveWheel: Sendable {
     /// What the loop has for these.
     private static let breather: TimeAmount = .milliseconds(1)
 
+    /// A session's place in the wheel. Used on the loop of the wheel.
+    final class Seat {
+        private let wheel: KeepaliveWheel
+        private let tick: () -> Void
+        private var instant = MonotonicInstant(nanoseconds: .max)
+
+        fileprivate init(_ wheel: KeepaliveWheel, _ tick: @escaping () -> Void) {
+            self.wheel = wheel
+            self.tick = tick
+        }
+
+        /// Ticks at that time, once, and at no other.
+        ///
+        /// - Parameter ifSooner: whether a tick that comes sooner stays in its place.
+        func move(to instant: MonotonicInstant, ifSooner: Bool = false) {
+            guard !ifSooner || instant < self.instant else { return }
+            leave()
+            self.instant = instant
+            wheel.enter(self, turn: KeepaliveWheel.turn(at: instant))
+        }
+
+        /// Ticks no more.
+        func leave() {
+            guard instant.nanoseconds < .max else { return }
+            wheel.leave(self, turn: KeepaliveWheel.turn(at: instant))
+            instant = MonotonicInstant(nanoseconds: .max)
+        }
+
+        /// That turn has come. The session may have ended, or moved, while it waited.
+        fileprivate func ring(_ turn: UInt64) {
+            guard KeepaliveWheel.turn(at: instant) == turn else { return }
+            instant = MonotonicInstant(nanoseconds: .max)
+            tick()
+        }
+    }
+
     private struct State {
-        var turns: [UInt64: [ObjectIdentifier: SessionHandler]] = [:]
+        var turns: [UInt64: [ObjectIdentifier: Seat]] = [:]
         /// Of the turn that has come, those that were not looked after yet.
-        var due = FIFO<SessionHandler>()
+        var due = FIFO<Seat>()
         var timer: Scheduled<Void>?
         /// The turn that the timer is set for.
         var next = UInt64.max
@@ -44,15 +80,16 @@ final class KeepaliveWheel: Sendable {
         return rest > 0 ? whole + 1 : whole
     }
 
-    /// Ticks the session in that turn, once.
-    func enter(_ session: SessionHandler, turn: UInt64) {
-        state.value.turns[turn, default: [:]][ObjectIdentifier(session)] = session
+    /// - Parameter tick: called when the seat's time has come.
+    func seat(_ tick: @escaping () -> Void) -> Seat { Seat(self, tick) }
+
+    private func enter(_ seat: Seat, turn: UInt64) {
+        state.value.turns[turn, default: [:]][ObjectIdentifier(seat)] = seat
         if turn < state.value.next { setTimer(turn) }
     }
 
-    /// The session is not ticked in that turn.
-    func leave(_ session: SessionHandler, turn: UInt64) {
-        state.value.turns[turn]?.removeValue(forKey: ObjectIdentifier(session))
+    private func leave(_ seat: Seat, turn: UInt64) {
+        state.value.turns[turn]?.removeValue(forKey: ObjectIdentifier(seat))
         if state.value.turns[turn]?.isEmpty == true { state.value.turns.removeValue(forKey: turn) }
         guard state.value.turns.isEmpty, state.value.due.isEmpty else { return }
         state.value.timer?.cancel()
@@ -72,17 +109,16 @@ final class KeepaliveWheel: Sendable {
     private func ring(_ turn: UInt64) {
         // What is entered meanwhile sets no timer yet.
         state.value.next = 0
-        for session in state.value.turns.removeValue(forKey: turn)?.values ?? [:].values {
-            state.value.due.append(session)
+        for seat in state.value.turns.removeValue(forKey: turn)?.values ?? [:].values {
+            state.value.due.append(seat)
         }
         goOn(turn)
     }
 
     private func goOn(_ turn: UInt64) {
         for _ in 0..<Self.mostAtOnce {
-            guard let session = state.value.due.popFirst() else { break }
-            // It may have ended, or moved, while it waited.
-            if Self.turn(at: session.nextTick) == turn { session.tickNow() }
+            guard let seat = state.value.due.popFirst() else { break }
+            seat.ring(turn)
         }
         guard state.value.due.isEmpty else {
             state.value.timer = eventLoop.assumeIsolated().scheduleTask(in: Self.breather) { self.goOn(turn) }

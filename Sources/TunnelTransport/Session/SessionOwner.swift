@@ -17,6 +17,8 @@ package enum SessionEnd: Sendable, Hashable {
     case peerMisbehaved(String)
     /// We closed it.
     case closedByUs
+    /// We closed it, as there is no room for it.
+    case turnedAway
 
     /// A bounded set of words for logs and metrics.
     package var label: String {
@@ -27,7 +29,7 @@ package enum SessionEnd: Sendable, Hashable {
         case .peerSilent: "peer-silent"
         case .peerStuck: "peer-stuck"
         case .peerMisbehaved: "peer-misbehaved"
-        case .closedByUs: "closed"
+        case .closedByUs, .turnedAway: "closed"
         }
     }
 
@@ -40,7 +42,7 @@ package enum SessionEnd: Sendable, Hashable {
         case .peerSilent: "the peer was silent for longer than the keepalive timeout"
         case .peerStuck: "the peer took nothing of what was sent to it for longer than the keepalive timeout"
         case .peerMisbehaved(let rule): "the peer broke the protocol: \(rule)"
-        case .closedByUs: "closed"
+        case .closedByUs, .turnedAway: "closed"
         }
     }
 }
@@ -48,26 +50,29 @@ package enum SessionEnd: Sendable, Hashable {
 /// Owns a session: told what happens to it as a whole, on the session's event loop.
 package protocol SessionOwner: AnyObject {
     /// The peer's settings came: streams may be opened.
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings)
+    func sessionReady(_ session: Session, peer: SessionSettings)
     /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    /// The peer knows that the session is ready: a server hands out requests to it from now on. Told once.
+    func sessionServes(_ session: Session)
     /// The peer answered a ping.
-    func sessionWasAnswered(_ session: SessionHandler)
+    func sessionWasAnswered(_ session: Session)
     /// The peer wants no new streams, or will open none.
-    func sessionPeerDrains(_ session: SessionHandler, reason: String)
+    func sessionPeerDrains(_ session: Session, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
-    func session(_ session: SessionHandler, becameOccupied isOccupied: Bool)
+    func session(_ session: Session, becameOccupied isOccupied: Bool)
     /// What would hold up others cannot be kept in a file (protocol v1); told once a minute.
-    func sessionCannotSpill(_ session: SessionHandler, reason: String)
+    func sessionCannotSpill(_ session: Session, reason: String)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd)
+    func sessionEnded(_ session: Session, _ end: SessionEnd)
 }
 
 extension SessionOwner {
     /// Only who chooses among sessions has to know.
-    package func session(_ session: SessionHandler, becameOccupied isOccupied: Bool) {}
-    package func sessionWasAnswered(_ session: SessionHandler) {}
-    package func sessionCannotSpill(_ session: SessionHandler, reason: String) {}
+    package func session(_ session: Session, becameOccupied isOccupied: Bool) {}
+    package func sessionServes(_ session: Session) {}
+    package func sessionWasAnswered(_ session: Session) {}
+    package func sessionCannotSpill(_ session: Session, reason: String) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.

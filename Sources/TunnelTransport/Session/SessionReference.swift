@@ -5,14 +5,14 @@ package import TunnelProtocol
 package struct SessionReference: Sendable {
     /// The session's own loop. A stream of a caller on the same loop costs no hop.
     package let eventLoop: any EventLoop
-    private let handler: NIOLoopBound<SessionHandler>
+    private let session: NIOLoopBound<Session>
     private let pulse: SessionPulse
 
     /// Call on the session's event loop.
-    package init(_ handler: SessionHandler, eventLoop: any EventLoop) {
+    package init(_ session: Session, eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
-        self.pulse = handler.pulse
+        self.session = NIOLoopBound(session, eventLoop: eventLoop)
+        self.pulse = session.pulse
     }
 
     /// When something last came from the peer.
@@ -27,22 +27,22 @@ package struct SessionReference: Sendable {
         head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver, on callerLoop: any EventLoop
     ) -> (any StreamPort)? {
         guard eventLoop !== callerLoop else {
-            let session = handler.value
+            let session = session.value
             return session.open(head: head, isLast: isLast, receiver: receiver)
                 .map { LocalStreamPort(session: session, id: $0) }
         }
-        let port = RemoteStreamPort(session: handler, sessionLoop: eventLoop, callerLoop: callerLoop)
+        let port = RemoteStreamPort(session: session, sessionLoop: eventLoop, callerLoop: callerLoop)
         port.open(head: head, isLast: isLast, receiver: receiver)
         return port
     }
 
     /// Does something with the session on its own loop, at once when called there.
-    package func perform(_ action: @escaping @Sendable (SessionHandler) -> Void) {
-        let handler = self.handler
+    package func perform(_ action: @escaping @Sendable (Session) -> Void) {
+        let session = session
         if eventLoop.inEventLoop {
-            action(handler.value)
+            action(session.value)
         } else {
-            eventLoop.execute { action(handler.value) }
+            eventLoop.execute { action(session.value) }
         }
     }
 }
@@ -66,10 +66,10 @@ package protocol StreamPort: AnyObject {
 
 /// A stream whose session runs on the same loop: plain calls.
 private final class LocalStreamPort: StreamPort {
-    private let session: SessionHandler
+    private let session: Session
     private let id: StreamID
 
-    init(session: SessionHandler, id: StreamID) {
+    init(session: Session, id: StreamID) {
         self.session = session
         self.id = id
     }

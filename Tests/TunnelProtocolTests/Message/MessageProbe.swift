@@ -114,7 +114,7 @@ final class MessageProbe {
         var payload = ByteBuffer()
         guard let kind = machine.write(to: &payload, budget: budget) else { return nil }
         switch kind {
-        case .ping: return "ping"
+        case .question: return "ping"
         case .message(let isFirst, let isLast):
             return (isFirst ? "<" : "") + shown(payload) + (isLast ? ">" : "")
         }

@@ -181,7 +181,7 @@ final class MessageWorld {
             if isFirst == end.isInMessage { fail("fragments out of order") }
             end.isInMessage = !isLast
             end.carrier.append((payload, isLast))
-        case .ping: break
+        case .question: break
         case nil: fail("nothing to write")
         }
         deal(with: end)

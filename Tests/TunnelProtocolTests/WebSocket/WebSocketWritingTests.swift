@@ -13,7 +13,7 @@ import TunnelProtocol
             message.buffer.writeBytes(payload)
             let wire = Array(
                 message.finished(
-                    as: .message(isFirst: true, isLast: true), mask: bits.map(WebSocketMask.init(random:))
+                    as: .binary, mask: bits.map(WebSocketMask.init(random:))
                 ).readableBytesView)
             let mask = bits == nil ? nil : Array(wire.dropFirst(wire.count - length - 4).prefix(4))
             #expect(wire == FrameBytes(opcode: 2, mask: mask, payload: payload).bytes, "\(length) bytes")

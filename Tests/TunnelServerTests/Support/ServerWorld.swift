@@ -91,7 +91,7 @@ final class ServerWorld: Sendable {
             host: "127.0.0.1", port: server.address?.port ?? 0, path: "/_tunnel", fields: fields, tls: nil)
         let tunnel = TestTunnel()
         let loop = clients.next()
-        _ = try await TunnelDialler(target).dial(on: loop) { _ in tunnel.makeHandler(on: loop) }
+        _ = try await TunnelDialler(target).dial(on: loop) { _ in tunnel.makeSession(on: loop) }
         try await onThread { try tunnel.ready.wait() }
         return tunnel
     }
@@ -111,14 +111,14 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
     let ended = Gate()
     private let state = Mutex(State())
 
-    func makeHandler(on loop: any EventLoop) -> SessionHandler {
-        let handler = SessionHandler(
+    func makeSession(on loop: any EventLoop) -> Session {
+        let session = Session(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 100, initialWindow: 1 << 16, software: "test"),
             budget: ProcessReceiveBudget(), owner: self)
-        let reference = SessionReference(handler, eventLoop: loop)
+        let reference = SessionReference(session, eventLoop: loop)
         state.withLock { $0.reference = reference }
-        return handler
+        return session
     }
 
     /// Where the session runs.
@@ -138,21 +138,21 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         }
     }
 
-    private static func begin(_ id: StreamID, _ text: String, on session: SessionHandler) {
+    private static func begin(_ id: StreamID, _ text: String, on session: Session) {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
         session.respond(id, head: ByteBuffer(string: head), isInterim: false, isLast: false)
     }
 
-    private static func finish(_ id: StreamID, _ text: String, on session: SessionHandler) {
+    private static func finish(_ id: StreamID, _ text: String, on session: Session) {
         _ = session.send(id, ByteBuffer(string: text))
         session.finish(id)
     }
 
-    func sessionReady(_ session: SessionHandler, peer: SessionSettings) {}
+    func sessionReady(_ session: Session, peer: SessionSettings) {}
     /// The ping came to the server behind our settings: it has the session among those that serve.
-    func sessionWasAnswered(_ session: SessionHandler) { ready.open() }
+    func sessionWasAnswered(_ session: Session) { ready.open() }
 
-    func session(_ session: SessionHandler, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         session.accept(id, receiver: self)
         let path = String(buffer: head).split(separator: " ")[1]
         if path.hasPrefix("/hold") {
@@ -166,8 +166,8 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         }
     }
 
-    func sessionPeerDrains(_ session: SessionHandler, reason: String) { drained.open() }
-    func sessionEnded(_ session: SessionHandler, _ end: SessionEnd) {
+    func sessionPeerDrains(_ session: Session, reason: String) { drained.open() }
+    func sessionEnded(_ session: Session, _ end: SessionEnd) {
         ended.open()
         state.withLock { $0.reference = nil }
     }

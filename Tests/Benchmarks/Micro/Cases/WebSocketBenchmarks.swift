@@ -7,7 +7,7 @@ private let maskBytes: [UInt8] = [0xc7, 0x51, 0x3a, 0x9f]
 private func frame(_ payload: ByteBuffer) -> ByteBuffer {
     var frame = FrameBuffer(capacity: payload.readableBytes)
     frame.buffer.writeImmutableBuffer(payload)
-    return frame.finished(as: .message(isFirst: true, isLast: true), mask: mask)
+    return frame.finished(as: .binary, mask: mask)
 }
 
 /// The same byte by byte (RFC 6455 §5.2, §5.3): reader and writer may not agree on what is wrong.

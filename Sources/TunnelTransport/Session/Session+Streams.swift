@@ -1,11 +1,11 @@
 package import NIOCore
 package import TunnelProtocol
 
-// What owner and streams ask of a session, on its event loop.
-extension SessionHandler {
+// What the users of streams ask of a session, on its event loop.
+extension Session {
     /// Opens a stream, or returns nil when the session takes none now.
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
-        guard !isOver else { return nil }
+        guard state < .over else { return nil }
         // Also when it is not opened: the session may have decided to leave.
         defer { scheduleFlush() }
         guard let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
@@ -78,47 +78,5 @@ extension SessionHandler {
         guard count > 0 else { return }
         machine.consumed(id, count, now: .now)
         if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
-    }
-
-    func tellSpillFailure(_ reason: String) { owner?.sessionCannotSpill(self, reason: reason) }
-
-    /// So many bytes of what came on a stream lie in a file now.
-    func liesOutside(_ id: StreamID, _ count: Int) {
-        machine.consumed(id, count, now: .now)
-        if isHeld { scheduleFlush() }
-    }
-
-    /// Takes no new streams, finishes those in flight, then closes.
-    package func drain(reason: String) {
-        machine.drain(reason: reason, now: .now)
-        scheduleFlush()
-    }
-
-    /// From now on, a peer that was not heard of for so long is dead; 3…600 s, others are clamped. One that was silent
-    /// for longer has that time from now on.
-    package func setKeepaliveTimeout(_ timeout: Duration) {
-        guard !isOver else { return }
-        machine.setKeepaliveTimeout(timeout, now: .now)
-        patience = SessionLimits(keepaliveTimeout: timeout).keepaliveTimeout
-        // The timer was set for the old timeout; before the start that comes by itself.
-        if wheel != nil { tick() }
-    }
-
-    /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
-    package func probe(within patience: TimeAmount) {
-        guard !isOver, machine.canProbe, let context else { return }
-        let asked = MonotonicInstant.now
-        machine.sendPing(now: asked)
-        flush()
-        lookAtProgress(now: asked)
-        context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
-            self.lookAtProgress(now: .now)
-            if self.machine.lastHeard <= asked { self.end(.peerSilent, closing: .goingAway) }
-        }
-    }
-
-    /// Closes at once; streams in flight are lost.
-    package func close(_ code: WebSocketCloseCode = .goingAway) {
-        end(.closedByUs, closing: code)
     }
 }

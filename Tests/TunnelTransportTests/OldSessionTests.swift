@@ -7,7 +7,7 @@ import TunnelProtocol
 @testable import TunnelTransport
 
 /// Two sessions of protocol v1 over embedded channels.
-struct OldSessionHandlerTests {
+struct OldSessionTests {
     private static let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
     private static let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     private static let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -7,7 +7,7 @@ import TunnelProtocol
 @testable import TunnelTransport
 
 /// Two sessions that talk to each other over embedded channels.
-struct SessionHandlerTests {
+struct SessionTests {
     private static let answer = "HTTP/1.1 200 OK\r\n\r\n"
 
     @Test(arguments: [1, 7, 4096]) func anExchangeCrossesWholeHoweverItsBytesAreCut(_ size: Int) throws {
