@@ -7,3 +7,8 @@ extension MonotonicInstant {
         MonotonicInstant(nanoseconds: NIODeadline.now().uptimeNanoseconds)
     }
 }
+
+extension EventLoop {
+    /// Its clock, which is the others' too, but for one that a test moves.
+    var instant: MonotonicInstant { MonotonicInstant(nanoseconds: now.uptimeNanoseconds) }
+}

@@ -91,7 +91,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            if pace.drained(now: .now) { keepPace(context) }
+            if pace.drained(now: context.eventLoop.instant) { keepPace(context) }
             session.becameWritable()
         }
         context.fireChannelWritabilityChanged()
@@ -187,9 +187,10 @@ extension WebSocketCarrier: SessionCarrier {
     }
 
     package func flush() {
-        if !isWritable { pace.becameFull(now: .now) }
+        guard let context else { return }
+        if !isWritable { pace.becameFull(now: context.eventLoop.instant) }
         unflushed = 0
-        context?.flush()
+        context.flush()
     }
 
     package func resume() {
