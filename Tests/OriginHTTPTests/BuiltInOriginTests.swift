@@ -206,7 +206,7 @@ struct FileOriginTests {
         let exchange = try RecordedExchange(
             origin, RequestHead(method: "GET", target: "/large.bin"), pausesAtFirstByte: true)
         let paused = try exchange.wait("the first bytes") { !$0.body.isEmpty }
-        #expect(paused.body.count <= 128 << 10)
+        #expect(paused.body.count <= 16 << 10)
         for _ in 0..<100 { try exchange.onLoop {} }
         #expect(exchange.now.body.count == paused.body.count)
         try exchange.resume()

@@ -31,8 +31,9 @@ package struct FileOrigin: Origin {
 }
 
 private final class FileExchange: OriginExchange {
-    /// Bytes of one read: large enough to keep threads idle, small enough for a fair turn.
-    private static let readBytes = 128 << 10
+    /// Bytes of one read. What nobody takes waits in memory: so it is little at first, half of what was taken before, and
+    /// in the end large enough to keep threads idle, small enough for a fair turn.
+    private static let readSizes = 16 << 10...128 << 10
 
     private let request: RequestHead
     private let answer: LocalAnswer
@@ -40,6 +41,7 @@ private final class FileExchange: OriginExchange {
     private let eventLoop: any EventLoop
     private var file: OpenFile?
     private var remaining = 0..<0
+    private var sentBytes = 0
     private var isReading = false
 
     init(_ request: RequestHead, answer: LocalAnswer, threads: NIOThreadPool, eventLoop: any EventLoop) {
@@ -113,7 +115,8 @@ private final class FileExchange: OriginExchange {
     private func readMore() {
         guard !isReading, !answer.isOver, let file else { return }
         isReading = true
-        let (start, count) = (remaining.lowerBound, min(remaining.count, Self.readBytes))
+        let most = min(max(sentBytes / 2, Self.readSizes.lowerBound), Self.readSizes.upperBound)
+        let (start, count) = (remaining.lowerBound, min(remaining.count, most))
         threads.runIfActive(eventLoop: eventLoop) {
             try file.read(at: start, count: count)
         }.assumeIsolated().whenComplete { result in
@@ -129,6 +132,7 @@ private final class FileExchange: OriginExchange {
 
     private func read(_ bytes: ByteBuffer) {
         remaining = remaining.lowerBound + bytes.readableBytes..<remaining.upperBound
+        sentBytes += bytes.readableBytes
         if remaining.isEmpty {
             file = nil
             answer.wantsMore = nil
