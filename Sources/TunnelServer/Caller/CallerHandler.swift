@@ -75,7 +75,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        output = CallerOutput(context, date: core.dates[loopIndex].value)
+        output = CallerOutput(context, date: core.dates[loopIndex].value, budget: core.budget)
         timer = DeadlineTimer(on: context.eventLoop)
         peer = context.remoteAddress?.ipAddress ?? "unknown"
         peerGroup = AddressGroup(peer)
@@ -285,7 +285,6 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
-            output.keep(little: core.budget.isShort)
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 throw HTTPMessageError(.malformed, "the method holds the token")
             }
