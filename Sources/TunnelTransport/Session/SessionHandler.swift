@@ -28,6 +28,8 @@ package final class SessionHandler: ChannelDuplexHandler {
     private var frames: WebSocketDecoder
     private var input = ByteBuffer()
     private var masks: MaskSource?
+    /// Answers to pings, until the next flush: each written by itself would cost a hundred times what the ping does.
+    private var pongs = ByteBuffer()
     var receivers = StreamTable<any StreamReceiver>()
     /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
     private(set) var spilling: SessionSpilling?
@@ -190,7 +192,7 @@ package final class SessionHandler: ChannelDuplexHandler {
                     // A peer that pings and does not read would make us keep the answers. It loses nothing: only
                     // the last ping must be answered (RFC 6455 §5.5.3).
                     if context?.channel.isWritable == true {
-                        write { $0.writeWebSocketPong(payload, mask: $1) }
+                        pongs.writeWebSocketPong(payload, mask: masks?.next())
                     }
                 case .pong:
                     machine.heard(now: now)
@@ -275,6 +277,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         guard !isOver, !hasSaidGoodbye, !isFlushing, let context else { return }
         resumeReading()
         isFlushing = true
+        writePongs(context)
         writeFrames(context)
         isFlushing = false
         do {
@@ -286,6 +289,12 @@ package final class SessionHandler: ChannelDuplexHandler {
         tellOccupation()
         if let urgent = machine.urgentTick, urgent < nextTick { schedule(tickAt: urgent) }
         if machine.isDrained { drained() }
+    }
+
+    private func writePongs(_ context: ChannelHandlerContext) {
+        guard pongs.readableBytes > 0 else { return }
+        context.writeAndFlush(wrapOutboundOut(pongs), promise: nil)
+        pongs = ByteBuffer()
     }
 
     /// Writes until there is nothing more, the channel takes no more, or it is enough for now.
