@@ -14,6 +14,8 @@ package final class TokenReceiveBudget: ReceiveBudget {
         self.process = process
     }
 
+    package var isShort: Bool { process.isShort }
+
     package func take(_ bytes: Int) -> Bool {
         // Two loops that look at one time may go beyond by what both draw, never beyond what there is.
         guard Self.allows(bytes, held: held.load(ordering: .relaxed), unused: process.unused),

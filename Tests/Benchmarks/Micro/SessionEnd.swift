@@ -94,6 +94,7 @@ final class SessionEnd {
 
 /// Memory is plenty.
 struct EndlessBudget: ReceiveBudget {
+    var isShort: Bool { false }
     func take(_ bytes: Int) -> Bool { true }
     func giveBack(_ bytes: Int) {}
 }

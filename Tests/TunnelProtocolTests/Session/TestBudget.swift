@@ -4,10 +4,12 @@ import TunnelProtocol
 /// A receive budget that counts what is out.
 final class TestBudget: ReceiveBudget {
     let total: Int
+    let isShort: Bool
     private let counts: Mutex<(taken: Int, most: Int)>
 
-    init(_ total: Int) {
+    init(_ total: Int, isShort: Bool = false) {
         self.total = total
+        self.isShort = isShort
         counts = Mutex((0, 0))
     }
 
