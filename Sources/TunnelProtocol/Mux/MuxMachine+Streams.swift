@@ -143,7 +143,7 @@ extension MuxMachine {
     /// a little now and then, as of events, may be quiet for hours.
     mutating func bodyFlows(_ id: StreamID, at index: Int, now: MonotonicInstant) {
         promised -= streams.values[index].receiveWindow.promised
-        streams.values[index].receiveWindow.begin(now: now)
+        streams.values[index].receiveWindow.begin(budget: budget, now: now)
         var grant = streams.values[index].receiveWindow.widen(
             to: limits.initialWindow, budget: budget, now: now)
         if grant == 0 {

@@ -86,4 +86,6 @@ package protocol ReceiveBudget: Sendable {
     func take(_ bytes: Int) -> Bool
     /// Gives back what was taken.
     func giveBack(_ bytes: Int)
+    /// Counts what is used however little is left; a negative number where it is not used any more.
+    func count(_ bytes: Int)
 }

@@ -30,6 +30,11 @@ package final class TokenReceiveBudget: ReceiveBudget {
         process.giveBack(bytes)
     }
 
+    package func count(_ bytes: Int) {
+        held.add(bytes, ordering: .relaxed)
+        process.count(bytes)
+    }
+
     /// Whether a token that holds so much may draw so many bytes.
     static func allows(_ bytes: Int, held: Int, unused: Int) -> Bool { bytes <= (unused - held) / 8 }
 }

@@ -97,4 +97,5 @@ struct EndlessBudget: ReceiveBudget {
     var isShort: Bool { false }
     func take(_ bytes: Int) -> Bool { true }
     func giveBack(_ bytes: Int) {}
+    func count(_ bytes: Int) {}
 }

@@ -109,6 +109,24 @@ import Testing
         #expect(probe.machine.waitingBytes == 0)
     }
 
+    @Test func theMinimumOfAStreamCountsOnceMuchCame() throws {
+        let probe = try SessionProbe(.opener, budget: 0)
+        let ids = (0..<10).compactMap { _ in probe.open(isLast: true) }
+        for id in ids {
+            try probe.receive(
+                .response(id, head: SessionProbe.head, isInterim: false, isLast: false),
+                .data(id, bytes(100), isLast: false))
+        }
+        #expect(probe.budget.counted == 0)
+        for id in ids { try probe.receive(.data(id, bytes(8 << 10), isLast: false)) }
+        #expect(probe.budget.counted == 10 * 16 << 10)
+        for id in ids.prefix(5) { try probe.receive(.data(id, bytes(1), isLast: true)) }
+        probe.reset(ids[5], .cancelled)
+        #expect(probe.budget.counted == 4 * 16 << 10)
+        probe.machine.close()
+        #expect(probe.budget.counted == 0)
+    }
+
     @Test func streamsKeepLittleWhileMemoryIsShort() throws {
         let probe = try SessionProbe(.acceptor, sharing: TestBudget(0, isShort: true))
         try probe.take(1, window: 0, isLast: true)
