@@ -23,8 +23,8 @@ package struct BodyDecoder: Sendable {
     /// Longest chunk-size line, extensions included; a peer has no use for more.
     private static let longestChunkLine = 4096
     /// Chunks of so many bytes are handed on together with those behind them, so many at most.
-    private static let smallChunk = 512
-    private static let mostGathered = 32
+    private static let smallChunk = 1024
+    private static let mostGathered = 16
     private static let zero = UInt8(ascii: "0")
 
     private var state: State

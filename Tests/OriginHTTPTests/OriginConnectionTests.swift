@@ -62,11 +62,11 @@ struct OriginConnectionTests {
         while !download.isEnded, turns < 100 {
             let before = download.body.utf8.count
             origin.loop.advanceTime(by: .microseconds(50))
-            #expect(download.body.utf8.count - before <= 64 * 32)
+            #expect(download.body.utf8.count - before <= 64 * 16)
             turns += 1
         }
         #expect(download.body.utf8.count == count && download.isEnded)
-        #expect(turns >= 9)
+        #expect(turns >= 19)
     }
 
     @Test func sendersAreStoppedWhileTheChannelIsFull() throws {

@@ -82,7 +82,7 @@ import TunnelProtocol
         let atOnce = answered.reduce(0, +)
         #expect(atOnce <= TurnAllowance<Int>.perTurn + 20 * TurnAllowance<Int>.least)
         #expect(answered.allSatisfy { $0 > 0 })
-        for _ in 0..<10_000 where answered.contains(where: { $0 < Self.flood }) {
+        for _ in 0..<2000 where answered.contains(where: { $0 < Self.flood }) {
             crowd.loop.advanceTime(by: .microseconds(50))
             let before = answered.reduce(0, +)
             for index in answered.indices { answered[index] += try crowd.pongs(at: index) }
@@ -143,7 +143,7 @@ import TunnelProtocol
             crowd.loop.advanceTime(by: .microseconds(50))
             turns += 1
         }
-        #expect(turns > 50_000 * 8 / TurnAllowance<Int>.perTurn - 2 && turns < 1000)
+        #expect(turns > 300 && turns < 1000)
         #expect(crowd.owner.ends == [.closedByPeer(code: 1005)])
     }
 

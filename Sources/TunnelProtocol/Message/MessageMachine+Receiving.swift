@@ -63,7 +63,7 @@ extension MessageMachine {
     package mutating func nextEvent(
         now: MonotonicInstant, work: inout Int
     ) throws(MessageError) -> SessionEvent? {
-        while events.isEmpty, work > 0, try step() { work -= 1 }
+        while events.isEmpty, work > 0, try step() { work -= 4 }
         if let event = events.popFirst() { return event }
         assess(now: now)
         return nil

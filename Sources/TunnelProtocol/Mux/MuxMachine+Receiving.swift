@@ -30,12 +30,12 @@ extension MuxMachine {
             if let event = events.popFirst() { return event }
             guard mayKeep(answerBytes) else { throw .flooded }
             guard work > 0 else { return nil }
-            work -= 1
             let skipped = decoder.skippedFrames
             let next = try decoder.next()
             idleTalk += decoder.skippedFrames &- skipped
             guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
             guard let frame = next else { return nil }
+            work -= 4
             if let event = try handle(frame, now: now) { return event }
         }
     }

@@ -92,8 +92,8 @@ package protocol SessionMachine {
     /// The carrier's message is over. Call after `nextEvent` returned nil with work left, and `nextEvent` again
     /// afterwards.
     mutating func messageEnded() throws
-    /// - Parameter work: how many frames of what came may be dealt with: counted down by each, whether or not it is an
-    ///   event. With 0 only what `write` and commands brought about is told.
+    /// - Parameter work: what may be done with what came: counted down by four for each frame or part of a message,
+    ///   whether or not it is an event. With 0 only what `write` and commands brought about is told.
     /// - Returns: what happened next; nil when the work is done, or all that came, and all that `write` brought about, is
     ///   dealt with.
     mutating func nextEvent(now: MonotonicInstant, work: inout Int) throws -> SessionEvent?

@@ -15,9 +15,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     /// Requests and pieces of a body that are taken as soon as they have come; who sends more small ones at once waits for
     /// its turn of the event loop.
-    private static let freeSteps = 32
+    private static let freeSteps = 20
     /// What one of them is in units of `LoopTurns`.
-    private static let stepWork = 16
+    private static let stepWork = 64
 
     let core: ServerCore
     let loopIndex: Int

@@ -4,7 +4,7 @@ import TunnelProtocol
 /// What comes, in shares of the turns of the event loop.
 extension SessionHandler: TurnTaker {
     /// What an event costs beyond its frame: somebody does something with it.
-    private static let eventWork = 7
+    private static let eventWork = 12
     /// Bytes that one read takes, as more and more come. By default it is 64 KiB, a frame at most, and most frames would be
     /// handed on in two pieces.
     static let readSizes = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 128 << 10)

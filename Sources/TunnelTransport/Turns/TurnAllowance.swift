@@ -4,14 +4,14 @@ import TunnelProtocol
 /// the loop. What is more than that waits in line, and has its turn later.
 ///
 /// Who sends thousands of tiny frames at once would have the loop for itself for a third of a second otherwise. Work is
-/// counted in units of about a quarter of a microsecond: a frame that brings nothing about takes one.
+/// counted in units of less than a tenth of a microsecond: a frame of a WebSocket takes one.
 struct TurnAllowance<Member> {
-    /// Units for all together, about half a millisecond.
+    /// Units for all together. A request crosses several turns of busy loops, one after another.
     static var perTurn: Int { 2048 }
     /// For each of several in line: it is shared fairly, and the line moves.
     static var quantum: Int { 512 }
     /// For who is not in line, though nothing is left: who sends little at a time goes before all who send much.
-    static var least: Int { 128 }
+    static var least: Int { 256 }
 
     private var left = TurnAllowance.perTurn
     private var line = FIFO<Member>()
