@@ -50,6 +50,25 @@ struct OriginConnectionTests {
         #expect(writes[1].withUnsafeReadableBytes { Int(bitPattern: $0.baseAddress) } == address)
     }
 
+    /// An origin that sends chunks of a byte: the event loop looks at its other sockets in between.
+    @Test func tinyChunksAreHandedOnInTurns() throws {
+        let origin = EmbeddedOrigin()
+        let download = try origin.begin()
+        _ = try origin.written()
+        let count = 20_000
+        let chunks = String(repeating: "1\r\nx\r\n", count: count)
+        try origin.receive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n")
+        var turns = 0
+        while !download.isEnded, turns < 100 {
+            let before = download.body.utf8.count
+            origin.loop.advanceTime(by: .microseconds(50))
+            #expect(download.body.utf8.count - before <= 64 * 16)
+            turns += 1
+        }
+        #expect(download.body.utf8.count == count && download.isEnded)
+        #expect(turns >= 19)
+    }
+
     @Test func sendersAreStoppedWhileTheChannelIsFull() throws {
         let origin = EmbeddedOrigin()
         let upload = try origin.begin("POST", framing: .chunked)

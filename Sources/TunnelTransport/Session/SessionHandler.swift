@@ -13,23 +13,33 @@ package final class SessionHandler: ChannelDuplexHandler {
     /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
     /// what comes meanwhile, on this session or another, would wait for it.
     private static let flushBudget = 512 << 10
-    /// Bytes that one read takes, as more and more come. By default it is 64 KiB, a frame at most, and most frames would be
-    /// handed on in two pieces.
-    private static let readSizes = AdaptiveRecvByteBufferAllocator(
-        minimum: 64, initial: 2048, maximum: 128 << 10)
     /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
     static let settingsPatience: TimeAmount = .seconds(10)
 
+    struct MessagePiece {
+        /// Whether the message ends with it.
+        var isLast: Bool
+    }
+
     /// For who looks at the session from elsewhere.
     let pulse = SessionPulse()
     var machine: any SessionMachine
-    private var frames: WebSocketDecoder
-    private var input = ByteBuffer()
+    var frames: WebSocketDecoder
+    /// What came and was not taken yet.
+    var input = ByteBuffer()
+    /// Part of a message, which the machine is not through with.
+    var messagePiece: MessagePiece?
+    /// The payload of the last ping that was not answered yet.
+    var lastPing: ByteBuffer?
+    /// Those of its event loop, since it is there.
+    private(set) var turns: LoopTurns?
+    /// Whether it waits for its turn to go on with what came.
+    var isInLine = false
+    /// Whether little is read at once, as it takes long.
+    var readsLittle = false
     private var masks: MaskSource?
-    /// Answers to pings, until the next flush: each written by itself would cost a hundred times what the ping does.
-    private var pongs = ByteBuffer()
     var receivers = StreamTable<any StreamReceiver>()
     /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
     private(set) var spilling: SessionSpilling?
@@ -47,17 +57,17 @@ package final class SessionHandler: ChannelDuplexHandler {
     var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
-    private var isReading = false
-    /// Whether what came waits because the machine is blocked.
+    var isReading = false
+    /// Whether what came waits, for a turn or because the machine is blocked.
     var isHeld = false
-    private var isReadHeld = false
+    var isReadHeld = false
     private var wasOccupied = false
     private var isFlushScheduled = false
     private var isFlushing = false
     /// Whether there was more to write than is written at once.
     private var willFlushOn = false
     /// Whether our close frame went out while the peer's is still to come: nothing is sent or taken any more.
-    private var hasSaidGoodbye = false
+    private(set) var hasSaidGoodbye = false
     var isOver = false
 
     /// A session of protocol v2.
@@ -111,6 +121,7 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        turns = .of(context.eventLoop)
         // A channel that is closed already has no options any more.
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.readSizes)
         keepPace(context)
@@ -171,70 +182,7 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     // MARK: Reading
 
-    private func process() {
-        let now = MonotonicInstant.now
-        pulse.beat(now)
-        do {
-            while !isOver, !machine.isBlocked, let event = try frames.next(&input) {
-                switch event {
-                case .message where hasSaidGoodbye, .ping where hasSaidGoodbye:
-                    break
-                case .message(let piece, let isLast):
-                    let answeredPings = machine.answeredPings
-                    machine.receive(piece, now: now)
-                    try dispatchEvents(now: now)
-                    if machine.answeredPings != answeredPings { owner?.sessionWasAnswered(self) }
-                    guard isLast, !isOver else { continue }
-                    try machine.messageEnded()
-                    try dispatchEvents(now: now)
-                case .ping(let payload):
-                    machine.heard(now: now)
-                    // A peer that pings and does not read would make us keep the answers. It loses nothing: only
-                    // the last ping must be answered (RFC 6455 §5.5.3).
-                    if context?.channel.isWritable == true {
-                        pongs.writeWebSocketPong(payload, mask: masks?.next())
-                    }
-                case .pong:
-                    machine.heard(now: now)
-                    owner?.sessionWasAnswered(self)
-                case .close(let code):
-                    end(
-                        (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
-                            ? .drained : .closedByPeer(code: code),
-                        closing: .normal)
-                }
-            }
-        } catch let error as WebSocketError {
-            end(.peerMisbehaved("\(error)"), closing: error.closeCode)
-        } catch {
-            end(.peerMisbehaved("\(error)"), closing: .protocolError)
-        }
-        isHeld = !isOver && machine.isBlocked
-        if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
-    }
-
-    /// The peer is gone; what came before, and waited for a slow reader, is still given out: it may end a whole answer.
-    private func takeRest() {
-        guard isHeld, !isOver else { return }
-        machine.stopBlocking()
-        process()
-    }
-
-    /// Goes on with what came and was not taken, once that is possible.
-    private func resumeReading() {
-        guard isHeld, !machine.isBlocked else { return }
-        isHeld = false
-        process()
-        guard !isHeld, isReadHeld else { return }
-        isReadHeld = false
-        context?.read()
-    }
-
-    private func dispatchEvents(now: MonotonicInstant) throws {
-        while !isOver, let event = try machine.nextEvent(now: now) { dispatch(event) }
-    }
-
-    private func dispatch(_ event: SessionEvent) {
+    func dispatch(_ event: SessionEvent) {
         switch event {
         case .ready(let settings):
             letGoOfSettingsTimer()
@@ -277,11 +225,11 @@ package final class SessionHandler: ChannelDuplexHandler {
         guard !isOver, !hasSaidGoodbye, !isFlushing, let context else { return }
         resumeReading()
         isFlushing = true
-        writePongs(context)
         writeFrames(context)
         isFlushing = false
         do {
-            try dispatchEvents(now: .now)
+            var work = 0
+            try dispatchEvents(now: .now, work: &work)
         } catch {
             end(.peerMisbehaved("\(error)"), closing: .protocolError)
         }
@@ -289,12 +237,6 @@ package final class SessionHandler: ChannelDuplexHandler {
         tellOccupation()
         if let urgent = machine.urgentTick, urgent < nextTick { schedule(tickAt: urgent) }
         if machine.isDrained { drained() }
-    }
-
-    private func writePongs(_ context: ChannelHandlerContext) {
-        guard pongs.readableBytes > 0 else { return }
-        context.writeAndFlush(wrapOutboundOut(pongs), promise: nil)
-        pongs = ByteBuffer()
     }
 
     /// Writes until there is nothing more, the channel takes no more, or it is enough for now.
@@ -358,7 +300,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         }
     }
 
-    private func write(_ frame: (inout ByteBuffer, WebSocketMask?) -> Void) {
+    func write(_ frame: (inout ByteBuffer, WebSocketMask?) -> Void) {
         guard let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: 32)
         frame(&buffer, masks?.next())
