@@ -47,7 +47,7 @@ final class ServerCore: Sendable {
         self.current = Mutex(ServerSettings(configuration))
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.maxRequestsPerTunnel,
-            maximumClients: configuration.maxClientsPerToken)
+            maximumClients: configuration.maxClientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
