@@ -195,6 +195,8 @@ package final class SessionHandler: ChannelDuplexHandler {
                 case .pong:
                     machine.heard(now: now)
                     owner?.sessionWasAnswered(self)
+                case .close(WebSocketCloseCode.drained.rawValue) where masks == nil:
+                    end(.drained, closing: .normal, isUntouched: true)
                 case .close(let code):
                     end(
                         (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
@@ -341,7 +343,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         guard closing == nil, let context else { return }
         if machine.closesWhenDrained {
             guard masks != nil else { return end(.drained, closing: .goingAway) }
-            write { $0.writeWebSocketClose(.goingAway, mask: $1) }
+            write { $0.writeWebSocketClose(.drained, mask: $1) }
             hasSaidGoodbye = true
         }
         closing = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) {
@@ -358,7 +360,8 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     // MARK: The end
 
-    func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
+    /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
+    func end(_ end: SessionEnd, closing code: WebSocketCloseCode?, isUntouched: Bool = false) {
         guard !isOver else { return }
         isOver = true
         leaveWheel()
@@ -376,7 +379,8 @@ package final class SessionHandler: ChannelDuplexHandler {
         receivers = StreamTable()
         let untouched = machine.untouchedStreams
         for (id, receiver) in zip(lost.keys, lost.values) {
-            receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
+            let isRefused = isUntouched || untouched.contains(id)
+            receiver.streamWasReset(isRefused ? .refused : .sessionLost, reason: end.message)
         }
         machine.close()
     }
