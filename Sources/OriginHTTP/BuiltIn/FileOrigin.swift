@@ -147,7 +147,9 @@ private final class FileExchange: OriginExchange {
     }
 
     private func fail(_ code: CInt) {
-        answer.fail(.unreadable, "file cannot be opened: \(String(cString: strerror(code)))")
+        answer.fail(
+            [EMFILE, ENFILE].contains(code) ? .noDescriptors : .unreadable,
+            "file cannot be opened: \(String(cString: strerror(code)))")
     }
 
     private func redirect() {
