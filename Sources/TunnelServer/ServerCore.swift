@@ -90,7 +90,7 @@ final class ServerCore: Sendable {
     /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
     /// label.
     func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
-        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened(now: .now) }
+        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened() }
         guard let times else { return }
         note(fault: refusal.label, "\(refusal.text) (from \(address))")
         var logger = logger
