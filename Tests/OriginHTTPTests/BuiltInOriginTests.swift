@@ -251,6 +251,15 @@ struct FileOriginTests {
         #expect(try descriptors() == 0)
     }
 
+    @Test(arguments: [
+        ("/.env", 200), ("/visible", 200), ("/repository/config", 200), ("/.git/config", 200), ("/.git", 301),
+        ("/a.txt", 200), ("/outside", 404), ("/../secret.txt", 404), ("/.git/../../secret.txt", 404),
+    ])
+    func hiddenFilesAreServedWhereThatWasAskedFor(target: String, status: Int) throws {
+        let asked = FileOrigin(folder: folder.path(of: "site"), servesHidden: true)
+        #expect(try RecordedExchange.get(asked, target).status == status)
+    }
+
     @Test func aMissingFolderIsNotFound() throws {
         let origin = FileOrigin(folder: folder.path(of: "nowhere"))
         #expect(try RecordedExchange.get(origin, "/").status == 404)

@@ -101,6 +101,8 @@ extension SessionHandler: TurnTaker {
             machine.heard(now: now)
             work -= Self.eventWork
             owner?.sessionWasAnswered(self)
+        case .close(WebSocketCloseCode.drained.rawValue) where masks == nil:
+            end(.drained, closing: .normal, isUntouched: true)
         case .close(let code):
             end(
                 (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0

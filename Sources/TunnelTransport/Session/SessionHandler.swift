@@ -39,7 +39,7 @@ package final class SessionHandler: ChannelDuplexHandler {
     var isInLine = false
     /// Whether little is read at once, as it takes long.
     var readsLittle = false
-    private var masks: MaskSource?
+    private(set) var masks: MaskSource?
     var receivers = StreamTable<any StreamReceiver>()
     /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
     private(set) var spilling: SessionSpilling?
@@ -292,7 +292,7 @@ package final class SessionHandler: ChannelDuplexHandler {
         guard closing == nil, let context else { return }
         if machine.closesWhenDrained {
             guard masks != nil else { return end(.drained, closing: .goingAway) }
-            write { $0.writeWebSocketClose(.goingAway, mask: $1) }
+            write { $0.writeWebSocketClose(.drained, mask: $1) }
             hasSaidGoodbye = true
         }
         closing = context.eventLoop.assumeIsolated().scheduleTask(in: Self.closePatience) {
@@ -309,7 +309,8 @@ package final class SessionHandler: ChannelDuplexHandler {
 
     // MARK: The end
 
-    func end(_ end: SessionEnd, closing code: WebSocketCloseCode?) {
+    /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
+    func end(_ end: SessionEnd, closing code: WebSocketCloseCode?, isUntouched: Bool = false) {
         guard !isOver else { return }
         isOver = true
         leaveWheel()
@@ -327,7 +328,8 @@ package final class SessionHandler: ChannelDuplexHandler {
         receivers = StreamTable()
         let untouched = machine.untouchedStreams
         for (id, receiver) in zip(lost.keys, lost.values) {
-            receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
+            let isRefused = isUntouched || untouched.contains(id)
+            receiver.streamWasReset(isRefused ? .refused : .sessionLost, reason: end.message)
         }
         machine.close()
     }
