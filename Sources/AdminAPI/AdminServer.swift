@@ -25,7 +25,6 @@ package final class AdminServer: Sendable {
     package static let usualPatience: Duration = .seconds(10)
     /// What a wrong token costs who sent it.
     static let guessDelay: Duration = .seconds(1)
-    private static let complaintInterval: Duration = .seconds(60)
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
     /// Of those, the ones that other machines may have: who is at the agent's own gets in.
@@ -39,7 +38,7 @@ package final class AdminServer: Sendable {
     private let control: any AgentControl
     private let logger: Logger
     /// When a wrong token was last told of.
-    private let lastComplaint = Mutex<ContinuousClock.Instant?>(nil)
+    private let complaint = Mutex(RepeatedWarning())
 
     /// - Parameters:
     ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
@@ -140,13 +139,7 @@ package final class AdminServer: Sendable {
 
     /// Whoever guesses tokens waits for each answer, and does not fill the log.
     private func slowDown() async {
-        let now = ContinuousClock.now
-        let isNews = lastComplaint.withLock { last in
-            if let last, now - last < Self.complaintInterval { return false }
-            last = now
-            return true
-        }
-        if isNews {
+        if complaint.withLock({ $0.happened() }) != nil {
             logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
         }
         try? await Task.sleep(for: Self.guessDelay)

@@ -22,6 +22,10 @@ package struct BodyDecoder: Sendable {
 
     /// Longest chunk-size line, extensions included; a peer has no use for more.
     private static let longestChunkLine = 4096
+    /// Chunks of so many bytes are handed on together with those behind them, so many at most.
+    private static let smallChunk = 1024
+    private static let mostGathered = 16
+    private static let zero = UInt8(ascii: "0")
 
     private var state: State
     private let limits: HTTPLimits
@@ -60,9 +64,10 @@ package struct BodyDecoder: Sendable {
                     : .trailers(
                         FieldBlockReader(limits: limits, hasStartLine: false, acceptsBareLF: isLenient))
             case .chunk(let remaining):
-                guard let piece = buffer.readSome(atMost: remaining) else { return nil }
+                guard var piece = buffer.readSome(atMost: remaining) else { return nil }
                 let left = remaining - piece.readableBytes
                 state = left > 0 ? .chunk(left) : .chunkEnd
+                if left == 0, piece.readableBytes <= Self.smallChunk { gather(behind: &piece, from: &buffer) }
                 return .bytes(piece)
             case .chunkEnd:
                 guard try readChunkEnd(&buffer) else { return nil }
@@ -95,6 +100,21 @@ package struct BodyDecoder: Sendable {
             return nil
         default:
             throw HTTPMessageError(.truncated, "the connection ended in the middle of a body")
+        }
+    }
+
+    /// Puts the small chunks that have come whole behind a small one into the same piece: to hand on each alone costs many
+    /// times what it takes to read it. What is malformed is left for the next call.
+    private func gather(behind piece: inout ByteBuffer, from buffer: inout ByteBuffer) {
+        for _ in 1..<Self.mostGathered {
+            var ahead = buffer
+            // The last chunk is none of them.
+            guard ahead.getInteger(at: ahead.readerIndex + 2, as: UInt8.self) ?? Self.zero != Self.zero,
+                (try? readChunkEnd(&ahead)) == true, let size = try? readChunkSize(&ahead),
+                (1...Self.smallChunk).contains(size), let chunk = ahead.readSlice(length: size)
+            else { return }
+            piece.writeImmutableBuffer(chunk)
+            buffer = ahead
         }
     }
 

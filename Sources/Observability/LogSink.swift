@@ -174,7 +174,7 @@ private let newline = UInt8(ascii: "\n")
 extension LogSink {
     private func runWriter() {
         var batch: [UInt8] = []
-        var lastComplaint: ContinuousClock.Instant?
+        var complaint = RepeatedWarning()
         while true {
             switch buffer.withLock({ $0.take(into: &batch) }) {
             case .write(let lineCount, let drops):
@@ -185,7 +185,7 @@ extension LogSink {
                     ? nil
                     : LogWriteFailure(
                         writtenLines: batch[..<written.count].count { $0 == newline }, code: written.code)
-                if let failure { complain(failure, &lastComplaint) }
+                if let failure { complain(failure, &complaint) }
                 let isClosing = buffer.withLock {
                     $0.finish(lineCount: lineCount, drops: drops, failure: failure)
                     return $0.isClosed
@@ -210,16 +210,12 @@ extension LogSink {
     private static let pauseMicroseconds: UInt32 = 5_000
 
     /// A log file that cannot be written to does not say so itself.
-    private func complain(_ failure: LogWriteFailure, _ last: inout ContinuousClock.Instant?) {
-        guard let path = path.withLock({ $0 }), last.map({ .now - $0 > Self.complaintInterval }) ?? true
-        else { return }
-        last = .now
+    private func complain(_ failure: LogWriteFailure, _ complaint: inout RepeatedWarning) {
+        guard let path = path.withLock({ $0 }), complaint.happened() != nil else { return }
         StandardError.write(
             "wstunnel: cannot write to the log file \(path): \(String(cString: strerror(failure.code))); lines are dropped until it can be\n"
         )
     }
-
-    private static let complaintInterval: Duration = .seconds(60)
 
     private func dropReport(_ drops: LogDrops) -> [UInt8] {
         let message =

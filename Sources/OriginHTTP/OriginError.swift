@@ -20,9 +20,14 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
         case badRequest = "bad_request"
         /// Too many requests use or wait for connections to the origin.
         case tooBusy = "too_busy"
+        /// The process may open no more files, nor connections.
+        case noDescriptors = "no_descriptors"
         /// A file or folder cannot be read.
         case unreadable
     }
+
+    /// Whether it passes by itself: the request was not looked at, and may be sent again in a moment.
+    package var isPassing: Bool { code == .tooBusy || code == .noDescriptors }
 
     package let code: Code
     /// What happened and where (`host:port`), in words for a person; no secret, no trailing period.

@@ -86,6 +86,7 @@ extension TunnelClientConfiguration: Specification {
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("host-header", \.hostHeader, .inPlace),
+        .init("hidden-files", \.servesHiddenFiles, .inPlace),
         .init("insecure", \.isInsecure, .inPlace),
         .init("certfile", \.certificates, .inPlace),
         .init("timeout", \.timeout, .inPlace),

@@ -28,7 +28,8 @@ struct ClientSetup: Sendable {
             trust = try pool.trust(configuration.certificates, isInsecure: configuration.isInsecure)
             tls = configuration.tunnel.isSecure ? try trust.server() : nil
             if let previous, previous.trust === trust, old?.origin == configuration.origin,
-                old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader
+                old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,
+                old?.servesHiddenFiles == configuration.servesHiddenFiles
             {
                 directory = previous.directory
             } else {

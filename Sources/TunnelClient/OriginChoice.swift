@@ -35,14 +35,22 @@ package struct OriginRules: Sendable {
             guard hosts.contains(where: { $0.contains("://") }) else { return ownOrigin }
             return .refused("X-Host header disallowed by wstunnel cli (no -regexp option)")
         }
-        guard host.utf8.count <= Self.longestHost, hosts.count == 1,
-            let address = Self.address(host, allowedBy: pattern)
-        else {
-            let shown = host.prefix(200).filter { !$0.isNewline }
-            return .refused("X-Host header '\(shown)' does not match regexp in wstunnel cli")
+        guard hosts.count == 1 else { return .refused("X-Host header stands there more than once: send one") }
+        guard host.utf8.count <= Self.longestHost else {
+            return .refused("X-Host header is longer than any origin: \(Self.longestHost) bytes at most")
         }
-        return .named(address)
+        do throws(OriginURLError) {
+            let address = try OriginAddress(host)
+            guard Self.isAllowed(address, writtenAs: host, by: pattern) else {
+                return .refused("X-Host header '\(Self.shown(host))' does not match regexp in wstunnel cli")
+            }
+            return .named(address)
+        } catch {
+            return .refused("X-Host header '\(Self.shown(host))' names no origin: \(error)")
+        }
     }
+
+    private static func shown(_ host: String) -> String { host.filter { !$0.isNewline } }
 
     private var ownOrigin: OriginChoice {
         hasOrigin ? .configured : .refused("X-Host header required by wstunnel cli (no -server option)")
@@ -50,11 +58,12 @@ package struct OriginRules: Sendable {
 
     /// What is compared is made of the address that will be dialled: the value itself could hold one host for the
     /// expression and another for us. Its port is there if the caller wrote one.
-    private static func address(_ host: String, allowedBy pattern: HostPattern) -> OriginAddress? {
-        guard let address = try? OriginAddress(host) else { return nil }
+    private static func isAllowed(
+        _ address: OriginAddress, writtenAs host: String, by pattern: HostPattern
+    ) -> Bool {
         let written = host.hasSuffix("/") ? host.dropLast() : host[...]
         let hasPort = written.hasSuffix(":\(address.port)")
         let text = hasPort ? "\(address.scheme)://\(address.hostAndPort)" : "\(address)"
-        return pattern.allows(text) ? address : nil
+        return pattern.allows(text)
     }
 }

@@ -40,7 +40,7 @@ final class OriginDirectory: Sendable {
             configured = EchoOrigin()
             rewriting = nil
         case .folder(let path):
-            configured = FileOrigin(folder: path)
+            configured = FileOrigin(folder: path, servesHidden: configuration.servesHiddenFiles)
             rewriting = nil
         case nil:
             configured = nil

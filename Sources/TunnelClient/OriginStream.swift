@@ -60,7 +60,9 @@ final class OriginStream {
         hasBegun = true
         early = []
         hasAnswered = true
-        respond(ResponseHead(status: status, fields: HeaderFields(plainText: body)), isLast: !hasBody)
+        var fields = HeaderFields(plainText: body)
+        if status == 503 { fields.append(.retryAfter, "1") }
+        respond(ResponseHead(status: status, fields: fields), isLast: !hasBody)
         if hasBody {
             traffic.responseBody(body.utf8.count)
             _ = session.send(id, ByteBuffer(string: body))
@@ -205,7 +207,7 @@ extension OriginStream: OriginResponseReceiver {
             session.breakOff(id, .originFailed, reason: error.message)
             return
         }
-        refuse(502, error.message, to: method)
+        refuse(error.isPassing ? 503 : 502, error.message, to: method)
     }
 
     func originBecameWritable() {

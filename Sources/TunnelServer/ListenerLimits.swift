@@ -30,6 +30,8 @@ package struct ListenerLimits: Sendable {
     package var callersPerAddress = 5_000
     /// Sessions at once.
     package var sessions = ServerConfiguration.mostSessions
+    /// Tokens that are known at once.
+    package var tokens = TunnelRegistry.Table.maximumTokens
 
     package init() {}
 }

@@ -47,7 +47,7 @@ final class ServerCore: Sendable {
         self.current = Mutex(ServerSettings(configuration))
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.maxRequestsPerTunnel,
-            maximumClients: configuration.maxClientsPerToken)
+            maximumClients: configuration.maxClientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
@@ -90,7 +90,7 @@ final class ServerCore: Sendable {
     /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
     /// label.
     func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
-        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened(now: .now) }
+        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened() }
         guard let times else { return }
         note(fault: refusal.label, "\(refusal.text) (from \(address))")
         var logger = logger

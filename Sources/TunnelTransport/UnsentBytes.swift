@@ -8,6 +8,7 @@ package enum UnsentBytes {
     /// An option of TCP sockets; one that is handed to another channel keeps it.
     package static let option = ChannelOptions.Types.SocketOption(
         level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT))
+    package typealias Count = ChannelOptions.Types.SocketOption.Value
     /// For a caller.
-    package static let most: ChannelOptions.Types.SocketOption.Value = 128 << 10
+    package static let most: Count = 128 << 10
 }

@@ -13,7 +13,8 @@ enum Program {
         case "srv": exit(await RunGoCommand(.srv).run(rest))
         case "cli": exit(await RunGoCommand(.cli).run(rest))
         case "whois": exit(WhoisCommand.run(rest))
-        case "version", "-version", "-v": print(Version.text)
+        case "version", "-version", "--version", "-v":
+            if rest.isEmpty { print(Version.text) } else { await run(["version"] + rest.map(withTwoDashes)) }
         case "help" where rest.count == 1 && usage(of: rest[0]) != nil:
             print(usage(of: rest[0]) ?? "", terminator: "")
         case "help" where rest.first.map({ !$0.hasPrefix("-") && !StrayWord.commands.contains($0) }) == true:

@@ -192,4 +192,12 @@ import Testing
         #expect(try program.waitForExit() == .code(0))
         #expect(program.standardOutput.text.wholeMatch(of: /wstunnel [0-9]+\.[0-9]+\.[0-9]+[^\n]*\n/) != nil)
     }
+
+    @Test(arguments: [["version", "x"], ["-version", "x"], ["--version", "x"], ["-v", "x"]])
+    func aWordBehindItIsAMistake(_ arguments: [String]) throws {
+        let program = try wstunnel(arguments)
+        #expect(try program.waitForExit() == .code(64))
+        #expect(program.standardOutput.text.isEmpty)
+        #expect(program.standardError.text.contains("Usage: wstunnel version"))
+    }
 }

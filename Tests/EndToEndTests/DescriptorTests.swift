@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
         let port: Int
         let configuration: String
 
-        init() throws {
+        init(origin: String = "builtin:echo") throws {
             folder = try TemporaryFolder()
             port = try freePort()
             configuration = try folder.write(
@@ -26,16 +27,11 @@ import Testing
                   - name: web
                     tunnel: ws://127.0.0.1:\(port)
                     token: \(TunnelPair.token)
-                    server: builtin:echo
+                    server: \(origin)
                     connections: 1
 
                 """, to: "tunnels.yaml")
-            let variables = try programEnvironment()
-            process = try ChildProcess(
-                [
-                    "/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", try wstunnelPath(variables),
-                    "--config", configuration,
-                ], environment: variables)
+            process = try DescriptorTests.start(configuration)
             try process.standardError.waitForLine(
                 containing: #"message="Session joined""#, within: .seconds(20))
         }
@@ -43,6 +39,56 @@ import Testing
         var complaints: Int {
             process.standardError.lines.count { $0.contains(#"message="Out of file descriptors""#) }
         }
+    }
+
+    private static func start(_ configuration: String) throws -> ChildProcess {
+        let variables = try programEnvironment()
+        return try ChildProcess(
+            [
+                "/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", try wstunnelPath(variables),
+                "--config", configuration,
+            ], environment: variables)
+    }
+
+    /// Without any, libraries underneath end the process.
+    @Test func tunnelsThatDialLeaveTheLastDescriptorsToTheRestOfTheAgent() throws {
+        let silent = try ScriptedOrigin { connection in
+            while true { _ = try connection.socket.readSome() }
+        }
+        let folder = try TemporaryFolder()
+        let tunnels = (0..<200).map { number in
+            Configuration.entry(
+                name: "t\(number)", tunnel: "ws://127.0.0.1:\(silent.port)", to: "builtin:echo",
+                token: "descriptor-test-token-\(number)", options: ["connections: 1"])
+        }
+        let path = try folder.write(
+            "log: { format: logfmt }\ncontrol-socket: \(folder.path(of: "control"))\ntunnels:\n"
+                + tunnels.joined(), to: "tunnels.yaml")
+        let agent = try Self.start(path)
+        try agent.standardError.waitForLine(containing: "too many open files", within: .seconds(20))
+        // As long as the server says nothing, each that got one keeps it: ten seconds.
+        #expect(try agent.openFileCount() <= 60)
+        let status = try wstunnel(["status", "--config", path])
+        #expect(try status.waitForExit() == .code(69), "\(status.standardError.text)")
+        agent.send(signal: SIGTERM)
+        #expect(try agent.waitForExit() == .code(0))
+    }
+
+    /// Far more requests than there are descriptors for connections to the origin: they share those.
+    @Test func requestsWaitForAConnectionToTheirOrigin() throws {
+        let origin = try ScriptedOrigin { connection in
+            while try connection.readRequest() != nil { try connection.respond(text: "answered") }
+        }
+        let agent = try SmallAgent(origin: origin.url)
+        let port = agent.port
+        let answers = try inThreads(60) { _ in
+            let caller = try HTTPConnection(port: port)
+            defer { caller.close() }
+            return try caller.exchange("GET", "/", fields: Self.token)
+        }
+        let wrong = answers.filter { $0.text != "answered" }.map { "\($0.status) \($0.text)" }
+        #expect(wrong.isEmpty)
+        withExtendedLifetime(agent) {}
     }
 
     @Test func callersWaitItSaysSoOnceAndRecovers() throws {

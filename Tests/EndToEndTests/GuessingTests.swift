@@ -14,13 +14,15 @@ import Testing
     }
 
     private static func knock(
-        _ port: Int, token: String, password: String? = nil, from address: String? = nil
+        _ port: Int, token: String, password: String? = nil, from address: String? = nil,
+        client: String? = nil
     ) throws -> Int {
         let fields =
             [
                 ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
                 ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Origin", token),
             ] + (password.map { [("Authorization", basic("\(token):\($0)"))] } ?? []) + from(address)
+            + (client.map { [("X-Tunnel-Client", $0)] } ?? [])
         return try HTTPConnection(port: port).exchange("GET", "/_tunnel", fields: fields).status
     }
 
@@ -76,6 +78,52 @@ import Testing
             try Self.knock(agent.port, token: Self.listed, password: "right", from: "2001:db8:ffff:2::1")
                 == 101)
         #expect(agent.agent.log.count { $0.contains("error.code=throttled") } == 1)
+    }
+
+    /// Who shares an address with others and knows their token does not shut them out by wrong passwords.
+    @Test func aNeighbourWhoGuessesKeepsOutNeitherKnownClientsNorGeneratedPasswords() throws {
+        let (generated, other) = ("0123456789abcdef0123456789abcdef", "guessing-other-token")
+        let port = try freePort()
+        let configuration = { (connections: Int) in
+            """
+            servers:
+              - name: public
+                host: 127.0.0.1
+                port: \(port)
+                passwords:
+                  - { token: \(Self.listed), password: right }
+                  - { token: \(other), password: \(generated) }
+            tunnels:
+              - name: web
+                tunnel: ws://127.0.0.1:\(port)
+                server: builtin:echo
+                token: \(Self.listed)
+                password: right
+                connections: \(connections)
+            """
+        }
+        let agent = try ReloadedAgent(configuration(1))
+        try agent.waitForTunnel()
+        let knock = { (token: String, password: String, client: String?) in
+            try Self.knock(port, token: token, password: password, client: client)
+        }
+        #expect(try knock(Self.listed, "right", "known-client/0") == 101)
+        for token in [Self.listed, other] {
+            for number in 0..<20 { _ = try knock(token, "wrong \(number)", nil) }
+        }
+        #expect(try knock(Self.listed, "right", nil) == 429)
+        #expect(try knock(Self.listed, "right", "stranger/0") == 429)
+        #expect(try knock(Self.listed, "right", "known-client/1") == 101)
+        #expect(try knock(other, generated, nil) == 101)
+        // A tunnel that has to connect again.
+        _ = try agent.applied(configuration(2))
+        #expect(try agent.waitForTunnel().count == 2)
+        // Neither makes room for guessing.
+        for (token, client) in [(Self.listed, "known-client/0"), (other, nil)] as [(String, String?)] {
+            let statuses = try (0..<20).map { try knock(token, "wrong again \($0)", client) }
+            #expect(statuses.allSatisfy { $0 == 401 || $0 == 429 } && statuses.last == 429)
+        }
+        #expect(try knock(Self.listed, "right", "known-client/0") == 429)
     }
 
     @Test func handshakesThatAreNoneAreSummedUpInTheLog() throws {

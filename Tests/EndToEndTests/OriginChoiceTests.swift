@@ -52,15 +52,24 @@ import Testing
     @Test(
         .timeLimit(.minutes(1)),
         arguments: [
-            "http://127.0.0.1:80.example.com", "https://127.0.0.1:443", "http://example.com",
-            "http://127.0.0.1:80/path", "xhttp://127.0.0.1:80", "127.0.0.1:80",
+            (
+                "http://127.0.0.1:80.example.com",
+                "names no origin: malformed port; use a number from 1 to 65535"
+            ),
+            ("https://127.0.0.1:443", "does not match regexp in wstunnel cli"),
+            ("http://example.com", "does not match regexp in wstunnel cli"),
+            (
+                "http://127.0.0.1:80/path",
+                "names no origin: path, query or fragment; write http://host:port or https://host:port alone"
+            ), ("xhttp://127.0.0.1:80", "names no origin: unknown scheme; use http:// or https://"),
+            ("127.0.0.1:80", "names no origin: no scheme; write http://host:port or https://host:port"),
         ])
-    func anXHostThatDoesNotMatchWhollyIsRefused(host: String) throws {
+    func anXHostThatDoesNotMatchWhollyIsRefused(host: String, why: String) throws {
         let own = try Self.origin("own")
         let tunnel = try TunnelPair(to: own.url, clientOptions: [Self.pattern])
         let answer = try tunnel.exchange("GET", "/", fields: [("X-Host", host)])
         #expect(answer.status == 403)
-        #expect(answer.text == "X-Host header '\(host)' does not match regexp in wstunnel cli\n")
+        #expect(answer.text == "X-Host header '\(host)' \(why)\n")
         #expect(own.connectionCount == 0)
     }
 

@@ -86,4 +86,36 @@ import Testing
         #expect(ContinuousClock.now - start < .seconds(8))
         for caller in silent { caller.close() }
     }
+
+    /// A tunnel that has lost its server looks its name up anew, beside those that are never answered.
+    @Test(.enabled(if: canMount)) func aSilentZoneKeepsNoTunnelByNameAway() throws {
+        let nameServer = try SilentNameServer()
+        let folder = try TemporaryFolder()
+        let port = try freePort()
+        let server = """
+            servers:
+              - { name: public, host: 127.0.0.1, port: \(port) }
+            """
+        let silent = (0..<40).map { number in
+            Configuration.entry(
+                name: "silent-\(number)", tunnel: "ws://\(number).silent.test:\(port)", to: "builtin:echo",
+                token: "silent-zone-token-\(number)", options: ["connections: 1"])
+        }
+        let client = try AgentProcess(
+            configuration: "tunnels:\n" + silent.joined()
+                + Configuration.entry(
+                    name: "web", tunnel: "ws://known.test:\(port)", to: "builtin:echo",
+                    token: TunnelPair.token,
+                    options: ["connections: 1", "reconnect-delay: 1s"]),
+            environment: ["WSTUNNEL_BINARY": try Self.program(in: folder, nameServer: nameServer.address)])
+        for _ in 0..<2 {
+            let agent = try AgentProcess(configuration: server)
+            let start = ContinuousClock.now
+            try client.waitForSession(ofTunnel: "web", at: agent)
+            // A name that is given up takes ten seconds.
+            #expect(ContinuousClock.now - start < .seconds(8))
+            agent.process.send(signal: SIGKILL)
+            _ = try agent.process.waitForExit()
+        }
+    }
 }

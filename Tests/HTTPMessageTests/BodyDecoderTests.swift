@@ -133,3 +133,35 @@ struct BodyDecoderTests {
             "seed \(seed)")
     }
 }
+
+/// Chunks of a byte cost their reader more than their sender: what is behind them must not be done for each.
+struct SmallChunkTests {
+    private func parts(_ text: String, isLenient: Bool = false) throws -> [BodyDecoder.Part] {
+        var decoder = BodyDecoder(.chunked, isLenient: isLenient)
+        var buffer = ByteBuffer(string: text)
+        var parts: [BodyDecoder.Part] = []
+        while let part = try decoder.next(&buffer) { parts.append(part) }
+        return parts
+    }
+
+    @Test(arguments: ["\r\n", "\n"]) func thoseThatCameTogetherAreHandedOnTogether(_ newline: String) throws {
+        let chunks = String(repeating: "1\(newline)x\(newline)", count: 50)
+        let parts = try parts(chunks + "0\(newline)\(newline)", isLenient: newline == "\n")
+        #expect(
+            parts == [16, 16, 16, 2].map { .bytes(ByteBuffer(string: String(repeating: "x", count: $0))) }
+                + [.end(trailers: nil)])
+    }
+
+    @Test func whatCameBeforeNonsenseIsHandedOn() throws {
+        var decoder = BodyDecoder(.chunked)
+        var buffer = ByteBuffer(string: "1\r\na\r\n2\r\nbc\r\nz\r\n")
+        #expect(try decoder.next(&buffer) == .bytes(ByteBuffer(string: "abc")))
+        #expect(throws: HTTPMessageError.self) { try decoder.next(&buffer) }
+    }
+
+    @Test func largeOnesStayAsTheyCame() throws {
+        let large = String(repeating: "y", count: 0x500)
+        let parts = try parts("500\r\n\(large)\r\n1\r\na\r\n500\r\n\(large)\r\n")
+        #expect(parts == [large, "a", large].map { .bytes(ByteBuffer(string: $0)) })
+    }
+}

@@ -206,7 +206,7 @@ struct FileOriginTests {
         let exchange = try RecordedExchange(
             origin, RequestHead(method: "GET", target: "/large.bin"), pausesAtFirstByte: true)
         let paused = try exchange.wait("the first bytes") { !$0.body.isEmpty }
-        #expect(paused.body.count <= 128 << 10)
+        #expect(paused.body.count <= 16 << 10)
         for _ in 0..<100 { try exchange.onLoop {} }
         #expect(exchange.now.body.count == paused.body.count)
         try exchange.resume()
@@ -249,6 +249,15 @@ struct FileOriginTests {
         // Reads that were under way hold their file a moment longer.
         for _ in 0..<1000 where try descriptors() > 0 { _ = try get("/missing") }
         #expect(try descriptors() == 0)
+    }
+
+    @Test(arguments: [
+        ("/.env", 200), ("/visible", 200), ("/repository/config", 200), ("/.git/config", 200), ("/.git", 301),
+        ("/a.txt", 200), ("/outside", 404), ("/../secret.txt", 404), ("/.git/../../secret.txt", 404),
+    ])
+    func hiddenFilesAreServedWhereThatWasAskedFor(target: String, status: Int) throws {
+        let asked = FileOrigin(folder: folder.path(of: "site"), servesHidden: true)
+        #expect(try RecordedExchange.get(asked, target).status == status)
     }
 
     @Test func aMissingFolderIsNotFound() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPMessage
 import NIOCore
 import NIOEmbedded
@@ -11,6 +12,8 @@ final class EmbeddedOrigin {
     /// Every channel that was made, in order.
     private(set) var channels: [EmbeddedChannel] = []
     private(set) var readCounters: [ReadCounter] = []
+    /// Connections that can be open at once; attempts beyond them fail.
+    var descriptors = Int.max
     /// Attempts fail while true.
     var refuses = false
     private var made: OriginPool?
@@ -38,6 +41,9 @@ final class EmbeddedOrigin {
 
     private func finish(_ attempt: ConnectAttempt, pool: OriginPool) {
         do {
+            guard channels.count(where: \.isActive) < descriptors else {
+                throw IOError(errnoCode: EMFILE, reason: "socket")
+            }
             if refuses { throw ChannelError.connectTimeout(.seconds(1)) }
             let counter = ReadCounter()
             let channel = EmbeddedChannel(handlers: [counter, OriginConnection(pool: pool)], loop: loop)

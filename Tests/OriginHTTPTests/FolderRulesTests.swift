@@ -30,6 +30,18 @@ struct FolderPathTests {
         #expect(throws: expected) { try FolderPath(target: target) }
     }
 
+    @Test(arguments: [
+        ("/.git/config", ".git/config"), ("/a/.env", "a/.env"), ("/...", "..."), ("/./.a/", ".a"),
+    ])
+    func hiddenOnesAreNamedWhereTheyAreServed(target: String, path: String) throws {
+        #expect(try FolderPath(target: target, servesHidden: true).path == path)
+    }
+
+    @Test(arguments: ["/..", "/a/../b", "/%2e%2e/x", "/.%2E/x", "/..%2fx", "/.git\\..\\x"])
+    func servingHiddenOnesLetsNobodyOut(target: String) {
+        #expect(throws: FolderPath.Refusal.hidden) { try FolderPath(target: target, servesHidden: true) }
+    }
+
     @Test func decodingHappensOnce() throws {
         #expect(try FolderPath(target: "/%252e%252e/x").path == "%2e%2e/x")
     }

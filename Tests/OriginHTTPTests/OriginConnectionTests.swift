@@ -50,6 +50,25 @@ struct OriginConnectionTests {
         #expect(writes[1].withUnsafeReadableBytes { Int(bitPattern: $0.baseAddress) } == address)
     }
 
+    /// An origin that sends chunks of a byte: the event loop looks at its other sockets in between.
+    @Test func tinyChunksAreHandedOnInTurns() throws {
+        let origin = EmbeddedOrigin()
+        let download = try origin.begin()
+        _ = try origin.written()
+        let count = 20_000
+        let chunks = String(repeating: "1\r\nx\r\n", count: count)
+        try origin.receive("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n")
+        var turns = 0
+        while !download.isEnded, turns < 100 {
+            let before = download.body.utf8.count
+            origin.loop.advanceTime(by: .microseconds(50))
+            #expect(download.body.utf8.count - before <= 64 * 16)
+            turns += 1
+        }
+        #expect(download.body.utf8.count == count && download.isEnded)
+        #expect(turns >= 19)
+    }
+
     @Test func sendersAreStoppedWhileTheChannelIsFull() throws {
         let origin = EmbeddedOrigin()
         let upload = try origin.begin("POST", framing: .chunked)
@@ -161,6 +180,56 @@ struct OriginConnectionTests {
         try origin.receive(Self.answer)
         #expect(waiting[1].isEnded)
         #expect(origin.channels.count == 1)
+    }
+
+    // MARK: Descriptors
+
+    @Test func whereDescriptorsAreShortRequestsWaitForThoseInUse() throws {
+        let origin = EmbeddedOrigin(HTTPOriginOptions(waitingRequests: 3))
+        origin.descriptors = 1
+        let exchanges = try (0..<5).map { _ in try origin.begin() }
+        #expect(exchanges.map { $0.error?.code } == [nil, nil, nil, nil, .noDescriptors])
+        #expect(try origin.pool.active == 1 && origin.channels.count == 1)
+        for number in 0..<4 {
+            #expect(!exchanges[number].isEnded)
+            try origin.receive(Self.answer)
+            #expect(exchanges[number].isEnded, "in the order in which they came")
+        }
+        #expect(origin.channels.count == 1)
+    }
+
+    @Test func whereAllDescriptorsAreOthersRequestsWaitUntilThoseLetGoOrTheTimeIsUp() throws {
+        let origin = EmbeddedOrigin(HTTPOriginOptions(connectTimeout: .seconds(2)))
+        origin.descriptors = 0
+        let first = try (0..<3).map { _ in try origin.begin() }
+        origin.loop.advanceTime(by: .seconds(1))
+        #expect(first.allSatisfy { !$0.isOver })
+        origin.descriptors = 2
+        origin.loop.advanceTime(by: .milliseconds(100))
+        #expect(origin.channels.count == 2, "as many as there is room for")
+        try origin.receive(Self.answer, on: 0)
+        try origin.receive(Self.answer, on: 1)
+        try origin.receive(Self.answer, on: 0)
+        #expect(first.allSatisfy { $0.isEnded })
+        origin.descriptors = 0
+        for channel in origin.channels { channel.close(promise: nil) }
+        let late = try origin.begin()
+        origin.loop.advanceTime(by: .seconds(2))
+        #expect(late.error?.code == .noDescriptors)
+        #expect(try origin.pool.active == 0)
+    }
+
+    /// Connections that a request must not use make room for one that it can.
+    @Test func idleConnectionsThatAreTooOldGiveTheirDescriptorsUp() throws {
+        let origin = EmbeddedOrigin()
+        origin.descriptors = 1
+        _ = try origin.begin()
+        try origin.receive(Self.answer)
+        origin.loop.advanceTime(by: .seconds(10))
+        let post = try origin.begin("POST")
+        origin.loop.advanceTime(by: .milliseconds(100))
+        try origin.receive(Self.answer, on: 1)
+        #expect(post.isEnded && !origin.channels[0].isActive)
     }
 
     // MARK: The pool and its clock

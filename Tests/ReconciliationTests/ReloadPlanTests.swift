@@ -189,6 +189,7 @@ private let tunnelRows = [
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
+    tunnel("hidden-files", .update) { $0.servesHiddenFiles = true },
     tunnel("insecure", .update) { $0.isInsecure = true },
     tunnel("certfile", .update) { $0.certificates = CertificateFile(path: "/x", pem: [1]) },
     tunnel("timeout", .update) { $0.timeout = .seconds(9) },

@@ -43,6 +43,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
+            hidden-files: true
             token: token-number-5-of-tests
             password: password-d
             connections: 5

@@ -25,7 +25,9 @@ import TunnelProtocol
         }
         do throws(Refusal) {
             let head = RequestHead(method: method, target: "/_tunnel", fields: all)
-            return try admission.credentials(of: head).token.secret
+            let claim = try TunnelAdmission.claim(of: head)
+            try admission.check(claim, of: head)
+            return claim.token.secret
         } catch {
             return "\(error.status) \(error.label)"
         }
@@ -92,6 +94,36 @@ import TunnelProtocol
         #expect(try Self.outcome([.origin: "short"]) == "400 bad-handshake")
         #expect(try Self.outcome([.origin: "credentials-token-2"], method: "POST") == "400 bad-handshake")
         #expect(try Self.outcome([.origin: "credentials-token-2", .upgrade: "h2c"]) == "400 bad-handshake")
+    }
+
+    /// Beyond the bound on wrong passwords: one that can be found by trying is not looked at any more.
+    @Test(arguments: [
+        (["right"], false), (["0123456789abcdef0123456789abcde"], false),
+        (["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"], false), (["0123456789abcdef0123456789abcdef"], true),
+        (["0123456789abcdef0123456789abcdef", "old"], false),
+        (["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"], true),
+    ])
+    func beyondTheBoundOnlyPasswordsThatNobodyGuessesAreLookedAt(
+        _ passwords: [String], _ isLookedAt: Bool
+    ) throws {
+        let token = try Self.token(Self.listed)
+        let admission = TunnelAdmission(passwords: [token: Set(passwords.map { Secret($0) })])
+        func label(_ password: String) -> String {
+            let head = RequestHead(
+                method: "GET", target: "/_tunnel",
+                fields: HeaderFields([
+                    .origin: Self.listed, .upgrade: "websocket",
+                    .authorization: BasicAuthorization.encode(user: Self.listed, password: password),
+                ]))
+            do throws(Refusal) {
+                try admission.check(try TunnelAdmission.claim(of: head), of: head, isHeldOff: true)
+                return "admitted"
+            } catch {
+                return error.label
+            }
+        }
+        #expect(label(passwords[0]) == (isLookedAt ? "admitted" : "throttled"))
+        #expect(label("wrong") == "throttled")
     }
 
     // MARK: Parts

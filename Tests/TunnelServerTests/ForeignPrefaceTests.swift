@@ -1,5 +1,4 @@
 import Testing
-import TunnelProtocol
 
 @testable import TunnelServer
 
@@ -18,15 +17,5 @@ import TunnelProtocol
     @Test(arguments: ["", "PROPFIND / HTTP/1.1\r\n", "\r\n\r\nGET / HTTP/1.1\r\n", "PROXYTCP4", "\u{16}"])
     func nothingElseIs(_ text: String) {
         #expect(ForeignPreface(Array(text.utf8)) == nil)
-    }
-
-    @Test func whatHappensAgainIsToldOnceAMinuteWithItsNumber() {
-        var warning = RepeatedWarning()
-        let start = MonotonicInstant(nanoseconds: 0)
-        #expect(warning.happened(now: start) == 1)
-        for second in 1..<60 { #expect(warning.happened(now: start.advanced(by: .seconds(second))) == nil) }
-        #expect(warning.happened(now: start.advanced(by: .seconds(60))) == 60)
-        #expect(warning.happened(now: start.advanced(by: .seconds(61))) == nil)
-        #expect(warning.happened(now: start.advanced(by: .seconds(500))) == 2)
     }
 }

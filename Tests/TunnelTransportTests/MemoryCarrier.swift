@@ -50,11 +50,13 @@ final class MemoryCarrier: SessionCarrier {
 
     func close(after end: SessionEnd) { ends.append(end) }
 
-    /// Takes what the other end has flushed, as far as the session is not held.
+    /// Takes what the other end has flushed, until the session is blocked.
     ///
     /// - Returns: whether there was any.
     func deliver() -> Bool {
-        guard let other, !other.flushed.isEmpty, session.state < .over, !session.isHeld else { return false }
+        guard let other, !other.flushed.isEmpty, session.state < .over, !session.isBlocked else {
+            return false
+        }
         session.beginsToReceive()
         takeAll()
         session.hasReceived()
@@ -63,15 +65,19 @@ final class MemoryCarrier: SessionCarrier {
     }
 
     private func takeAll() {
-        while let other, !session.isHeld, session.state < .over, !other.flushed.isEmpty {
+        var work = Int.max
+        while let other, !session.isBlocked, session.state < .over, !other.flushed.isEmpty {
             switch other.flushed.removeFirst() {
             case .piece(let bytes, let endsMessage):
-                if !hasClosedOutput { session.received(bytes, endsMessage: endsMessage, now: .now) }
+                if !hasClosedOutput {
+                    session.received(bytes, endsMessage: endsMessage, now: .now, work: &work)
+                }
             case .question: flushed.append(.answer)
             case .answer: session.wasAnswered(now: .now)
             case .outputEnd: session.carrierEnded(.closedByPeer(code: 1001))
             }
         }
+        session.isHeld = session.isBlocked
     }
 }
 

@@ -267,7 +267,33 @@ struct OldSessionTests {
         #expect(caller.text == "reply" && caller.events.contains(.end))
         try pair.run()
         #expect(pair.client.owner.ends == [.drained])
-        #expect(pair.server.owner.ends == [.closedByPeer(code: 1001)])
+        #expect(pair.server.owner.ends == [.drained])
+    }
+
+    /// What crosses the client's goodbye was not run: it may go to the client's successor.
+    @Test func whatAClientThatLeavesDidNotLookAtMayBeSentElsewhere() throws {
+        let pair = try SessionPair(isOld: true)
+        pair.client.session.drain(reason: "going home")
+        pair.loop.run()
+        let (crossing, taker) = (RecordingReceiver(), pair.client.owner.events.count)
+        let head = ByteBuffer(string: Self.get)
+        #expect(pair.server.session.open(head: head, isLast: true, receiver: crossing) != nil)
+        pair.loop.run()
+        try pair.run()
+        #expect(pair.client.owner.events.count == taker)
+        #expect(crossing.events == [.reset(.refused, SessionEnd.drained.message)])
+    }
+
+    /// A program that just goes away may have begun with it.
+    @Test(arguments: [1000, 1001] as [UInt16]) func whatAnotherClientWasGivenIsLost(_ code: UInt16) throws {
+        let pair = try SessionPair(isOld: true)
+        let (_, caller, _) = try #require(try pair.open(Self.get))
+        var close = ByteBuffer(bytes: [0x88, 0x82, 0, 0, 0, 0])
+        close.writeInteger(code)
+        pair.server.receive(close)
+        try pair.run()
+        #expect(pair.server.owner.ends == [.closedByPeer(code: code)])
+        #expect(caller.events == [.reset(.sessionLost, SessionEnd.closedByPeer(code: code).message)])
     }
 
     @Test func aServerThatDoesNotCloseIsNotWaitedForForEver() throws {

@@ -46,6 +46,19 @@ import Testing
         for _ in 0..<4 { #expect(token.take(Self.window)) }
     }
 
+    @Test func whatIsCountedIsNotThereForOthersHoweverMuchItIs() {
+        let process = ProcessReceiveBudget(bytes: 10_000)
+        let (token, other) = (TokenReceiveBudget(of: process), TokenReceiveBudget(of: process))
+        token.count(2500)
+        #expect(!process.isShort && !token.take(626) && token.take(625))
+        #expect(process.isShort && other.isShort)
+        token.count(20_000)
+        #expect(!token.take(1) && !other.take(1))
+        token.count(-22_500)
+        token.giveBack(625)
+        #expect(!process.isShort && process.unused == 10_000)
+    }
+
     @Test func whatIsGivenBackIsThere() {
         let process = ProcessReceiveBudget(bytes: 1000)
         let token = TokenReceiveBudget(of: process)

@@ -5,17 +5,20 @@ package import NIOPosix
 
 /// `file:///some/folder`: serves the files of a folder to `GET` and `HEAD`.
 ///
-/// A folder is answered with its `index.html`, never with a listing. Hidden files are not served. The folder
-/// is looked up for each request, so that it may be swapped for another.
+/// A folder is answered with its `index.html`, never with a listing. Hidden files are served only where that was asked
+/// for. The folder is looked up for each request, so that it may be swapped for another.
 package struct FileOrigin: Origin {
     private let folder: String
+    private let servesHidden: Bool
     private let threads: NIOThreadPool
 
     /// - Parameters:
     ///   - folder: absolute path; need not exist yet.
+    ///   - servesHidden: whether files and folders whose names begin with a dot are served, and what links lead to by them.
     ///   - threads: where files are opened and read, since that may block.
-    package init(folder: String, threads: NIOThreadPool = .singleton) {
+    package init(folder: String, servesHidden: Bool = false, threads: NIOThreadPool = .singleton) {
         self.folder = folder
+        self.servesHidden = servesHidden
         self.threads = threads
     }
 
@@ -25,14 +28,15 @@ package struct FileOrigin: Origin {
     ) -> any OriginExchange {
         let answer = LocalAnswer(on: eventLoop, receiver: receiver)
         let exchange = FileExchange(request, answer: answer, threads: threads, eventLoop: eventLoop)
-        exchange.start(folder: folder)
+        exchange.start(folder: folder, servesHidden: servesHidden)
         return exchange
     }
 }
 
 private final class FileExchange: OriginExchange {
-    /// Bytes of one read: large enough to keep threads idle, small enough for a fair turn.
-    private static let readBytes = 128 << 10
+    /// Bytes of one read. What nobody takes waits in memory: so it is little at first, half of what was taken before, and
+    /// in the end large enough to keep threads idle, small enough for a fair turn.
+    private static let readSizes = 16 << 10...128 << 10
 
     private let request: RequestHead
     private let answer: LocalAnswer
@@ -40,6 +44,7 @@ private final class FileExchange: OriginExchange {
     private let eventLoop: any EventLoop
     private var file: OpenFile?
     private var remaining = 0..<0
+    private var sentBytes = 0
     private var isReading = false
 
     init(_ request: RequestHead, answer: LocalAnswer, threads: NIOThreadPool, eventLoop: any EventLoop) {
@@ -62,7 +67,7 @@ private final class FileExchange: OriginExchange {
     func pauseReading() { answer.pause() }
     func resumeReading() { answer.resume() }
 
-    func start(folder: String) {
+    func start(folder: String, servesHidden: Bool) {
         guard request.method == "GET" || request.method == "HEAD" else {
             var fields = HeaderFields()
             fields.append(named: "Allow", "GET, HEAD")
@@ -70,18 +75,19 @@ private final class FileExchange: OriginExchange {
                 "only GET and HEAD are served here\n", status: 405, to: request, fields: fields)
         }
         do throws(FolderPath.Refusal) {
-            find(try FolderPath(target: request.target), folder: folder)
+            let path = try FolderPath(target: request.target, servesHidden: servesHidden)
+            find(path, folder: folder, servesHidden: servesHidden)
         } catch {
             refuse(error == .malformed ? 400 : 404)
         }
     }
 
-    private func find(_ path: FolderPath, folder: String) {
+    private func find(_ path: FolderPath, folder: String, servesHidden: Bool) {
         let name = path.namesFolder && !path.path.isEmpty ? path.path + "/index.html" : path.path
         let isRoot = path.path.isEmpty
         threads.runIfActive(eventLoop: eventLoop) {
             Result { () throws(OpenFile.Failure) in
-                try OpenFile.open(isRoot ? "index.html" : name, in: folder)
+                try OpenFile.open(isRoot ? "index.html" : name, in: folder, servesHidden: servesHidden)
             }
         }.assumeIsolated().whenComplete { result in
             switch result {
@@ -113,7 +119,8 @@ private final class FileExchange: OriginExchange {
     private func readMore() {
         guard !isReading, !answer.isOver, let file else { return }
         isReading = true
-        let (start, count) = (remaining.lowerBound, min(remaining.count, Self.readBytes))
+        let most = min(max(sentBytes / 2, Self.readSizes.lowerBound), Self.readSizes.upperBound)
+        let (start, count) = (remaining.lowerBound, min(remaining.count, most))
         threads.runIfActive(eventLoop: eventLoop) {
             try file.read(at: start, count: count)
         }.assumeIsolated().whenComplete { result in
@@ -129,6 +136,7 @@ private final class FileExchange: OriginExchange {
 
     private func read(_ bytes: ByteBuffer) {
         remaining = remaining.lowerBound + bytes.readableBytes..<remaining.upperBound
+        sentBytes += bytes.readableBytes
         if remaining.isEmpty {
             file = nil
             answer.wantsMore = nil
@@ -143,7 +151,9 @@ private final class FileExchange: OriginExchange {
     }
 
     private func fail(_ code: CInt) {
-        answer.fail(.unreadable, "file cannot be opened: \(String(cString: strerror(code)))")
+        answer.fail(
+            [EMFILE, ENFILE].contains(code) ? .noDescriptors : .unreadable,
+            "file cannot be opened: \(String(cString: strerror(code)))")
     }
 
     private func redirect() {

@@ -15,8 +15,8 @@ struct FolderPath: Equatable {
     let namesFolder: Bool
 
     /// Decodes a target once. What could leave the folder is refused rather than resolved: `..`, and a backslash.
-    /// So are hidden files (`.git`, `.env`), but for `.well-known` (RFC 8615).
-    init(target: String) throws(Refusal) {
+    /// So are hidden files (`.git`, `.env`) unless they are served, but for `.well-known` (RFC 8615).
+    init(target: String, servesHidden: Bool = false) throws(Refusal) {
         guard target.first == "/",
             let decoded = PercentEncoding.decode(target.prefix { $0 != "?" && $0 != "#" }),
             !decoded.utf8.contains(0)
@@ -24,7 +24,7 @@ struct FolderPath: Equatable {
         let segments = decoded.utf8.split(separator: UInt8(ascii: "/")).map(String.init)
             .map { $0 ?? "" }.filter { $0 != "." }
         guard !decoded.utf8.contains(UInt8(ascii: "\\")),
-            !segments.contains(where: { Self.isHidden($0.utf8) })
+            !segments.contains(where: { $0 == ".." || !servesHidden && Self.isHidden($0.utf8) })
         else { throw .hidden }
         self.path = segments.joined(separator: "/")
         self.namesFolder = decoded.utf8.last == UInt8(ascii: "/") || decoded.hasSuffix("/.")

@@ -50,7 +50,9 @@ final class OpenFile: Sendable {
     ///
     /// It is opened without access first (`O_PATH`), so that nothing outside is touched; where it lies is
     /// asked of the kernel, for that very descriptor; only then it is opened for reading.
-    static func open(_ path: String, in folder: String) throws(Failure) -> Found {
+    ///
+    /// - Parameter servesHidden: whether it may lie under a hidden name.
+    static func open(_ path: String, in folder: String, servesHidden: Bool) throws(Failure) -> Found {
         let root = try Descriptor(opening: folder, flags: Descriptor.withoutAccess | O_DIRECTORY)
         let entry = try Descriptor(
             opening: path.isEmpty ? "." : path, flags: Descriptor.withoutAccess, in: root)
@@ -58,7 +60,7 @@ final class OpenFile: Sendable {
         let location = try entry.location()
         let prefix = rootLocation == Array("/".utf8) ? rootLocation : rootLocation + Array("/".utf8)
         guard location == rootLocation || location.starts(with: prefix),
-            !isHidden(location.dropFirst(prefix.count))
+            servesHidden || !isHidden(location.dropFirst(prefix.count))
         else { throw .notFound }
         let status = try entry.status()
         switch status.st_mode & S_IFMT {

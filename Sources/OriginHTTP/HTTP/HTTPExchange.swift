@@ -31,6 +31,8 @@ final class HTTPExchange: OriginExchange {
     var attempt: ConnectAttempt?
     /// Whether it waits in the pool's queue.
     var isQueued = false
+    /// Why there was no connection yet.
+    var lack: OriginError?
 
     private let pool: OriginPool
     private var receiver: (any OriginResponseReceiver)?
@@ -123,7 +125,8 @@ final class HTTPExchange: OriginExchange {
     func startConnectTimer() {
         guard timer == nil else { return }
         timer = pool.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pool.options.connectTimeout)) {
-            self.abort(OriginError(.timedOut, "no connection to \(self.pool.address.hostAndPort) in time"))
+            let late = OriginError(.timedOut, "no connection to \(self.pool.address.hostAndPort) in time")
+            self.abort(self.lack ?? late)
         }
     }
 

@@ -14,6 +14,12 @@ final class OriginConnection: ChannelDuplexHandler {
         case broken
     }
 
+    /// Pieces of an answer that are handed on before the event loop looks at its other sockets: an origin may send chunks of
+    /// a byte.
+    private static let piecesPerTurn = 64
+    /// What the loop has for these.
+    private static let breather: TimeAmount = .microseconds(50)
+
     /// Whether the pool counts it as active: it carries an exchange.
     var isActive = false
     /// When it was put back into the pool.
@@ -27,6 +33,7 @@ final class OriginConnection: ChannelDuplexHandler {
     private var parser: ResponseParser?
     private var inputEnd: InputEnd?
     private var isDelivering = false
+    private var waitsForTurn = false
     private var readIsHeld = false
     private var flushIsScheduled = false
     private var outputIsSent = false
@@ -101,7 +108,7 @@ final class OriginConnection: ChannelDuplexHandler {
     /// Delivers what was held back while the exchange was paused, and reads on.
     func resumeReading() {
         deliver()
-        guard readIsHeld, exchange?.isPaused != true else { return }
+        guard readIsHeld, !waitsForTurn, exchange?.isPaused != true else { return }
         readIsHeld = false
         context?.read()
     }
@@ -125,7 +132,7 @@ final class OriginConnection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if exchange?.isPaused == true {
+        if waitsForTurn || exchange?.isPaused == true {
             readIsHeld = true
         } else {
             context.read()
@@ -173,10 +180,13 @@ final class OriginConnection: ChannelDuplexHandler {
     // MARK: The response
 
     private func deliver() {
-        guard !isDelivering else { return }
+        guard !isDelivering, !waitsForTurn else { return }
         isDelivering = true
         defer { isDelivering = false }
+        var left = Self.piecesPerTurn
         while let exchange, !exchange.isPaused {
+            guard left > 0 else { return waitForTurn() }
+            left -= 1
             do throws(HTTPMessageError) {
                 switch try nextEvent() {
                 case .head(let head, let framing)?:
@@ -190,6 +200,17 @@ final class OriginConnection: ChannelDuplexHandler {
                 }
             } catch {
                 failed(exchange, error)
+            }
+        }
+    }
+
+    /// A task for at once, or one that the pieces have brought about, would run before sockets are looked at.
+    private func waitForTurn() {
+        waitsForTurn = true
+        pool.eventLoop.assumeIsolated().execute {
+            self.pool.eventLoop.assumeIsolated().scheduleTask(in: Self.breather) {
+                self.waitsForTurn = false
+                self.resumeReading()
             }
         }
     }

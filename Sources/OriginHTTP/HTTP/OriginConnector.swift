@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -38,6 +39,9 @@ struct OriginConnector {
 
     private func dial(_ attempt: ConnectAttempt, pool: OriginPool) {
         guard !attempt.isAbandoned else { return attempt.failed(ChannelError.ioOnClosedChannel) }
+        guard DescriptorRoom.isThere else {
+            return attempt.failed(IOError(errnoCode: EMFILE, reason: "socket"))
+        }
         guard let bootstrap = ClientBootstrap(validatingGroup: eventLoop) else {
             return attempt.failed(ChannelError.operationUnsupported)
         }

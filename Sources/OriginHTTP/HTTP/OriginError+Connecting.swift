@@ -47,6 +47,7 @@ extension OriginError {
     private init(errno code: CInt, origin: String) {
         switch code {
         case ECONNREFUSED: self.init(.refused, "\(origin) refuses connections; is the server running")
+        case EMFILE, ENFILE: self.init(.noDescriptors, "no connection to \(origin): too many open files here")
         case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")
         default: self.init(.unreachable, "cannot connect to \(origin): \(String(cString: strerror(code)))")
         }

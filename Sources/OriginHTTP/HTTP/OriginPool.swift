@@ -9,6 +9,9 @@ final class OriginPool {
     /// close idle ones at any moment, and then nobody knows whether the request was run.
     static let freshness = TimeAmount.seconds(2)
 
+    /// Between two looks whether the process may open a connection again.
+    private static let descriptorPause = TimeAmount.milliseconds(100)
+
     /// Starts an attempt; it ends in a later turn of the loop, with a usable connection or the reason why not.
     typealias Connect = (
         _ pool: OriginPool, _ completion: @escaping (Result<OriginConnection, OriginError>) -> Void
@@ -28,6 +31,8 @@ final class OriginPool {
     private var waiting = CircularBuffer<HTTPExchange>()
     private var withdrawn = 0
     private var idleTimer: Scheduled<Void>?
+    /// Runs while requests wait for a descriptor.
+    private var descriptorTimer: Scheduled<Void>?
     /// Whether no connection is kept for a later exchange.
     private var isRetired = false
 
@@ -45,7 +50,7 @@ final class OriginPool {
     func submit(_ exchange: HTTPExchange) {
         if active < options.activeConnections {
             start(exchange)
-        } else if waiting.count - withdrawn < options.waitingRequests {
+        } else if hasRoomToWait {
             exchange.startConnectTimer()
             exchange.isQueued = true
             waiting.append(exchange)
@@ -54,6 +59,8 @@ final class OriginPool {
             eventLoop.assumeIsolated().execute { exchange.failed(error) }
         }
     }
+
+    private var hasRoomToWait: Bool { waiting.count - withdrawn < options.waitingRequests }
 
     /// The exchange no longer wants a connection.
     func withdraw(_ exchange: HTTPExchange) {
@@ -94,6 +101,10 @@ final class OriginPool {
     /// Closes what is idle, and from now on every connection that becomes so.
     func retire() {
         isRetired = true
+        closeIdle()
+    }
+
+    private func closeIdle() {
         idleTimer?.cancel()
         idleTimer = nil
         let unused = idle
@@ -137,7 +148,12 @@ final class OriginPool {
             case .success(let connection):
                 connection.isActive = true
                 exchange.isWaiting ? connection.carry(exchange) : self.takeBack(connection)
+                self.startNext()
             case .failure(let error):
+                if error.code == .noDescriptors, exchange.isWaiting, self.hasRoomToWait {
+                    exchange.lack = error
+                    return self.waitForDescriptor(exchange)
+                }
                 self.release()
                 exchange.failed(error)
             }
@@ -147,7 +163,31 @@ final class OriginPool {
     /// One connection less is active: the next request in the queue may have one.
     private func release() {
         active -= 1
-        while active < options.activeConnections, let exchange = nextWaiting() { start(exchange) }
+        // Where descriptors are short there is room for one, not for all.
+        while startNext(), descriptorTimer == nil {}
+    }
+
+    /// - Returns: whether there was a request that waited, and room for it.
+    @discardableResult
+    private func startNext() -> Bool {
+        guard active < options.activeConnections, let exchange = nextWaiting() else { return false }
+        start(exchange)
+        return true
+    }
+
+    /// No connection can be opened now: the request waits for one of ours that is in use, or for others to close theirs,
+    /// as long as it may take to connect.
+    private func waitForDescriptor(_ exchange: HTTPExchange) {
+        active -= 1
+        exchange.attempt = nil
+        exchange.isQueued = true
+        waiting.append(exchange)
+        closeIdle()
+        guard descriptorTimer == nil else { return }
+        descriptorTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.descriptorPause) {
+            self.descriptorTimer = nil
+            self.startNext()
+        }
     }
 
     /// One timer for all: the first is the oldest.

@@ -143,7 +143,8 @@ extension Supervisor {
     private func begin(_ running: RunningTunnel, _ name: String) {
         tunnels[name] = running
         childCount += 1
-        Task.detached {
+        // Below what obeys signals: else they wait until a hundred thousand that dial have had their turn.
+        Task.detached(priority: .utility) {
             let end = await running.run()
             await self.tunnelEnded(running, name, end)
         }

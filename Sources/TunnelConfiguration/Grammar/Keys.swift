@@ -124,6 +124,9 @@ enum Keys {
             "What Host says to the origin: auto, origin, keep, or a host."),
         defaultValue: .automatic,
         parse: { value throws(ValueFault) in try HostHeader.parse(value.text) })
+    static let hiddenFiles = ScalarKey<Bool>.boolean(
+        "hidden-files", default: false,
+        "Whether file:// serves files and folders whose names begin with a dot, by their names and by links.")
     static let connections = ScalarKey<Int?>.integer(
         "connections", 1...64,
         "Connections to the tunnel server; by default one for each core, 4 at most.")

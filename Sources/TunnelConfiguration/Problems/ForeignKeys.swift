@@ -74,6 +74,10 @@ enum ForeignKeys {
         ("httpproxy httpsproxy proxyurl", "the proxy to dial through stands in \"proxy\" of a tunnel"),
         ("graceperiod", "the time for what is in flight stands in \"shutdown-grace\""),
         ("proto protocols type scheme", "remove it: the schemes of \"tunnel\" and \"server\" say it"),
+        (
+            "dotfiles hidden showhidden servehidden",
+            "hidden-files: true serves files whose names begin with a dot"
+        ),
         ("originrequest", "what stands in it are keys of the tunnel itself here, such as insecure: true"),
         (
             "services image ports environment envfile volumes command entrypoint build restart dependson containername "

@@ -18,12 +18,14 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let hostHeader = value(Keys.hostHeader)
+        let servesHiddenFiles = value(Keys.hiddenFiles)
         let isInsecure = value(Keys.insecure)
         let certificatePath = resolvedPath(Keys.certFile)
         if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
         if let url { lint(url) }
         lint(hostPattern)
         checkFolder(origin)
+        if !isDefaults, servesHiddenFiles { requireFolder(origin) }
         let certificates = certificates(certificatePath, isInsecure: isInsecure)
         if !isDefaults, !isInsecure, certificatePath == nil { requireRoots(url, origin) }
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
@@ -39,8 +41,8 @@ extension MappingReader {
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
-            token: token,
-            password: read.passwords.first, connections: connections, protocol: protocolChoice,
+            servesHiddenFiles: servesHiddenFiles, token: token, password: read.passwords.first,
+            connections: connections, protocol: protocolChoice,
             timeout: timeout,
             isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
@@ -140,6 +142,18 @@ extension MappingReader {
             at: field.place, field.path,
             "no certificate can be verified: this machine has none of the authorities' to trust",
             advice: "install ca-certificates, or name a certfile")
+    }
+
+    /// Hidden files are those of a folder that is served.
+    private func requireFolder(_ origin: OriginTarget?) {
+        guard let field = field(Keys.hiddenFiles.declaration), field.path.hasPrefix(path),
+            origin != nil || self.field(Keys.server.declaration) == nil
+        else { return }
+        if case .folder = origin { return }
+        pass.warning(
+            at: field.place, field.path,
+            "\"hidden-files\" has no effect: \"server\" is no file:///folder",
+            advice: "remove it, or name a folder in \"server\"")
     }
 
     private func checkFolder(_ origin: OriginTarget?) {

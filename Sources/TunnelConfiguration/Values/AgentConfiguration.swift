@@ -188,6 +188,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var hostPattern: HostPattern?
     /// What `Host` says to `origin`.
     package var hostHeader: HostHeader
+    /// Whether a folder as `origin` shows what bears a name that begins with a dot.
+    package var servesHiddenFiles: Bool
     package var token: RendezvousToken
     /// The token's password, when the server asks for one.
     package var password: Secret?
@@ -214,8 +216,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
-        hostHeader: HostHeader = .automatic, token: RendezvousToken, password: Secret? = nil,
-        connections: Int? = nil,
+        hostHeader: HostHeader = .automatic, servesHiddenFiles: Bool = false, token: RendezvousToken,
+        password: Secret? = nil, connections: Int? = nil,
         protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), isInsecure: Bool = false,
         certificates: CertificateFile? = nil,
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
@@ -226,6 +228,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.origin = origin
         self.hostPattern = hostPattern
         self.hostHeader = hostHeader
+        self.servesHiddenFiles = servesHiddenFiles
         self.token = token
         self.password = password
         self.connections = connections

@@ -21,6 +21,8 @@ struct HoldAllowance {
     /// Before a stream is ended.
     static var toLive: HoldAllowance { HoldAllowance(full: .seconds(3), bytesPerSecond: 256 << 10) }
     /// Before what comes is kept in a file. That costs little, so that only who is nearly as fast as a disk goes without.
+    /// All readers of a session have it together: sixteen slow ones, one after another, hold up the others no longer than
+    /// one does.
     static var toStayInMemory: HoldAllowance {
         HoldAllowance(full: .milliseconds(250), bytesPerSecond: 32 << 20)
     }

@@ -60,8 +60,10 @@ extension MessageMachine {
         }
     }
 
-    package mutating func nextEvent(now: MonotonicInstant) throws(MessageError) -> SessionEvent? {
-        while events.isEmpty, try step() {}
+    package mutating func nextEvent(
+        now: MonotonicInstant, work: inout Int
+    ) throws(MessageError) -> SessionEvent? {
+        while events.isEmpty, work > 0, try step() { work -= 4 }
         if let event = events.popFirst() { return event }
         assess(now: now)
         return nil
@@ -106,7 +108,6 @@ extension MessageMachine {
         guard let number = RequestNumber.parse(digits.readableBytesView) else { throw .numberMissing }
         incoming.number = number
         receiveHold = .toLive
-        memoryHold = .toStayInMemory
         switch role {
         case .opener:
             switch numbers[number] {

@@ -1,6 +1,11 @@
 package import struct NIOCore.ByteBuffer
 
 extension MessageMachine {
+    /// What may go before a large message, in bytes.
+    private static var smallMessage: Int { 64 << 10 }
+    /// What of those goes before a large one that is ready, in bytes.
+    private static var mostOvertaken: Int { 1 << 20 }
+
     package var hasSomethingToWrite: Bool {
         if isPingDue { return true }
         guard let sending else { return hasReady }
@@ -68,7 +73,14 @@ extension MessageMachine {
         streams.index(forKey: id).map { streams.values[$0].outgoing.isWhole } ?? false
     }
 
-    /// First come, first served; but behind a message that took its time, those that take none go before the next such.
+    /// A message that takes no time: it is whole, and in memory.
+    private func isSmall(_ id: StreamID) -> Bool {
+        guard isWhole(id), let index = streams.index(forKey: id) else { return false }
+        return streams.values[index].outgoing.waiting.count <= Self.smallMessage
+    }
+
+    /// First come, first served; but behind a message that took its time, those that take none go before the next such, and
+    /// small ones before a large one that is whole: so many bytes of them for each large one, so that it has its turn.
     private mutating func takeReady() -> StreamID? {
         if wholeTurns > 0, let index = pending.firstIndex(where: { isWhole($0) }) {
             wholeTurns -= 1
@@ -76,6 +88,16 @@ extension MessageMachine {
         }
         wholeTurns = 0
         guard let index = pending.firstIndex(where: { isReady($0) }) else { return nil }
+        if isWhole(pending[index]), !isSmall(pending[index]) {
+            if overtaken < Self.mostOvertaken,
+                let small = pending[index...].firstIndex(where: { isSmall($0) })
+            {
+                let id = pending.remove(at: small)
+                overtaken += streams[id]?.outgoing.waiting.count ?? 0
+                return id
+            }
+            overtaken = 0
+        }
         return pending.remove(at: index)
     }
 }

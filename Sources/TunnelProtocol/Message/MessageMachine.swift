@@ -36,6 +36,8 @@ package struct MessageMachine: SessionMachine {
     var sendHold = HoldAllowance.toLive
     /// How many whole messages go before others now.
     var wholeTurns = 0
+    /// Bytes of small messages that went before the large one whose turn it is.
+    var overtaken = 0
     /// Since when nothing is sent because no message is whole.
     private var idleSince: MonotonicInstant?
     var incoming = IncomingMessage()

@@ -61,7 +61,7 @@ struct BorrowedCapacity {
 
     init(limits: SessionLimits) {
         maximum = limits.maximumStoredBytes
-        bytes = limits.minimumWindow
+        bytes = limits.freeStoredBytes
     }
 
     /// - Returns: false when there is no more.

@@ -84,7 +84,8 @@ struct OutgoingMessage {
             add(bytes)
         }
         if isOpen {
-            if waiting.count >= limits.sendHighWater { senderWaits = true }
+            let most = budget.isShort ? limits.leastSendHighWater : limits.sendHighWater
+            if waiting.count >= most { senderWaits = true }
         } else {
             while !senderWaits, waiting.count >= capacity.bytes { senderWaits = !capacity.grow(budget) }
         }
@@ -129,7 +130,7 @@ struct OutgoingMessage {
 
     /// Gives back what was drawn from the budget once it is not needed any more: a message on its way keeps little.
     mutating func releaseUnneeded(to budget: any ReceiveBudget) {
-        if isOpen, waiting.count <= limits.minimumWindow { release(to: budget) }
+        if isOpen, waiting.count <= limits.freeStoredBytes { release(to: budget) }
     }
 
     private mutating func add(_ bytes: ByteBuffer) {

@@ -15,22 +15,27 @@ extension MuxMachine {
         decoder.feed(piece)
     }
 
-    /// The carrier's message is over. Call after `nextEvent` returned nil.
+    /// The carrier's message is over. Call after `nextEvent` returned nil with work left.
     package mutating func messageEnded() throws(MuxError) {
         guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
         try decoder.messageEnded()
     }
 
-    /// - Returns: what happened next; nil when all that came, and all that `write` brought about, is dealt with.
-    package mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
+    /// - Returns: what happened next; nil when the work is done, or all that came, and all that `write` brought about, is
+    ///   dealt with.
+    package mutating func nextEvent(
+        now: MonotonicInstant, work: inout Int
+    ) throws(MuxError) -> SessionEvent? {
         while true {
             if let event = events.popFirst() { return event }
             guard mayKeep(answerBytes) else { throw .flooded }
+            guard work > 0 else { return nil }
             let skipped = decoder.skippedFrames
             let next = try decoder.next()
             idleTalk += decoder.skippedFrames &- skipped
             guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
             guard let frame = next else { return nil }
+            work -= 4
             if let event = try handle(frame, now: now) { return event }
         }
     }

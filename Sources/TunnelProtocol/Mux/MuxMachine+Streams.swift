@@ -1,3 +1,5 @@
+import struct NIOCore.ByteBuffer
+
 extension MuxMachine {
     mutating func emit(_ event: SessionEvent) { events.append(event) }
 
@@ -57,6 +59,7 @@ extension MuxMachine {
         if stream.isScheduled { turns.left() }
         release(stream.receiveWindow)
         waitingBytes -= stream.waiting.count
+        trailersGone(of: stream)
         return stream
     }
 
@@ -83,10 +86,37 @@ extension MuxMachine {
         return true
     }
 
-    /// Data waiting in a stream, from which on its sender is asked to wait: less where much waits in all of them, because
-    /// their readers do not read.
+    /// Keeps trailers behind the data of their stream: a few always, more out of the budget. Their sender cannot be held
+    /// back any more.
+    ///
+    /// - Returns: false where there is no room for them.
+    mutating func keepsTrailers(_ bytes: Int) -> Bool {
+        let missing = trailerBytes - limits.freeControlBytes - trailersBorrowed
+        if missing > 0 {
+            guard budget.take(missing) else { return false }
+            trailersBorrowed += missing
+        }
+        trailerBytes += bytes
+        return true
+    }
+
+    /// The trailers of this stream, if there are any, wait no more.
+    mutating func trailersGone(of stream: MuxStream) {
+        guard case .trailers(let fields) = stream.ending else { return }
+        trailerBytes -= fields.readableBytes
+        let unneeded = trailersBorrowed - max(0, trailerBytes - limits.freeControlBytes)
+        guard unneeded > 0 else { return }
+        budget.giveBack(unneeded)
+        trailersBorrowed -= unneeded
+    }
+
+    /// Data waiting in a stream, from which on its sender is asked to wait: less where much waits in all of them, or of the
+    /// process, because their readers do not read.
     var sendHighWater: Int {
-        min(limits.sendHighWater, max(limits.leastSendHighWater, (limits.maximumWaiting - waitingBytes) / 8))
+        if budget.isShort { return limits.leastSendHighWater }
+        return min(
+            limits.sendHighWater,
+            max(limits.leastSendHighWater, (limits.maximumWaiting - waitingBytes) / 8))
     }
 
     /// None of them waits any more.
@@ -113,7 +143,7 @@ extension MuxMachine {
     /// a little now and then, as of events, may be quiet for hours.
     mutating func bodyFlows(_ id: StreamID, at index: Int, now: MonotonicInstant) {
         promised -= streams.values[index].receiveWindow.promised
-        streams.values[index].receiveWindow.begin(now: now)
+        streams.values[index].receiveWindow.begin(budget: budget, now: now)
         var grant = streams.values[index].receiveWindow.widen(
             to: limits.initialWindow, budget: budget, now: now)
         if grant == 0 {

@@ -90,7 +90,11 @@ extension MuxMachine {
             _ = remove(id)
             return count
         }
-        if let trailers { message.writeMuxFrame(.trailers(id, trailers)) }
+        if let trailers {
+            message.writeMuxFrame(.trailers(id, trailers))
+            trailersGone(of: streams.values[index])
+            streams.values[index].ending = .last
+        }
         if streams.values[index].senderWaits, streams.values[index].waiting.count <= limits.sendLowWater {
             streams.values[index].senderWaits = false
             emit(.writable(id))

@@ -30,6 +30,9 @@ package struct MuxMachine: SessionMachine {
     var answerBytes = 0
     /// What was drawn from the budget for those that wait.
     var controlBorrowed = 0
+    /// Trailers that wait behind the data of their streams, and what was drawn from the budget for them.
+    var trailerBytes = 0
+    var trailersBorrowed = 0
     /// What came since the last tick that carries nothing.
     var idleTalk = 0
     var decoder: MuxDecoder
@@ -68,7 +71,10 @@ package struct MuxMachine: SessionMachine {
     }
 
     package mutating func close() {
-        for stream in streams.values { stream.receiveWindow.release(to: budget) }
+        for stream in streams.values {
+            stream.receiveWindow.release(to: budget)
+            trailersGone(of: stream)
+        }
         for window in unreadWindows.values { window.release(to: budget) }
         streams = StreamTable()
         unreadWindows = StreamTable()
@@ -161,6 +167,9 @@ package struct MuxMachine: SessionMachine {
             !streams.values[index].hasSentEverything
         else { return }
         let fitting = trailers.flatMap { $0.readableBytes <= limits.maximumHeadBytes ? $0 : nil }
+        guard keepsTrailers(fitting?.readableBytes ?? 0) else {
+            return breakOff(id, .internalError, reason: "too many trailers wait to be read")
+        }
         streams.values[index].ending = fitting.map { .trailers($0) } ?? .last
         schedule(id)
     }
@@ -177,6 +186,7 @@ package struct MuxMachine: SessionMachine {
         guard let index = streams.index(forKey: id), !streams.values[index].hasSentEverything else {
             return reset(id, code, reason: reason)
         }
+        trailersGone(of: streams.values[index])
         streams.values[index].ending = .reset(code, reason: reason)
         streams.values[index].ignoresRest = true
         schedule(id)

@@ -3,7 +3,8 @@
 /// The window is what may lie unread on our side. It starts small, and doubles when the peer uses it up within
 /// two round trips: then the window, not the reader, holds the stream back. It halves when half of it lasts long.
 /// What it has beyond the guaranteed minimum is drawn from the budget that all streams share, so a stalled stream
-/// never costs another its minimum.
+/// never costs another its minimum; that counts there too once much of a body comes, so that the more streams have
+/// theirs, the less is left for wider ones.
 struct ReceiveWindow {
     /// Half a window that lasts so long is too large: what comes in a round trip, however far the peer is, is less.
     private static let slowUse: Duration = .seconds(10)
@@ -16,6 +17,8 @@ struct ReceiveWindow {
     private(set) var isUnused = true
     private var size: Int
     private var borrowed = 0
+    /// What of the minimum counts against the budget.
+    private var counted = 0
     private var unreturned = 0
     private var lastGrant: MonotonicInstant
 
@@ -34,9 +37,11 @@ struct ReceiveWindow {
     }
 
     /// Many bytes come for the first time.
-    mutating func begin(now: MonotonicInstant) {
+    mutating func begin(budget: any ReceiveBudget, now: MonotonicInstant) {
         isUnused = false
         promised = 0
+        counted = size - borrowed
+        budget.count(counted)
         // The time until then says nothing of how fast they come.
         if now.since(lastGrant) >= Self.slowUse { lastGrant = now }
     }
@@ -107,8 +112,9 @@ struct ReceiveWindow {
     /// The reader took so many bytes of a stream on which nothing more comes.
     mutating func consumedRest(_ count: Int) { unreturned += count }
 
-    /// Gives back what was drawn from the budget.
+    /// Gives back what was drawn from the budget, and counts no more.
     func release(to budget: any ReceiveBudget) {
         if borrowed > 0 { budget.giveBack(borrowed) }
+        if counted > 0 { budget.count(-counted) }
     }
 }

@@ -34,7 +34,7 @@ package struct SessionLimits: Sendable, Hashable {
     package var maximumOldMessageBytes = 100 << 20
     /// Data waiting in a stream, from which on its sender is asked to wait.
     package var sendHighWater = 64 << 10
-    /// The same while a session has much that waits.
+    /// The same while a session has much that waits, or memory is short.
     package var leastSendHighWater = 8 << 10
     /// Data waiting in all streams of a session, which they come near to: a stream is asked to wait when it has an eighth of
     /// what is left of it.
@@ -46,7 +46,8 @@ package struct SessionLimits: Sendable, Hashable {
     /// Heads and control frames that wait to be written; beyond it no stream is opened or taken, and a peer that
     /// made us answer so much without reading it is cut off.
     package var maximumControlBytes = 4 << 20
-    /// What of that any session may have; the rest is drawn from the budget, and the limit is there where that has no more.
+    /// What of that any session may have, and as much of trailers that wait behind data; the rest is drawn from the budget,
+    /// and the limit is there where that has no more.
     package var freeControlBytes = 64 << 10
     /// A peer that was not heard of for so long is dead.
     package var keepaliveTimeout: Duration
@@ -69,6 +70,9 @@ package struct SessionLimits: Sendable, Hashable {
         role == .opener ? min(minimumAnswerWindow, minimumWindow) : minimumWindow
     }
 
+    /// Protocol v1: what one stream keeps in each direction without drawing it from the budget.
+    var freeStoredBytes: Int { min(minimumAnswerWindow, minimumWindow) }
+
     /// Time between two pings.
     package var keepaliveInterval: Duration { keepaliveTimeout / 3 }
 }
@@ -76,8 +80,12 @@ package struct SessionLimits: Sendable, Hashable {
 /// Memory for received data, shared by all sessions of a process, from which streams draw their windows beyond
 /// the guaranteed minimum.
 package protocol ReceiveBudget: Sendable {
+    /// Whether so much is drawn that each should keep little.
+    var isShort: Bool { get }
     /// Takes so many bytes, or none when they are not there.
     func take(_ bytes: Int) -> Bool
     /// Gives back what was taken.
     func giveBack(_ bytes: Int)
+    /// Counts what is used however little is left; a negative number where it is not used any more.
+    func count(_ bytes: Int)
 }

@@ -4,8 +4,8 @@ package import struct NIOCore.ByteBuffer
 /// protocol v2, `MessageMachine` v1.
 ///
 /// The tunnel server opens streams, the tunnel client takes them. Bytes that came are fed with `receive`, then
-/// `nextEvent` is called until it returns nil; after commands `write` is called while the carrier takes more, and
-/// then `nextEvent` again, as writing may let a sender go on.
+/// `nextEvent` is called until it returns nil with work left; after commands `write` is called while the carrier takes
+/// more, and then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
 ///
 /// One owner holds it in one place and never copies it. That the types do not say so (`~Copyable`) is for the
@@ -89,10 +89,14 @@ package protocol SessionMachine {
 
     /// Takes part of a message from the carrier.
     mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant)
-    /// The carrier's message is over. Call after `nextEvent` returned nil, and `nextEvent` again afterwards.
+    /// The carrier's message is over. Call after `nextEvent` returned nil with work left, and `nextEvent` again
+    /// afterwards.
     mutating func messageEnded() throws
-    /// - Returns: what happened next; nil when all that came, and all that `write` brought about, is dealt with.
-    mutating func nextEvent(now: MonotonicInstant) throws -> SessionEvent?
+    /// - Parameter work: what may be done with what came: counted down by four for each frame or part of a message,
+    ///   whether or not it is an event. With 0 only what `write` and commands brought about is told.
+    /// - Returns: what happened next; nil when the work is done, or all that came, and all that `write` brought about, is
+    ///   dealt with.
+    mutating func nextEvent(now: MonotonicInstant, work: inout Int) throws -> SessionEvent?
 
     /// Whether `write` would write something.
     var hasSomethingToWrite: Bool { mutating get }

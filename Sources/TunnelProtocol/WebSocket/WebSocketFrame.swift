@@ -34,6 +34,9 @@ package enum WebSocketCloseCode: UInt16, Sendable {
     case messageTooBig = 1009
     case internalError = 1011
     case tryAgainLater = 1013
+    /// One of ours (private use, RFC 6455 §7.4.2), by which a client of protocol v1 leaves: what it has not answered it has
+    /// not looked at.
+    case drained = 4001
 }
 
 /// The kind of a frame (RFC 6455 §5.2).

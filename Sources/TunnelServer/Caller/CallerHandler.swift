@@ -7,11 +7,17 @@ import TunnelTransport
 
 /// One connection to the public side of a tunnel server: HTTP/1 in, one exchange after another, until it becomes a
 /// tunnel session, raw bytes, or ends. Bound to its event loop.
-final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
+final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTaker {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
+
+    /// Requests and pieces of a body that are taken as soon as they have come; who sends more small ones at once waits for
+    /// its turn of the event loop.
+    private static let freeSteps = 20
+    /// What one of them is in units of `LoopTurns`.
+    private static let stepWork = 64
 
     let core: ServerCore
     let loopIndex: Int
@@ -25,7 +31,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var headReader: RequestHeadReader
     var body: BodyDecoder?
     private var isAdvancing = false
+    /// Whether it waits for its turn to go on with what came.
+    private var isInLine = false
     private var isReadHeld = false
+    private lazy var turns = LoopTurns.of(eventLoop)
     var output: CallerOutput?
     private var timer: DeadlineTimer?
     /// After an upgrade: the caller has closed its direction.
@@ -75,7 +84,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        output = CallerOutput(context, date: core.dates[loopIndex].value)
+        output = CallerOutput(context, date: core.dates[loopIndex].value, budget: core.budget)
         timer = DeadlineTimer(on: context.eventLoop)
         peer = context.remoteAddress?.ipAddress ?? "unknown"
         peerGroup = AddressGroup(peer)
@@ -181,9 +190,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var isWritable: Bool { output?.isWritable ?? false }
 
-    /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
         switch phase {
+        case _ where isInLine: true
         case .awaitingHead: !isWritable
         case .takingRest, .lingering, .over: false
         case .exchange(let exchange):
@@ -192,19 +201,32 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Takes as much of the input as there is use for now.
-    func advance() {
-        guard !isAdvancing else { return }
+    /// Takes as much of the input as there is use for now, and time.
+    func advance() { advance(steps: Self.freeSteps) }
+
+    /// - Parameter steps: how many may be taken in this turn of the event loop.
+    private func advance(steps: Int) {
+        guard !isAdvancing, !isInLine else { return }
         isAdvancing = true
+        var left = steps
         defer {
             isAdvancing = false
+            // A few are not worth counting.
+            if steps - left >= Self.freeSteps / 4 { turns.spend((steps - left) * Self.stepWork) }
+            if left == 0 {
+                isInLine = true
+                turns.wait(self)
+            }
             if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
             readOnIfHeld()
             tellArrival()
         }
         var start = input.readerIndex
         do throws(HTTPMessageError) {
-            while try step() { start = input.readerIndex }
+            while left > 0, try step() {
+                left -= 1
+                start = input.readerIndex
+            }
         } catch {
             requestIsMalformed(error, at: start)
         }
@@ -285,7 +307,6 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
-            output.keep(little: core.budget.isShort)
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 throw HTTPMessageError(.malformed, "the method holds the token")
             }
@@ -326,6 +347,11 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard isReadHeld, !isPaused else { return }
         isReadHeld = false
         context?.read()
+    }
+
+    func haveTurn(_ share: Int) {
+        isInLine = false
+        advance(steps: max(Self.freeSteps, share / Self.stepWork))
     }
 
     // MARK: Time limits

@@ -14,9 +14,15 @@ final class CallerOutput {
 
     /// What waits for a caller that does not read, beside what its stream's window holds.
     static let usuallyKept = ChannelOptions.Types.WriteBufferWaterMark(low: 32 << 10, high: 64 << 10)
-    private static let littleKept = ChannelOptions.Types.WriteBufferWaterMark(low: 8 << 10, high: 16 << 10)
+    /// The same while memory is short: the window holds all of it.
+    private static let littleKept = ChannelOptions.Types.WriteBufferWaterMark(low: 1, high: 1)
+    /// What the kernel takes ahead of what it sends, while memory is short.
+    private static let littleUnsent: UnsentBytes.Count = 16 << 10
+    /// Pieces up to this size, in bytes, are copied into a buffer that may be twice as large.
+    private static let pettyPiece = 4 << 10
 
     let date: DateStamp
+    private let budget: ProcessReceiveBudget
     private var context: ChannelHandlerContext?
     private var keepsLittle = false
     private var isFlushScheduled = false
@@ -24,20 +30,24 @@ final class CallerOutput {
     /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
 
-    init(_ context: ChannelHandlerContext, date: DateStamp) {
+    init(_ context: ChannelHandlerContext, date: DateStamp, budget: ProcessReceiveBudget) {
         self.context = context
         self.date = date
+        self.budget = budget
     }
 
     /// The connection is over, or another handler's.
     func letGo() { context = nil }
 
-    /// Keeps a quarter of the usual for a caller that does not read, or the usual again.
-    func keep(little: Bool) {
-        guard little != keepsLittle else { return }
-        keepsLittle = little
+    /// Keeps little for a caller that does not read while memory is short, and else as usual.
+    private func keepWithin(_ budget: ProcessReceiveBudget) {
+        guard budget.isShort != keepsLittle else { return }
+        keepsLittle.toggle()
         let options = context?.channel.syncOptions
-        try? options?.setOption(.writeBufferWaterMark, value: little ? Self.littleKept : Self.usuallyKept)
+        try? options?.setOption(
+            .writeBufferWaterMark, value: keepsLittle ? Self.littleKept : Self.usuallyKept)
+        try? options?.setOption(
+            UnsentBytes.option, value: keepsLittle ? Self.littleUnsent : UnsentBytes.most)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -53,13 +63,15 @@ final class CallerOutput {
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
+        keepWithin(budget)
+        let goesAtOnce = context.channel.isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
             writeGathered()
-            context.write(NIOAny(context.channel.isWritable ? bytes : Self.compact(bytes)), promise: nil)
-            return
+            guard !goesAtOnce else { return context.write(NIOAny(bytes), promise: nil) }
+            return Self.compact(bytes) { context.write(NIOAny($0), promise: nil) }
         }
         // Copied if it may have to wait: it would keep alive the whole buffer that it was read into.
-        if gathered.readableBytes == 0, context.channel.isWritable {
+        if gathered.readableBytes == 0, goesAtOnce {
             gathered = bytes
         } else {
             gathered.writeImmutableBuffer(bytes)
@@ -68,10 +80,16 @@ final class CallerOutput {
     }
 
     /// What has to wait, without the rest of the buffer that it was read into and would keep alive: that holds what came
-    /// for other callers too.
-    private static func compact(_ bytes: ByteBuffer) -> ByteBuffer {
-        guard bytes.storageCapacity > 2 * bytes.readableBytes else { return bytes }
-        return ByteBuffer(bytes: bytes.readableBytesView)
+    /// for other callers too. A buffer's memory is a power of two, so it goes in pieces that are such powers.
+    static func compact(_ bytes: ByteBuffer, _ write: (ByteBuffer) -> Void) {
+        guard bytes.storageCapacity > bytes.readableBytes / 4 * 5 else { return write(bytes) }
+        var rest = bytes
+        while rest.readableBytes > pettyPiece {
+            let power = 1 << (Int.bitWidth - 1 - rest.readableBytes.leadingZeroBitCount)
+            guard let piece = rest.readSlice(length: power) else { return }
+            write(ByteBuffer(bytes: piece.readableBytesView))
+        }
+        if rest.readableBytes > 0 { write(ByteBuffer(bytes: rest.readableBytesView)) }
     }
 
     func flushNow() {

@@ -2,7 +2,6 @@ import AgentStatus
 import Logging
 import Observability
 import Synchronization
-import TunnelProtocol
 import TunnelTransport
 
 /// Tells of one server that its callers have to wait for descriptors, at most once a minute, and that it is over.
@@ -34,7 +33,7 @@ final class DescriptorShortage: Sendable {
             + "raise the limit on open files (ulimit -n, LimitNOFILE= of the unit)"
         let isNews = state.withLock { state in
             if state.fault == nil { state.fault = note(text) }
-            guard state.warning.happened(now: .now) != nil else { return false }
+            guard state.warning.happened() != nil else { return false }
             state.isTold = true
             return true
         }

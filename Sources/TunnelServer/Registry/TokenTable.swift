@@ -145,6 +145,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Most clients of one token, or nil. All connections of one client count once.
     package var maximumClients: Int?
 
+    private let mostTokens: Int
     private var slots: [RendezvousToken: Int] = [:]
     private(set) var entries: [Entry?] = []
     private var vacant: [Int] = []
@@ -159,7 +160,8 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
     /// Tokens that have a session, and requests that wait for one.
     package private(set) var load = (tunnels: 0, waiting: 0)
 
-    package init(maximumWaiting: Int, maximumClients: Int?) {
+    package init(maximumWaiting: Int, maximumClients: Int?, maximumTokens: Int = Self.maximumTokens) {
+        self.mostTokens = maximumTokens
         self.maximumWaiting = maximumWaiting
         self.maximumClients = maximumClients
     }
@@ -224,7 +226,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
             return nil
         }
         if let slot = slots[token] { return slot }
-        guard standing == .listed || slots.count < Self.maximumTokens else { return nil }
+        guard standing == .listed || slots.count < mostTokens else { return nil }
         return insert(token, now, standing)
     }
 
@@ -386,7 +388,7 @@ package struct TokenTable<Session: Sendable, Request: Sendable>: Sendable {
         guard let entry = entries[slot], entry.isIdle else { return }
         guard entry.standing == .seen else { return forget(slot) }
         resting.insert(slot, owner: entry.owner)
-        if slots.count > Self.maximumTokens, let other = resting.mostExpendable { forget(other) }
+        if slots.count > mostTokens, let other = resting.mostExpendable { forget(other) }
     }
 
     private mutating func forget(_ slot: Int) {

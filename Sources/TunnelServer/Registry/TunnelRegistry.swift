@@ -15,8 +15,10 @@ final class TunnelRegistry: Sendable {
 
     private let table: Mutex<Table>
 
-    init(maximumWaiting: Int, maximumClients: Int?) {
-        table = Mutex(Table(maximumWaiting: maximumWaiting, maximumClients: maximumClients))
+    init(maximumWaiting: Int, maximumClients: Int?, maximumTokens: Int) {
+        table = Mutex(
+            Table(
+                maximumWaiting: maximumWaiting, maximumClients: maximumClients, maximumTokens: maximumTokens))
     }
 
     /// A lower number of clients sends nobody away who is there.

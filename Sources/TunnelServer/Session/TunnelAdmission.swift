@@ -15,8 +15,15 @@ package struct TunnelAdmission: Sendable {
         self.onlyListedTokens = onlyListedTokens
     }
 
-    /// - Throws: the answer for a client that may not.
-    package func credentials(of head: RequestHead) throws(Refusal) -> TunnelCredentials {
+    /// A password of this many bytes is one that a program made (`openssl rand -hex 16`): trying finds none.
+    private static let generatedLength = 32
+    /// With fewer bytes that differ it is not.
+    private static let generatedVariety = 8
+
+    /// What the client says it may do.
+    ///
+    /// - Throws: the answer where that is nothing.
+    package static func claim(of head: RequestHead) throws(Refusal) -> TunnelCredentials {
         guard head.method == "GET" else { throw .notGET }
         guard let text = head.fields[.origin], !text.isEmpty else { throw .originMissing }
         let token: RendezvousToken
@@ -25,10 +32,29 @@ package struct TunnelAdmission: Sendable {
         } catch {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
-        let credentials = TunnelCredentials(token, head.fields)
-        guard admits(credentials) else { throw .unauthorized }
+        return TunnelCredentials(token, head.fields)
+    }
+
+    /// - Parameter isHeldOff: whether too many wrong passwords came before this one. Then it is looked at only if those of
+    ///   the token cannot be guessed: else whoever knows the token could shut out all who share his address.
+    /// - Throws: the answer for a client that may not.
+    package func check(
+        _ claim: TunnelCredentials, of head: RequestHead, isHeldOff: Bool = false
+    ) throws(Refusal) {
+        if isHeldOff {
+            guard !isGuessable(claim.token), admits(claim) else { throw .tooManyFailures }
+        } else {
+            guard admits(claim) else { throw .unauthorized }
+        }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
-        return credentials
+    }
+
+    /// Whether one of a token's passwords is short or simple enough to be found by trying.
+    private func isGuessable(_ token: RendezvousToken) -> Bool {
+        passwords[token, default: []].contains { password in
+            let bytes = password.secret.utf8
+            return bytes.count < Self.generatedLength || Set(bytes).count < Self.generatedVariety
+        }
     }
 
     /// Whether no token needs a password.

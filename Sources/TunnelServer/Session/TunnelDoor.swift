@@ -33,11 +33,12 @@ struct TunnelDoor {
         _ head: RequestHead, _ framing: BodyFraming
     ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
         let group = AddressGroup(address)
-        let credentials = try credentials(of: head, from: group)
-        let token = credentials.token
+        let text = head.fields.first(named: "X-Tunnel-Client")
         let client = ClientIdentity(
-            text: head.fields.first(named: "X-Tunnel-Client"), address: group,
-            otherwise: "connection-\(core.nextRequestID())")
+            text: text, address: group, otherwise: "connection-\(core.nextRequestID())")
+        let credentials = try credentials(
+            of: head, from: group, client: text == nil ? nil : client.process.text)
+        let token = credentials.token
         switch core.registry.admits(token, client) {
         case .admitted: break
         case .tooManySessions: throw .tooManySessionsOfClient
@@ -56,24 +57,32 @@ struct TunnelDoor {
         return (credentials, client)
     }
 
+    /// - Parameter client: the text that the client made up, if it did.
     private func credentials(
-        of head: RequestHead, from group: AddressGroup
+        of head: RequestHead, from group: AddressGroup, client: String?
     ) throws(Refusal) -> TunnelCredentials {
-        let admission = settings.admission
-        // Nobody where the token has no password to be guessed.
-        let guesser = head.fields[.origin].flatMap { try? RendezvousToken($0) }
-            .flatMap { admission.lists($0) ? Guesses.PasswordGuesser(address: group, token: $0) : nil }
-        if let guesser, core.guesses.refusePassword(guesser) { throw .tooManyFailures }
+        let claim: TunnelCredentials
         do throws(Refusal) {
-            return try admission.credentials(of: head)
-        } catch {
-            if let guesser, error == .unauthorized {
-                core.guesses.passwordFailed(guesser, TunnelCredentials(guesser.token, head.fields).password)
-            } else if core.guesses.tokenFailed(from: group) {
-                throw .tooManyGuesses
+            claim = try TunnelAdmission.claim(of: head)
+            // Where the token has no password, there is none to be guessed.
+            guard settings.admission.lists(claim.token) else {
+                try settings.admission.check(claim, of: head)
+                return claim
             }
+        } catch {
+            throw core.guesses.tokenFailed(from: group) ? .tooManyGuesses : error
+        }
+        let knocker = Guesses.Knocker(address: group, token: claim.token)
+        let guesser = core.guesses.guesser(knocker, client: client)
+        do throws(Refusal) {
+            try settings.admission.check(
+                claim, of: head, isHeldOff: core.guesses.refusePassword(guesser))
+        } catch {
+            if error == .unauthorized { core.guesses.passwordFailed(guesser, claim.password) }
             throw error
         }
+        core.guesses.passwordWasRight(knocker, client: client)
+        return claim
     }
 
     /// Tells the log that a client was sent away.

@@ -1,3 +1,4 @@
+import Glibc
 package import HTTPMessage
 package import NIOCore
 import NIOPosix
@@ -67,7 +68,12 @@ package struct TunnelDialler: Sendable {
             lookUp.cancelQueries()
             lookUp.provedWrong()
         }
-        let connecting = connect(on: eventLoop, by: lookUp, isOpen, makeSession)
+        // The socket is opened where it is looked after: else there are as many as the loop has not got to yet.
+        let connecting = eventLoop.flatSubmit {
+            DescriptorRoom.isThere
+                ? connect(on: eventLoop, by: lookUp, isOpen, makeSession)
+                : eventLoop.makeFailedFuture(IOError(errnoCode: EMFILE, reason: "socket"))
+        }
         connecting.whenFailure { isOpen.fail(dialError($0)) }
         // Not before it is known that no session came of it: one that is open is its owner's.
         isOpen.futureResult.whenFailure { _ in connecting.whenSuccess { $0.close(promise: nil) } }

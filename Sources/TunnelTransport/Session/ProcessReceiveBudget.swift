@@ -3,7 +3,8 @@ import TunnelProtocol
 
 /// Memory for received data that all sessions of the process share.
 package final class ProcessReceiveBudget: ReceiveBudget {
-    /// What one process buffers at most beyond the minimum of each stream, in bytes.
+    /// What one process buffers at most beyond the minimum of each stream, in bytes; nothing more is drawn while both
+    /// together are so much.
     package static let defaultBytes = 128 << 20
 
     private let total: Int
@@ -28,5 +29,9 @@ package final class ProcessReceiveBudget: ReceiveBudget {
 
     package func giveBack(_ bytes: Int) {
         left.add(bytes, ordering: .relaxed)
+    }
+
+    package func count(_ bytes: Int) {
+        left.subtract(bytes, ordering: .relaxed)
     }
 }

@@ -79,4 +79,10 @@ extension Session {
         machine.consumed(id, count, now: .now)
         if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
     }
+
+    /// So many bytes of what came on a stream lie in a file now.
+    func liesOutside(_ id: StreamID, _ count: Int) {
+        machine.consumed(id, count, now: .now)
+        if isHeld { scheduleFlush() }
+    }
 }

@@ -9,6 +9,8 @@ package final class Session {
     /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
     /// what comes meanwhile, on this session or another, would wait for it.
     private static let flushBudget = 512 << 10
+    /// What an event costs beyond its frame, in units of `TurnAllowance`: somebody does something with it.
+    private static let eventWork = 12
     /// How long the end that does not close first waits for the other to do so.
     private static let closePatience: TimeAmount = .seconds(10)
     /// How long a peer may take to send its settings.
@@ -38,8 +40,10 @@ package final class Session {
     private var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
-    /// Whether what came waits in the carrier, because the machine is blocked.
-    private(set) var isHeld = false
+    /// Whether what came waits in the carrier, for a turn or because the session is blocked.
+    package var isHeld = false
+    /// Whether the message ends with the piece that the machine is not through with; nil when it is through.
+    private var pieceIsLast: Bool?
     private var isReceiving = false
     private var wasOccupied = false
     private var isFlushScheduled = false
@@ -106,21 +110,38 @@ package final class Session {
     /// Something comes: what it brings about is written when all of it is there.
     package func beginsToReceive() { isReceiving = true }
 
-    /// Takes part of a message. Not to be called while the session is held.
-    package func received(_ piece: ByteBuffer, endsMessage: Bool, now: MonotonicInstant) {
+    /// Whether nothing is to be given to it, though a piece it is through with may be followed by another.
+    package var isBlocked: Bool { machine.isBlocked }
+
+    /// Whether it has a piece that it is not through with: it is to `goOn` before it is given another.
+    package var hasPiece: Bool { pieceIsLast != nil }
+
+    /// Takes part of a message. Not to be called while it has one, or is blocked.
+    ///
+    /// - Parameter work: what it may do with it now, in units of `TurnAllowance`; counted down.
+    package func received(
+        _ bytes: ByteBuffer, endsMessage: Bool, now: MonotonicInstant, work: inout Int
+    ) {
+        machine.receive(bytes, now: now)
+        pieceIsLast = endsMessage
+        goOn(now: now, work: &work)
+    }
+
+    /// Goes on with the piece that it has.
+    package func goOn(now: MonotonicInstant, work: inout Int) {
+        guard let pieceIsLast else { return }
         let answeredPings = machine.answeredPings
-        machine.receive(piece, now: now)
-        dispatchEvents(now: now)
+        dispatchEvents(now: now, work: &work)
         if machine.answeredPings != answeredPings { tellAnswered() }
-        if endsMessage, !isOver {
-            do {
-                try machine.messageEnded()
-            } catch {
-                end(.peerMisbehaved("\(error)"))
-            }
-            dispatchEvents(now: now)
+        guard work > 0, !isOver else { return }
+        self.pieceIsLast = nil
+        guard pieceIsLast else { return }
+        do {
+            try machine.messageEnded()
+        } catch {
+            return end(.peerMisbehaved("\(error)"))
         }
-        isHeld = !isOver && machine.isBlocked
+        dispatchEvents(now: now, work: &work)
     }
 
     /// All that came for now was given out.
@@ -141,20 +162,19 @@ package final class Session {
     /// The carrier takes more.
     package func becameWritable() { flush() }
 
-    /// Nothing more comes but what the carrier has.
-    ///
-    /// - Returns: whether that was held, and is to be given out now however slow its readers are.
-    package func stopHolding() -> Bool {
-        guard isHeld, !isOver else { return false }
-        machine.stopBlocking()
-        isHeld = false
-        return true
-    }
+    /// Nothing more comes but what the carrier has: that is to be given out now, however slow its readers are.
+    package func stopBlocking() { machine.stopBlocking() }
 
     /// The carrier is closed, or has to be.
-    package func carrierEnded(_ end: SessionEnd) {
+    ///
+    /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
+    package func carrierEnded(_ end: SessionEnd, isUntouched: Bool = false) {
         let hasLeft = (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
-        if case .closedByPeer = end, hasLeft { self.end(.drained) } else { self.end(end) }
+        if case .closedByPeer = end, hasLeft {
+            self.end(.drained)
+        } else {
+            self.end(end, isUntouched: isUntouched)
+        }
     }
 
     // MARK: From the owner
@@ -198,17 +218,14 @@ package final class Session {
 
     func tellSpillFailure(_ reason: String) { owner?.sessionCannotSpill(self, reason: reason) }
 
-    /// So many bytes of what came on a stream lie in a file now.
-    func liesOutside(_ id: StreamID, _ count: Int) {
-        machine.consumed(id, count, now: .now)
-        if isHeld { scheduleFlush() }
-    }
-
     // MARK: Events
 
-    private func dispatchEvents(now: MonotonicInstant) {
+    private func dispatchEvents(now: MonotonicInstant, work: inout Int) {
         do {
-            while !isOver, let event = try machine.nextEvent(now: now) { dispatch(event) }
+            while !isOver, let event = try machine.nextEvent(now: now, work: &work) {
+                work -= Self.eventWork
+                dispatch(event)
+            }
         } catch {
             end(.peerMisbehaved("\(error)"))
         }
@@ -275,14 +292,12 @@ package final class Session {
 
     private func flush() {
         guard state < .closing, !isFlushing, let carrier else { return }
-        if isHeld, !machine.isBlocked {
-            isHeld = false
-            carrier.resume()
-        }
+        if isHeld, !machine.isBlocked { carrier.resume() }
         isFlushing = true
         writeMessages(to: carrier)
         isFlushing = false
-        dispatchEvents(now: .now)
+        var work = 0
+        dispatchEvents(now: .now, work: &work)
         guard !isOver else { return }
         tellOccupation()
         if let urgent = machine.urgentTick { seat?.move(to: urgent, ifSooner: true) }
@@ -362,7 +377,8 @@ package final class Session {
         closing = end(in: Self.closePatience, .drained)
     }
 
-    private func end(_ end: SessionEnd) {
+    /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
+    private func end(_ end: SessionEnd, isUntouched: Bool = false) {
         guard !isOver else { return }
         state = .over
         seat?.leave()
@@ -375,7 +391,8 @@ package final class Session {
         receivers = StreamTable()
         let untouched = machine.untouchedStreams
         for (id, receiver) in zip(lost.keys, lost.values) {
-            receiver.streamWasReset(untouched.contains(id) ? .refused : .sessionLost, reason: end.message)
+            let isRefused = isUntouched || untouched.contains(id)
+            receiver.streamWasReset(isRefused ? .refused : .sessionLost, reason: end.message)
         }
         machine.close()
     }

@@ -14,6 +14,8 @@ package final class TokenReceiveBudget: ReceiveBudget {
         self.process = process
     }
 
+    package var isShort: Bool { process.isShort }
+
     package func take(_ bytes: Int) -> Bool {
         // Two loops that look at one time may go beyond by what both draw, never beyond what there is.
         guard Self.allows(bytes, held: held.load(ordering: .relaxed), unused: process.unused),
@@ -26,6 +28,11 @@ package final class TokenReceiveBudget: ReceiveBudget {
     package func giveBack(_ bytes: Int) {
         held.subtract(bytes, ordering: .relaxed)
         process.giveBack(bytes)
+    }
+
+    package func count(_ bytes: Int) {
+        held.add(bytes, ordering: .relaxed)
+        process.count(bytes)
     }
 
     /// Whether a token that holds so much may draw so many bytes.

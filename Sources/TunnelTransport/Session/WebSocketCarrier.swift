@@ -13,11 +13,25 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// handed on in two pieces.
     private static let readSizes = AdaptiveRecvByteBufferAllocator(
         minimum: 64, initial: 2048, maximum: 128 << 10)
+    /// The same from a peer whose bytes take more than a share of a turn: what of them waits here is little.
+    private static let littleReadSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 2048, maximum: 16 << 10)
+    /// What an answer costs beyond its frame, in units of `TurnAllowance`.
+    private static let answerWork = 12
 
     private let session: Session
     private var context: ChannelHandlerContext?
     private var frames: WebSocketDecoder
+    /// What came and was not taken yet.
     private var input = ByteBuffer()
+    /// The payload of the last ping that was not answered yet.
+    private var lastPing: ByteBuffer?
+    /// Those of its event loop, since it is there.
+    private var turns: LoopTurns?
+    /// Whether it waits for its turn to go on with what came.
+    private var isInLine = false
+    /// Whether little is read at once, as it takes long.
+    private var readsLittle = false
     private var masks: MaskSource?
     private var pace = SendPace()
     /// What was written since the last flush: TLS keeps it until then, and the channel stays writable.
@@ -40,6 +54,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        turns = .of(context.eventLoop)
         // A channel that is closed already has no options any more.
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: Self.readSizes)
         keepPace(context)
@@ -99,43 +114,96 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
 
     // MARK: Reading
 
+    /// Something has come, or what came may be taken again.
     private func process() {
         let now = MonotonicInstant.now
         session.pulse.beat(now)
+        guard let turns else { return }
+        guard !isInLine else { return session.heard(now: now) }
+        take(turns.share, of: turns, now: now)
+        if readsLittle, !isInLine { read(little: false) }
+    }
+
+    /// The peer is gone; what came before, and waited for a slow reader or for a turn, is still given out: it may end a
+    /// whole answer.
+    private func takeRest() {
+        guard session.isHeld, session.state < .over, let turns else { return }
+        session.stopBlocking()
+        isInLine = false
+        take(.max, of: turns, now: .now)
+    }
+
+    private func take(_ share: Int, of turns: LoopTurns, now: MonotonicInstant) {
+        var work = share
+        // What is asked of the session meanwhile must not take what comes behind this.
+        session.isHeld = false
         do throws(WebSocketError) {
-            while session.state < .over, !session.isHeld, let event = try frames.next(&input) {
-                switch event {
-                case .message where hasSaidGoodbye, .ping where hasSaidGoodbye:
-                    break
-                case .message(let piece, let isLast):
-                    session.received(piece, endsMessage: isLast, now: now)
-                case .ping(let payload):
-                    session.heard(now: now)
-                    answerPing(payload)
-                case .pong:
-                    session.wasAnswered(now: now)
-                case .close(let code):
-                    closeCode = .normal
-                    session.carrierEnded(.closedByPeer(code: code))
-                }
-            }
+            while session.state < .over, !session.isBlocked, try takeNext(now: now, work: &work) {}
         } catch {
             closeCode = error.closeCode
             session.carrierEnded(.peerMisbehaved("\(error)"))
         }
+        answerPing()
+        turns.spend(share - work)
+        let isOver = session.state == .over
+        if !isOver, work <= 0, session.hasPiece || input.readableBytes > 0 { standInLine(of: turns) }
+        session.isHeld = !isOver && (isInLine || session.isBlocked)
         if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
     }
 
-    /// A peer that pings and does not read would make us keep the answers. It loses nothing: only the last ping must be
-    /// answered (RFC 6455 §5.5.3).
-    private func answerPing(_ payload: ByteBuffer) {
-        guard context?.channel.isWritable == true else { return }
+    /// - Returns: whether there may be more to do.
+    private func takeNext(now: MonotonicInstant, work: inout Int) throws(WebSocketError) -> Bool {
+        if session.hasPiece {
+            session.goOn(now: now, work: &work)
+            return work > 0
+        }
+        guard work > 0, let event = try frames.next(&input) else { return false }
+        work -= 1
+        switch event {
+        case .message where hasSaidGoodbye, .ping where hasSaidGoodbye:
+            break
+        case .message(let piece, let isLast):
+            session.received(piece, endsMessage: isLast, now: now, work: &work)
+        case .ping(let payload):
+            session.heard(now: now)
+            lastPing = payload
+        case .pong:
+            work -= Self.answerWork
+            session.wasAnswered(now: now)
+        case .close(WebSocketCloseCode.drained.rawValue) where session.role == .opener:
+            closeCode = .normal
+            session.carrierEnded(.drained, isUntouched: true)
+        case .close(let code):
+            closeCode = .normal
+            session.carrierEnded(.closedByPeer(code: code))
+        }
+        return true
+    }
+
+    /// Answers the last ping of those that came together, and no other: none of them must be (RFC 6455 §5.5.3), and each
+    /// answer is a system call. A peer that pings and does not read would make us keep the answers: it gets none.
+    private func answerPing() {
+        guard let payload = lastPing.take(), session.state < .over, context?.channel.isWritable == true
+        else { return }
         send { $0.writeWebSocketPong(payload, mask: $1) }
     }
 
-    /// The peer is gone; what came before, and waited for a slow reader, is still given out: it may end a whole answer.
-    private func takeRest() {
-        if session.stopHolding() { process() }
+    private func standInLine(of turns: LoopTurns) {
+        isInLine = true
+        turns.wait(self)
+        if !readsLittle { read(little: true) }
+    }
+
+    private func read(little: Bool) {
+        readsLittle = little
+        try? context?.channel.syncOptions?.setOption(
+            .recvAllocator, value: little ? Self.littleReadSizes : Self.readSizes)
+    }
+
+    private func readOnIfHeld() {
+        guard !session.isHeld, isReadHeld else { return }
+        isReadHeld = false
+        context?.read()
     }
 
     // MARK: Writing
@@ -194,14 +262,13 @@ extension WebSocketCarrier: SessionCarrier {
     }
 
     package func resume() {
+        guard !isInLine else { return }
         process()
-        guard !session.isHeld, isReadHeld else { return }
-        isReadHeld = false
-        context?.read()
+        readOnIfHeld()
     }
 
     package func closeOutput() {
-        send { $0.writeWebSocketClose(.goingAway, mask: $1) }
+        send { $0.writeWebSocketClose(.drained, mask: $1) }
         hasSaidGoodbye = true
     }
 
@@ -220,5 +287,16 @@ extension WebSocketCarrier: SessionCarrier {
         case .turnedAway: .tryAgainLater
         case .peerMisbehaved: .protocolError
         }
+    }
+}
+
+extension WebSocketCarrier: TurnTaker {
+    package func haveTurn(_ share: Int) {
+        guard isInLine, session.state < .over, let turns else { return }
+        isInLine = false
+        session.beginsToReceive()
+        take(share, of: turns, now: .now)
+        readOnIfHeld()
+        session.hasReceived()
     }
 }

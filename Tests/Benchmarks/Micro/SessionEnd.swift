@@ -42,7 +42,8 @@ final class SessionEnd {
     }
 
     func dealWithEvents() throws {
-        while let event = try machine.nextEvent(now: Self.now) { see(event) }
+        var work = Int.max
+        while let event = try machine.nextEvent(now: Self.now, work: &work) { see(event) }
     }
 
     private func receive(_ payload: ByteBuffer, isLast: Bool) throws {
@@ -94,6 +95,8 @@ final class SessionEnd {
 
 /// Memory is plenty.
 struct EndlessBudget: ReceiveBudget {
+    var isShort: Bool { false }
     func take(_ bytes: Int) -> Bool { true }
     func giveBack(_ bytes: Int) {}
+    func count(_ bytes: Int) {}
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 
@@ -78,6 +79,36 @@ import Testing
         #expect(besideFaults.isEmpty)
         #expect(try world.status().connections(of: "beside") == besideConnections)
         #expect(try world.agent.stop() == .code(0))
+    }
+
+    /// A client of protocol v1 cannot say beforehand that it leaves: requests cross its goodbye.
+    @Test func inProtocolOneNoRequestNoticesItEither() throws {
+        let origin = try ScriptedOrigin { connection in
+            while try connection.readRequest() != nil { try connection.respond(text: "done") }
+        }
+        let server = try AgentProcess(configuration: Configuration.server())
+        let port = try server.port(ofServer: "public")
+        var settings = Settings(tunnel: "ws://127.0.0.1:\(port)", origin: origin.url)
+        settings.more = ["protocol": "v1", "connections": "1", "password": "password-0"]
+        let world = try ReloadedAgent(settings.text)
+        try world.waitForTunnel()
+        let isOver = Mutex(false)
+        let callers = (0..<4).map { _ in
+            Background {
+                let caller = try HTTPConnection(port: port)
+                while !isOver.withLock(\.self) {
+                    let answer = try caller.exchange("GET", "/", fields: [("X-Token", Self.token)])
+                    guard answer.text == "done" else { throw TestFailure("\(answer.status) \(answer.text)") }
+                }
+            }
+        }
+        for number in 1...6 {
+            settings.more["password"] = "password-\(number)"
+            #expect(try world.applied(settings.text) == ["replace tunnel web: password"])
+            try world.waitForTunnel()
+        }
+        isOver.withLock { $0 = true }
+        for caller in callers { try caller.value(within: .seconds(20)) }
     }
 
     @Test func whereOnePortIsThereForBothTheOldTunnelFinishesFirstAndRequestsWait() throws {

@@ -181,6 +181,41 @@ import Testing
         #expect(begun.map { $0.prefix(5) } == ["<0001", "<0004", "<0005", "<0002", "<0003"])
     }
 
+    /// Who asked for little does not wait until all who asked for much have it.
+    @Test func smallMessagesGoBeforeLargeOnesThatHaveNotBegun() throws {
+        let probe = try MessageProbe(.acceptor)
+        for number in 1...6 { try probe.receive("000\(number)GET / HTTP/1.1|Host: a||") }
+        for number in 1...3 {
+            probe.respond(StreamID(UInt32(number)), "HTTP/1.1 200 OK|Content-Length: 100000||")
+            probe.send(StreamID(UInt32(number)), bytes: bytes(100_000))
+            probe.finish(StreamID(UInt32(number)))
+        }
+        var begun = [try #require(probe.frame()).prefix(5)]
+        for number in 4...6 {
+            probe.respond(StreamID(UInt32(number)), "HTTP/1.1 204 No Content||", isLast: true)
+        }
+        begun += probe.written().filter { $0.hasPrefix("<") }.map { $0.prefix(5) }
+        #expect(begun == ["<0001", "<0004", "<0005", "<0006", "<0002", "<0003"])
+    }
+
+    @Test func aLargeMessageHasItsTurnHoweverManySmallOnesThereAre() throws {
+        let probe = try MessageProbe(.acceptor)
+        let head = "GET / HTTP/1.1|Host: a||"
+        try probe.receive("0001" + head)
+        for number in 16...255 { try probe.receive("00\(String(number, radix: 16))" + head) }
+        probe.respond(StreamID(1), "HTTP/1.1 200 OK|Content-Length: 100000||")
+        probe.send(StreamID(1), bytes: bytes(100_000))
+        probe.finish(StreamID(1))
+        for number in 2...241 {
+            probe.respond(StreamID(UInt32(number)), "HTTP/1.1 200 OK|Content-Length: 10000||")
+            probe.send(StreamID(UInt32(number)), bytes: bytes(10_000))
+            probe.finish(StreamID(UInt32(number)))
+        }
+        let begun = probe.written().filter { $0.hasPrefix("<") }
+        #expect(begun.count == 241)
+        #expect(begun.firstIndex { $0.hasPrefix("<0001") } == (1 << 20) / 10_000 + 1)
+    }
+
     @Test func eachAnswerHasAnAllowanceOfItsOwn() throws {
         let probe = try asked(4)
         for number in 1...3 {

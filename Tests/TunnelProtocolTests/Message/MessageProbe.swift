@@ -206,3 +206,11 @@ private func shown(_ bytes: ByteBuffer) -> String {
     String(decoding: bytes.readableBytesView, as: UTF8.self)
         .split(separator: "\r\n", omittingEmptySubsequences: false).joined(separator: "|")
 }
+
+extension MessageMachine {
+    /// However much work that is.
+    mutating func nextEvent(now: MonotonicInstant) throws(MessageError) -> SessionEvent? {
+        var work = Int.max
+        return try nextEvent(now: now, work: &work)
+    }
+}

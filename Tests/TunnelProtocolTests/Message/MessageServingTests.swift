@@ -251,6 +251,17 @@ import Testing
         }
     }
 
+    @Test func littleIsKeptOfAMessageWithoutBeingDrawn() throws {
+        var limits = SessionLimits()
+        limits.maximumSpilledBytes = 0
+        let probe = try MessageProbe(.acceptor, limits: limits, budget: 0)
+        try probe.receive("0001GET / HTTP/1.1|Host: a||")
+        probe.respond(StreamID(1), "HTTP/1.1 200 OK|Content-Length: 99999||")
+        var kept = 0
+        while probe.send(StreamID(1), bytes: bytes(100)), kept < 100_000 { kept += 100 }
+        #expect((15 << 10...16 << 10).contains(kept))
+    }
+
     @Test func whatWasKeptIsGivenBackWhenItIsSent() throws {
         var limits = SessionLimits()
         (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 4000)

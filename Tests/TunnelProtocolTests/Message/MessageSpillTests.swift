@@ -44,6 +44,32 @@ import Testing
         #expect(probe.budget.taken == 0)
     }
 
+    /// Sixteen slow downloads at once would hold up a small answer for four seconds.
+    @Test func slowReadersOneAfterAnotherHoldUpTheOthersNoLongerThanOne() throws {
+        let probe = try blocked(requests: 6)
+        probe.advance(.milliseconds(250))
+        probe.tick()
+        #expect(try probe.events() == ["1 overflowed received"])
+        for number in 2...4 {
+            probe.reset(StreamID(UInt32(number - 1)))
+            _ = try probe.endMessage()
+            try probe.receive("000\(number)HTTP/1.1 200 OK|Content-Length: 999999||", isLast: false)
+            _ = try probe.receive(bytes(1000))
+            #expect(probe.isBlocked && probe.urgency == .zero)
+            probe.tick()
+            #expect(try probe.events() == ["\(number) overflowed received"])
+        }
+        // One that is fast earns the time again.
+        _ = try probe.endMessage()
+        try probe.receive("0005HTTP/1.1 200 OK|Content-Length: 99999999||", isLast: false)
+        for _ in 0..<10 {
+            _ = try probe.receive(bytes(999))
+            probe.consumed(StreamID(5), 1 << 20)
+        }
+        _ = try probe.receive(bytes(1000))
+        #expect(probe.isBlocked && probe.urgency == .milliseconds(250))
+    }
+
     @Test func whatIsOnItsWayOutsideIsBounded() throws {
         let probe = try blocked(requests: 2)
         probe.advance(.milliseconds(250))

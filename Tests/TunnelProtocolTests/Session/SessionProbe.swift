@@ -140,3 +140,11 @@ final class SessionProbe {
 func bytes(_ count: Int, of byte: UInt8 = 0x61) -> ByteBuffer {
     ByteBuffer(repeating: byte, count: count)
 }
+
+extension MuxMachine {
+    /// However much work that is.
+    mutating func nextEvent(now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
+        var work = Int.max
+        return try nextEvent(now: now, work: &work)
+    }
+}

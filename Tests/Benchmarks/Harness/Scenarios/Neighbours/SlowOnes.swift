@@ -14,7 +14,7 @@ enum IdleRequests: Neighbours {
 
     static func attack(_ place: Neighbourhood) throws {
         let bench = place.bench
-        let relay = try DelayRelay(to: place.server.port, delay: .milliseconds(50))
+        let relay = try LongPath(to: place.server.port, delay: .milliseconds(50))
         let token = "far-token-of-neighbours"
         let far = try bench.agent(
             at: bench.clientConfiguration("far-\(relay.port)", to: relay.port, tokens: [token]))
