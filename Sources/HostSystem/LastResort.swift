@@ -1,17 +1,18 @@
 import Glibc
-import Observability
 
 /// Ends the process when it has not ended by itself in the time that it was given. Its thread waits for nothing that
 /// tunnels, servers or disks could hold up: the grace holds whatever there is.
-enum LastResort {
+package enum LastResort {
     /// What ends in time may take so much longer, to be told and written.
-    static let margin: Duration = .seconds(1)
+    package static let margin: Duration = .seconds(1)
 
     /// - Parameters:
     ///   - time: from now on.
     ///   - code: what the process exits with then.
     ///   - farewell: what has to be done before; must not wait for long.
-    static func arm(after time: Duration, exitCode code: CInt, farewell: @escaping @Sendable () -> Void) {
+    package static func arm(
+        after time: Duration, exitCode code: CInt, farewell: @escaping @Sendable () -> Void
+    ) {
         let end = ContinuousClock.now + time + margin
         let thread = SignalFreeThread {
             while case let rest = ContinuousClock.now.duration(to: end), rest > .zero {

@@ -1,4 +1,5 @@
-internal import Glibc
+import Glibc
+import SystemPackage
 
 /// Looks at places that files are written to: what a name leads to may be another's choice.
 package enum OutputPath {
@@ -10,19 +11,15 @@ package enum OutputPath {
     static func isInFolderOfOthers(_ path: String) -> Bool {
         let end = path.lastIndex(of: "/")
         let folder = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        var status = stat()
-        guard stat(folder, &status) == 0 else { return false }
-        return (status.st_uid != geteuid() && status.st_uid != 0) || status.st_mode & 0o022 != 0
+        guard let status = try? Stat(FilePath(folder)) else { return false }
+        let isTrusted = [0, geteuid()].contains(status.userID.rawValue)
+        return !isTrusted || !status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
     }
 
     /// Whether a path leads to one of the files.
     package static func leads(_ path: String, toOneOf files: [String]) -> Bool {
-        var mine = stat()
-        guard stat(path, &mine) == 0 else { return false }
-        return files.contains { file in
-            var theirs = stat()
-            return stat(file, &theirs) == 0 && theirs.st_dev == mine.st_dev && theirs.st_ino == mine.st_ino
-        }
+        guard let mine = FileIdentity(path: path) else { return false }
+        return files.contains { FileIdentity(path: $0) == mine }
     }
 }
 

@@ -1,39 +1,41 @@
 import Glibc
-import Observability
 import Synchronization
+package import SystemPackage
 
 /// The file that holds the process's id while it runs. It is locked for as long, so that no other agent takes it.
-final class Pidfile: Sendable {
+package final class Pidfile: Sendable {
     private let path: String
     private let file: OwnedDescriptor
     private let isRemoved = Atomic<Bool>(false)
 
-    init(path: String) throws(PidfileError) {
+    /// - Throws: `PidfileError` when another agent has it, or it is no pidfile, or the system refuses.
+    package init(path: String) throws(PidfileError) {
         self.path = path
         let linkFlag = OutputPath.linkFlag(for: path)
         let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | linkFlag
-        let file = OwnedDescriptor(open(path, flags, 0o644))
-        guard file.descriptor >= 0 else {
-            let isLink = linkFlag != 0 && errno == ELOOP
-            throw PidfileError(path: path, reason: isLink ? .link : .system(errno))
+        let file: OwnedDescriptor
+        do throws(Errno) {
+            file = try OwnedDescriptor(open(path, flags, 0o644))
+        } catch {
+            let isLink = linkFlag != 0 && error == .tooManySymbolicLinkLevels
+            throw PidfileError(path: path, reason: isLink ? .link : .system(error))
         }
         // Where there are no locks, there is none.
-        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
             throw PidfileError(path: path, reason: .taken)
         }
-        var status = stat()
-        let isRegular = fstat(file.descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        let isRegular = (try? Stat(FileDescriptor(rawValue: file.number)))?.type == .regular
         if isRegular {
-            guard Self.holdsNumberAtMost(file.descriptor) else {
+            guard Self.holdsNumberAtMost(file.number) else {
                 throw PidfileError(path: path, reason: .foreign)
             }
-            ftruncate(file.descriptor, 0)
+            ftruncate(file.number, 0)
         }
         let text = Array("\(getpid())\n".utf8)
-        guard write(file.descriptor, text, text.count) == text.count else {
-            let code = errno
+        guard write(file.number, text, text.count) == text.count else {
+            let failure = Errno.latest
             if isRegular { unlink(path) }
-            throw PidfileError(path: path, reason: .system(code))
+            throw PidfileError(path: path, reason: .system(failure))
         }
         self.file = file
     }
@@ -51,28 +53,23 @@ final class Pidfile: Sendable {
     deinit { remove() }
 
     /// Whether that path leads to this file.
-    func isAt(_ path: String) -> Bool {
-        var mine = stat()
-        var theirs = stat()
-        return fstat(file.descriptor, &mine) == 0 && stat(path, &theirs) == 0
-            && mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino
+    package func isAt(_ path: String) -> Bool {
+        FileIdentity(descriptor: file.number).map { $0 == FileIdentity(path: path) } ?? false
     }
 
     /// Removes the file, unless another process has put its own id there. Once.
-    func remove() {
-        guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return }
-        var text = [UInt8](repeating: 0, count: 32)
-        let count = read(descriptor, &text, text.count)
-        close(descriptor)
-        if text.prefix(max(0, count)).elementsEqual("\(getpid())\n".utf8) { unlink(path) }
+    package func remove() {
+        guard !isRemoved.exchange(true, ordering: .relaxed),
+            let file = try? OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)),
+            let text = try? file.read()
+        else { return }
+        if text == Array("\(getpid())\n".utf8) { unlink(path) }
     }
 }
 
 /// A pidfile that cannot be written.
-struct PidfileError: Error, CustomStringConvertible {
-    enum Reason {
+package struct PidfileError: Error, CustomStringConvertible {
+    package enum Reason: Sendable {
         /// Another agent has it.
         case taken
         /// It holds something else than a process id.
@@ -82,15 +79,20 @@ struct PidfileError: Error, CustomStringConvertible {
         /// It is a link that others may have put there.
         case link
         /// What the system said.
-        case system(CInt)
+        case system(Errno)
     }
 
-    var path: String
-    var reason: Reason
+    let path: String
+    let reason: Reason
 
-    var isTaken: Bool { if case .taken = reason { true } else { false } }
+    package init(path: String, reason: Reason) {
+        self.path = path
+        self.reason = reason
+    }
 
-    var description: String {
+    package var isTaken: Bool { if case .taken = reason { true } else { false } }
+
+    package var description: String {
         switch reason {
         case .taken:
             "pidfile: \(path) belongs to another wstunnel that runs — stop that one, or name another file"
@@ -100,10 +102,9 @@ struct PidfileError: Error, CustomStringConvertible {
             "pidfile: \(path) is a file of the configuration — name another file"
         case .link:
             "pidfile: \(path) is a link, and others can write to its folder — name the file itself"
-        case .system(ENOSPC):
-            "pidfile: cannot write \(path): \(String(cString: strerror(ENOSPC)))"
-        case .system(let code):
-            "pidfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
+        case .system(.noSpace): "pidfile: cannot write \(path): \(Errno.noSpace)"
+        case .system(let failure):
+            "pidfile: cannot write \(path): \(failure) — check that its folder exists and is writable"
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import Glibc
+import Glibc
 
 /// A detached thread that runs one piece of work, without signals: those are for other threads, and a broken pipe is an
 /// error code here whatever the process does.

@@ -9,9 +9,9 @@ import Glibc
 ///
 /// Until then it shall keep what it has: by default it gives the end of it back as soon as 128 KiB are free there, and a
 /// client that carries 8 downloads had a page fault for each page of theirs, a quarter of its time.
-struct SpareMemory: Sendable {
+package struct SpareMemory: Sendable {
     /// Between two looks.
-    static let interval: Duration = .seconds(5)
+    package static let interval: Duration = .seconds(5)
     /// Bytes that are worth the trouble: whoever needs them again pays for each page.
     static let worthwhile = 16 << 20
 
@@ -22,6 +22,8 @@ struct SpareMemory: Sendable {
 
     /// What was resident when it was least, or after the last return, in bytes.
     private var lowest = Int.max
+
+    package init() {}
 
     /// Whether the allocator should be asked now: the process has grown by something worthwhile, and more than half of
     /// it is unused. Under load that goes on it is not.
@@ -39,20 +41,14 @@ struct SpareMemory: Sendable {
     /// It was asked: what is left is in use, or lies among what is.
     mutating func returned(resident: Int) { lowest = resident }
 
-    /// Lets the allocator keep what is freed, and looks now and then, until the task is cancelled.
-    static func returnUnused() async {
+    /// Lets the allocator keep what is freed, until it is asked.
+    package static func keepFreed() {
         mallopt(M_TRIM_THRESHOLD, kept)
         mallopt(M_MMAP_THRESHOLD, large)
-        var memory = SpareMemory()
-        while (try? await Task.sleep(for: interval)) != nil {
-            let before = memory
-            // Off the threads of tasks, and on one that is there: it takes some milliseconds, and the allocator's locks.
-            let after = await Blocking.reloads.run { before.looked() }
-            memory = after ?? memory
-        }
     }
 
-    private func looked() -> SpareMemory {
+    /// Looks, and asks the allocator where it is worth it: that takes some milliseconds, and the allocator's locks.
+    package func looked() -> SpareMemory {
         var memory = self
         guard let resident = Self.residentBytes() else { return memory }
         if memory.isWorthReturning(resident: resident, unused: { Int(mallinfo2().fordblks) }) {
@@ -64,14 +60,11 @@ struct SpareMemory: Sendable {
 
     /// What the system says of this process; nil where it says nothing.
     static func residentBytes() -> Int? {
-        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var text = [UInt8](repeating: 0, count: 256)
-        let count = read(file, &text, text.count)
-        guard count > 0 else { return nil }
+        guard let file = try? OwnedDescriptor(open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
+            let text = try? file.read()
+        else { return nil }
         // The second of several numbers of pages.
-        let fields = text.prefix(count).split(separator: UInt8(ascii: " "))
+        let fields = text.split(separator: UInt8(ascii: " "))
         guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else {
             return nil
         }

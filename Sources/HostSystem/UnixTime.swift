@@ -1,6 +1,6 @@
 import Glibc
 
 /// Seconds since 1970.
-enum UnixTime {
-    static var now: Int { time(nil) }
+package enum UnixTime {
+    package static var now: Int { time(nil) }
 }

@@ -1,5 +1,6 @@
 import AdminAPI
 import AgentStatus
+import HostSystem
 import Logging
 import Observability
 import Reconciliation
@@ -72,7 +73,7 @@ actor Supervisor {
             if let first = machine.firstAction { outcome = await perform([first], in: &group) }
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.keepWatchdogQuiet() }
-            group.addTask { await SpareMemory.returnUnused() }
+            group.addTask { await self.returnUnusedMemory() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)

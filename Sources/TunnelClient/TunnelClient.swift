@@ -1,5 +1,6 @@
 package import AgentStatus
 import Glibc
+import HTTPMessage
 import Logging
 import NIOCore
 package import NIOPosix

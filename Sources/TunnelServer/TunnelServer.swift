@@ -1,4 +1,6 @@
 package import AgentStatus
+import HTTPMessage
+package import HostSystem
 import Logging
 package import NIOCore
 package import NIOPosix

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 struct SpareMemoryTests {
     private static let mebibyte = 1 << 20

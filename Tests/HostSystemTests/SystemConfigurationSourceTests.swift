@@ -1,5 +1,5 @@
 import Foundation
-import Supervision
+import HostSystem
 import Testing
 import TunnelConfiguration
 

@@ -1,31 +1,36 @@
 import Glibc
 import Synchronization
+import SystemPackage
 import TunnelConfiguration
 
 /// Commands that run now, so that none outlives the process that started it.
-package enum RunningCommands {
-    private static let groups = Mutex<Set<pid_t>>([])
+package final class RunningCommands: Sendable {
+    private let groups = Mutex<Set<pid_t>>([])
+
+    package init() {}
 
     /// Starts a command and counts it.
     ///
-    /// - Parameter spawn: gives its process group, nil when it does not start.
-    fileprivate static func start(_ spawn: () -> pid_t?) {
-        groups.withLock { groups in
-            if let group = spawn() { groups.insert(group) }
+    /// - Parameter spawn: gives its process group.
+    fileprivate func start(_ spawn: () throws(Errno) -> pid_t) throws(Errno) -> pid_t {
+        try groups.withLock { groups throws(Errno) in
+            let group = try spawn()
+            groups.insert(group)
+            return group
         }
     }
 
     /// Reaps a command. A number that is reaped may be another process's later: it is not counted any more.
     ///
     /// - Parameter wait: gives the command's group when it was reaped.
-    fileprivate static func reap(_ wait: () -> pid_t?) {
+    fileprivate func reap(_ wait: () -> pid_t?) {
         groups.withLock { groups in
             if let group = wait() { groups.remove(group) }
         }
     }
 
     /// Kills all of them, for the end of the process.
-    package static func kill() {
+    package func kill() {
         groups.withLock { groups in
             for group in groups { _ = Glibc.kill(-group, SIGKILL) }
         }
@@ -37,27 +42,26 @@ package enum RunningCommands {
 struct ChildCommand: ~Copyable {
     private let pid: pid_t
     private let output: OwnedDescriptor
+    private let running: RunningCommands
 
     /// Starts the command. A program without `/` is looked up in `PATH`.
-    init(_ command: [String]) throws(ConfigurationSourceError) {
-        guard let program = command.first else { throw .notFound }
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ConfigurationSourceError(errno: errno) }
-        let readEnd = OwnedDescriptor(ends[0])
-        let input = OwnedDescriptor(ends[1])
+    ///
+    /// - Parameter running: counts it while it runs.
+    init(_ command: [String], countedIn running: RunningCommands) throws(Errno) {
+        guard let program = command.first else { throw .noSuchFileOrDirectory }
+        var ends: [CInt] = [-1, -1]
+        try SocketCalls.check(pipe(&ends))
+        let readEnd = try OwnedDescriptor(ends[0])
+        let input = try OwnedDescriptor(ends[1])
         // A process started by another thread just now may inherit the ends. That holds up nothing: the
         // command's own end is waited for, not only the end of its output.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        var child: pid_t = 0
-        var code: Int32 = 0
-        RunningCommands.start {
-            code = Self.spawn(program, command, output: input.descriptor, into: &child)
-            return code == 0 ? child : nil
+        pid = try running.start { () throws(Errno) in
+            try Self.spawn(program, command, output: input.number)
         }
-        guard code == 0 else { throw ConfigurationSourceError(errno: code) }
-        pid = child
         output = readEnd
+        self.running = running
     }
 
     /// Everything that the command writes until it ends. The command has ended and is reaped on every path
@@ -95,7 +99,8 @@ struct ChildCommand: ~Copyable {
         into bytes: inout [UInt8], isOpen: inout Bool, sizeLimit: Int
     ) throws(ConfigurationSourceError) {
         while isOpen {
-            guard let chunk = try output.read() else {
+            guard let chunk = try ConfigurationSourceError.of({ () throws(Errno) in try output.read() })
+            else {
                 isOpen = false
                 return
             }
@@ -109,7 +114,7 @@ struct ChildCommand: ~Copyable {
     /// be another process's later.
     private func killAndReap() {
         kill(-pid, SIGKILL)
-        RunningCommands.reap {
+        running.reap {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
             return pid
@@ -118,7 +123,7 @@ struct ChildCommand: ~Copyable {
 
     /// Waits a moment for output or the end of the command.
     private func waitForOutput(isOpen: Bool) {
-        var entry = pollfd(fd: output.descriptor, events: Int16(POLLIN), revents: 0)
+        var entry = pollfd(fd: output.number, events: Int16(POLLIN), revents: 0)
         // Once the pipe is closed only the end of the command is left to wait for, and nothing announces it.
         poll(&entry, isOpen ? 1 : 0, 20)
     }
@@ -127,7 +132,7 @@ struct ChildCommand: ~Copyable {
     private func exitStatus() -> Int32? {
         var status: Int32 = 0
         var hasEnded = false
-        RunningCommands.reap {
+        running.reap {
             hasEnded = waitpid(pid, &status, WNOHANG) == pid
             return hasEnded ? pid : nil
         }
@@ -143,8 +148,8 @@ struct ChildCommand: ~Copyable {
     }
 
     private static func spawn(
-        _ program: String, _ command: [String], output: Int32, into child: inout pid_t
-    ) -> Int32 {
+        _ program: String, _ command: [String], output: CInt
+    ) throws(Errno) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -168,6 +173,9 @@ struct ChildCommand: ~Copyable {
         // C strings for the length of the call.
         let arguments = command.map { strdup($0) }
         defer { for argument in arguments { free(argument) } }
-        return posix_spawnp(&child, program, &actions, &attributes, arguments + [nil], environ)
+        var child: pid_t = 0
+        let code = posix_spawnp(&child, program, &actions, &attributes, arguments + [nil], environ)
+        guard code == 0 else { throw Errno(rawValue: code) }
+        return child
     }
 }

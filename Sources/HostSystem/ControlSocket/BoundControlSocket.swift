@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+package import SystemPackage
 
 /// The control socket of a running agent: bound, listening, and held by a lock so that no other agent takes it.
 ///
@@ -7,11 +8,11 @@ import Synchronization
 package final class BoundControlSocket: Sendable {
     package let path: String
 
-    private struct State {
+    private struct State: ~Copyable {
         /// Until somebody else has taken it.
-        var descriptor: Int32?
+        var listener: OwnedDescriptor?
         /// Holds the lock.
-        var lock: Int32?
+        var lock: OwnedDescriptor?
     }
 
     private let state: Mutex<State>
@@ -29,14 +30,13 @@ package final class BoundControlSocket: Sendable {
         let lock = try Self.lock(path)
         do throws(ControlSocketError) {
             try Self.removeStale(address, path)
-            let descriptor = try Self.listen(address, path)
-            guard let identity = FileIdentity(path: path) else {
-                close(descriptor)
-                throw ControlSocketError(path: path, reason: .system("look at it", errno))
+            let listener = try Self.listen(address, path)
+            guard let identity = FileIdentity(path: path, followsLinks: false) else {
+                throw ControlSocketError(path: path, reason: .system("look at it", .latest))
             }
             self.path = path
             self.identity = identity
-            state = Mutex(State(descriptor: descriptor, lock: lock))
+            state = Mutex(State(listener: listener, lock: lock))
         } catch {
             Self.release(lock, path)
             throw error
@@ -46,25 +46,20 @@ package final class BoundControlSocket: Sendable {
     deinit { remove() }
 
     /// The listening socket, non-blocking. Whoever takes it closes it; nil when it was taken before.
-    package func takeDescriptor() -> Int32? {
-        state.withLock { state in
-            defer { state.descriptor = nil }
-            return state.descriptor
-        }
+    package func takeDescriptor() -> CInt? {
+        state.withLock { $0.listener.take()?.release() }
     }
 
     /// Whether that path leads to this socket.
-    package func isAt(_ path: String) -> Bool { FileIdentity(path: path) == identity }
+    package func isAt(_ path: String) -> Bool { FileIdentity(path: path, followsLinks: false) == identity }
 
     /// Removes the socket, unless another took its place, and gives up the lock. Safe to call again.
     package func remove() {
         state.withLock { state in
-            if let descriptor = state.descriptor { close(descriptor) }
-            state.descriptor = nil
-            guard let lock = state.lock else { return }
-            if FileIdentity(path: path) == identity { unlink(path) }
+            state.listener = nil
+            guard let lock = state.lock.take() else { return }
+            if isAt(path) { unlink(path) }
             Self.release(lock, path)
-            state.lock = nil
         }
     }
 
@@ -73,37 +68,42 @@ package final class BoundControlSocket: Sendable {
     private static func lockPath(_ path: String) -> String { path + ".lock" }
 
     /// - Returns: the descriptor that holds the lock.
-    private static func lock(_ path: String) throws(ControlSocketError) -> Int32 {
+    private static func lock(_ path: String) throws(ControlSocketError) -> OwnedDescriptor {
         let name = lockPath(path)
         while true {
-            let file = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
-            guard file >= 0 else {
-                throw ControlSocketError(path: path, reason: .system("open its lock file \(name)", errno))
+            let file: OwnedDescriptor
+            do throws(Errno) {
+                file = try OwnedDescriptor(
+                    open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600))
+            } catch {
+                throw ControlSocketError(path: path, reason: .system("open its lock file \(name)", error))
             }
-            guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-                let code = errno
-                let processID = processID(in: file)
-                close(file)
-                let reason: ControlSocketError.Reason =
-                    code == EWOULDBLOCK
-                    ? .taken(processID: processID) : .system("lock its lock file \(name)", code)
-                throw ControlSocketError(path: path, reason: reason)
+            guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+                let failure = Errno.latest
+                throw ControlSocketError(
+                    path: path,
+                    reason: failure == .wouldBlock
+                        ? .taken(processID: processID(in: file.number))
+                        : .system("lock its lock file \(name)", failure))
             }
             // The one before us removes the file while it holds the lock: then this is not the file of that name.
-            if let identity = FileIdentity(descriptor: file), identity == FileIdentity(path: name) {
-                ftruncate(file, 0)
+            if isStill(file, at: name) {
+                ftruncate(file.number, 0)
                 let text = Array("\(getpid())\n".utf8)
-                _ = pwrite(file, text, text.count, 0)
+                _ = pwrite(file.number, text, text.count, 0)
                 return file
             }
-            close(file)
         }
     }
 
-    private static func release(_ lock: Int32, _ path: String) {
+    private static func isStill(_ file: borrowing OwnedDescriptor, at path: String) -> Bool {
+        FileIdentity(descriptor: file.number).map { $0 == FileIdentity(path: path, followsLinks: false) }
+            ?? false
+    }
+
+    private static func release(_ lock: consuming OwnedDescriptor, _ path: String) {
         // Whoever cleans up folders may have made room for another agent's.
-        if FileIdentity(descriptor: lock) == FileIdentity(path: lockPath(path)) { unlink(lockPath(path)) }
-        close(lock)
+        if isStill(lock, at: lockPath(path)) { unlink(lockPath(path)) }
     }
 
     private static func processID(in file: Int32) -> Int32? {
@@ -118,71 +118,45 @@ package final class BoundControlSocket: Sendable {
     private static func removeStale(
         _ address: LocalSocketAddress, _ path: String
     ) throws(ControlSocketError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ControlSocketError(path: path, reason: .notASocket)
-        }
+        guard let status = try? Stat(FilePath(path), followTargetSymlink: false) else { return }
+        guard status.type == .socket else { throw ControlSocketError(path: path, reason: .notASocket) }
         guard !isAnswered(address) else { throw ControlSocketError(path: path, reason: .inUse) }
         guard unlink(path) == 0 || errno == ENOENT else {
-            throw ControlSocketError(path: path, reason: .system("remove the old socket", errno))
+            throw ControlSocketError(path: path, reason: .system("remove the old socket", .latest))
         }
     }
 
     /// Whether somebody listens there, or may: only a refusal says that nobody does.
     private static func isAnswered(_ address: LocalSocketAddress) -> Bool {
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let probe = OwnedDescriptor(socket(AF_UNIX, kind, 0))
-        guard probe.descriptor >= 0 else { return true }
-        let isConnected = address.withSockaddr { connect(probe.descriptor, $0, $1) == 0 }
+        guard let probe = try? SocketCalls.open(AF_UNIX) else { return true }
+        let isConnected = address.withSockaddr { connect(probe.number, $0, $1) == 0 }
         return isConnected || errno != ECONNREFUSED
     }
 
     private static func listen(
         _ address: LocalSocketAddress, _ path: String
-    ) throws(ControlSocketError) -> Int32 {
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else {
-            throw ControlSocketError(path: path, reason: .system("make it", errno))
-        }
-        // The kernel gives the name the socket's own mode less the umask, so there is no need to change the umask,
-        // which all threads share. Were it otherwise, nobody could connect before `listen`.
-        let isBound =
-            fchmod(descriptor, 0o600) == 0
-            && address.withSockaddr { bind(descriptor, $0, $1) } == 0
-        var status = stat()
-        guard isBound, lstat(path, &status) == 0,
-            status.st_mode & 0o077 == 0 || chmod(path, 0o600) == 0,
-            Glibc.listen(descriptor, backlog) == 0
-        else {
-            let code = errno
-            close(descriptor)
+    ) throws(ControlSocketError) -> OwnedDescriptor {
+        var isBound = false
+        do throws(Errno) {
+            let socket = try SocketCalls.open(AF_UNIX)
+            // The kernel gives the name the socket's own mode less the umask, so there is no need to change the umask,
+            // which all threads share. Were it otherwise, nobody could connect before `listen`.
+            try SocketCalls.check(fchmod(socket.number, 0o600))
+            try SocketCalls.check(address.withSockaddr { bind(socket.number, $0, $1) })
+            isBound = true
+            let mode = try Stat(FilePath(path), followTargetSymlink: false).permissions
+            if !mode.isDisjoint(with: [.groupReadWriteExecute, .otherReadWriteExecute]) {
+                try SocketCalls.check(chmod(path, 0o600))
+            }
+            try SocketCalls.listen(socket.number, backlog: backlog)
+            return socket
+        } catch {
             if isBound { unlink(path) }
-            throw ControlSocketError(path: path, reason: .system("bind it", code))
+            throw ControlSocketError(path: path, reason: .system("bind it", error))
         }
-        return descriptor
     }
 
     private static let backlog: Int32 = 16
-}
-
-/// What tells one file from another that bears the same name later.
-private struct FileIdentity: Equatable {
-    private let device: UInt
-    private let inode: UInt
-
-    init?(path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
-    }
-
-    init?(descriptor: Int32) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
-    }
 }
 
 /// A control socket that cannot be used.
@@ -200,8 +174,8 @@ package struct ControlSocketError: Error, Hashable, CustomStringConvertible, Sen
         case folderIsNone
         case folderOfAnother(userID: UInt32)
         case folderOpenToOthers
-        /// What was tried, and the system's `errno`.
-        case system(String, Int32)
+        /// What was tried, and what the system says.
+        case system(String, Errno)
     }
 
     /// The socket's path, or that of its folder.
@@ -235,8 +209,8 @@ package struct ControlSocketError: Error, Hashable, CustomStringConvertible, Sen
             "control-socket: the folder \(path) belongs to user \(userID) — name a path in a folder of your own"
         case .folderOpenToOthers:
             "control-socket: the folder \(path) is open to other users — close it (chmod 700), or name another path"
-        case .system(let action, let code):
-            "control-socket: \(path): cannot \(action): \(String(cString: strerror(code))) — check its folder, or name another path"
+        case .system(let action, let failure):
+            "control-socket: \(path): cannot \(action): \(failure) — check its folder, or name another path"
         }
     }
 }

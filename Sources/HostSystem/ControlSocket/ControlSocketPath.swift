@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// Where an agent's control socket is when the configuration names none: in a folder of the user's, under a name that
 /// follows from the configuration file's path. So `wstunnel status --config F` finds the agent without port or token.
@@ -147,7 +148,7 @@ package struct ControlSocketPath: Sendable, Hashable {
     }
 
     /// The path from the root, without `.`, `..` and doubled slashes.
-    static func absolute(_ path: String, _ surroundings: Surroundings) -> String {
+    package static func absolute(_ path: String, _ surroundings: Surroundings) -> String {
         let whole = path.hasPrefix("/") ? path : surroundings.workingFolder + "/" + path
         var parts: [Substring] = []
         for part in whole.split(separator: "/") where part != "." {
@@ -172,7 +173,7 @@ extension ControlSocketPath {
     /// - Throws: `ControlSocketError` when it cannot be made, or belongs to or is open to somebody else.
     package func prepareFolder() throws(ControlSocketError) {
         if mkdir(folder, 0o700) != 0, errno != EEXIST {
-            throw ControlSocketError(path: folder, reason: .system("make the folder", errno))
+            throw ControlSocketError(path: folder, reason: .system("make the folder", .latest))
         }
         try checkFolder()
     }
@@ -192,9 +193,9 @@ extension ControlSocketPath {
 
     private var isInFolderOfRoot: Bool {
         let parent = folder.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-        var status = stat()
-        return stat(parent.isEmpty ? "/" : parent, &status) == 0 && status.st_uid == 0
-            && status.st_mode & 0o022 == 0
+        guard let status = try? Stat(FilePath(parent.isEmpty ? "/" : parent)) else { return false }
+        return status.userID.rawValue == 0
+            && status.permissions.isDisjoint(with: [.groupWrite, .otherWrite])
     }
 
     /// Looks whether the folder can be trusted: one that somebody else has put there can hold a socket that lies.
@@ -203,24 +204,23 @@ extension ControlSocketPath {
     package func checkFolder() throws(ControlSocketError) {
         // A link is refused only where others may make one; the service manager's folder may be one.
         let follow = kind == .own ? O_NOFOLLOW : 0
-        let file = OwnedDescriptor(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow))
-        guard file.descriptor >= 0 else {
-            let code = errno
-            if code == ELOOP || code == ENOTDIR {
-                throw ControlSocketError(path: folder, reason: .folderIsNone)
-            }
-            throw ControlSocketError(path: folder, reason: .system("open the folder", code))
+        let status: Stat
+        do throws(Errno) {
+            let file = try OwnedDescriptor(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow))
+            status = try Stat(FileDescriptor(rawValue: file.number))
+        } catch {
+            let isNone = error == .tooManySymbolicLinkLevels || error == .notDirectory
+            throw ControlSocketError(
+                path: folder, reason: isNone ? .folderIsNone : .system("open the folder", error))
         }
-        var status = stat()
-        guard fstat(file.descriptor, &status) == 0 else {
-            throw ControlSocketError(path: folder, reason: .system("look at the folder", errno))
+        let owner = status.userID.rawValue
+        guard owner == geteuid() || (kind == .system && owner == 0) else {
+            throw ControlSocketError(path: folder, reason: .folderOfAnother(userID: owner))
         }
-        let isTrusted = status.st_uid == geteuid() || (kind == .system && status.st_uid == 0)
-        guard isTrusted else {
-            throw ControlSocketError(path: folder, reason: .folderOfAnother(userID: status.st_uid))
-        }
-        let forbidden: mode_t = kind == .own ? 0o077 : 0o022
-        guard status.st_mode & forbidden == 0 else {
+        let forbidden: FilePermissions =
+            kind == .own
+            ? [.groupReadWriteExecute, .otherReadWriteExecute] : [.groupWrite, .otherWrite]
+        guard status.permissions.isDisjoint(with: forbidden) else {
             throw ControlSocketError(path: folder, reason: .folderOpenToOthers)
         }
     }

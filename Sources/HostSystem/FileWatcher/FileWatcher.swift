@@ -1,7 +1,6 @@
 import Glibc
-package import Logging
-import Observability
 import Synchronization
+import SystemPackage
 
 /// Tells when one of a set of files and folders has changed: written, replaced, deleted, made, or reached by another
 /// symbolic link. Reading is no change. Bursts are told once.
@@ -23,31 +22,31 @@ package final class FileWatcher: Sendable {
     private let state = Mutex(State())
     private let continuation: AsyncStream<Void>.Continuation
     private let inotify: Inotify
-    private let wakeUp: WatcherWakeUp
+    private let wakeUp: WakeUp
     private let quiet: Duration
     private let longest: Duration
-    private let logger: Logger
+    private let onProblem: @Sendable (String) -> Void
 
     /// Starts without anything to watch.
     ///
     /// - Parameters:
-    ///   - logger: is told of what cannot be watched, once for each.
     ///   - quiet: a burst is over when nothing has changed for so long.
     ///   - longest: a burst that does not end is told after so long.
     ///   - mostFolders: how many folders are watched at most.
+    ///   - onProblem: is told of what cannot be watched, once for each, on the watcher's thread.
     /// - Throws: `FileWatcherError` when the system has no watches, descriptors or threads left.
     package init(
-        logger: Logger, quiet: Duration = .milliseconds(500), longest: Duration = .seconds(5),
-        mostFolders: Int = 1024
+        quiet: Duration = .milliseconds(500), longest: Duration = .seconds(5), mostFolders: Int = 1024,
+        onProblem: @escaping @Sendable (String) -> Void
     ) throws(FileWatcherError) {
-        self.logger = logger
+        self.onProblem = onProblem
         self.quiet = quiet
         self.longest = longest
         (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        do throws(SystemError) {
+        do throws(Errno) {
             inotify = try Inotify()
-            do throws(SystemError) {
-                wakeUp = try WatcherWakeUp()
+            do throws(Errno) {
+                wakeUp = try WakeUp()
             } catch {
                 inotify.close()
                 throw error
@@ -58,7 +57,7 @@ package final class FileWatcher: Sendable {
         guard SignalFreeThread(work: { self.run(mostFolders: mostFolders) }).start() else {
             inotify.close()
             wakeUp.close()
-            throw FileWatcherError(SystemError(EAGAIN))
+            throw FileWatcherError(.resourceTemporarilyUnavailable)
         }
     }
 
@@ -100,8 +99,7 @@ package final class FileWatcher: Sendable {
         var knownProblems: Set<String> = []
         var paths: Set<String> = []
         while true {
-            wait(until: debounce.deadline)
-            wakeUp.clear()
+            wakeUp.wait(orFor: inotify.descriptor, atMost: debounce.deadline.map { $0 - .now })
             let (wanted, readAt, isClosed) = state.withLock { state in
                 defer { state.readAt = nil }
                 return (state.paths, state.readAt, state.isClosed)
@@ -116,7 +114,7 @@ package final class FileWatcher: Sendable {
             if mustFollow || readAt != nil {
                 let plan = WatchPlan(paths: paths, entry: Self.entry)
                 let problems = Set(watches.follow(plan))
-                for problem in problems.subtracting(knownProblems).sorted() { warn(problem) }
+                for problem in problems.subtracting(knownProblems).sorted() { onProblem(problem) }
                 knownProblems = problems
                 // The watches stand now: what was written before them shows in the files' times.
                 if let readAt, Self.hasChanged(plan, since: readAt) { debounce.changed(at: .now) }
@@ -131,34 +129,12 @@ package final class FileWatcher: Sendable {
         }
     }
 
-    private func warn(_ problem: String) {
-        logger.warning(
-            "Not all changes of the configuration will be noticed: reload by SIGHUP after those",
-            metadata: [.errorMessage: "\(problem)"])
-    }
-
-    /// Waits for events, `wakeUp`, or the time.
-    private func wait(until deadline: ContinuousClock.Instant?) {
-        var milliseconds: Int32 = -1
-        if let deadline {
-            let (seconds, attoseconds) = max(deadline - .now, .zero).components
-            // One more, so that the time is over when the wait is.
-            milliseconds = Int32(clamping: seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
-        }
-        var entries = [
-            pollfd(fd: inotify.descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
-        poll(&entries, nfds_t(entries.count), milliseconds)
-    }
-
     /// What stands at a path now.
     static func entry(_ path: String) -> WatchedEntry {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return .missing }
-        switch status.st_mode & S_IFMT {
-        case S_IFDIR: return .folder
-        case S_IFLNK:
+        switch try? Stat(FilePath(path), followTargetSymlink: false).type {
+        case nil: return .missing
+        case .directory: return .folder
+        case .symbolicLink:
             var target = [CChar](repeating: 0, count: Int(PATH_MAX))
             let count = readlink(path, &target, target.count)
             guard count > 0 else { return .missing }
@@ -177,9 +153,7 @@ package final class FileWatcher: Sendable {
 
     /// The inode's change time: unlike the time of the last write, a rename sets it too.
     private static func changeTime(_ path: String, isAfter moment: timespec) -> Bool {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return false }
-        let time = status.st_ctim
+        guard let time = try? Stat(FilePath(path), followTargetSymlink: false).st_ctim else { return false }
         return (time.tv_sec, time.tv_nsec) >= (moment.tv_sec, moment.tv_nsec)
     }
 }
@@ -198,13 +172,13 @@ package struct WatchMoment: Sendable {
 
 /// Why nothing can be watched.
 package struct FileWatcherError: Error, CustomStringConvertible, Sendable {
-    private let cause: SystemError
+    private let cause: Errno
 
-    init(_ cause: SystemError) { self.cause = cause }
+    init(_ cause: Errno) { self.cause = cause }
 
     package var description: String {
         let advice =
-            cause.code == EMFILE
+            cause == .tooManyOpenFiles
             ? "raise fs.inotify.max_user_instances or the limit of open files" : "reload by SIGHUP instead"
         return "watch: cannot watch the configuration's files: \(cause) — \(advice)"
     }

@@ -1,4 +1,4 @@
-import Glibc
+import SystemPackage
 
 /// The watches that stand, kept in step with a plan. For the watcher's thread alone.
 struct FolderWatches {
@@ -26,17 +26,17 @@ struct FolderWatches {
                 "\(folders.count) folders are on the way, of which only \(mostFolders) are watched")
         }
         for (folder, interest) in folders.prefix(mostFolders) {
-            do throws(SystemError) {
+            do throws(Errno) {
                 // A folder that bears the name of another one of before gets a watch of its own.
                 let watch = try inotify.add(folder, hearsWrites: !interest.contents.isEmpty)
                 fresh[watch] = interest.union(fresh[watch])
             } catch {
                 // It went a moment ago, and the folder above tells when it is back.
-                if error.code == ENOENT || error.code == ENOTDIR { continue }
+                if error == .noSuchFileOrDirectory || error == .notDirectory { continue }
                 // Nothing of ours comes or goes in a folder that is closed to us.
-                if interest.isStepOnly, error.code == EACCES { continue }
+                if interest.isStepOnly, error == .permissionDenied { continue }
                 problems.append(
-                    error.code == ENOSPC
+                    error == .noSpace
                         ? "\(folder): the system's limit fs.inotify.max_user_watches is reached — raise it"
                         : "\(folder): \(error)")
             }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// The kernel's watches on folders (inotify(7)).
 struct Inotify: Sendable {
@@ -21,20 +22,20 @@ struct Inotify: Sendable {
     let descriptor: Int32
 
     /// - Throws: the `errno` when the system has no more of them for this user.
-    init() throws(SystemError) {
+    init() throws(Errno) {
         descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
-        guard descriptor >= 0 else { throw SystemError(errno) }
+        guard descriptor >= 0 else { throw .latest }
     }
 
     /// Watches a folder, or changes what is watched there.
     ///
     /// - Parameter hearsWrites: false when only entries that come and go matter. Reading never does.
-    func add(_ folder: String, hearsWrites: Bool) throws(SystemError) -> Int32 {
+    func add(_ folder: String, hearsWrites: Bool) throws(Errno) -> Int32 {
         var mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
         if hearsWrites { mask |= IN_MODIFY | IN_ATTRIB }
         let watch = inotify_add_watch(
             descriptor, folder, UInt32(mask) | UInt32(IN_ONLYDIR) | UInt32(IN_EXCL_UNLINK))
-        guard watch >= 0 else { throw SystemError(errno) }
+        guard watch >= 0 else { throw .latest }
         return watch
     }
 
@@ -72,14 +73,4 @@ struct Inotify: Sendable {
     }
 
     private static let headSize = 16
-}
-
-/// What the system said to a call that failed.
-struct SystemError: Error, Equatable, CustomStringConvertible {
-    /// The `errno`.
-    let code: Int32
-
-    init(_ code: Int32) { self.code = code }
-
-    var description: String { String(cString: strerror(code)) }
 }

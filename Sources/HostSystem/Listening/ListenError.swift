@@ -1,6 +1,6 @@
-import Glibc
+import HTTPMessage
 import NIOCore
-import TunnelTransport
+import SystemPackage
 
 /// A listener that could not be opened.
 package struct ListenError: Error, CustomStringConvertible {
@@ -9,20 +9,28 @@ package struct ListenError: Error, CustomStringConvertible {
     /// Whether somebody else listens there.
     package let isInUse: Bool
 
-    init(_ purpose: String, host: String, port: Int, _ error: any Error) {
-        let code = (error as? IOError)?.errnoCode
-        isInUse = code == EADDRINUSE
+    /// - Parameter error: what the system, or NIO, says.
+    package init(_ purpose: String, host: String, port: Int, _ error: any Error) {
+        let failure = error as? Errno ?? (error as? IOError).map { Errno(rawValue: $0.errnoCode) }
+        isInUse = failure == .addressInUse
         let reason =
-            switch code {
-            case EADDRINUSE:
+            switch failure {
+            case .addressInUse:
                 "the address is in use — is another wstunnel running? Stop it or choose another port"
-            case EACCES: "not permitted — ports below 1024 need root or CAP_NET_BIND_SERVICE"
-            case EADDRNOTAVAIL: "this machine has no such address — check host"
-            case nil where error is SocketAddressError.UnknownHost:
-                "the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
-            default: ConnectionFailure.describe(error)
+            case .permissionDenied: "not permitted — ports below 1024 need root or CAP_NET_BIND_SERVICE"
+            case .addressNotAvailable: "this machine has no such address — check host"
+            case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "too many open files"
+            case let failure?: failure.description
+            case nil: error is ChannelError ? "the listener was closed" : "\(error)"
             }
         description = "\(purpose): cannot listen on \(hostAndPort(host, port)): \(reason)"
+    }
+
+    /// A host of which no address is known.
+    init(_ purpose: String, unknownHost host: String, port: Int) {
+        isInUse = false
+        description =
+            "\(purpose): cannot listen on \(hostAndPort(host, port)): the host name cannot be resolved — write an address of this machine, or 0.0.0.0 for all"
     }
 
     /// A descriptor that was passed to this process and is not what a server can listen on.

@@ -1,6 +1,15 @@
 import Glibc
 package import NIOCore
 import Synchronization
+package import SystemPackage
+
+/// Takes connections from a listening socket.
+package protocol ConnectionAcceptor: AnyObject, Sendable {
+    /// Takes no more connections, and completes those that it has taken.
+    func pause() async
+    /// Goes on as the only one who takes connections.
+    func resume() async
+}
 
 /// A TCP socket that is bound and listens: the kernel queues its connections from now on, whether or not a server
 /// takes them yet. It is closed when the last owner lets go of it.
@@ -13,14 +22,14 @@ package final class ListeningSocket: Sendable {
     /// -1 once it is closed.
     private let descriptor: Mutex<CInt>
     /// Whether other processes may listen on the same port.
-    var sharesPort: Bool { sharing.load(ordering: .acquiring) }
+    package var sharesPort: Bool { sharing.load(ordering: .acquiring) }
     private let sharing: Atomic<Bool>
     /// What it is for, as the configuration names it.
     private let purpose: String
     /// Whether another process (systemd) holds the same socket, and with it the queue.
     package let isInherited: Bool
     /// Who takes connections from it, or did: the latest one alone does.
-    private let users = Mutex<[Listener]>([])
+    private let users = Mutex<[any ConnectionAcceptor]>([])
     private let retired = Atomic<Bool>(false)
 
     /// Resolves the host and makes sure of the address: no connection comes before `listen`. Blocks while the host
@@ -37,24 +46,21 @@ package final class ListeningSocket: Sendable {
     package static func reserve(
         for purpose: String, host: String, port: Int, reusePort: Bool = false, besides: [ListeningSocket] = []
     ) throws(ListenError) -> ListeningSocket {
-        do {
-            let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
-            return try beside(besides, port: port) { hasNeighbours in
-                let descriptor = try SocketCalls.openStream(
-                    address.protocol == .inet6 ? AF_INET6 : AF_INET)
-                do {
-                    try SocketCalls.setOption(SO_REUSEADDR, of: descriptor, to: 1)
-                    if reusePort || hasNeighbours {
-                        try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 1)
-                    }
-                    try SocketCalls.bind(descriptor, to: address)
-                    return ListeningSocket(
-                        descriptor, for: purpose, address: try SocketCalls.address(of: descriptor),
-                        sharesPort: reusePort, isInherited: false)
-                } catch {
-                    Glibc.close(descriptor)
-                    throw error
+        guard var address = SystemNames.addresses(of: host)?.first else {
+            throw ListenError(purpose, unknownHost: host, port: port)
+        }
+        address.port = port
+        do throws(Errno) {
+            return try beside(besides, port: port) { hasNeighbours throws(Errno) in
+                let socket = try SocketCalls.open(address.protocol == .inet6 ? AF_INET6 : AF_INET)
+                try SocketCalls.setOption(SO_REUSEADDR, of: socket.number, to: 1 as CInt)
+                if reusePort || hasNeighbours {
+                    try SocketCalls.setOption(SO_REUSEPORT, of: socket.number, to: 1 as CInt)
                 }
+                try SocketCalls.bind(socket.number, to: address)
+                let bound = try SocketCalls.address(of: socket.number)
+                return ListeningSocket(
+                    socket.release(), for: purpose, address: bound, sharesPort: reusePort, isInherited: false)
             }
         } catch {
             throw ListenError(purpose, host: host, port: port, error)
@@ -66,12 +72,12 @@ package final class ListeningSocket: Sendable {
     /// - Parameter besides: as for `reserve`.
     /// - Throws: `ListenError` when somebody else was faster.
     package func listen(besides: [ListeningSocket] = []) throws(ListenError) {
-        do {
-            try Self.beside(besides, port: port) { hasNeighbours in
-                try descriptor.withLock { descriptor in
+        do throws(Errno) {
+            try Self.beside(besides, port: port) { hasNeighbours throws(Errno) in
+                try descriptor.withLock { descriptor throws(Errno) in
                     try SocketCalls.listen(descriptor, backlog: Self.backlog)
                     if hasNeighbours, !sharesPort {
-                        try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0)
+                        try SocketCalls.setOption(SO_REUSEPORT, of: descriptor, to: 0 as CInt)
                     }
                 }
             }
@@ -83,8 +89,8 @@ package final class ListeningSocket: Sendable {
     /// Has sockets of the same port bear another one for a moment: the kernel asks only when that one binds and
     /// listens.
     private static func beside<Value>(
-        _ others: [ListeningSocket], port: Int, _ work: (_ hasNeighbours: Bool) throws -> Value
-    ) rethrows -> Value {
+        _ others: [ListeningSocket], port: Int, _ work: (_ hasNeighbours: Bool) throws(Errno) -> Value
+    ) throws(Errno) -> Value {
         let neighbours = others.filter { $0.address.port == port && port != 0 }
         for neighbour in neighbours { neighbour.allowNeighbours(true) }
         defer { for neighbour in neighbours { neighbour.allowNeighbours(false) } }
@@ -96,7 +102,7 @@ package final class ListeningSocket: Sendable {
         guard !isInherited, sharing.exchange(isShared, ordering: .acquiringAndReleasing) != isShared else {
             return
         }
-        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: isShared ? 1 : 0) }
+        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: CInt(isShared ? 1 : 0)) }
     }
 
     /// Takes over a socket that another process opened for this one (socket activation).
@@ -104,30 +110,34 @@ package final class ListeningSocket: Sendable {
     /// - Parameter descriptor: is owned from now on; where this throws it stays the caller's, unchanged.
     /// - Throws: `ListenError` for what is no listening TCP socket.
     package convenience init(inherited descriptor: CInt) throws(ListenError) {
-        do {
-            guard try SocketCalls.option(SO_TYPE, of: descriptor) == CInt(SOCK_STREAM.rawValue) else {
-                throw ListenError(inherited: descriptor, "it is no stream socket")
-            }
-            let family = try SocketCalls.option(SO_DOMAIN, of: descriptor)
-            guard family == AF_INET || family == AF_INET6 else {
-                throw ListenError(inherited: descriptor, "it is no socket over IP")
-            }
-            guard try SocketCalls.option(SO_ACCEPTCONN, of: descriptor) == 1 else {
-                throw ListenError(inherited: descriptor, "it does not listen")
-            }
+        if let fault = Self.fault(of: descriptor) { throw ListenError(inherited: descriptor, fault) }
+        do throws(Errno) {
             let address = try SocketCalls.address(of: descriptor)
             try SocketCalls.setNonBlockingAndCloseOnExec(descriptor)
             self.init(
                 descriptor, for: "socket activation", address: address, sharesPort: false, isInherited: true)
-        } catch let error as ListenError {
-            throw error
         } catch {
-            let code = (error as? IOError)?.errnoCode
-            throw ListenError(
-                inherited: descriptor,
-                code == EBADF
-                    ? "there is no such descriptor"
-                    : code == ENOTSOCK ? "it is no socket" : "the system says \(error)")
+            throw ListenError(inherited: descriptor, "the system says \(error)")
+        }
+    }
+
+    /// Why a server cannot listen on a descriptor; nil when it can.
+    private static func fault(of descriptor: CInt) -> String? {
+        do throws(Errno) {
+            guard try SocketCalls.option(SO_TYPE, of: descriptor) == CInt(SOCK_STREAM.rawValue) else {
+                return "it is no stream socket"
+            }
+            guard [AF_INET, AF_INET6].contains(try SocketCalls.option(SO_DOMAIN, of: descriptor)) else {
+                return "it is no socket over IP"
+            }
+            let isListening = try SocketCalls.option(SO_ACCEPTCONN, of: descriptor) == 1
+            return isListening ? nil : "it does not listen"
+        } catch {
+            return switch error {
+            case .badFileDescriptor: "there is no such descriptor"
+            case .notSocket: "it is no socket"
+            default: "the system says \(error)"
+            }
         }
     }
 
@@ -152,11 +162,9 @@ package final class ListeningSocket: Sendable {
     /// A descriptor for its user's own use.
     ///
     /// - Throws: when the socket was given up before, or there are no descriptors.
-    package func duplicate() throws -> CInt {
-        try descriptor.withLock { descriptor in
-            guard !retired.load(ordering: .acquiring) else {
-                throw IOError(errnoCode: EBADF, reason: "the socket was given up")
-            }
+    package func duplicate() throws(Errno) -> CInt {
+        try descriptor.withLock { descriptor throws(Errno) in
+            guard !retired.load(ordering: .acquiring) else { throw .badFileDescriptor }
             return try SocketCalls.duplicate(descriptor)
         }
     }
@@ -164,9 +172,9 @@ package final class ListeningSocket: Sendable {
     /// A server takes connections from now on.
     ///
     /// - Returns: who did before, and must not any more.
-    func enter(_ listener: Listener) -> Listener? {
+    package func enter(_ acceptor: any ConnectionAcceptor) -> (any ConnectionAcceptor)? {
         users.withLock { users in
-            defer { users.append(listener) }
+            defer { users.append(acceptor) }
             return users.last
         }
     }
@@ -174,21 +182,16 @@ package final class ListeningSocket: Sendable {
     /// A server takes no more connections.
     ///
     /// - Returns: whether it was the last one.
-    func leave(_ listener: Listener) -> Bool {
+    package func leave(_ acceptor: any ConnectionAcceptor) -> Bool {
         users.withLock { users in
-            users.removeAll { $0 === listener }
+            users.removeAll { $0 === acceptor }
             return users.isEmpty
         }
     }
 
-    /// Queues as many connections as it did at first: whoever begins to accept may have set another number.
-    func restoreBacklog() throws {
-        try descriptor.withLock { try SocketCalls.listen($0, backlog: Self.backlog) }
-    }
-
     /// New connections go elsewhere from now on, as far as the kernel can be told; those that have begun still come
     /// into the queue. The socket is of no further use.
-    func retire() {
+    package func retire() {
         retired.store(true, ordering: .releasing)
         descriptor.withLock { descriptor in
             guard sharesPort else {
@@ -205,10 +208,10 @@ package final class ListeningSocket: Sendable {
     }
 
     /// The next connection out of the queue, or nil.
-    func accept() -> CInt? { descriptor.withLock { SocketCalls.accept($0) } }
+    package func accept() -> CInt? { descriptor.withLock { SocketCalls.accept($0) } }
 
     /// Closes a socket that was given up and whose queue is empty.
-    func close() {
+    package func close() {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
             if sharesPort, retired.load(ordering: .acquiring) {
@@ -221,6 +224,6 @@ package final class ListeningSocket: Sendable {
 
     private func allowNeighbours(_ allows: Bool) {
         guard !sharesPort else { return }
-        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: allows ? 1 : 0) }
+        descriptor.withLock { try? SocketCalls.setOption(SO_REUSEPORT, of: $0, to: CInt(allows ? 1 : 0)) }
     }
 }

@@ -1,15 +1,15 @@
-import Glibc
+package import Glibc
 
 /// The address of a Unix domain socket: a path, or an abstract name.
-struct LocalSocketAddress {
+package struct LocalSocketAddress {
     private var address = sockaddr_un()
     private let size: socklen_t
 
     /// What a path holds at most, in bytes; the zero byte behind it is not counted.
-    static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+    package static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     /// The address of a path; nil when it is empty or too long.
-    init?(path: String) {
+    package init?(path: String) {
         let bytes = Array(path.utf8)
         guard 1...Self.longestPath ~= bytes.count, !bytes.contains(0) else { return nil }
         self.init(bytes: bytes + [0])
@@ -36,7 +36,7 @@ struct LocalSocketAddress {
     }
 
     /// Lends the address to a system call.
-    func withSockaddr<Value>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Value) -> Value {
+    package func withSockaddr<Value>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Value) -> Value {
         withUnsafePointer(to: address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, size) }
         }

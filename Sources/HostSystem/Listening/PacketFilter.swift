@@ -1,4 +1,4 @@
-import Glibc
+import SystemPackage
 
 /// A small program of the kernel's classic packet filter.
 struct PacketFilter {
@@ -39,21 +39,18 @@ struct PacketFilter {
     /// kernel goes by its own rule.
     static let steersToSecond = PacketFilter(instructions: [Instruction(code: 0x06, operand: 1)])
 
-    func attach(to descriptor: CInt) throws { try set(Option.attach, descriptor) }
+    func attach(to descriptor: CInt) throws(Errno) { try set(Option.attach, descriptor) }
 
-    func attach(toGroupOf descriptor: CInt) throws { try set(Option.attachToGroup, descriptor) }
+    func attach(toGroupOf descriptor: CInt) throws(Errno) { try set(Option.attachToGroup, descriptor) }
 
-    static func detach(fromGroupOf descriptor: CInt) throws {
-        try SocketCalls.setOption(Option.detachFromGroup, of: descriptor, to: 0)
+    static func detach(fromGroupOf descriptor: CInt) throws(Errno) {
+        try SocketCalls.setOption(Option.detachFromGroup, of: descriptor, to: 0 as CInt)
     }
 
-    private func set(_ option: CInt, _ descriptor: CInt) throws {
-        try instructions.withUnsafeBufferPointer { instructions in
-            var program = Program(length: UInt16(instructions.count), instructions: instructions.baseAddress)
-            _ = try SocketCalls.check(
-                setsockopt(
-                    descriptor, SOL_SOCKET, option, &program, socklen_t(MemoryLayout<Program>.size)),
-                "setsockopt")
+    private func set(_ option: CInt, _ descriptor: CInt) throws(Errno) {
+        try instructions.withUnsafeBufferPointer { instructions throws(Errno) in
+            let program = Program(length: UInt16(instructions.count), instructions: instructions.baseAddress)
+            try SocketCalls.setOption(option, of: descriptor, to: program)
         }
     }
 }

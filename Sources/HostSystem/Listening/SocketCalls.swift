@@ -1,69 +1,67 @@
-import Glibc
+package import Glibc
 import NIOCore
+package import SystemPackage
 
-/// The few calls on a descriptor that a listening socket needs, with errors instead of -1.
-enum SocketCalls {
+/// The few calls on sockets that are needed here, with errors instead of -1.
+package enum SocketCalls {
     /// `SO_BINDTOIFINDEX`: from asm-generic/socket.h, since Linux 5.0.
     private static let bindToInterface: CInt = 62
 
-    static func openStream(_ family: CInt) throws -> CInt {
-        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
-        return try check(socket(family, type, 0), "socket")
+    /// A socket that does not block, and that child processes do not get.
+    package static func open(
+        _ family: CInt, _ kind: __socket_type = SOCK_STREAM
+    ) throws(Errno) -> OwnedDescriptor {
+        let flags = CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+        return try OwnedDescriptor(socket(family, CInt(kind.rawValue) | flags, 0))
     }
 
-    static func bind(_ descriptor: CInt, to address: SocketAddress) throws {
-        _ = try address.withSockAddr { try check(Glibc.bind(descriptor, $0, socklen_t($1)), "bind") }
+    static func bind(_ descriptor: CInt, to address: SocketAddress) throws(Errno) {
+        try check(address.withSockAddr { Glibc.bind(descriptor, $0, socklen_t($1)) })
     }
 
-    static func listen(_ descriptor: CInt, backlog: CInt) throws {
-        _ = try check(Glibc.listen(descriptor, backlog), "listen")
+    static func listen(_ descriptor: CInt, backlog: CInt) throws(Errno) {
+        try check(Glibc.listen(descriptor, backlog))
     }
 
-    static func setOption(_ option: CInt, of descriptor: CInt, to value: CInt) throws {
+    package static func setOption<Value: BitwiseCopyable>(
+        _ option: CInt, of descriptor: CInt, to value: Value
+    ) throws(Errno) {
         var value = value
-        _ = try check(
-            setsockopt(descriptor, SOL_SOCKET, option, &value, socklen_t(MemoryLayout<CInt>.size)),
-            "setsockopt")
+        try check(
+            setsockopt(descriptor, SOL_SOCKET, option, &value, socklen_t(MemoryLayout<Value>.size)))
     }
 
-    static func option(_ option: CInt, of descriptor: CInt) throws -> CInt {
+    package static func option(_ option: CInt, of descriptor: CInt) throws(Errno) -> CInt {
         var value: CInt = 0
         var size = socklen_t(MemoryLayout<CInt>.size)
-        _ = try check(getsockopt(descriptor, SOL_SOCKET, option, &value, &size), "getsockopt")
+        try check(getsockopt(descriptor, SOL_SOCKET, option, &value, &size))
         return value
     }
 
-    /// Where a socket is bound.
-    static func address(of descriptor: CInt) throws -> SocketAddress {
+    /// Where a socket over IP is bound.
+    static func address(of descriptor: CInt) throws(Errno) -> SocketAddress {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return try withUnsafeMutablePointer(to: &storage) { storage in
-            try storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = try check(getsockname(descriptor, $0, &size), "getsockname")
-            }
-            switch CInt(storage.pointee.ss_family) {
-            case AF_INET:
-                return storage.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                    SocketAddress($0.pointee)
-                }
-            case AF_INET6:
-                return storage.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                    SocketAddress($0.pointee)
-                }
-            default: throw SocketAddressError.unsupported
-            }
+        let result = withUnsafeMutablePointer(to: &storage) { storage in
+            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
         }
+        try check(result)
+        let address = withUnsafePointer(to: &storage) { storage in
+            storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { SocketAddress($0) }
+        }
+        guard let address else { throw .addressFamilyNotSupported }
+        return address
     }
 
     /// Another descriptor of the same socket.
-    static func duplicate(_ descriptor: CInt) throws -> CInt {
-        try check(fcntl(descriptor, F_DUPFD_CLOEXEC, 0), "fcntl")
+    static func duplicate(_ descriptor: CInt) throws(Errno) -> CInt {
+        try check(fcntl(descriptor, F_DUPFD_CLOEXEC, 0))
     }
 
-    static func setNonBlockingAndCloseOnExec(_ descriptor: CInt) throws {
-        let flags = try check(fcntl(descriptor, F_GETFL), "fcntl")
-        _ = try check(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK), "fcntl")
-        _ = try check(fcntl(descriptor, F_SETFD, FD_CLOEXEC), "fcntl")
+    static func setNonBlockingAndCloseOnExec(_ descriptor: CInt) throws(Errno) {
+        let flags = try check(fcntl(descriptor, F_GETFL))
+        try check(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK))
+        try check(fcntl(descriptor, F_SETFD, FD_CLOEXEC))
     }
 
     /// The next connection out of the kernel's queue; nil when it is empty, or nothing more can be had.
@@ -82,12 +80,28 @@ enum SocketCalls {
     /// Takes a listening socket out of the kernel's search for new connections: it is bound to a network interface
     /// that is not there. Handshakes that have begun still end in its queue, and another socket that listens on
     /// the same address or all addresses gets what is new at once. Only a privileged process can undo it.
-    static func hide(_ descriptor: CInt) throws {
-        try setOption(bindToInterface, of: descriptor, to: .max)
+    static func hide(_ descriptor: CInt) throws(Errno) {
+        try setOption(bindToInterface, of: descriptor, to: CInt.max)
     }
 
-    static func check(_ result: CInt, _ call: String) throws -> CInt {
-        guard result < 0 else { return result }
-        throw IOError(errnoCode: errno, reason: call)
+    @discardableResult
+    package static func check(_ result: CInt) throws(Errno) -> CInt {
+        guard result >= 0 else { throw .latest }
+        return result
+    }
+}
+
+extension SocketAddress {
+    /// An address of IP; nil for any other.
+    init?(_ address: UnsafePointer<sockaddr>) {
+        switch CInt(address.pointee.sa_family) {
+        case AF_INET:
+            self = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { SocketAddress($0.pointee) }
+        case AF_INET6:
+            self = address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+                SocketAddress($0.pointee)
+            }
+        default: return nil
+        }
     }
 }

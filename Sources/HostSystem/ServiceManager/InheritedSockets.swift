@@ -55,16 +55,12 @@ package struct InheritedSocket: Sendable, Hashable {
             throw InheritedSocketsError(
                 "socket \"\(name)\": descriptor \(descriptor) is not open, though LISTEN_FDS counts it")
         }
-        guard option(SO_TYPE) == Int32(SOCK_STREAM.rawValue), option(SO_ACCEPTCONN) == 1 else {
+        guard (try? SocketCalls.option(SO_TYPE, of: descriptor)) == CInt(SOCK_STREAM.rawValue),
+            (try? SocketCalls.option(SO_ACCEPTCONN, of: descriptor)) == 1
+        else {
             throw InheritedSocketsError(
                 "socket \"\(name)\" does not listen — use ListenStream= and Accept=no in its socket unit")
         }
-    }
-
-    private func option(_ option: Int32) -> Int32? {
-        var value: Int32 = 0
-        var size = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 ? value : nil
     }
 }
 
@@ -73,7 +69,7 @@ package struct InheritedSocketsError: Error, Hashable, CustomStringConvertible {
     /// What is wrong, where, and what to do.
     package let description: String
 
-    static func sameName(_ name: String) -> InheritedSocketsError {
+    package static func sameName(_ name: String) -> InheritedSocketsError {
         InheritedSocketsError(
             "two sockets are named \"\(name)\", and a server has one — one ListenStream= in each socket unit, with a FileDescriptorName= of its own"
         )

@@ -1,21 +1,21 @@
 import Glibc
-package import Logging
-import Observability
 import Synchronization
+package import SystemPackage
 
 /// Tells the service manager how the agent is (sd_notify(3)), as `Type=notify` and `Type=notify-reload` want it. Without a manager it
 /// does nothing.
 package final class SystemdNotifier: Sendable {
     private let socket: String?
     private let watchdogTimeout: Duration?
-    private let logger: Logger
+    private let onFailure: @Sendable (Errno) -> Void
     /// Failures are told once.
     private let hasFailed = Atomic(false)
 
-    package init(_ environment: ServiceEnvironment, logger: Logger) {
+    /// - Parameter onFailure: told of the first message that could not be sent, on any thread.
+    package init(_ environment: ServiceEnvironment, onFailure: @escaping @Sendable (Errno) -> Void) {
         socket = environment.notifySocket
         watchdogTimeout = environment.watchdogTimeout
-        self.logger = logger
+        self.onFailure = onFailure
     }
 
     /// The start is over, and the agent serves.
@@ -47,30 +47,26 @@ package final class SystemdNotifier: Sendable {
 
     private func send(_ notices: ServiceNotice...) {
         guard let socket else { return }
-        let code = Self.send(ServiceNotice.text(of: notices), to: socket)
-        guard code != 0, !hasFailed.exchange(true, ordering: .relaxed) else { return }
-        logger.warning(
-            "Cannot reach the service manager at NOTIFY_SOCKET",
-            metadata: [.errorMessage: "\(String(cString: strerror(code)))"])
+        do throws(Errno) {
+            try Self.send(ServiceNotice.text(of: notices), to: socket)
+        } catch {
+            if !hasFailed.exchange(true, ordering: .relaxed) { onFailure(error) }
+        }
     }
 
-    /// - Returns: 0, or the `errno`.
-    private static func send(_ text: String, to name: String) -> Int32 {
-        guard let address = LocalSocketAddress(notifySocket: name) else { return EINVAL }
-        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = OwnedDescriptor(Glibc.socket(AF_UNIX, kind, 0))
-        guard descriptor.descriptor >= 0 else { return errno }
+    private static func send(_ text: String, to name: String) throws(Errno) {
+        guard let address = LocalSocketAddress(notifySocket: name) else { throw .invalidArgument }
+        let socket = try OwnedDescriptor(
+            Glibc.socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0))
         // A manager that does not read must not hold up the agent.
-        var limit = timeval(tv_sec: 0, tv_usec: 500_000)
-        setsockopt(
-            descriptor.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        try SocketCalls.setOption(SO_SNDTIMEO, of: socket.number, to: timeval(tv_sec: 0, tv_usec: 500_000))
         let bytes = Array(text.utf8)
         while true {
             let sent = address.withSockaddr { pointer, size in
-                sendto(descriptor.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), pointer, size)
+                sendto(socket.number, bytes, bytes.count, CInt(MSG_NOSIGNAL), pointer, size)
             }
-            if sent >= 0 { return 0 }
-            if errno != EINTR { return errno }
+            if sent >= 0 { return }
+            guard errno == EINTR else { throw .latest }
         }
     }
 

@@ -1,3 +1,4 @@
+import HostSystem
 import TunnelServer
 
 /// A tunnel server of the agent with the socket it listens on.

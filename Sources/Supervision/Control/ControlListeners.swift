@@ -1,5 +1,7 @@
 import AdminAPI
 import Glibc
+import HTTPMessage
+import HostSystem
 import Logging
 import NIOCore
 import Observability

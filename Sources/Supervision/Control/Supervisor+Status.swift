@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import HostSystem
 import Reconciliation
 import TunnelClient
 import TunnelServer

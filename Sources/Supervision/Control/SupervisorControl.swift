@@ -1,5 +1,6 @@
 import AdminAPI
 import AgentStatus
+import HostSystem
 import Logging
 import Reconciliation
 import TunnelConfiguration
@@ -25,7 +26,7 @@ extension Supervisor {
         }
         plansUnderWay += 1
         defer { plansUnderWay -= 1 }
-        guard let report = await Blocking.plans.run(file.load) else {
+        guard let report = await means.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
         let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0) }
@@ -33,7 +34,7 @@ extension Supervisor {
         if let plan {
             let (ground, means) = (ground, means)
             errors +=
-                await Blocking.plans.run { Preparation.listenerFaults(plan, on: ground, with: means) } ?? []
+                await means.plans.run { Preparation.listenerFaults(plan, on: ground, with: means) } ?? []
         }
         return PlanReport(
             plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))

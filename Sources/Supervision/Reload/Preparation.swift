@@ -1,5 +1,6 @@
 import AdminAPI
 import Glibc
+import HostSystem
 import Logging
 import NIOPosix
 import Observability
@@ -24,6 +25,10 @@ struct AgentMeans: Sendable {
     let configurationFile: String?
     /// Whether the start takes the place of an agent that runs by the same file.
     let takesOver: Bool
+    /// Where configurations are read and prepared.
+    let reloads: Blocking
+    /// Where plans are made that somebody wants to see.
+    let plans = Blocking()
 
     /// Where the control socket is when the configuration does not say.
     var automaticControlSocket: ControlSocketPath? {

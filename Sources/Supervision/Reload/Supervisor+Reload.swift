@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import HostSystem
 import Logging
 import Observability
 import Reconciliation
@@ -23,7 +24,7 @@ extension Supervisor {
         }
         group.addTask {
             let began = WatchMoment.now()
-            if let report = await Blocking.reloads.run(file.load) { await self.wasRead(report, began) }
+            if let report = await self.means.reloads.run(file.load) { await self.wasRead(report, began) }
         }
     }
 
@@ -63,7 +64,7 @@ extension Supervisor {
     func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
         let (ground, means) = (ground, means)
         group.addTask {
-            let preparation = await Blocking.reloads.runToTheEnd {
+            let preparation = await means.reloads.runToTheEnd {
                 Preparation(plan, on: ground, with: means)
             }
             await self.wasPrepared(preparation)

@@ -1,3 +1,4 @@
+import HostSystem
 import Logging
 import Observability
 import Reconciliation
@@ -12,7 +13,11 @@ extension Supervisor {
             watcher = nil
         } else if watcher == nil, file != nil {
             do throws(FileWatcherError) {
-                let watcher = try FileWatcher(logger: logger)
+                let watcher = try FileWatcher { [logger] problem in
+                    logger.warning(
+                        "Not all changes of the configuration will be noticed: reload by SIGHUP after those",
+                        metadata: [.errorMessage: "\(problem)"])
+                }
                 // What changed since the file was read is told as well.
                 watcher.watch(watchedPaths, readAt: sourcesReadAt)
                 self.watcher = watcher
@@ -38,4 +43,15 @@ extension Supervisor {
     }
 
     private func showLife() {}
+
+    /// Looks now and then whether the allocator keeps what others need.
+    func returnUnusedMemory() async {
+        SpareMemory.keepFreed()
+        var memory = SpareMemory()
+        while (try? await Task.sleep(for: SpareMemory.interval)) != nil {
+            let before = memory
+            // Off the threads of tasks, and on one that is there.
+            memory = await means.reloads.run { before.looked() } ?? memory
+        }
+    }
 }

@@ -1,10 +1,11 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite(.timeLimit(.minutes(1))) struct BoundControlSocketTests {
     private let folder: TemporaryFolder
@@ -102,7 +103,7 @@ import Testing
         let path = folder.path(of: "no/agent.sock")
         #expect(
             reason { _ = try BoundControlSocket(path: path) }
-                == .system("open its lock file \(path).lock", ENOENT))
+                == .system("open its lock file \(path).lock", .noSuchFileOrDirectory))
     }
 
     @Test func whoIsThereIsKnownToNIO() async throws {

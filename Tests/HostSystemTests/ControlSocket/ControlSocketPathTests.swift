@@ -1,8 +1,9 @@
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite struct ControlSocketPathTests {
     private typealias Surroundings = ControlSocketPath.Surroundings
@@ -152,7 +153,11 @@ import Testing
     @Test func aMissingFolderIsTold() throws {
         let folder = try TemporaryFolder()
         let path = folder.path(of: "no/folder")
-        #expect(Self.reason { try Self.place(path).prepareFolder() } == .system("make the folder", ENOENT))
-        #expect(Self.reason { try Self.place(path).checkFolder() } == .system("open the folder", ENOENT))
+        #expect(
+            Self.reason { try Self.place(path).prepareFolder() }
+                == .system("make the folder", .noSuchFileOrDirectory))
+        #expect(
+            Self.reason { try Self.place(path).checkFolder() }
+                == .system("open the folder", .noSuchFileOrDirectory))
     }
 }

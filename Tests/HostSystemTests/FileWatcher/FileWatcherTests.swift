@@ -1,25 +1,25 @@
 import Foundation
-import Logging
-import Observability
+import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite(.timeLimit(.minutes(1))) struct FileWatcherTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
 
-    private static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
     /// Runs the body with a watcher on paths of the folder; the watches stand when it begins.
     private func watching(
-        _ names: [String], mostFolders: Int = 1024, logger: Logger = silent,
+        _ names: [String], mostFolders: Int = 1024,
+        onProblem: @escaping @Sendable (String) -> Void = { _ in },
         _ body: (FileWatcher) async throws -> Void
     ) async throws {
         let watcher = try FileWatcher(
-            logger: logger, quiet: .milliseconds(20), longest: .milliseconds(200), mostFolders: mostFolders)
+            quiet: .milliseconds(20), longest: .milliseconds(200), mostFolders: mostFolders,
+            onProblem: onProblem)
         defer { watcher.close() }
         try await settle(watcher, names)
         try await body(watcher)
@@ -124,7 +124,7 @@ import Testing
 
     @Test func manyWritesAreOneChange() async throws {
         try folder.write("1", to: "a.yaml")
-        let watcher = try FileWatcher(logger: Self.silent, quiet: .milliseconds(300), longest: .seconds(30))
+        let watcher = try FileWatcher(quiet: .milliseconds(300), longest: .seconds(30)) { _ in }
         defer { watcher.close() }
         try await settle(watcher, ["a.yaml"])
         for number in 0..<20 { try append("\(number)", to: "a.yaml") }
@@ -145,7 +145,7 @@ import Testing
 
     @Test func whatChangedBetweenReadingAndWatchingIsTold() async throws {
         try folder.write("1", to: "a.yaml")
-        let watcher = try FileWatcher(logger: Self.silent, quiet: .milliseconds(20))
+        let watcher = try FileWatcher(quiet: .milliseconds(20)) { _ in }
         defer { watcher.close() }
         let readAt = WatchMoment.now()
         try replace("a.yaml", "2")
@@ -154,24 +154,26 @@ import Testing
     }
 
     @Test func beyondTheLimitAWarningSaysSo() async throws {
-        let log = AgentLog(sink: try LogSink(path: folder.path(of: "agent.log"), format: .logfmt))
+        let problems = Mutex<[String]>([])
         for name in ["a", "b", "c"] { try folder.write("1", to: name + "/x.yaml") }
         let names = ["a/x.yaml", "b/x.yaml", "c/x.yaml"]
         // The three folders come first, then that of the marker.
-        try await watching(names, mostFolders: 4, logger: log.makeLogger(label: "watch")) { watcher in
+        try await watching(
+            names, mostFolders: 4, onProblem: { text in problems.withLock { $0.append(text) } }
+        ) {
+            watcher in
             for name in names {
                 try append("2", to: name)
                 #expect(await nextChange(of: watcher))
             }
         }
-        log.close()
-        let lines = try folder.text(of: "agent.log").split(separator: "\n")
+        let lines = problems.withLock { $0 }
         #expect(lines.count == 1 && lines[0].contains("of which only 4 are watched"), "\(lines)")
     }
 
     @Test func theEndLeavesNoDescriptor() async throws {
         let before = try openDescriptors()
-        let watchers = try (0..<40).map { _ in try FileWatcher(logger: Self.silent) }
+        let watchers = try (0..<40).map { _ in try FileWatcher { _ in } }
         #expect(try openDescriptors() > before + 60)
         for watcher in watchers {
             watcher.watch([folder.path(of: "a.yaml")])
@@ -189,7 +191,7 @@ import Testing
 
     @Test func whyNothingCanBeWatchedIsToldWithAdvice() {
         #expect(
-            FileWatcherError(SystemError(EMFILE)).description
+            FileWatcherError(.tooManyOpenFiles).description
                 == "watch: cannot watch the configuration's files: Too many open files — raise fs.inotify.max_user_instances or the limit of open files"
         )
     }

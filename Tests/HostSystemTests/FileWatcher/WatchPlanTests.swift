@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite struct WatchPlanTests {
     /// A plan over a made-up file system.

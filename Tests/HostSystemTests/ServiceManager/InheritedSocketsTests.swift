@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite struct InheritedSocketsTests {
     private static func parse(

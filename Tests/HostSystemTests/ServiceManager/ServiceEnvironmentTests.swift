@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite struct ServiceEnvironmentTests {
     private static func environment(_ variables: [String: String], processID: Int32 = 42)

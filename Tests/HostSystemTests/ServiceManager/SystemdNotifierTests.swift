@@ -1,21 +1,22 @@
 import Foundation
-import Logging
-import Observability
+import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Supervision
+@testable import HostSystem
 
 @Suite(.timeLimit(.minutes(1))) struct SystemdNotifierTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func notifier(_ name: String?, watchdog: Int? = nil, logger: Logger? = nil) -> SystemdNotifier {
+    private func notifier(
+        _ name: String?, watchdog: Int? = nil, onFailure: @escaping @Sendable (Errno) -> Void = { _ in }
+    ) -> SystemdNotifier {
         let variables = ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": watchdog.map(String.init)]
         return SystemdNotifier(
-            ServiceEnvironment(processID: 42) { variables[$0] ?? nil },
-            logger: logger ?? Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            ServiceEnvironment(processID: 42) { variables[$0] ?? nil }, onFailure: onFailure)
     }
 
     @Test(
@@ -106,12 +107,10 @@ import Testing
             case "relative": "notify"
             default: "/" + String(repeating: "x", count: 108)
             }
-        let log = AgentLog(sink: try LogSink(path: folder.path(of: "agent.log"), format: .logfmt))
-        let notifier = notifier(name, logger: log.makeLogger(label: "systemd"))
+        let failures = Mutex<[Errno]>([])
+        let notifier = notifier(name) { failure in failures.withLock { $0.append(failure) } }
         notifier.ready(status: "")
         notifier.stopping(status: "")
-        log.close()
-        let lines = try folder.text(of: "agent.log").split(separator: "\n")
-        #expect(lines.count == 1 && lines[0].contains("Cannot reach the service manager"))
+        #expect(failures.withLock { $0 } == [place == "nobody" ? .noSuchFileOrDirectory : .invalidArgument])
     }
 }
