@@ -89,7 +89,7 @@ package struct Agent: Sendable {
             trust: TrustPool { SystemRoots.areThere(on: SystemConfigurationSource()) },
             pacer: DialPacer(), software: software, inherited: inherited, configurationFile: file?.path,
             takesOver: takesOver, reloads: reloads)
-        let supervisor = Supervisor(
+        let supervisor = await Supervisor(
             configuration, means: means, notifier: SystemdNotifier(service, logger: logger), file: file)
         let mailbox = supervisor.mailbox
         signals.attach { order in

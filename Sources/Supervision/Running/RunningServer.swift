@@ -4,16 +4,14 @@ import TunnelServer
 /// A tunnel server of the agent with the socket it listens on.
 ///
 /// The socket is the agent's rather than the server's: a reload may hand it to a server of another name.
-struct RunningServer: Sendable {
+struct RunningServer: RunningChild {
     let server: TunnelServer
     var socket: ListeningSocket
-    /// Has it finish and end.
     let stop = StopSignal()
     /// Given before `stop` when its socket goes to another server.
     let socketIsKept = StopSignal()
     /// Given once it needs tunnel clients for no more than what is in flight.
     let quiet = StopSignal()
-    /// Given once it has ended.
     let ended = StopSignal()
 
     /// Returns when the server has ended, after `stop`.
@@ -22,4 +20,6 @@ struct RunningServer: Sendable {
         await server.drain(keepingSocket: socketIsKept.isGiven) { quiet.give() }
         ended.give()
     }
+
+    func cut() { server.close() }
 }

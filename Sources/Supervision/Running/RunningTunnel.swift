@@ -1,11 +1,9 @@
 import TunnelClient
 
 /// A tunnel client of the agent.
-final class RunningTunnel: Sendable {
+final class RunningTunnel: RunningChild {
     let client: TunnelClient
-    /// Has it finish and end.
     let stop = StopSignal()
-    /// Given once it has ended.
     let ended = StopSignal()
 
     init(_ client: TunnelClient) { self.client = client }
@@ -25,4 +23,6 @@ final class RunningTunnel: Sendable {
         ended.give()
         return end
     }
+
+    func cut() { client.close() }
 }
