@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "TunnelClient",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "NameResolution", "Observability", "OriginHTTP",
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
                 "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix, .system,
             ]),
@@ -158,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "HostSystem", "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging,
+                "HostSystem", "Observability", "Reconciliation", "Supervision", "TestSupport", "TunnelClient",
+                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport", .logging, .nioPosix,
             ]),
         .testTarget(
             name: "AdminAPITests",

@@ -42,7 +42,8 @@ import TunnelConfiguration
     let presence: AgentPresence
     let configuration: ConfigurationWatch
     let reloads: Reloads
-    var rates = TrafficRates()
+    private lazy var control = SupervisorControl(supervisor: self)
+    private(set) var rates = TrafficRates()
 
     init(
         _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier,
@@ -183,7 +184,7 @@ import TunnelConfiguration
         }
         await presence.apply(
             preparation.exclusives, adminToken: plan.result.admin?.token,
-            control: SupervisorControl(supervisor: self), in: &group)
+            control: control, in: &group)
         let mailbox = mailbox
         configuration.apply(isWanted: plan.result.watch, in: &group) {
             mailbox.yield(.reloadRequested(ReloadRequest(.watch)))
@@ -257,11 +258,11 @@ import TunnelConfiguration
         notifier.stopping(status: "finishing what is in flight")
         armLastResort(after: grace)
         let (servers, tunnels) = (servers.all, tunnels.all)
-        for server in servers { server.stop.give() }
+        for server in servers { server.stop.open() }
         group.addTask {
             // The last requests of our own servers may be for our own tunnels.
             for server in servers { await server.quiet.wait() }
-            for tunnel in tunnels { tunnel.stop.give() }
+            for tunnel in tunnels { tunnel.stop.open() }
         }
         let (logger, mailbox) = (logger, mailbox)
         group.addTask {
@@ -276,7 +277,7 @@ import TunnelConfiguration
         armLastResort(after: .zero)
         for server in servers.all { server.cut() }
         for tunnel in tunnels.all {
-            tunnel.stop.give()
+            tunnel.stop.open()
             tunnel.cut()
         }
     }

@@ -35,7 +35,8 @@ private let importTable: [String: Set<String>] = [
         "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "TunnelClient": networking.union([
-        "AgentStatus", "HTTPMessage", "Logging", "NameResolution", "Observability", "OriginHTTP",
+        "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "NameResolution", "Observability",
+        "OriginHTTP",
         "SystemPackage", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([

@@ -48,7 +48,8 @@ extension Preparer {
         }
     }
 
-    private mutating func prepareControlSocket(besides automatic: BoundControlSocket?) -> BoundControlSocket? {
+    private mutating func prepareControlSocket(besides automatic: BoundControlSocket?) -> BoundControlSocket?
+    {
         guard let path = plan.result.controlSocket, automatic?.isAt(path) != true else { return nil }
         if let held = ground.exclusives.controlSocket, held.isAt(path) { return held }
         do throws(ControlSocketError) {

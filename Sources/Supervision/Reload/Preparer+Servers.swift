@@ -21,7 +21,8 @@ extension Preparer {
         warnOfUnusedSockets()
         let sources = assignListeners(
             plan.servers, running: ground.running.servers, inherited: Set(means.inherited.keys))
-        let handedOn = Set(sources.values.compactMap { if case .takenOver(let owner) = $0 { owner } else { nil } })
+        let handedOn = Set(
+            sources.values.compactMap { if case .takenOver(let owner) = $0 { owner } else { nil } })
         let leaving = plan.servers.compactMap { change -> ListeningSocket? in
             if case .update = change { nil } else { ground.sockets[change.name] }
         }

@@ -21,10 +21,10 @@
 
 /// A server or tunnel of the agent.
 protocol RunningChild: Sendable {
-    /// Has it finish and end.
-    var stop: StopSignal { get }
-    /// Given once it has ended.
-    var ended: StopSignal { get }
+    /// Opened to have it finish and end.
+    var stop: Latch { get }
+    /// Opened once it has ended.
+    var ended: Latch { get }
     /// Ends at once what is in flight.
     func cut()
 }
@@ -32,8 +32,8 @@ protocol RunningChild: Sendable {
 extension RunningChild {
     /// Has it finish; what is still in flight after the grace is cut.
     func leave(grace: Duration, in group: inout DiscardingTaskGroup) {
-        guard !stop.isGiven else { return }
-        stop.give()
+        guard !stop.isOpen else { return }
+        stop.open()
         group.addTask {
             let hasEnded = await ended.wait(atMost: grace)
             if !hasEnded { cut() }

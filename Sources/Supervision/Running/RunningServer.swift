@@ -7,18 +7,18 @@ import TunnelServer
 struct RunningServer: RunningChild {
     let server: TunnelServer
     var socket: ListeningSocket
-    let stop = StopSignal()
-    /// Given before `stop` when its socket goes to another server.
-    let socketIsKept = StopSignal()
-    /// Given once it needs tunnel clients for no more than what is in flight.
-    let quiet = StopSignal()
-    let ended = StopSignal()
+    let stop = Latch()
+    /// Opened before `stop` when its socket goes to another server.
+    let socketIsKept = Latch()
+    /// Opened once it needs tunnel clients for no more than what is in flight.
+    let quiet = Latch()
+    let ended = Latch()
 
     /// Returns when the server has ended, after `stop`.
     func run() async {
         await stop.wait()
-        await server.drain(keepingSocket: socketIsKept.isGiven) { quiet.give() }
-        ended.give()
+        await server.drain(keepingSocket: socketIsKept.isOpen) { quiet.open() }
+        ended.open()
     }
 
     func cut() { server.close() }

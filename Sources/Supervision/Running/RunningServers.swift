@@ -16,7 +16,7 @@ import TunnelServer
     /// What left the configuration.
     private var leaving: [ObjectIdentifier: RunningServer] = [:]
     /// Listeners that broke, and who waits for them to be opened again.
-    private var repairs: [String: StopSignal] = [:]
+    private var repairs: [String: Latch] = [:]
 
     init(_ means: AgentMeans, logger: Logger, children: Children, mailbox: Supervisor.Mailbox) {
         self.means = means
@@ -61,7 +61,7 @@ import TunnelServer
         case .stop(let name, let isHandedOn):
             guard let old = running.removeValue(forKey: name) else { return }
             leaving[ObjectIdentifier(old.server)] = old
-            if isHandedOn { old.socketIsKept.give() }
+            if isHandedOn { old.socketIsKept.open() }
             old.leave(grace: terms.grace, in: &group)
         }
     }
@@ -104,17 +104,17 @@ import TunnelServer
             return
         }
         guard let repair = repairs.removeValue(forKey: name) else { return }
-        repair.give()
+        repair.open()
         mailbox.yield(.listenerRestored(server: name))
     }
 
-    /// - Returns: given when there is a listener again.
-    private func listenerBroke(_ name: String, _ reason: String) -> StopSignal {
+    /// - Returns: opened when there is a listener again.
+    private func listenerBroke(_ name: String, _ reason: String) -> Latch {
         logger.error(
             "A listener broke; it is opened again in a moment",
             metadata: [.serverName: "\(name)", .errorMessage: "\(reason)"])
         mailbox.yield(.listenerFailed(server: name))
-        let repair = repairs[name] ?? StopSignal()
+        let repair = repairs[name] ?? Latch()
         repairs[name] = repair
         return repair
     }

@@ -3,8 +3,8 @@ import TunnelClient
 /// A tunnel client of the agent.
 final class RunningTunnel: RunningChild {
     let client: TunnelClient
-    let stop = StopSignal()
-    let ended = StopSignal()
+    let stop = Latch()
+    let ended = Latch()
 
     init(_ client: TunnelClient) { self.client = client }
 
@@ -12,7 +12,7 @@ final class RunningTunnel: RunningChild {
     func run() async -> TunnelClient.RunEnd {
         let end = await withTaskGroup(of: TunnelClient.RunEnd.self) { group in
             group.addTask {
-                defer { self.stop.give() }
+                defer { self.stop.open() }
                 return await self.client.run()
             }
             // No task for this: there are thousands of tunnels.
@@ -20,7 +20,7 @@ final class RunningTunnel: RunningChild {
             group.cancelAll()
             return await group.next() ?? .stopped
         }
-        ended.give()
+        ended.open()
         return end
     }
 

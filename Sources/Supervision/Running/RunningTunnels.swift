@@ -23,7 +23,7 @@ import TunnelClient
     var all: [RunningTunnel] { Array(running.values) + leaving.values.joined() }
 
     /// Whether the one of that name has ended.
-    func hasEnded(_ name: String) -> Bool { running[name]?.ended.isGiven ?? false }
+    func hasEnded(_ name: String) -> Bool { running[name]?.ended.isOpen ?? false }
 
     // MARK: Changing them
 
@@ -67,7 +67,7 @@ import TunnelClient
     /// Counts a tunnel among the leaving ones until it has ended.
     private func seeOff(_ tunnel: RunningTunnel, _ name: String) {
         // One that gave up has ended already.
-        if !tunnel.ended.isGiven { leaving[name, default: []].append(tunnel) }
+        if !tunnel.ended.isOpen { leaving[name, default: []].append(tunnel) }
     }
 
     /// Make before break: the old tunnel's sessions carry on until the new one has its first, and dial no more.

@@ -1,11 +1,11 @@
+import HostSystem
 import NIOCore
-import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
 /// Which callers and sessions a tunnel server has, to bound their number and to tell them that it stops.
-final class ConnectionCensus: Sendable {
+final class ConnectionTable: Sendable {
     /// A caller's connection, as seen from any event loop.
     struct Caller: Sendable {
         let eventLoop: any EventLoop
@@ -24,13 +24,12 @@ final class ConnectionCensus: Sendable {
         var perAddress = Tally<AddressGroup>()
         var sessions: [UInt64: Session] = [:]
         var sessionCounts = SessionCounts()
-        var lastWaiter = 0
-        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var isEmpty: Bool { callers.isEmpty && sessions.isEmpty }
     }
 
     private let maximum: Int
     private let maximumPerAddress: Int
-    private let counts = Mutex(Counts())
+    private let counts = Monitor(Counts())
 
     init(maximum: Int, maximumPerAddress: Int) {
         self.maximum = maximum
@@ -39,7 +38,7 @@ final class ConnectionCensus: Sendable {
 
     /// - Returns: false when there are too many.
     func enter(_ id: ObjectIdentifier, _ caller: Caller, address: AddressGroup) -> Bool {
-        counts.withLock {
+        counts.change {
             guard $0.callers.count < maximum, $0.perAddress[address] < maximumPerAddress else {
                 return false
             }
@@ -50,19 +49,16 @@ final class ConnectionCensus: Sendable {
     }
 
     func leave(_ id: ObjectIdentifier, address: AddressGroup) {
-        let waiters = counts.withLock { counts -> [CheckedContinuation<Void, Never>] in
-            guard counts.callers.removeValue(forKey: id) != nil else { return [] }
-            counts.perAddress.remove(address)
-            return Self.takeWaitersIfEmpty(&counts)
+        counts.change { counts in
+            if counts.callers.removeValue(forKey: id) != nil { counts.perAddress.remove(address) }
         }
-        for waiter in waiters { waiter.resume() }
     }
 
     /// - Returns: the answer for a client for which there is no room; nil when there is some.
     func refusal(
         of token: RendezvousToken, from address: AddressGroup, _ limits: SessionCounts.Limits
     ) -> Refusal? {
-        counts.withLock { counts in
+        counts.read { counts in
             do throws(Refusal) {
                 try counts.sessionCounts.checkRoom(for: token, from: address, limits)
                 return nil
@@ -74,7 +70,7 @@ final class ConnectionCensus: Sendable {
 
     /// - Returns: false when there are too many: others that knocked at the same time were faster.
     func enter(_ id: UInt64, _ session: Session, _ limits: SessionCounts.Limits) -> Bool {
-        counts.withLock { counts in
+        counts.change { counts in
             let token = session.credentials.token
             let hasRoom =
                 (try? counts.sessionCounts.checkRoom(for: token, from: session.address, limits)) != nil
@@ -85,48 +81,21 @@ final class ConnectionCensus: Sendable {
     }
 
     func leave(session id: UInt64) {
-        let waiters = counts.withLock { counts in
-            if let session = counts.sessions.removeValue(forKey: id) {
-                counts.sessionCounts.leave(session.credentials.token, from: session.address)
-            }
-            return Self.takeWaitersIfEmpty(&counts)
+        counts.change { counts in
+            guard let session = counts.sessions.removeValue(forKey: id) else { return }
+            counts.sessionCounts.leave(session.credentials.token, from: session.address)
         }
-        for waiter in waiters { waiter.resume() }
     }
 
     /// Every caller who is here now.
-    var callers: [Caller] { counts.withLock { Array($0.callers.values) } }
+    var callers: [Caller] { counts.read { Array($0.callers.values) } }
 
     /// Every session that is here now, by its number.
-    var sessions: [UInt64: Session] { counts.withLock { $0.sessions } }
+    var sessions: [UInt64: Session] { counts.read { $0.sessions } }
 
     /// How many are here now.
-    var size: (callers: Int, sessions: Int) { counts.withLock { ($0.callers.count, $0.sessions.count) } }
+    var size: (callers: Int, sessions: Int) { counts.read { ($0.callers.count, $0.sessions.count) } }
 
     /// Waits until the last caller and session have left, or the task is cancelled.
-    func becomesEmpty() async {
-        let id = counts.withLock { counts in
-            counts.lastWaiter += 1
-            return counts.lastWaiter
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isOver = counts.withLock { counts in
-                    // A cancellation that comes before this is seen here, one after it finds the waiter.
-                    let isOver = counts.callers.isEmpty && counts.sessions.isEmpty || Task.isCancelled
-                    if !isOver { counts.waiters[id] = continuation }
-                    return isOver
-                }
-                if isOver { continuation.resume() }
-            }
-        } onCancel: {
-            counts.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
-        }
-    }
-
-    private static func takeWaitersIfEmpty(_ counts: inout Counts) -> [CheckedContinuation<Void, Never>] {
-        guard counts.callers.isEmpty, counts.sessions.isEmpty else { return [] }
-        defer { counts.waiters = [:] }
-        return Array(counts.waiters.values)
-    }
+    func becomesEmpty() async { await counts.wait { counts -> Void? in counts.isEmpty ? () : nil } }
 }
