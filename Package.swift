@@ -42,11 +42,11 @@ let package = Package(
             name: "TunnelTransport",
             dependencies: [
                 "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
-                .nioWebSocket, .nioSSL,
+                .nioWebSocket, .nioSSL, .system,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
+            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS, .system]),
 
         // Roles: they never import each other.
         .target(

@@ -23,10 +23,11 @@ private let importTable: [String: Set<String>] = [
     "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "TunnelProtocol",
+        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
+        "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS",
+        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
     ]),
 
     // Roles: they never import each other.

@@ -2,6 +2,7 @@ import Glibc
 package import HTTPMessage
 package import NIOCore
 package import NIOPosix
+import SystemPackage
 
 /// `file:///some/folder`: serves the files of a folder to `GET` and `HEAD`.
 ///
@@ -143,7 +144,7 @@ private final class FileExchange: OriginExchange {
     }
 
     private func fail(_ code: CInt) {
-        answer.fail(.unreadable, "file cannot be opened: \(String(cString: strerror(code)))")
+        answer.fail(.unreadable, "file cannot be opened: \(Errno(rawValue: code))")
     }
 
     private func redirect() {

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NameResolution
+import SystemPackage
 
 extension OriginError {
     /// Puts the reason why there is no connection into words.
@@ -48,7 +49,7 @@ extension OriginError {
         switch code {
         case ECONNREFUSED: self.init(.refused, "\(origin) refuses connections; is the server running")
         case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")
-        default: self.init(.unreachable, "cannot connect to \(origin): \(String(cString: strerror(code)))")
+        default: self.init(.unreachable, "cannot connect to \(origin): \(Errno(rawValue: code))")
         }
     }
 

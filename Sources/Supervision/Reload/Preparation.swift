@@ -44,27 +44,21 @@ struct Preparation: Sendable {
 /// What stands against a plan, as far as it was found out.
 struct Findings: Sendable {
     /// Why the plan cannot be carried out, all reasons.
-    private(set) var faults: [String] = []
+    var faults: [String] = []
     /// What is wrong and no reason to refuse the plan.
-    private(set) var warnings: [String] = []
+    var warnings: [String] = []
     /// What another agent has that this one wants; one that is taken over from lets go of it.
-    private var taken: [String] = []
+    var taken: [String] = []
 
-    mutating func refuse(_ fault: String) { faults.append(fault) }
-
-    mutating func warn(_ text: String) { warnings.append(text) }
-
-    mutating func refuseAsTaken(_ text: String) { taken.append(text) }
-
-    mutating func refuse(_ error: any Error, isTaken: Bool) {
-        if isTaken { refuseAsTaken("\(error)") } else { refuse("\(error)") }
+    mutating func add(_ error: any Error, isTaken: Bool = false) {
+        if isTaken { taken.append("\(error)") } else { faults.append("\(error)") }
     }
 
     mutating func attempt<Value>(_ work: () throws -> Value) -> Value? {
         do {
             return try work()
         } catch {
-            faults.append("\(error)")
+            add(error)
             return nil
         }
     }
@@ -72,16 +66,6 @@ struct Findings: Sendable {
     /// Nobody lets go of what is taken.
     mutating func refuseWhatIsTaken() {
         faults += taken
-        taken = []
-    }
-
-    /// What was taken is asked for again.
-    mutating func forgetWhatIsTaken() { taken = [] }
-
-    /// There is no way back: what is missing is only told of.
-    mutating func forgive() {
-        warnings += faults + taken
-        faults = []
         taken = []
     }
 }
@@ -107,17 +91,16 @@ struct Preparer: Sendable {
         let tunnels = prepareTunnels()
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
-        var hasTakenOver = false
-        if ground.isStart, means.takesOver, findings.faults.isEmpty {
-            hasTakenOver = takeOver(besides: exclusives)
-        }
+        let takesOver = ground.isStart && means.takesOver
+        let hasTakenOver = takesOver && findings.faults.isEmpty && takeOver(besides: exclusives)
         if hasTakenOver {
-            findings.forgetWhatIsTaken()
+            findings.taken = []
             prepare(&exclusives)
             listen()
-            // An agent without these is better than none.
-            findings.forgive()
-        } else if findings.faults.isEmpty || !means.takesOver || !ground.isStart {
+            // There is no way back: an agent without these is better than none.
+            findings.warnings += findings.faults + findings.taken
+            findings.faults = []
+        } else if !takesOver || findings.faults.isEmpty {
             findings.refuseWhatIsTaken()
             listen()
         }

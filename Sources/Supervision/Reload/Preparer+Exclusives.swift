@@ -26,7 +26,7 @@ extension Preparer {
             }
             return try Pidfile(path: path)
         } catch {
-            findings.refuse(error, isTaken: error.isTaken)
+            findings.add(error, isTaken: error.isTaken)
             return nil
         }
     }
@@ -40,9 +40,9 @@ extension Preparer {
         } catch {
             // It is a convenience, unless somebody else runs by this file.
             if error.isTaken {
-                findings.refuseAsTaken(error.asSecondAgent)
+                findings.taken.append(error.asSecondAgent)
             } else if plan.result.controlSocket == nil {
-                findings.warn("\(error)")
+                findings.warnings.append("\(error)")
             }
             return nil
         }
@@ -55,7 +55,7 @@ extension Preparer {
         do throws(ControlSocketError) {
             return try BoundControlSocket(path: path)
         } catch {
-            findings.refuse(error, isTaken: error.isTaken)
+            findings.add(error, isTaken: error.isTaken)
             return nil
         }
     }
@@ -70,7 +70,7 @@ extension Preparer {
                 "admin.listen", host: admin.host, port: admin.port, besides: [held].compactMap(\.self),
                 patience: patience)
         } catch {
-            findings.refuse(error, isTaken: error.isInUse)
+            findings.add(error, isTaken: error.isInUse)
             return nil
         }
     }
@@ -95,11 +95,11 @@ extension Preparer {
             } catch  where error.isNobodyThere {
                 continue
             } catch {
-                findings.refuse("cannot take over from the agent that runs: \(error)")
+                findings.faults.append("cannot take over from the agent that runs: \(error)")
                 return false
             }
         }
-        findings.warn("there is no agent to take over from")
+        findings.warnings.append("there is no agent to take over from")
         return false
     }
 }

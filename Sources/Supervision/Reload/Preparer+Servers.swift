@@ -58,7 +58,7 @@ extension Preparer {
                     reusePort: server.reusePort, besides: leaving, patience: patience)
             } catch {
                 let hint = "--takeover needs reuse-port: true in both, the agent that runs and this one"
-                findings.refuse(means.takesOver && error.isInUse ? "\(error). \(hint)" : "\(error)")
+                findings.faults.append(means.takesOver && error.isInUse ? "\(error). \(hint)" : "\(error)")
                 return nil
             }
         }
@@ -70,7 +70,7 @@ extension Preparer {
         let before = Set(ground.running.servers.map(\.name))
         for name in means.inherited.keys.sorted()
         where !wanted.contains(name) && (ground.isStart || before.contains(name)) {
-            findings.warn(
+            findings.warnings.append(
                 "socket activation: no server is named \"\(name)\", so nobody answers on that socket — set FileDescriptorName= in its socket unit to the name of a server"
             )
         }
