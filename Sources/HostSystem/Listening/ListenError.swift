@@ -21,7 +21,8 @@ package struct ListenError: Error, CustomStringConvertible {
             case .addressNotAvailable: "this machine has no such address — check host"
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "too many open files"
             case let failure?: failure.description
-            case nil: error is ChannelError ? "the listener was closed" : "\(error)"
+            case nil where error is ChannelError: "the connection was closed"
+            case nil: "the connection failed (\(type(of: error)))"
             }
         description = "\(purpose): cannot listen on \(hostAndPort(host, port)): \(reason)"
     }
