@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -32,58 +33,58 @@ let package = Package(
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
 
         // Edges: each talks to one outside thing.
-        .target(name: "Observability", dependencies: ["AgentStatus", .logging]),
-        .target(name: "NameResolution", dependencies: ["Observability", .nioCore, .nioPosix]),
+        .target(
+            name: "HostSystem",
+            dependencies: ["CMalloc", "HTTPMessage", "TunnelConfiguration", .nioCore, .system]),
+        .target(name: "Observability", dependencies: ["AgentStatus", "HostSystem", .logging, .system]),
+        .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",
             dependencies: [
                 "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
-                .nioWebSocket, .nioSSL,
+                .nioWebSocket, .nioSSL, .system,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
+            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS, .system]),
 
         // Roles: they never import each other.
         .target(
             name: "TunnelServer",
             dependencies: [
-                "AgentStatus",
-                "HTTPMessage", "NameResolution", "Observability", "TunnelConfiguration", "TunnelProtocol",
-                "TunnelTransport",
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability",
+                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
-                "AgentStatus",
-                "HTTPMessage", "NameResolution", "Observability", "OriginHTTP", "TunnelConfiguration",
-                "TunnelProtocol",
-                "TunnelTransport",
-                .logging, .nioCore, .nioPosix,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
+                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                .logging, .nioCore, .nioPosix, .system,
             ]),
 
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
-                .logging,
-                .nioCore, .nioPosix,
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "TunnelConfiguration",
+                "TunnelProtocol",
+                .logging, .nioCore, .nioPosix, .system,
             ]),
 
         // Composition.
         .target(
             name: "Supervision",
             dependencies: [
-                "AdminAPI", "AgentStatus", "CMalloc", "Observability", "Reconciliation", "TunnelClient",
-                "TunnelConfiguration", "TunnelServer", "TunnelTransport",
-                .logging, .nioCore, .nioPosix, .unixSignals,
+                "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
+                "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
+                .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
             dependencies: [
-                "AdminAPI", "AgentStatus", "GoCommands", "Observability", "Reconciliation", "Supervision",
-                "TunnelConfiguration", .argumentParser,
+                "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "Reconciliation",
+                "Supervision", "TunnelConfiguration", .argumentParser, .nioCore, .system,
             ]),
 
         // Tests.
@@ -115,10 +116,17 @@ let package = Package(
             name: "GoCommandsTests",
             dependencies: ["GoCommands", "TestSupport", "TunnelConfiguration", "TunnelProtocol"]),
         .testTarget(
-            name: "ObservabilityTests", dependencies: ["Observability", "TestSupport", .logging]),
+            name: "HostSystemTests",
+            dependencies: [
+                "HostSystem", "Observability", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
+                .nioPosix, .system,
+            ]),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: ["HostSystem", "Observability", "TestSupport", .logging]),
         .testTarget(
             name: "NameResolutionTests",
-            dependencies: ["NameResolution", "TestSupport", .nioCore, .nioPosix]),
+            dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
@@ -136,28 +144,28 @@ let package = Package(
         .testTarget(
             name: "TunnelServerTests",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "Observability", "TunnelConfiguration", "TunnelProtocol",
-                "TunnelServer",
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "TunnelConfiguration",
+                "TunnelProtocol", "TunnelServer",
                 "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "TunnelClientTests",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "Observability", "OriginHTTP", "TunnelClient",
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "OriginHTTP", "TunnelClient",
                 "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "TestSupport",
                 .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
             ]),
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "Observability", "Supervision", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
-                .nioPosix,
+                "HostSystem", "Observability", "Reconciliation", "Supervision", "TestSupport", "TunnelClient",
+                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport", .logging, .nioPosix,
             ]),
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "TestSupport", "TunnelConfiguration", .logging,
-                .nioCore, .nioPosix,
+                .nioCore, .nioPosix, .system,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
@@ -180,6 +188,7 @@ extension Target.Dependency {
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }
     static var nioWebSocket: Self { .product(name: "NIOWebSocket", package: "swift-nio") }
+    static var system: Self { .product(name: "SystemPackage", package: "swift-system") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
 }
 

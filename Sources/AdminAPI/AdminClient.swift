@@ -2,7 +2,9 @@ package import AgentStatus
 import FoundationEssentials
 import Glibc
 import HTTPMessage
+import HostSystem
 import NIOCore
+package import SystemPackage
 
 /// Asks an agent over its control socket. Waits for the answer: not for event loops.
 package struct AdminClient: Sendable {
@@ -50,10 +52,9 @@ package struct AdminClient: Sendable {
         _ method: String, _ target: String, _ type: Answer.Type, patience: Duration
     ) throws(AdminClientError) -> Answer {
         let socket = try Self.connect(to: path, patience)
-        defer { close(socket) }
         let length = method == "POST" ? "Content-Length: 0\r\n" : ""
-        try Self.write("\(method) \(target) HTTP/1.1\r\nHost: wstunnel\r\n\(length)\r\n", to: socket)
-        let (status, body) = try Self.readAnswer(from: socket)
+        try Self.write("\(method) \(target) HTTP/1.1\r\nHost: wstunnel\r\n\(length)\r\n", to: socket.number)
+        let (status, body) = try Self.readAnswer(from: socket.number)
         // A plan or reload that was refused (422) is an answer like any other.
         if status == 200 || status == 422, let answer = try? JSONDecoder().decode(type, from: Data(body)) {
             return answer
@@ -62,25 +63,25 @@ package struct AdminClient: Sendable {
         throw AdminClientError(refusal?["error"].map { .refused($0) } ?? .nonsense)
     }
 
-    private static func connect(to path: String, _ patience: Duration) throws(AdminClientError) -> CInt {
-        guard let address = try? SocketAddress(unixDomainSocketPath: path) else {
-            throw AdminClientError(.unreachable(ENAMETOOLONG))
+    private static func connect(
+        to path: String, _ patience: Duration
+    ) throws(AdminClientError) -> OwnedDescriptor {
+        do throws(Errno) {
+            guard let address = LocalSocketAddress(path: path) else { throw .fileNameTooLong }
+            let socket = try OwnedDescriptor(
+                socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0))
+            // To connect takes as long as to write: a stuck agent's queue may be full.
+            let (seconds, attoseconds) = patience.components
+            let limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+                try SocketCalls.setOption(option, of: socket.number, to: limit)
+            }
+            try SocketCalls.check(address.withSockaddr { Glibc.connect(socket.number, $0, $1) })
+            return socket
+        } catch {
+            throw AdminClientError(
+                error == .resourceTemporarilyUnavailable ? .timedOut : .unreachable(error))
         }
-        let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { throw AdminClientError(.unreachable(errno)) }
-        // To connect takes as long as to write: a stuck agent's queue may be full.
-        let (seconds, attoseconds) = patience.components
-        var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
-        let isConnected = address.withSockAddr { Glibc.connect(socket, $0, socklen_t($1)) == 0 }
-        guard isConnected else {
-            let code = errno
-            close(socket)
-            throw AdminClientError(code == EAGAIN ? .timedOut : .unreachable(code))
-        }
-        return socket
     }
 
     private static func write(_ text: String, to socket: CInt) throws(AdminClientError) {
@@ -120,7 +121,7 @@ package struct AdminClient: Sendable {
 package struct AdminClientError: Error, Sendable, CustomStringConvertible {
     package enum Reason: Sendable, Equatable {
         /// What `connect` failed with: no agent listens there, or it is not ours.
-        case unreachable(CInt)
+        case unreachable(Errno)
         case timedOut
         /// It ended before it answered.
         case brokeOff
@@ -136,17 +137,16 @@ package struct AdminClientError: Error, Sendable, CustomStringConvertible {
 
     /// Whether no agent runs there.
     package var isNobodyThere: Bool {
-        reason == .unreachable(ENOENT) || reason == .unreachable(ECONNREFUSED)
-            || reason == .unreachable(ENOTDIR)
+        [.unreachable(.noSuchFileOrDirectory), .unreachable(.notDirectory), .unreachable(.connectionRefused)]
+            .contains(reason)
     }
 
     package var description: String {
         switch reason {
-        case .unreachable(ENOENT), .unreachable(ENOTDIR), .unreachable(ECONNREFUSED):
-            "no agent runs there"
-        case .unreachable(EACCES), .unreachable(EPERM):
+        case _ where isNobodyThere: "no agent runs there"
+        case .unreachable(.permissionDenied), .unreachable(.notPermitted):
             "the agent is another user's — ask as that user, or as root"
-        case .unreachable(let code): String(cString: strerror(code))
+        case .unreachable(let failure): failure.description
         case .timedOut:
             "the agent does not answer: it is stuck or stopped — see its log, or kill it (kill -9)"
         case .brokeOff: "the agent ended before it answered"

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 package import NIOCore
 package import NIOPosix
 

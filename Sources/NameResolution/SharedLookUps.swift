@@ -1,5 +1,5 @@
+import HostSystem
 import NIOCore
-import Observability
 import Synchronization
 
 /// Look-ups that wait for the network, beside each other on threads of their own: as many as the limits say, each thread

@@ -1,5 +1,7 @@
 internal import Glibc
+internal import HostSystem
 internal import Synchronization
+internal import SystemPackage
 
 /// What the log's thread writes to.
 protocol LogWriting: Sendable {
@@ -45,23 +47,23 @@ final class LogOutput: LogWriting {
         let linkFlag = OutputPath.linkFlag(for: path)
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | linkFlag
         while true {
-            let descriptor = open(path, flags, 0o640)
-            if descriptor < 0, errno == EINTR { continue }
-            let isLink = descriptor < 0 && errno == ELOOP && linkFlag != 0
-            guard descriptor >= 0 || isLink else { throw LogSinkError(what: what, code: errno) }
-            if isLink || linkFlag != 0 && hasOtherNames(descriptor) {
-                if !isLink { Glibc.close(descriptor) }
-                throw LogSinkError(
-                    what: what,
-                    reason: "it is a link, and others can write to its folder — name the file itself")
+            do throws(Errno) {
+                let file = try OwnedDescriptor(open(path, flags, 0o640))
+                if linkFlag == 0 || !hasOtherNames(file.number) { return file.release() }
+            } catch {
+                if error == .interrupted { continue }
+                guard linkFlag != 0, error == .tooManySymbolicLinkLevels else {
+                    throw LogSinkError(what: what, error)
+                }
             }
-            return descriptor
+            throw LogSinkError(
+                what: what, reason: "it is a link, and others can write to its folder — name the file itself")
         }
     }
 
-    private static func hasOtherNames(_ descriptor: Int32) -> Bool {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1
+    private static func hasOtherNames(_ descriptor: CInt) -> Bool {
+        guard let status = try? Stat(FileDescriptor(rawValue: descriptor)) else { return false }
+        return status.type == .regular && status.linkCount > 1
     }
 
     /// Holds another descriptor ready for `switchOutput`; it belongs to this output from now on.

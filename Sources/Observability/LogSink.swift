@@ -1,6 +1,8 @@
 internal import Glibc
+internal import HostSystem
 internal import Logging
 internal import Synchronization
+internal import SystemPackage
 
 /// Where log lines go: a file descriptor, a file, or syslog.
 ///
@@ -23,7 +25,7 @@ package final class LogSink: Sendable {
     /// The file that `reopen` opens anew; nil for a descriptor and for syslog.
     private let path: Mutex<String?>
     private let buffer: Mutex<LogBuffer>
-    private let wakeUp: WakeUpPipe
+    private let wakeUp: WakeUp
     private let output: any LogWriting
     /// What stands before each line for syslog.
     private let syslogHeader: SyslogHeader?
@@ -75,16 +77,16 @@ package final class LogSink: Sendable {
         self.syslogHeader = syslogHeader
         self.output = output
         buffer = Mutex(LogBuffer(capacity: capacity))
-        do {
-            wakeUp = try WakeUpPipe()
+        do throws(Errno) {
+            wakeUp = try WakeUp()
         } catch {
             output.close()
-            throw error
+            throw LogSinkError(what: "cannot make the log's pipe", error)
         }
         guard SignalFreeThread(work: { self.runWriter() }).start() else {
             wakeUp.close()
             output.close()
-            throw LogSinkError(what: "cannot start the log's thread", code: EAGAIN)
+            throw LogSinkError(what: "cannot start the log's thread", .resourceTemporarilyUnavailable)
         }
     }
 
@@ -213,7 +215,7 @@ extension LogSink {
     private func complain(_ failure: LogWriteFailure, _ complaint: inout RepeatedWarning) {
         guard let path = path.withLock({ $0 }), complaint.happened() != nil else { return }
         StandardError.write(
-            "wstunnel: cannot write to the log file \(path): \(String(cString: strerror(failure.code))); lines are dropped until it can be\n"
+            "wstunnel: cannot write to the log file \(path): \(Errno(rawValue: failure.code)); lines are dropped until it can be\n"
         )
     }
 
@@ -229,7 +231,7 @@ extension LogSink {
         var line = makeLine(at: .now(), level: .warning, logger: "log", message: message)
         line.add("line.count", drops.lineCount)
         if let code = drops.errorCode {
-            line.add("error.message", String(cString: strerror(code)))
+            line.add("error.message", Errno(rawValue: code).description)
         }
         return line.end()
     }
@@ -239,16 +241,8 @@ extension LogSink {
 package struct LogSinkError: Error, CustomStringConvertible, Sendable {
     /// What was tried, with the path, and what stands against it.
     package let description: String
-    /// The system's `errno`, where it was the system.
-    let code: Int32
 
-    package init(what: String, reason: String) {
-        description = "\(what): \(reason)"
-        code = 0
-    }
+    package init(what: String, reason: String) { description = "\(what): \(reason)" }
 
-    init(what: String, code: Int32) {
-        description = "\(what): \(String(cString: strerror(code)))"
-        self.code = code
-    }
+    init(what: String, _ failure: Errno) { self.init(what: what, reason: failure.description) }
 }

@@ -1,6 +1,8 @@
 internal import Glibc
+internal import HostSystem
 internal import Logging
 internal import Synchronization
+internal import SystemPackage
 
 /// The system's log, as a sink wants to know it.
 package struct SyslogTarget: Sendable, Hashable {
@@ -18,7 +20,11 @@ package struct SyslogTarget: Sendable, Hashable {
     ///
     /// - Throws: `LogSinkError` with the reason when not.
     package func check() throws(LogSinkError) {
-        close(try SyslogOutput.connect(to: path))
+        do throws(Errno) {
+            _ = try SyslogOutput.connect(to: path)
+        } catch {
+            throw LogSinkError(what: "cannot reach syslog at \(path)", error)
+        }
     }
 }
 
@@ -67,16 +73,19 @@ final class SyslogOutput: LogWriting {
     static let longestMessage = 8 << 10
 
     private let path: String
-    private let descriptor = Mutex<Int32?>(nil)
+    private let connection = Mutex<OwnedDescriptor?>(nil)
 
     init(path: String) { self.path = path }
 
     func write(_ bytes: [UInt8]) -> (count: Int, code: Int32) {
-        descriptor.withLock { descriptor in
+        connection.withLock { connection in
             var start = bytes.startIndex
             while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                let code = send(Self.message(bytes[start..<end]), &descriptor)
-                guard code == 0 else { return (start, code) }
+                do throws(Errno) {
+                    try send(Self.message(bytes[start..<end]), &connection)
+                } catch {
+                    return (start, error.rawValue)
+                }
                 start = end + 1
             }
             return (start, 0)
@@ -86,12 +95,7 @@ final class SyslogOutput: LogWriting {
     /// There is only one system's log.
     func switchOutput() {}
 
-    func close() {
-        descriptor.withLock { descriptor in
-            if let open = descriptor { Glibc.close(open) }
-            descriptor = nil
-        }
-    }
+    func close() { connection.withLock { $0 = nil } }
 
     /// As much of a line as a message may hold, cut between characters.
     static func message(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
@@ -101,68 +105,43 @@ final class SyslogOutput: LogWriting {
         return line[..<end]
     }
 
-    /// - Returns: 0, or the `errno` when nobody takes it, not even after connecting anew.
-    private func send(_ message: ArraySlice<UInt8>, _ descriptor: inout Int32?) -> Int32 {
-        var code: Int32 = 0
-        for _ in 0..<2 {
-            if descriptor == nil {
-                do throws(LogSinkError) {
-                    descriptor = try Self.connect(to: path)
-                } catch {
-                    return error.code
-                }
-            }
-            guard let open = descriptor else { return code }
-            code = sendAll(message, to: open)
-            if code == 0 { return 0 }
-            Glibc.close(open)
-            descriptor = nil
+    /// - Throws: when nobody takes it, not even after connecting anew.
+    private func send(
+        _ message: ArraySlice<UInt8>, _ connection: inout OwnedDescriptor?
+    ) throws(Errno) {
+        if let open = connection.take(), (try? sendAll(message, to: open.number)) != nil {
+            connection = consume open
+            return
         }
-        return code
+        let open = try Self.connect(to: path)
+        try sendAll(message, to: open.number)
+        connection = consume open
     }
 
-    private func sendAll(_ message: ArraySlice<UInt8>, to descriptor: Int32) -> Int32 {
+    private func sendAll(_ message: ArraySlice<UInt8>, to descriptor: CInt) throws(Errno) {
         while true {
             let sent = message.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
-            if sent >= 0 { return 0 }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN, ENOBUFS:
+            if sent >= 0 { return }
+            switch Errno.latest {
+            case .interrupted: continue
+            case .resourceTemporarilyUnavailable, .noBufferSpace:
                 // It does not read fast enough. What comes meanwhile waits in the sink's buffer.
                 var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&request, 1, 1000)
-            case EMSGSIZE:
+            case .messageTooLong:
                 // This one will never go; the next may.
-                return 0
-            default: return errno
+                return
+            case let failure: throw failure
             }
         }
     }
 
-    static func connect(to path: String) throws(LogSinkError) -> Int32 {
-        let what = "cannot reach syslog at \(path)"
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = Array(path.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw LogSinkError(what: what, code: ENAMETOOLONG)
-        }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let descriptor = socket(AF_UNIX, kind, 0)
-        guard descriptor >= 0 else { throw LogSinkError(what: what, code: errno) }
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard result == 0 else {
-            let code = errno
-            Glibc.close(descriptor)
-            throw LogSinkError(what: what, code: code)
-        }
-        return descriptor
+    static func connect(to path: String) throws(Errno) -> OwnedDescriptor {
+        guard let address = LocalSocketAddress(path: path) else { throw .fileNameTooLong }
+        let socket = try SocketCalls.open(AF_UNIX, SOCK_DGRAM)
+        try SocketCalls.check(address.withSockaddr { Glibc.connect(socket.number, $0, $1) })
+        return socket
     }
 }

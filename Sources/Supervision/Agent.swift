@@ -1,8 +1,10 @@
+package import HostSystem
 import Logging
 import NIOCore
 import NIOPosix
 package import Observability
 package import Reconciliation
+import SystemPackage
 import TunnelClient
 package import TunnelConfiguration
 import TunnelServer
@@ -43,15 +45,17 @@ package struct Agent: Sendable {
     private let software: String
     private let takesOver: Bool
     private let service: ServiceEnvironment
+    private let reloads: Blocking
 
     /// - Parameters:
     ///   - file: what a reload reads; nil when flags said it all.
     ///   - software: program and version, as peers are told.
     ///   - takesOver: whether it takes the place of an agent that runs by the same file.
     ///   - service: what the service manager has told.
+    ///   - reloads: where the configuration is read and prepared.
     package init(
         _ configuration: AgentConfiguration, file: ConfigurationFile? = nil, log: AgentLog,
-        software: String, takesOver: Bool = false, service: ServiceEnvironment
+        software: String, takesOver: Bool = false, service: ServiceEnvironment, reloads: Blocking
     ) {
         self.configuration = configuration
         self.file = file
@@ -59,6 +63,7 @@ package struct Agent: Sendable {
         self.software = software
         self.takesOver = takesOver
         self.service = service
+        self.reloads = reloads
     }
 
     /// Starts everything and runs until a signal asks for the end.
@@ -66,7 +71,11 @@ package struct Agent: Sendable {
     /// - Parameter signals: caught since before the configuration was read.
     package func run(_ signals: AgentSignals) async -> SupervisorMachine.Outcome {
         let logger = log.makeLogger(label: "agent")
-        OpenFileLimit.raise(logger)
+        do throws(Errno) {
+            try OpenFileLimit.raise()
+        } catch {
+            logger.warning("Cannot raise the limit on open files", metadata: [.errorMessage: "\(error)"])
+        }
         let inherited: [String: ListeningSocket]
         do {
             inherited = try Self.inheritedSockets(service)
@@ -79,8 +88,8 @@ package struct Agent: Sendable {
             group: group, log: log, budget: ProcessReceiveBudget(),
             trust: TrustPool { SystemRoots.areThere(on: SystemConfigurationSource()) },
             pacer: DialPacer(), software: software, inherited: inherited, configurationFile: file?.path,
-            takesOver: takesOver)
-        let supervisor = Supervisor(
+            takesOver: takesOver, reloads: reloads)
+        let supervisor = await Supervisor(
             configuration, means: means, notifier: SystemdNotifier(service, logger: logger), file: file)
         let mailbox = supervisor.mailbox
         signals.attach { order in

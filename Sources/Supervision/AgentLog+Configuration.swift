@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import Logging
 package import Observability
 package import TunnelConfiguration

@@ -16,7 +16,7 @@ package final class AgentSignals: Sendable {
 
     private let sequence: UnixSignalsSequence
     private let state = Mutex(State())
-    private let stopAsked = StopSignal()
+    private let stopAsked = Latch()
 
     package init() async {
         sequence = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
@@ -32,7 +32,7 @@ package final class AgentSignals: Sendable {
     package func untilStop() async { await stopAsked.wait() }
 
     /// Whether the end was asked for.
-    package var isStopAsked: Bool { stopAsked.isGiven }
+    package var isStopAsked: Bool { stopAsked.isOpen }
 
     /// From now on signals are obeyed so; those that came before at once.
     func attach(_ obey: @escaping @Sendable (Order) -> Void) {
@@ -56,6 +56,6 @@ package final class AgentSignals: Sendable {
             return obey
         }
         obey?(order)
-        if order == .stop { stopAsked.give() }
+        if order == .stop { stopAsked.open() }
     }
 }

@@ -1,17 +1,14 @@
 import NIOPosix
-import Synchronization
 
 /// A thread for work that waits for disks, commands or name servers, off the event loops and the threads of tasks.
 /// One after another: a command that hangs holds up its own kind only.
-package struct Blocking: Sendable {
-    /// For starts and reloads.
-    package static let reloads = Blocking()
-    /// For plans that somebody wants to see.
-    static let plans = Blocking()
-
+package final class Blocking: Sendable {
     private let pool = NIOThreadPool(numberOfThreads: 1)
 
-    private init() { pool.start() }
+    package init() { pool.start() }
+
+    // Work under way is left to itself.
+    deinit { pool.shutdownGracefully { _ in } }
 
     /// Waits for the end of the work, also in a cancelled task: for work that leaves something behind when the process
     /// ends in the middle of it.

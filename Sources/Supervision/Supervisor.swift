@@ -1,55 +1,49 @@
-import AdminAPI
 import AgentStatus
+import Glibc
+import HostSystem
 import Logging
 import Observability
 import Reconciliation
 import TunnelConfiguration
 
-/// Carries out what the supervisor's machine decides: starts, changes and ends what the configuration says.
+/// Where the supervisor and its parts decide, one after another.
+@globalActor actor AgentActor {
+    static let shared = AgentActor()
+}
+
+/// Carries out what the supervisor's machine decides: has its parts start, change and end what the configuration says.
 ///
 /// Events come one after another; what takes long (reading, binding, draining) runs beside and ends in an event.
-actor Supervisor {
+@AgentActor final class Supervisor {
     typealias Machine = SupervisorMachine
+    typealias Mailbox = AsyncStream<Machine.Event>.Continuation
+
+    /// How far the end has come.
+    private enum Phase {
+        case serving
+        /// Another process has what only one can have.
+        case handedOver
+        case over
+    }
+
     let means: AgentMeans
     let logger: Logger
-    /// Nil when there is no configuration to read anew.
-    let file: Agent.ConfigurationFile?
-    let notifier: SystemdNotifier
+    private let notifier: SystemdNotifier
     private var random = SystemRandomNumberGenerator()
     private let events: AsyncStream<Machine.Event>
-    nonisolated let mailbox: AsyncStream<Machine.Event>.Continuation
+    nonisolated let mailbox: Mailbox
     private(set) var machine: Machine
     let startedAt = UnixTime.now
+    private var phase = Phase.serving
 
-    // What runs.
-    var servers: [String: RunningServer] = [:]
-    var tunnels: [String: RunningTunnel] = [:]
-    /// What left the configuration, or was replaced, and finishes.
-    var leaving = LeavingChildren()
-    /// Listeners that broke, and who waits for them to be opened again.
-    var repairs: [String: StopSignal] = [:]
-    /// Servers and tunnels whose tasks run, the leaving ones included.
-    var childCount = 0
-    var rates = TrafficRates()
-
-    // What only one process can have.
-    var pidfile: Pidfile?
-    var control = ControlListeners()
-    var watcher: FileWatcher?
-    /// What was read last.
-    var sources: ConfigurationSources
-    /// When reading it began.
-    var sourcesReadAt: WatchMoment
-
-    // The reload under way, who waits for one, and the last.
-    var preparation: Preparation?
-    var reloadRecord = ReloadRecord()
-    var lastReload: ReloadSnapshot?
-    var waiting: [UInt64: CheckedContinuation<ReloadSnapshot, Never>] = [:]
-    var lastTicket: UInt64 = 0
-    var plansUnderWay = 0
-    var hasHandedOver = false
-    var isOver = false
+    private let children = Children()
+    let servers: RunningServers
+    let tunnels: RunningTunnels
+    let presence: AgentPresence
+    let configuration: ConfigurationWatch
+    let reloads: Reloads
+    private lazy var control = SupervisorControl(supervisor: self)
+    private(set) var rates = TrafficRates()
 
     init(
         _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier,
@@ -57,12 +51,14 @@ actor Supervisor {
     ) {
         self.means = means
         self.notifier = notifier
-        self.file = file
-        sources = file?.sources ?? ConfigurationSources()
-        sourcesReadAt = file?.readAt ?? WatchMoment.now()
         logger = means.log.makeLogger(label: "agent")
         machine = SupervisorMachine(initial: configuration)
         (events, mailbox) = AsyncStream.makeStream()
+        servers = RunningServers(means, logger: logger, children: children, mailbox: mailbox)
+        tunnels = RunningTunnels(children: children, mailbox: mailbox)
+        presence = AgentPresence(means, logger: logger)
+        self.configuration = ConfigurationWatch(file, logger: logger)
+        reloads = Reloads(logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -71,8 +67,8 @@ actor Supervisor {
             var outcome: Machine.Outcome?
             if let first = machine.firstAction { outcome = await perform([first], in: &group) }
             group.addTask { await self.sampleTraffic() }
-            group.addTask { await self.keepWatchdogQuiet() }
-            group.addTask { await SpareMemory.returnUnused() }
+            group.addTask { await self.notifier.keepWatchdogQuiet { await self.showLife() } }
+            group.addTask { await self.returnUnusedMemory() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -88,7 +84,7 @@ actor Supervisor {
     /// Events wait while others are obeyed: a tunnel that gave up may have been replaced meanwhile.
     private func isStillTrue(_ event: Machine.Event) -> Bool {
         guard case .tunnelGaveUp(let name) = event else { return true }
-        return tunnels[name]?.ended.isGiven ?? false
+        return tunnels.hasEnded(name)
     }
 
     /// - Returns: how the run ended, when it did.
@@ -100,21 +96,221 @@ actor Supervisor {
             switch action {
             case .read(let trigger): read(trigger, in: &group)
             case .prepare(let plan): prepare(plan, in: &group)
-            case .discardPreparation: preparation = nil
+            case .discardPreparation: reloads.discardPreparation()
             case .commit(let plan):
                 let isStart = machine.isStarting
                 await commit(plan, in: &group)
                 actions += machine.handle(.committed, using: &random)
                 if isStart { started() }
-            case .report(let end): report(end)
+            case .report(let end):
+                reloads.ended(end, isStopping: machine.isStopping)
+                if !machine.isStopping { notifier.reloaded(status: statusLine) }
             case .scheduleRestart(let server, let attempt, let wait):
                 scheduleRestart(server, attempt, after: wait, in: &group)
-            case .restart(let server): await listen(server, in: &group)
-            case .drain(let grace): drainAll(grace, in: &group)
-            case .cut: cutAll()
+            case .restart(let server): await servers.listen(server, in: &group)
+            case .drain(let grace): drain(grace, in: &group)
+            case .cut: cut()
             case .exit(let outcome): return outcome
             }
         }
         return nil
+    }
+
+    // MARK: A reload: read, plan, prepare, commit. The start is the same from the plan on.
+
+    private func read(_ trigger: ReloadRequest.Trigger, in group: inout DiscardingTaskGroup) {
+        reloads.began(trigger)
+        notifier.reloading()
+        guard let file = configuration.file else {
+            // Started by flags: there is no file, but the log is opened anew.
+            mailbox.yield(.configurationRead(machine.running))
+            return
+        }
+        group.addTask {
+            let began = WatchMoment.now()
+            if let report = await self.means.reloads.run(file.load) { await self.wasRead(report, began) }
+        }
+    }
+
+    private func wasRead(_ report: ConfigurationReport, _ began: WatchMoment) {
+        configuration.wasRead(report.sources, at: began)
+        reloads.wasRead(report)
+        mailbox.yield(report.configuration.map { .configurationRead($0) } ?? .configurationRefused)
+    }
+
+    /// What runs, as far as a preparation has to know it.
+    var ground: PreparationGround {
+        PreparationGround(
+            running: machine.running, sockets: servers.sockets, tunnels: tunnels.clients,
+            predecessors: tunnels.predecessors, hasLeavingServers: servers.areLeaving,
+            exclusives: presence.held, sources: configuration.sources.files, isStart: machine.isStarting)
+    }
+
+    private func prepare(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) {
+        let (ground, means) = (ground, means)
+        group.addTask {
+            let (preparation, findings) = await means.reloads.runToTheEnd {
+                var preparer = Preparer(plan, on: ground, with: means)
+                return (preparer.prepare(), preparer.findings)
+            }
+            await self.wasPrepared(preparation, findings)
+        }
+    }
+
+    private func wasPrepared(_ preparation: Preparation?, _ findings: Findings) {
+        // Dropped, it leaves no trace.
+        guard phase != .over else { return }
+        reloads.wasPrepared(preparation, findings) { fault in
+            if machine.isStarting {
+                means.log.cannotStart(fault, logger)
+            } else {
+                logger.error("Cannot apply the configuration", metadata: [.errorMessage: "\(fault)"])
+            }
+        }
+        mailbox.yield(preparation == nil ? .preparationFailed : .prepared)
+    }
+
+    /// Puts a prepared plan into force: what comes, what changes, then what goes.
+    private func commit(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) async {
+        guard let preparation = reloads.takePreparation() else { return }
+        means.log.commit(preparation.log)
+        let terms = preparation.terms
+        for change in preparation.servers where !change.isEnd {
+            await servers.apply(change, terms, in: &group)
+        }
+        for change in preparation.tunnels { tunnels.apply(change, terms, in: &group) }
+        for change in preparation.servers where change.isEnd {
+            await servers.apply(change, terms, in: &group)
+        }
+        await presence.apply(
+            preparation.exclusives, adminToken: plan.result.admin?.token,
+            control: control, in: &group)
+        let mailbox = mailbox
+        configuration.apply(isWanted: plan.result.watch, in: &group) {
+            mailbox.yield(.reloadRequested(ReloadRequest(.watch)))
+        }
+    }
+
+    /// The first configuration is in force.
+    private func started() {
+        logger.info(
+            "Agent running",
+            metadata: [
+                .processID: .stringConvertible(getpid()), .softwareVersion: "\(means.software)",
+                .serverCount: .stringConvertible(servers.count),
+                .tunnelCount: .stringConvertible(tunnels.count),
+            ])
+        notifier.ready(status: statusLine)
+    }
+
+    /// A line for service supervisors.
+    private var statusLine: String {
+        let outcome = reloads.last?.outcome == .refused ? "; the last reload was refused" : ""
+        return
+            "generation \(machine.generation): \(servers.count) servers, \(tunnels.count) tunnels\(outcome)"
+    }
+
+    func reloadNow() async -> ReloadSnapshot {
+        guard phase != .over else { return Reloads.refusalAtTheEnd(generation: machine.generation) }
+        return await reloads.wait { mailbox.yield(.reloadRequested(ReloadRequest(.api, ticket: $0))) }
+    }
+
+    private func scheduleRestart(
+        _ server: String, _ attempt: UInt64, after wait: Duration, in group: inout DiscardingTaskGroup
+    ) {
+        let mailbox = mailbox
+        group.addTask {
+            guard (try? await Task.sleep(for: wait)) != nil else { return }
+            mailbox.yield(.restartDue(server: server, attempt: attempt))
+        }
+    }
+
+    // MARK: While it runs
+
+    /// Signs of life are given for as long as events are obeyed.
+    private func showLife() {}
+
+    /// Notes how much was carried, again and again, so that a status can tell how fast.
+    private func sampleTraffic() async {
+        while (try? await Task.sleep(for: TrafficRates.interval)) != nil {
+            rates.add(servers: servers.requests, tunnels: tunnels.requests, at: .now)
+        }
+    }
+
+    /// Looks now and then whether the allocator keeps what others need.
+    private func returnUnusedMemory() async {
+        SpareMemory.keepFreed()
+        var memory = SpareMemory()
+        while (try? await Task.sleep(for: SpareMemory.interval)) != nil {
+            let before = memory
+            // Off the threads of tasks, and on one that is there.
+            memory = await means.reloads.run { before.looked() } ?? memory
+        }
+    }
+
+    // MARK: The end
+
+    /// Has everything finish.
+    private func drain(_ grace: Duration, in group: inout DiscardingTaskGroup) {
+        logger.notice(
+            "Stopping: requests in flight are finished; a second signal ends them",
+            metadata: [.graceMilliseconds: .milliseconds(grace)])
+        notifier.stopping(status: "finishing what is in flight")
+        armLastResort(after: grace)
+        let (servers, tunnels) = (servers.all, tunnels.all)
+        for server in servers { server.stop.open() }
+        group.addTask {
+            // The last requests of our own servers may be for our own tunnels.
+            for server in servers { await server.quiet.wait() }
+            for tunnel in tunnels { tunnel.stop.open() }
+        }
+        let (logger, mailbox) = (logger, mailbox)
+        group.addTask {
+            guard (try? await Task.sleep(for: grace)) != nil else { return }
+            logger.warning("The grace is over: what is still in flight is cut", metadata: [:])
+            mailbox.yield(.graceOver)
+        }
+        children.whenNone { mailbox.yield(.everythingEnded) }
+    }
+
+    private func cut() {
+        armLastResort(after: .zero)
+        for server in servers.all { server.cut() }
+        for tunnel in tunnels.all {
+            tunnel.stop.open()
+            tunnel.cut()
+        }
+    }
+
+    private func armLastResort(after time: Duration) {
+        let (log, logger, held) = (means.log, logger, presence.held)
+        LastResort.arm(after: time, exitCode: machine.isStoppingAsAsked ? 0 : 1) {
+            logger.warning("The end took too long: what is left is given up", metadata: [:])
+            held.remove()
+            // It may be the disk that the end hangs on.
+            log.close(timeout: .milliseconds(200))
+        }
+    }
+
+    /// Lets another process take this one's place.
+    ///
+    /// - Returns: false when it has ended, or has done so before.
+    func handOver() async -> Bool {
+        guard phase == .serving else { return false }
+        phase = .handedOver
+        logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
+        // A second request to stop would cut what is in flight.
+        if !machine.isStopping { mailbox.yield(.stopRequested) }
+        // The other process binds its port next.
+        await presence.handOver()
+        return true
+    }
+
+    /// Lets go of everything, when the run is over.
+    private func end() {
+        phase = .over
+        presence.end()
+        configuration.end()
+        reloads.refuseAll(generation: machine.generation)
     }
 }

@@ -1,6 +1,8 @@
 import Glibc
 import NIOPosix
+import Observability
 import Synchronization
+import SystemPackage
 
 /// The file that says when a tunnel's server was last heard of, for monitors that look at it.
 ///
@@ -128,16 +130,8 @@ final class StatusFile: Sendable {
 
     /// The file's two lines, as the older wstunnel wrote them.
     static func text(secondsSince1970 seconds: Int) -> String {
-        var moment = time_t(seconds)
-        var date = tm()
-        gmtime_r(&moment, &date)
-        func digits(_ number: CInt, _ count: Int) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
-        let day = "\(digits(date.tm_year + 1900, 4))-\(digits(date.tm_mon + 1, 2))-\(digits(date.tm_mday, 2))"
-        let time = "\(digits(date.tm_hour, 2)):\(digits(date.tm_min, 2)):\(digits(date.tm_sec, 2))"
-        return "Unix: \(seconds)\nTime: \(day)T\(time)Z\n"
+        let time = LogTimestamp(millisecondsSince1970: Int64(seconds) * 1000).description.prefix(19)
+        return "Unix: \(seconds)\nTime: \(time)Z\n"
     }
 }
 
@@ -151,6 +145,6 @@ struct StatusFileError: Error, CustomStringConvertible {
             return "statusfile: \(path) is there, and is no status file — name another, or remove it"
         }
         return
-            "statusfile: cannot write \(path): \(String(cString: strerror(code))) — check that its folder exists and is writable"
+            "statusfile: cannot write \(path): \(Errno(rawValue: code)) — check that its folder exists and is writable"
     }
 }

@@ -79,7 +79,7 @@ extension TunnelClient {
             while !Task.isCancelled, !isRetired {
                 let started = ContinuousClock.now
                 // Before the setup is looked at: a change that comes later calls for another try.
-                let rings = retries.rings
+                let seen = retries.value
                 let life = SessionLife(on: eventLoop)
                 remember(life)
                 let wait: Duration
@@ -123,7 +123,7 @@ extension TunnelClient {
                     }
                     complain(code, message, wait, complaint, isNews: slot == 0 && isNews)
                 }
-                await retries.wait(beyond: rings, atMost: wait, on: eventLoop)
+                await retries.wait(beyond: seen, atMost: wait, on: eventLoop)
             }
             return .stopped
         }

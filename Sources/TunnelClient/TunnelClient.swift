@@ -1,5 +1,6 @@
 package import AgentStatus
 import Glibc
+import HTTPMessage
 import Logging
 import NIOCore
 package import NIOPosix
@@ -63,14 +64,14 @@ package final class TunnelClient: Sendable {
     /// The slot by which the server knows the first connection.
     let firstSlot: Int
     let state = Mutex(State())
-    /// Rings when a wait between two tries is to end.
-    let retries = Bell()
-    /// Rings once, when nothing is to be dialled any more.
-    let retirement = Bell()
+    /// Counts up when a wait between two tries is to end.
+    let retries = EventCount()
+    /// Counts up once, when nothing is to be dialled any more.
+    let retirement = EventCount()
     /// Whether the token's password leaves `Authorization` to that of the URL: what worked last.
     let passwordGivesWay = Atomic<Bool>(false)
-    /// Rings when `first` is known.
-    private let firstKnown = Bell()
+    /// Counts up when `first` is known.
+    private let firstKnown = EventCount()
 
     /// - Parameters:
     ///   - trust: shared by all clients of a process.
@@ -118,7 +119,7 @@ package final class TunnelClient: Sendable {
             state.end = end
             if state.first != .up { state.first = .ended }
         }
-        firstKnown.ring()
+        firstKnown.add()
         return end
     }
 
@@ -152,7 +153,7 @@ package final class TunnelClient: Sendable {
         if old.configuration.timeout != new.configuration.timeout {
             for life in lives { life.setKeepaliveTimeout(new.configuration.timeout) }
         }
-        if new.dialsOtherwise(than: old) { retries.ring() }
+        if new.dialsOtherwise(than: old) { retries.add() }
     }
 
     /// Tries again at once where the next try to connect is waited for.
@@ -161,7 +162,7 @@ package final class TunnelClient: Sendable {
             state.lacksRoom = false
             if state.first == .noRoom { state.first = nil }
         }
-        retries.ring()
+        retries.add()
     }
 
     // MARK: Replacing it
@@ -172,9 +173,9 @@ package final class TunnelClient: Sendable {
     /// - Returns: `.ended` also when the waiting task was cancelled.
     package func untilUp() async -> FirstOutcome {
         while !Task.isCancelled {
-            let rings = firstKnown.rings
+            let known = firstKnown.value
             if let first = state.withLock({ $0.first }) { return first }
-            await firstKnown.wait(beyond: rings, on: loops[0])
+            await firstKnown.wait(beyond: known, on: loops[0])
         }
         return .ended
     }
@@ -183,12 +184,12 @@ package final class TunnelClient: Sendable {
     /// `run` returns when none is left.
     package func retire() {
         state.withLock { $0.isLeaving = true }
-        retirement.ring()
-        retries.ring()
+        retirement.add()
+        retries.add()
     }
 
     /// Whether nothing is to be dialled any more.
-    var isRetired: Bool { retirement.rings > 0 }
+    var isRetired: Bool { retirement.value > 0 }
 
     /// Whether it is out of tries: then nothing brings it back.
     package var hasGivenUp: Bool { state.withLock { $0.end == .gaveUp } }
@@ -219,7 +220,7 @@ package final class TunnelClient: Sendable {
             state.first = .up
             state.isServerOld = !life.speaksMux
         }
-        firstKnown.ring()
+        firstKnown.add()
     }
 
     /// No session came of a dial.
@@ -233,7 +234,7 @@ package final class TunnelClient: Sendable {
             state.first = .noRoom
             return true
         }
-        if isKnown { firstKnown.ring() }
+        if isKnown { firstKnown.add() }
     }
 
     /// - Parameters:

@@ -23,7 +23,7 @@ final class ServerCore: Sendable {
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
-    let census: ConnectionCensus
+    let connections: ConnectionTable
     let names = ReverseNames()
     let traffic = TrafficCount()
     let shortage: DescriptorShortage
@@ -60,7 +60,7 @@ final class ServerCore: Sendable {
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software
-        self.census = ConnectionCensus(
+        self.connections = ConnectionTable(
             maximum: limits.callers, maximumPerAddress: limits.callersPerAddress)
     }
 

@@ -1,4 +1,6 @@
 package import AgentStatus
+import HTTPMessage
+package import HostSystem
 import Logging
 package import NIOCore
 package import NIOPosix
@@ -15,7 +17,7 @@ package final class TunnelServer: Sendable {
 
     private let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
-    private let seat = ListenerSeat()
+    private let current = CurrentListener()
     private let forgetting: RepeatedTask
     private let hasForgotten = Atomic<Bool>(false)
 
@@ -41,7 +43,7 @@ package final class TunnelServer: Sendable {
 
     deinit {
         stopTimers()
-        seat.end()?.close()
+        current.end()?.close()
     }
 
     private func stopTimers() {
@@ -51,7 +53,7 @@ package final class TunnelServer: Sendable {
     // MARK: Listening
 
     /// Where it listens, the port that the kernel picked included; nil while it does not.
-    package var address: SocketAddress? { seat.current?.socket.address }
+    package var address: SocketAddress? { current.value?.socket.address }
 
     /// A listener in whose place another is.
     package struct LeftListener: Sendable {
@@ -65,7 +67,7 @@ package final class TunnelServer: Sendable {
         ///   there yet. Without it, and while no other server listens on it, the socket is of no further use.
         package func leave(keepingSocket: Bool = false) async {
             await listener.leave(isKept: keepingSocket, patience: core.limits.handshakeTime)
-            let told = core.census.callers.map { caller in
+            let told = core.connections.callers.map { caller in
                 caller.eventLoop.submit { caller.handler.value.leave(ifBy: listener.id) }
             }
             for future in told { try? await future.get() }
@@ -79,20 +81,20 @@ package final class TunnelServer: Sendable {
     /// - Throws: `ListenError` when the system refuses; then everything is as before.
     @discardableResult
     package func listen(on socket: ListeningSocket) async throws -> LeftListener? {
-        guard seat.current?.socket !== socket else { return nil }
+        guard current.value?.socket !== socket else { return nil }
         let listener: Listener
         do {
-            listener = try await Listener.open(socket, id: seat.nextID(), core: core, group: group)
+            listener = try await Listener.open(socket, id: current.nextID(), core: core, group: group)
         } catch {
             throw ListenError("servers[\(core.name)]", host: socket.host, port: socket.port, error)
         }
-        let left = seat.seat(listener)
+        let left = current.replace(by: listener)
         let place = hostAndPort(socket.host, socket.port)
-        listener.whenItFails { [core, seat] reason in
+        listener.whenItFails { [core, current] reason in
             let text = "the listener at \(place) failed: \(reason)"
             // Before anybody is told.
-            if seat.current?.id == listener.id { core.note(fault: "listener-failed", text) }
-            seat.failed(listener.id, text)
+            if current.value?.id == listener.id { core.note(fault: "listener-failed", text) }
+            current.failed(listener.id, text)
         }
         guard left !== listener else {
             listener.close()
@@ -107,7 +109,7 @@ package final class TunnelServer: Sendable {
     ///
     /// - Returns: what happened, in words; at once when it has happened. Nil when the server drains or is closed, or
     ///   the task is cancelled.
-    package func untilListenerFails() async -> String? { await seat.untilFailure() }
+    package func untilListenerFails() async -> String? { await current.untilFailure() }
 
     /// Tells that tunnel clients have yet to come, of these tokens. For a while requests for tunnels that were not seen
     /// yet wait for them, as for one that is down.
@@ -128,7 +130,7 @@ package final class TunnelServer: Sendable {
         let isKeepaliveNew = settings.wsTimeout != core.settings.wsTimeout
         core.apply(settings)
         core.tellIfOpen()
-        for (id, session) in core.census.sessions {
+        for (id, session) in core.connections.sessions {
             if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
             } else if isKeepaliveNew {
@@ -137,7 +139,7 @@ package final class TunnelServer: Sendable {
         }
     }
 
-    private func dismiss(_ id: UInt64, _ session: ConnectionCensus.Session, grace: Duration) {
+    private func dismiss(_ id: UInt64, _ session: ConnectionTable.Session, grace: Duration) {
         core.registry.drain(id)
         let reference = session.reference
         reference.perform { $0.drain(reason: "its token or password is not allowed any more") }
@@ -160,13 +162,13 @@ package final class TunnelServer: Sendable {
     ///
     /// - Parameter name: lists no connected tokens but those whose clients announce this name; nil lists all.
     package func snapshot(ofTunnel name: String?) -> ServerSnapshot {
-        let listener = seat.current
+        let listener = current.value
         let load = core.registry.load
-        let size = core.census.size
+        let size = core.connections.size
         let connected = core.connectedTokens(named: name)
         return ServerSnapshot(
             name: core.name,
-            state: core.isStopping ? .draining : seat.failure == nil ? .listening : .failed,
+            state: core.isStopping ? .draining : current.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
             traffic: traffic, lastFault: core.lastFault, faults: core.shortage.fault.map { [$0] } ?? [],
@@ -185,7 +187,7 @@ package final class TunnelServer: Sendable {
         keepingSocket: Bool = false, whenQuiet: @Sendable () -> Void = {}
     ) async {
         stopTimers()
-        if let listener = seat.end() {
+        if let listener = current.end() {
             // Another process goes on at the same port: who is on the way here must not be turned away.
             let patience = listener.socket.sharesPort ? core.limits.handshakeTime : .zero
             await listener.leave(isKept: keepingSocket, patience: patience)
@@ -193,23 +195,23 @@ package final class TunnelServer: Sendable {
         core.stopTakingRequests()
         // Sessions stay until the last requests have come.
         var arrivals: [EventLoopFuture<Void>] = []
-        for caller in core.census.callers {
+        for caller in core.connections.callers {
             arrivals.append(caller.eventLoop.flatSubmit { caller.handler.value.stop() })
         }
         for arrival in arrivals { try? await arrival.get() }
         whenQuiet()
-        for session in core.census.sessions.values {
+        for session in core.connections.sessions.values {
             session.reference.perform { $0.drain(reason: "the tunnel server is stopping") }
         }
-        await core.census.becomesEmpty()
+        await core.connections.becomesEmpty()
     }
 
     /// Closes the listener and every connection at once.
     package func close() {
         stopTimers()
         core.end()
-        seat.end()?.close()
-        for caller in core.census.callers { caller.eventLoop.execute { caller.handler.value.cut() } }
-        for session in core.census.sessions.values { session.reference.perform { $0.close() } }
+        current.end()?.close()
+        for caller in core.connections.callers { caller.eventLoop.execute { caller.handler.value.cut() } }
+        for session in core.connections.sessions.values { session.reference.perform { $0.close() } }
     }
 }

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NameResolution
+import SystemPackage
 
 /// Words for the errors of connections: what people can act on, never a type's dump.
 package enum ConnectionFailure {
@@ -52,7 +53,7 @@ package enum ConnectionFailure {
         case ETIMEDOUT: "timed out"
         case EHOSTUNREACH, ENETUNREACH: "no route to the host"
         case EMFILE, ENFILE: "too many open files"
-        default: String(cString: strerror(code))
+        default: Errno(rawValue: code).description
         }
     }
 }

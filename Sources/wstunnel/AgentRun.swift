@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HostSystem
 import Observability
 import Reconciliation
 import Supervision
@@ -24,18 +25,18 @@ enum AgentRun {
         ignoreBrokenPipes()
         guard hasRoomForFiles(named: file) else { return ExitStatus.failure.rawValue }
         let service = ServiceEnvironment.take()
-        return await obeyingSignals { signals in
+        return await obeyingSignals { signals, commands, reloads in
             let load: @Sendable () -> ConfigurationReport = {
-                loadConfiguration(at: file, from: SystemConfigurationSource())
+                loadConfiguration(at: file, from: SystemConfigurationSource(commands: commands))
             }
             let readAt = WatchMoment.now()
-            guard let report = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
+            guard let report = await reloads.run(unless: signals.untilStop, load) else { return 0 }
             if !report.problems.isEmpty { Terminal.printToStandardError(report) }
             guard let configuration = report.configuration else {
                 return ExitStatus.badConfiguration.rawValue
             }
             return await start(
-                configuration, named: file, signals, service, takesOver: takesOver,
+                configuration, named: file, signals, service, reloads, takesOver: takesOver,
                 file: Agent.ConfigurationFile(path: file, sources: report.sources, readAt: readAt, load: load)
             )
         }
@@ -45,37 +46,41 @@ enum AgentRun {
     ///
     /// - Parameters:
     ///   - name: the command that problems are reported for.
-    ///   - load: reads the files that flags name; nil when it has told what is wrong.
+    ///   - load: reads the files that flags name, running commands that are counted; nil when it has told what is wrong.
     ///   - badUsage: the exit code then.
     static func run(
-        named name: String, badUsage: CInt, load: @escaping @Sendable () -> AgentConfiguration?
+        named name: String, badUsage: CInt,
+        load: @escaping @Sendable (RunningCommands) -> AgentConfiguration?
     ) async -> CInt {
         ignoreBrokenPipes()
         guard hasRoomForFiles(named: name) else { return ExitStatus.failure.rawValue }
         let service = ServiceEnvironment.take()
-        return await obeyingSignals { signals in
-            guard let read = await Blocking.reloads.run(unless: signals.untilStop, load) else { return 0 }
+        return await obeyingSignals { signals, commands, reloads in
+            let read = await reloads.run(unless: signals.untilStop) { load(commands) }
+            guard let read else { return 0 }
             guard let configuration = read else { return badUsage }
-            return await start(configuration, named: name, signals, service)
+            return await start(configuration, named: name, signals, service, reloads)
         }
     }
 
     /// Signals are caught before anything slow begins.
     private static func obeyingSignals(
-        _ work: @escaping @Sendable (AgentSignals) async -> CInt
+        _ work: @escaping @Sendable (AgentSignals, RunningCommands, Blocking) async -> CInt
     ) async -> CInt {
         let signals = await AgentSignals()
+        let commands = RunningCommands()
+        let reloads = Blocking()
         return await withTaskGroup(of: CInt?.self) { group in
             group.addTask {
                 await signals.relay()
                 return nil
             }
-            group.addTask { await work(signals) }
+            group.addTask { await work(signals, commands, reloads) }
             var code: CInt = 0
             for await end in group {
                 guard let end else { continue }
                 code = end
-                RunningCommands.kill()
+                commands.kill()
                 group.cancelAll()
             }
             return code
@@ -84,7 +89,8 @@ enum AgentRun {
 
     private static func start(
         _ configuration: AgentConfiguration, named name: String, _ signals: AgentSignals,
-        _ service: ServiceEnvironment, takesOver: Bool = false, file: Agent.ConfigurationFile? = nil
+        _ service: ServiceEnvironment, _ reloads: Blocking, takesOver: Bool = false,
+        file: Agent.ConfigurationFile? = nil
     ) async -> CInt {
         let log: AgentLog
         do throws(LogSinkError) {
@@ -95,7 +101,7 @@ enum AgentRun {
         }
         let agent = Agent(
             configuration, file: file, log: log, software: Version.text, takesOver: takesOver,
-            service: service)
+            service: service, reloads: reloads)
         let outcome = await agent.run(signals)
         log.close()
         return outcome == .stopped ? 0 : ExitStatus.failure.rawValue

@@ -1,6 +1,6 @@
 import AgentStatus
 import Glibc
-import Observability
+import HostSystem
 import TunnelConfiguration
 
 /// What goes to people directly, before there is a log.

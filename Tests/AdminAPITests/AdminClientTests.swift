@@ -1,5 +1,6 @@
 import AgentStatus
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -60,13 +61,13 @@ import Testing
     @Test func aPathThatTheKernelDoesNotTakeIsTold() {
         for length in [108, 5000] {
             let error = fault(at: "/" + String(repeating: "x", count: length))
-            #expect(error?.reason == .unreachable(ENAMETOOLONG))
+            #expect(error?.reason == .unreachable(.fileNameTooLong))
             #expect(error?.description == "File name too long")
         }
     }
 
     @Test func anAgentOfAnotherUserIsTold() {
-        let error = AdminClientError(.unreachable(EACCES))
+        let error = AdminClientError(.unreachable(.permissionDenied))
         #expect(!error.isNobodyThere && error.description.contains("another user"))
     }
 

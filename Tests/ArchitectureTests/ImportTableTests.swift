@@ -16,41 +16,44 @@ private let importTable: [String: Set<String>] = [
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
 
     // Edges: each talks to one outside thing.
-    "Observability": ["AgentStatus", "Glibc", "Logging", "Synchronization"],
-    "NameResolution": networking.union(["Observability"]),
+    "HostSystem": [
+        "CMalloc", "Glibc", "HTTPMessage", "NIOCore", "Synchronization", "SystemPackage",
+        "TunnelConfiguration",
+    ],
+    "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
+    "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "TunnelProtocol",
+        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
+        "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS",
+        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
     ]),
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
-        "AgentStatus", "Logging", "HTTPMessage", "NameResolution", "Observability", "TunnelConfiguration",
-        "TunnelProtocol", "TunnelTransport",
+        "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "NameResolution", "Observability",
+        "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "TunnelClient": networking.union([
-        "AgentStatus", "Logging", "HTTPMessage", "NameResolution", "Observability", "OriginHTTP",
-        "TunnelConfiguration",
-        "TunnelProtocol",
-        "TunnelTransport",
+        "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "NameResolution", "Observability",
+        "OriginHTTP",
+        "SystemPackage", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "Logging", "Observability",
-        "TunnelConfiguration", "TunnelProtocol",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging", "Observability",
+        "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
     ]),
 
     // Composition.
     "Supervision": networking.union([
-        "AdminAPI", "AgentStatus", "CMalloc", "Reconciliation",
-        "Logging", "Observability", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
+        "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "Observability", "Reconciliation",
+        "SystemPackage", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
         "UnixSignals",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
-        "Observability", "Reconciliation",
-        "Supervision",
+        "HostSystem", "NIOCore", "Observability", "Reconciliation", "Supervision", "SystemPackage",
         "TunnelConfiguration",
     ],
 ]

@@ -75,4 +75,20 @@ import Testing
         }
         #expect(try runProgram("status", "--config", agent.configurationPath).exit == .code(0))
     }
+
+    /// As `wstunnel show` prints it.
+    @Test func itMayBeNamedByTheVeryPathThatItHasByItself() throws {
+        let folder = try TemporaryFolder()
+        let agent = try AgentProcess(
+            configuration: serverAlone, environment: ["RUNTIME_DIRECTORY": folder.path])
+        let path = folder.path(of: try #require(try Self.sockets(folder.path).first))
+        try agent.folder.write("control-socket: \(path)\n" + serverAlone, to: "tunnels.yaml")
+        for _ in 0..<2 {
+            let reload = try runProgram("reload", "--socket", path)
+            #expect(reload.exit == .code(0), "\(reload.errors)")
+        }
+        try agent.folder.write(serverAlone, to: "tunnels.yaml")
+        #expect(try runProgram("reload", "--socket", path).exit == .code(0))
+        #expect(try runProgram("status", "--socket", path).exit == .code(0))
+    }
 }

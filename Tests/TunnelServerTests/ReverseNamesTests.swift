@@ -1,3 +1,4 @@
+import HostSystem
 import Synchronization
 import TestSupport
 import Testing
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func whatIsNoAddressHasNoName() {
-        #expect(ReverseNames.systemName(of: "not an address") == nil)
-        #expect(ReverseNames.systemName(of: "") == nil)
+        #expect(SystemNames.name(of: "not an address") == nil)
+        #expect(SystemNames.name(of: "") == nil)
     }
 }

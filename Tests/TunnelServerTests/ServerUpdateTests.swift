@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HostSystem
 import NIOCore
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Glibc
 package import HTTPMessage
 package import NIOCore
 package import NIOPosix
+import SystemPackage
 
 /// `file:///some/folder`: serves the files of a folder to `GET` and `HEAD`.
 ///
@@ -153,7 +154,7 @@ private final class FileExchange: OriginExchange {
     private func fail(_ code: CInt) {
         answer.fail(
             [EMFILE, ENFILE].contains(code) ? .noDescriptors : .unreadable,
-            "file cannot be opened: \(String(cString: strerror(code)))")
+            "file cannot be opened: \(Errno(rawValue: code))")
     }
 
     private func redirect() {

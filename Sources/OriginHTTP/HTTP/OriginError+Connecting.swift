@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import NameResolution
+import SystemPackage
 
 extension OriginError {
     /// Puts the reason why there is no connection into words.
@@ -49,7 +50,7 @@ extension OriginError {
         case ECONNREFUSED: self.init(.refused, "\(origin) refuses connections; is the server running")
         case EMFILE, ENFILE: self.init(.noDescriptors, "no connection to \(origin): too many open files here")
         case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")
-        default: self.init(.unreachable, "cannot connect to \(origin): \(String(cString: strerror(code)))")
+        default: self.init(.unreachable, "cannot connect to \(origin): \(Errno(rawValue: code))")
         }
     }
 

@@ -1,66 +1,70 @@
 import AdminAPI
 import AgentStatus
-import Logging
+import Glibc
+import HostSystem
 import Reconciliation
 import TunnelConfiguration
 
 /// What the admin API asks, asked of the supervisor.
-struct SupervisorControl: AgentControl {
-    let supervisor: Supervisor
-
-    func snapshot(ofTunnel name: String?) async -> AgentSnapshot { await supervisor.snapshot(ofTunnel: name) }
-    func plan() async -> PlanReport { await supervisor.planNow() }
-    func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
-    func handOver() async -> Bool { await supervisor.handOver() }
-}
-
-extension Supervisor {
+@AgentActor final class SupervisorControl: AgentControl {
     private static let mostPlans = 4
 
-    func planNow() async -> PlanReport {
-        guard let file else { return PlanReport(plan: PlanSnapshot()) }
+    private let supervisor: Supervisor
+    private var plansUnderWay = 0
+
+    init(supervisor: Supervisor) { self.supervisor = supervisor }
+
+    @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
+
+    @AgentActor func handOver() async -> Bool { await supervisor.handOver() }
+
+    @AgentActor func plan() async -> PlanReport {
+        guard let file = supervisor.configuration.file else { return PlanReport(plan: PlanSnapshot()) }
         // Who asks and leaves must not leave a row of readings behind.
         guard plansUnderWay < Self.mostPlans else {
             return PlanReport(plan: nil, errors: ["several plans are being made already — ask again"])
         }
         plansUnderWay += 1
         defer { plansUnderWay -= 1 }
-        guard let report = await Blocking.plans.run(file.load) else {
+        let means = supervisor.means
+        guard let report = await means.plans.run(file.load) else {
             return PlanReport(plan: nil, errors: ["the agent is stopping"])
         }
-        let plan = report.configuration.map { ReloadPlan(running: machine.running, desired: $0) }
+        let plan = report.configuration.map {
+            ReloadPlan(running: supervisor.machine.running, desired: $0)
+        }
         var errors = report.lines(.error)
         if let plan {
-            let (ground, means) = (ground, means)
+            let ground = supervisor.ground
             errors +=
-                await Blocking.plans.run { Preparation.listenerFaults(plan, on: ground, with: means) } ?? []
+                await means.plans.run { Preparer.listenerFaults(plan, on: ground, with: means) } ?? []
         }
         return PlanReport(
             plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))
     }
 
-    func reloadNow() async -> ReloadSnapshot {
-        guard !isOver else { return refusalAtTheEnd }
-        lastTicket += 1
-        let ticket = lastTicket
-        return await withCheckedContinuation { continuation in
-            waiting[ticket] = continuation
-            mailbox.yield(.reloadRequested(ReloadRequest(.api, ticket: ticket)))
+    @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
+        let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
+        var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
+        for index in servers.indices {
+            servers[index].traffic.requestsPerSecond = rates.rate(of: .server(servers[index].name))
         }
+        var tunnels = supervisor.tunnels.snapshots
+        for index in tunnels.indices {
+            tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
+        }
+        return AgentSnapshot(
+            software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
+            phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
+            generation: machine.generation, lastReload: supervisor.reloads.last,
+            servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
     }
+}
 
-    func handOver() async -> Bool {
-        guard !isOver, !hasHandedOver else { return false }
-        hasHandedOver = true
-        logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
-        pidfile?.remove()
-        pidfile = nil
-        let admin = control.admin
-        control.stop()
-        // A second request to stop would cut what is in flight.
-        if !machine.isStopping { mailbox.yield(.stopRequested) }
-        // The other process binds its port next.
-        await admin?.untilClosed()
-        return true
+extension SupervisorMachine {
+    fileprivate var phase: AgentSnapshot.Phase {
+        if isStopping { return .stopping }
+        if isStarting { return .starting }
+        return isReloading ? .reloading : .running
     }
 }

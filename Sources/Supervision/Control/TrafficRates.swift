@@ -15,7 +15,13 @@ struct TrafficRates: Sendable {
     /// The last three: rates are those of ten seconds.
     private var samples: [Sample] = []
 
-    mutating func add(_ counts: [Key: UInt64], at time: ContinuousClock.Instant) {
+    /// - Parameters: how many requests each has had so far, by name.
+    mutating func add(
+        servers: [String: UInt64], tunnels: [String: UInt64], at time: ContinuousClock.Instant
+    ) {
+        var counts: [Key: UInt64] = [:]
+        for (name, count) in servers { counts[.server(name)] = count }
+        for (name, count) in tunnels { counts[.tunnel(name)] = count }
         samples.append(Sample(counts: counts, time: time))
         if samples.count > 3 { samples.removeFirst() }
     }

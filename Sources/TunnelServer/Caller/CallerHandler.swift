@@ -91,9 +91,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         peerPort = context.remoteAddress?.port
         address = peer
         waitingSince = .now()
-        let caller = ConnectionCensus.Caller(
+        let caller = ConnectionTable.Caller(
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
-        isCounted = core.census.enter(ObjectIdentifier(self), caller, address: peerGroup)
+        isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: peerGroup)
         if !isCounted {
             refuse(.tooManyCallers, method: "GET", record: nil)
         } else if core.isOver {
@@ -181,7 +181,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         }
         if isCounted {
             isCounted = false
-            core.census.leave(ObjectIdentifier(self), address: peerGroup)
+            core.connections.leave(ObjectIdentifier(self), address: peerGroup)
         }
         tellArrival()
     }

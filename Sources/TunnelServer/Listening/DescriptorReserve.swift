@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import NIOCore
 
 /// Descriptors that callers leave to the rest of the agent: origins, the control socket, reloads, files.
@@ -17,22 +18,15 @@ struct DescriptorReserve: Sendable {
     }
 
     /// As the limit is now.
-    static var ofProcess: DescriptorReserve {
-        var limits = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else {
-            return DescriptorReserve(limit: 1024)
-        }
-        return DescriptorReserve(limit: Int(clamping: limits.rlim_cur))
-    }
+    static var ofProcess: DescriptorReserve { DescriptorReserve(limit: OpenFileLimit.current ?? 1024) }
 
     /// Whether this one is not a caller's.
     func keeps(_ descriptor: CInt) -> Bool { descriptor >= firstKept }
 
     /// Whether there is none for a caller now.
     var isUsedUp: Bool {
-        guard let probe = try? SocketCalls.openStream(AF_UNIX) else { return true }
-        defer { close(probe) }
-        return keeps(probe)
+        guard let probe = try? SocketCalls.open(AF_UNIX) else { return true }
+        return keeps(probe.number)
     }
 
     static func isShortage(_ error: any Error) -> Bool {

@@ -1,11 +1,12 @@
 import Glibc
+import HostSystem
 import NIOCore
 import NIOPosix
 import Synchronization
 import TunnelTransport
 
 /// Takes connections from one listening socket and makes them callers, until it leaves.
-final class Listener: Sendable {
+final class Listener: ConnectionAcceptor {
     let socket: ListeningSocket
     /// Tells the connections of one listener from those of another.
     let id: Int
@@ -53,8 +54,7 @@ final class Listener: Sendable {
         return listener
     }
 
-    /// Takes no more connections, and completes those that it has taken.
-    private func pause() async {
+    func pause() async {
         try? await take(false)
         // A connection that is on its way to its event loop and back is closed with the listener.
         await core.passLoops()
@@ -71,8 +71,7 @@ final class Listener: Sendable {
         self.fault = fault
     }
 
-    /// Goes on as the only one who takes connections.
-    private func resume() async { try? await take(true) }
+    func resume() async { try? await take(true) }
 
     /// Begins or ceases to take connections.
     private func take(_ isWanted: Bool) async throws {

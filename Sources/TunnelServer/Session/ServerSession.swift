@@ -69,9 +69,9 @@ final class ServerSession: SessionOwner {
                     budget: budget, owner: self)
             }
         let reference = SessionReference(session, eventLoop: eventLoop)
-        hasRoom = core.census.enter(
+        hasRoom = core.connections.enter(
             id,
-            ConnectionCensus.Session(
+            ConnectionTable.Session(
                 reference: reference, credentials: credentials, address: client.process.address),
             core.sessionCountLimits(core.settings))
         return session
@@ -135,7 +135,7 @@ final class ServerSession: SessionOwner {
 
     func sessionEnded(_ session: Session, _ end: SessionEnd) {
         core.registry.leave(id, isListed: core.settings.lists(token))
-        core.census.leave(session: id)
+        core.connections.leave(session: id)
         logger.info(
             "Session left", metadata: [.errorCode: "\(end.label)", .closeReason: "\(end.message)"])
     }

@@ -49,7 +49,7 @@ struct TunnelDoor {
             }
             throw .tooManyClients
         }
-        if let refusal = core.census.refusal(of: token, from: group, core.sessionCountLimits(settings)) {
+        if let refusal = core.connections.refusal(of: token, from: group, core.sessionCountLimits(settings)) {
             throw refusal
         }
         guard !core.isStopping else { throw .stopping }

@@ -1,4 +1,4 @@
-import Glibc
+import HostSystem
 import NameResolution
 import Synchronization
 
@@ -20,7 +20,7 @@ final class ReverseNames: Sendable {
     private let lookUps: SharedLookUps<String>
 
     /// - Parameter resolve: gives the name of an address; may take its time.
-    init(resolve: @escaping @Sendable (String) -> String? = ReverseNames.systemName(of:)) {
+    init(resolve: @escaping @Sendable (String) -> String? = SystemNames.name(of:)) {
         lookUps = SharedLookUps(
             limits: LookUpLimits(places: 4, placesPerZone: 1), zone: Self.network(of:), lookUp: resolve)
     }
@@ -52,20 +52,5 @@ final class ReverseNames: Sendable {
     /// The part of an address that one owner has: 16 bits of IPv4, 32 of IPv6. Those who look after its names are his.
     private static func network(of address: String) -> String {
         address.split { ".:".contains($0) }.prefix(2).joined(separator: ".")
-    }
-
-    /// What the system's resolver says.
-    @Sendable static func systemName(of address: String) -> String? {
-        var hints = addrinfo()
-        hints.ai_flags = AI_NUMERICHOST
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address, nil, &hints, &found) == 0, let found else { return nil }
-        defer { freeaddrinfo(found) }
-        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let result = getnameinfo(
-            found.pointee.ai_addr, found.pointee.ai_addrlen, &host, socklen_t(host.count), nil, 0, NI_NAMEREQD
-        )
-        guard result == 0 else { return nil }
-        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

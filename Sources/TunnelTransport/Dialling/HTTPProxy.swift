@@ -18,11 +18,6 @@ package struct HTTPProxy: Sendable {
     package var name: String { hostAndPort(host, port) }
 }
 
-/// `host:port`, IPv6 in brackets.
-package func hostAndPort(_ host: String, _ port: Int) -> String {
-    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-}
-
 /// Asks an HTTP proxy for a connection to the tunnel server (RFC 9110 §9.3.6).
 ///
 /// Stands before everything else in the pipeline, TLS with the server included: to those the channel becomes active

@@ -2,7 +2,7 @@ import AdminAPI
 import AgentStatus
 import ArgumentParser
 import FoundationEssentials
-import Supervision
+import HostSystem
 import TunnelConfiguration
 
 /// How a command finds the agent that it asks.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Supervision
+import HostSystem
 import TunnelConfiguration
 
 /// `wstunnel check --config tunnels.yaml`

@@ -1,8 +1,8 @@
 import AdminAPI
 import AgentStatus
 import ArgumentParser
+import HostSystem
 import Reconciliation
-import Supervision
 import TunnelConfiguration
 
 /// `wstunnel plan --config tunnels.yaml`

@@ -1,5 +1,6 @@
 import Glibc
 import GoCommands
+import HostSystem
 
 /// The memory that the system shows as our command line: `/proc/PID/cmdline`, `ps`.
 ///
@@ -59,14 +60,9 @@ enum ArgumentMemory {
     }
 
     private static func contents(of path: String) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
-        defer { close(descriptor) }
+        guard let file = try? OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC)) else { return [] }
         var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 16_384)
-        while case let count = read(descriptor, &piece, piece.count), count > 0 {
-            bytes += piece[..<count]
-        }
+        while let piece = try? file.read() { bytes += piece }
         return bytes
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 
 /// Why no password could be asked for.
 enum PasswordPromptError: Error, CustomStringConvertible {
@@ -24,9 +25,10 @@ enum PasswordPrompt {
     private static let endingSignals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
     static func ask(_ question: String) throws(PasswordPromptError) -> String {
-        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
-        guard terminal >= 0 else { throw .noTerminal }
-        defer { close(terminal) }
+        guard let file = try? OwnedDescriptor(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) else {
+            throw .noTerminal
+        }
+        let terminal = file.number
         var before = termios()
         guard tcgetattr(terminal, &before) == 0 else { throw .noTerminal }
 

@@ -1,6 +1,6 @@
 import Glibc
 import GoCommands
-import Supervision
+import HostSystem
 import TunnelConfiguration
 
 /// `wstunnel srv` and `wstunnel cli`.
@@ -35,8 +35,9 @@ struct RunGoCommand {
                 }
             }
             guard !plan.isPrinted else { return Self.printed(plan, name) }
-            return await AgentRun.run(named: name, badUsage: Self.badUsage) { [plan] in
-                let (configuration, messages) = plan.load(from: SystemConfigurationSource())
+            return await AgentRun.run(named: name, badUsage: Self.badUsage) { [plan] commands in
+                let (configuration, messages) = plan.load(
+                    from: SystemConfigurationSource(commands: commands))
                 Terminal.printToStandardError(messages.text(for: name))
                 return configuration
             }

@@ -1,5 +1,6 @@
 import Glibc
 import GoCommands
+import HostSystem
 
 /// `wstunnel whois`: the names of an address, and whose it is.
 enum WhoisCommand {
@@ -19,7 +20,10 @@ enum WhoisCommand {
     }
 
     private static func look(_ arguments: WhoisArguments) -> CInt {
-        print("DNS    \(arguments.address)  \(ReverseName.of(arguments.address) ?? "(no name)")")
+        // At most 9 s with the three name servers that the resolver takes, unless the user chose otherwise.
+        setenv("RES_OPTIONS", "timeout:3 attempts:1", 0)
+        let name = SystemNames.name(of: arguments.address).map { WhoisReply.cleaned($0) }
+        print("DNS    \(arguments.address)  \(name ?? "(no name)")")
         var server = (host: arguments.host, port: arguments.port)
         var organisation: String?
         for _ in 0...WhoisReply.referralLimit {
@@ -43,38 +47,4 @@ enum WhoisCommand {
         print("WHOIS  \(arguments.address)  \(organisation)")
         return 0
     }
-}
-
-/// The name of an address in the DNS.
-enum ReverseName {
-    static func of(_ address: String) -> String? {
-        // At most 9 s with the three name servers that the resolver takes, unless the user chose otherwise.
-        setenv("RES_OPTIONS", "timeout:3 attempts:1", 0)
-        guard let found = SocketAddresses(address, 0, flags: AI_NUMERICHOST) else { return nil }
-        var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        guard let first = found.first,
-            getnameinfo(
-                first.pointee.ai_addr, first.pointee.ai_addrlen, &name, socklen_t(name.count), nil, 0,
-                NI_NAMEREQD)
-                == 0
-        else { return nil }
-        let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return WhoisReply.cleaned(String(decoding: bytes, as: UTF8.self))
-    }
-}
-
-/// What the resolver knows of a host; freed with it.
-struct SocketAddresses: ~Copyable {
-    let first: UnsafeMutablePointer<addrinfo>?
-
-    init?(_ host: String, _ port: Int, flags: CInt = 0) {
-        var hints = addrinfo()
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        hints.ai_flags = flags
-        var found: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &found) == 0 else { return nil }
-        first = found
-    }
-
-    deinit { freeaddrinfo(first) }
 }

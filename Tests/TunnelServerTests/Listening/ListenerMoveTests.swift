@@ -1,4 +1,5 @@
 import AgentStatus
+import HostSystem
 import NIOCore
 import NIOPosix
 import TestSupport

@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import HostSystem
 import NIOCore
 import TestSupport
 import Testing
@@ -11,7 +12,7 @@ import TunnelTransport
 /// Sockets that other processes opened, sockets that break, and sockets that must not be left over.
 @Suite(.timeLimit(.minutes(1))) struct ListeningSocketTests {
     private static func open(_ family: CInt, _ type: CInt) throws -> CInt {
-        try SocketCalls.check(socket(family, type, 0), "socket")
+        try SocketCalls.check(socket(family, type, 0))
     }
 
     @Test func aSocketThatAnotherProcessOpenedIsServed() async throws {

@@ -1,0 +1,31 @@
+import HostSystem
+import NIOPosix
+import Observability
+import TunnelClient
+import TunnelTransport
+
+/// What all servers and tunnels of an agent are made with.
+struct AgentMeans: Sendable {
+    let group: MultiThreadedEventLoopGroup
+    let log: AgentLog
+    let budget: ProcessReceiveBudget
+    let trust: TrustPool
+    let pacer: DialPacer
+    /// Program and version, as peers are told.
+    let software: String
+    /// Listening sockets that the process was started with, by name.
+    let inherited: [String: ListeningSocket]
+    /// The file that the agent runs by; nil when it was started by flags.
+    let configurationFile: String?
+    /// Whether the start takes the place of an agent that runs by the same file.
+    let takesOver: Bool
+    /// Where configurations are read and prepared.
+    let reloads: Blocking
+    /// Where plans are made that somebody wants to see.
+    let plans = Blocking()
+
+    /// Where the control socket is when the configuration does not say.
+    var automaticControlSocket: ControlSocketPath? {
+        configurationFile.map { .default(forConfiguration: $0, .ofProcess()) }
+    }
+}

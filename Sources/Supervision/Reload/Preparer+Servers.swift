@@ -1,0 +1,78 @@
+import HostSystem
+import Reconciliation
+import TunnelConfiguration
+
+/// A change of a server for which all is there.
+enum PreparedServer: Sendable {
+    /// - predecessor: the server that had the socket until now.
+    case start(ServerConfiguration, on: ListeningSocket, predecessor: String?)
+    /// The server goes to another socket; `isHandedOn` says whether a third one takes over that of before.
+    case move(ServerConfiguration, to: ListeningSocket, isHandedOn: Bool)
+    case update(ServerConfiguration)
+    case stop(name: String, isHandedOn: Bool)
+
+    /// Whether the server goes: only when those are there that come.
+    var isEnd: Bool { if case .stop = self { true } else { false } }
+}
+
+extension Preparer {
+    /// Finds or reserves a socket for each server that starts or moves.
+    mutating func prepareServers() -> [PreparedServer] {
+        warnOfUnusedSockets()
+        let sources = assignListeners(
+            plan.servers, running: ground.running.servers, inherited: Set(means.inherited.keys))
+        let handedOn = Set(
+            sources.values.compactMap { if case .takenOver(let owner) = $0 { owner } else { nil } })
+        let leaving = plan.servers.compactMap { change -> ListeningSocket? in
+            if case .update = change { nil } else { ground.sockets[change.name] }
+        }
+        return plan.servers.compactMap { change in
+            let isHandedOn = handedOn.contains(change.name)
+            switch change {
+            case .start(let configuration):
+                guard let source = sources[change.name],
+                    let socket = socket(for: configuration, from: source, besides: leaving)
+                else { return nil }
+                let predecessor: String? = if case .takenOver(let owner) = source { owner } else { nil }
+                return .start(configuration, on: socket, predecessor: predecessor)
+            case .replace(let configuration, _):
+                return sources[change.name]
+                    .flatMap { socket(for: configuration, from: $0, besides: leaving) }
+                    .map { .move(configuration, to: $0, isHandedOn: isHandedOn) }
+            case .update(let configuration, _): return .update(configuration)
+            case .stop(let name): return .stop(name: name, isHandedOn: isHandedOn)
+            }
+        }
+    }
+
+    private mutating func socket(
+        for server: ServerConfiguration, from source: ListenerSource, besides leaving: [ListeningSocket]
+    ) -> ListeningSocket? {
+        switch source {
+        case .inherited: return means.inherited[server.name]
+        case .takenOver(let owner): return ground.sockets[owner]
+        case .bound:
+            do throws(ListenError) {
+                return try reserved.reserve(
+                    "servers[\(server.name)]", host: server.host, port: server.port,
+                    reusePort: server.reusePort, besides: leaving, patience: patience)
+            } catch {
+                let hint = "--takeover needs reuse-port: true in both, the agent that runs and this one"
+                findings.faults.append(means.takesOver && error.isInUse ? "\(error). \(hint)" : "\(error)")
+                return nil
+            }
+        }
+    }
+
+    /// Callers wait for ever in the queue of a socket that no server takes.
+    private mutating func warnOfUnusedSockets() {
+        let wanted = Set(plan.result.servers.map(\.name))
+        let before = Set(ground.running.servers.map(\.name))
+        for name in means.inherited.keys.sorted()
+        where !wanted.contains(name) && (ground.isStart || before.contains(name)) {
+            findings.warnings.append(
+                "socket activation: no server is named \"\(name)\", so nobody answers on that socket — set FileDescriptorName= in its socket unit to the name of a server"
+            )
+        }
+    }
+}

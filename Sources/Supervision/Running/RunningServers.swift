@@ -1,0 +1,134 @@
+import AgentStatus
+import HostSystem
+import Logging
+import Observability
+import Reconciliation
+import TunnelConfiguration
+import TunnelServer
+
+/// The tunnel servers of an agent: those in force, and those that finish what they have in flight.
+@AgentActor final class RunningServers {
+    private let means: AgentMeans
+    private let logger: Logger
+    private let children: Children
+    private let mailbox: Supervisor.Mailbox
+    private var running: [String: RunningServer] = [:]
+    /// What left the configuration.
+    private var leaving: [ObjectIdentifier: RunningServer] = [:]
+    /// Listeners that broke, and who waits for them to be opened again.
+    private var repairs: [String: Latch] = [:]
+
+    init(_ means: AgentMeans, logger: Logger, children: Children, mailbox: Supervisor.Mailbox) {
+        self.means = means
+        self.logger = logger
+        self.children = children
+        self.mailbox = mailbox
+    }
+
+    var count: Int { running.count }
+    var sockets: [String: ListeningSocket] { running.mapValues(\.socket) }
+    /// Whether one that left may still hold its port for a moment.
+    var areLeaving: Bool { !leaving.isEmpty }
+    /// With those that leave.
+    var all: [RunningServer] { Array(running.values) + leaving.values }
+
+    // MARK: Changing them
+
+    /// Carries out one change of a plan.
+    func apply(
+        _ change: PreparedServer, _ terms: Preparation.Terms, in group: inout DiscardingTaskGroup
+    ) async {
+        switch change {
+        case .start(let configuration, let socket, let predecessor):
+            socket.share(configuration.reusePort)
+            let server = TunnelServer(
+                configuration, group: means.group, log: means.log, budget: means.budget,
+                software: means.software)
+            if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
+            // Where the port was another process's until now, callers came to be served by that one's tunnels.
+            let isSuccessor = terms.hasTakenOver || (terms.isStart && socket.isInherited)
+            server.expect(isSuccessor ? .every : .listed)
+            begin(RunningServer(server: server, socket: socket), configuration.name, in: &group)
+            await listen(configuration.name, in: &group)
+        case .move(let configuration, let socket, let isHandedOn):
+            let name = configuration.name
+            running[name]?.server.update(configuration, grace: terms.grace)
+            running[name]?.socket = socket
+            socket.share(configuration.reusePort)
+            await listen(name, keepingOld: isHandedOn, in: &group)
+        case .update(let configuration):
+            running[configuration.name]?.server.update(configuration, grace: terms.grace)
+        case .stop(let name, let isHandedOn):
+            guard let old = running.removeValue(forKey: name) else { return }
+            leaving[ObjectIdentifier(old.server)] = old
+            if isHandedOn { old.socketIsKept.open() }
+            old.leave(grace: terms.grace, in: &group)
+        }
+    }
+
+    private func begin(_ server: RunningServer, _ name: String, in group: inout DiscardingTaskGroup) {
+        running[name] = server
+        children.began()
+        group.addTask {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    while let reason = await server.server.untilListenerFails() {
+                        await self.listenerBroke(name, reason).wait()
+                    }
+                }
+                await server.run()
+                group.cancelAll()
+            }
+            await self.ended(server)
+        }
+    }
+
+    private func ended(_ server: RunningServer) {
+        leaving[ObjectIdentifier(server.server)] = nil
+        children.ended()
+    }
+
+    // MARK: Listening
+
+    /// Opens a server to its socket. When that fails, or the listener breaks later, it is tried again after a while.
+    ///
+    /// - Parameter keepingOld: whether another server takes over the socket that this one listens on until now.
+    func listen(_ name: String, keepingOld: Bool = false, in group: inout DiscardingTaskGroup) async {
+        guard let server = running[name] else { return }
+        do {
+            if let left = try await server.server.listen(on: server.socket) {
+                group.addTask { await left.leave(keepingSocket: keepingOld) }
+            }
+        } catch {
+            _ = listenerBroke(name, "\(error)")
+            return
+        }
+        guard let repair = repairs.removeValue(forKey: name) else { return }
+        repair.open()
+        mailbox.yield(.listenerRestored(server: name))
+    }
+
+    /// - Returns: opened when there is a listener again.
+    private func listenerBroke(_ name: String, _ reason: String) -> Latch {
+        logger.error(
+            "A listener broke; it is opened again in a moment",
+            metadata: [.serverName: "\(name)", .errorMessage: "\(reason)"])
+        mailbox.yield(.listenerFailed(server: name))
+        let repair = repairs[name] ?? Latch()
+        repairs[name] = repair
+        return repair
+    }
+
+    // MARK: Watching
+
+    func snapshots(ofTunnel tunnel: String?) -> [ServerSnapshot] {
+        running.map { name, server in
+            var snapshot = server.server.snapshot(ofTunnel: tunnel)
+            if repairs[name] != nil { snapshot.state = .failed }
+            return snapshot
+        } + leaving.values.map { $0.server.snapshot(ofTunnel: tunnel) }
+    }
+
+    /// Requests so far, by server.
+    var requests: [String: UInt64] { running.mapValues { $0.server.traffic.requests } }
+}

@@ -1,0 +1,122 @@
+import AgentStatus
+import Reconciliation
+import TunnelClient
+
+/// The tunnel clients of an agent: those in force, and those that finish what they have in flight.
+@AgentActor final class RunningTunnels {
+    private let children: Children
+    private let mailbox: Supervisor.Mailbox
+    private var running: [String: RunningTunnel] = [:]
+    /// What left the configuration, or was replaced, by name; never empty lists.
+    private var leaving: [String: [RunningTunnel]] = [:]
+
+    init(children: Children, mailbox: Supervisor.Mailbox) {
+        self.children = children
+        self.mailbox = mailbox
+    }
+
+    var count: Int { running.count }
+    var clients: [String: TunnelClient] { running.mapValues(\.client) }
+    /// Those that were replaced and stay until their successor is up.
+    var predecessors: [String: [TunnelClient]] { leaving.mapValues { $0.map(\.client) } }
+    /// With those that leave.
+    var all: [RunningTunnel] { Array(running.values) + leaving.values.joined() }
+
+    /// Whether the one of that name has ended.
+    func hasEnded(_ name: String) -> Bool { running[name]?.ended.isOpen ?? false }
+
+    // MARK: Changing them
+
+    /// Carries out one change of a plan.
+    func apply(
+        _ change: PreparedTunnel, _ terms: Preparation.Terms, in group: inout DiscardingTaskGroup
+    ) {
+        switch change {
+        case .start(let name, let client):
+            begin(RunningTunnel(client), name)
+        case .replace(let name, let client):
+            guard let old = running[name] else { return }
+            replace(old, by: RunningTunnel(client), name, grace: terms.grace, in: &group)
+        case .update(let updates):
+            for (client, update) in updates { client.apply(update) }
+        case .stop(let name):
+            guard let old = running.removeValue(forKey: name) else { return }
+            seeOff(old, name)
+            for tunnel in leaving[name] ?? [] { tunnel.leave(grace: terms.grace, in: &group) }
+        }
+    }
+
+    /// Of a group with a hundred thousand tasks each that ends is looked for among all others; `Children` waits for
+    /// these.
+    private func begin(_ tunnel: RunningTunnel, _ name: String) {
+        running[name] = tunnel
+        children.began()
+        // Below what obeys signals: else they wait until a hundred thousand that dial have had their turn.
+        Task.detached(priority: .utility) {
+            let end = await tunnel.run()
+            await self.ended(tunnel, name, end)
+        }
+    }
+
+    private func ended(_ tunnel: RunningTunnel, _ name: String, _ end: TunnelClient.RunEnd) {
+        leaving[name]?.removeAll { $0 === tunnel }
+        if leaving[name]?.isEmpty == true { leaving[name] = nil }
+        if end == .gaveUp, running[name] === tunnel { mailbox.yield(.tunnelGaveUp(name: name)) }
+        children.ended()
+    }
+
+    /// Counts a tunnel among the leaving ones until it has ended.
+    private func seeOff(_ tunnel: RunningTunnel, _ name: String) {
+        // One that gave up has ended already.
+        if !tunnel.ended.isOpen { leaving[name, default: []].append(tunnel) }
+    }
+
+    /// Make before break: the old tunnel's sessions carry on until the new one has its first, and dial no more.
+    /// Where there is no room for both, the old one goes first.
+    private func replace(
+        _ old: RunningTunnel, by new: RunningTunnel, _ name: String, grace: Duration,
+        in group: inout DiscardingTaskGroup
+    ) {
+        seeOff(old, name)
+        old.client.retire()
+        begin(new, name)
+        group.addTask {
+            let first = await new.client.untilUp()
+            await self.successorIsThere(new, first, name, grace: grace)
+        }
+    }
+
+    private func successorIsThere(
+        _ new: RunningTunnel, _ first: TunnelClient.FirstOutcome, _ name: String, grace: Duration
+    ) async {
+        // A later reload may have replaced it in turn; then what is left waits for that one.
+        guard running[name] === new else { return }
+        let old = leaving[name] ?? []
+        await withDiscardingTaskGroup { group in
+            for tunnel in old { tunnel.leave(grace: grace, in: &group) }
+            guard first == .noRoom else { return }
+            group.addTask {
+                for tunnel in old { await tunnel.ended.wait() }
+                new.client.retryNow()
+            }
+        }
+    }
+
+    // MARK: Watching
+
+    var snapshots: [TunnelSnapshot] {
+        var snapshots = running.values.map(\.client.snapshot)
+        for (name, tunnels) in leaving {
+            for tunnel in tunnels {
+                var snapshot = tunnel.client.snapshot
+                // Its successor counts for both.
+                if running[name] != nil { snapshot.traffic = TrafficSnapshot() }
+                snapshots.append(snapshot)
+            }
+        }
+        return snapshots
+    }
+
+    /// Requests so far, by tunnel.
+    var requests: [String: UInt64] { running.mapValues { $0.client.traffic.requests } }
+}

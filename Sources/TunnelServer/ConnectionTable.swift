@@ -1,0 +1,101 @@
+import HostSystem
+import NIOCore
+import TunnelConfiguration
+import TunnelProtocol
+import TunnelTransport
+
+/// Which callers and sessions a tunnel server has, to bound their number and to tell them that it stops.
+final class ConnectionTable: Sendable {
+    /// A caller's connection, as seen from any event loop.
+    struct Caller: Sendable {
+        let eventLoop: any EventLoop
+        let handler: NIOLoopBound<CallerHandler>
+    }
+
+    /// A session, and by what it came in.
+    struct Session: Sendable {
+        let reference: SessionReference
+        let credentials: TunnelCredentials
+        let address: AddressGroup
+    }
+
+    private struct Counts {
+        var callers: [ObjectIdentifier: Caller] = [:]
+        var perAddress = Tally<AddressGroup>()
+        var sessions: [UInt64: Session] = [:]
+        var sessionCounts = SessionCounts()
+        var isEmpty: Bool { callers.isEmpty && sessions.isEmpty }
+    }
+
+    private let maximum: Int
+    private let maximumPerAddress: Int
+    private let counts = Monitor(Counts())
+
+    init(maximum: Int, maximumPerAddress: Int) {
+        self.maximum = maximum
+        self.maximumPerAddress = maximumPerAddress
+    }
+
+    /// - Returns: false when there are too many.
+    func enter(_ id: ObjectIdentifier, _ caller: Caller, address: AddressGroup) -> Bool {
+        counts.change {
+            guard $0.callers.count < maximum, $0.perAddress[address] < maximumPerAddress else {
+                return false
+            }
+            $0.callers[id] = caller
+            $0.perAddress.add(address)
+            return true
+        }
+    }
+
+    func leave(_ id: ObjectIdentifier, address: AddressGroup) {
+        counts.change { counts in
+            if counts.callers.removeValue(forKey: id) != nil { counts.perAddress.remove(address) }
+        }
+    }
+
+    /// - Returns: the answer for a client for which there is no room; nil when there is some.
+    func refusal(
+        of token: RendezvousToken, from address: AddressGroup, _ limits: SessionCounts.Limits
+    ) -> Refusal? {
+        counts.read { counts in
+            do throws(Refusal) {
+                try counts.sessionCounts.checkRoom(for: token, from: address, limits)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    /// - Returns: false when there are too many: others that knocked at the same time were faster.
+    func enter(_ id: UInt64, _ session: Session, _ limits: SessionCounts.Limits) -> Bool {
+        counts.change { counts in
+            let token = session.credentials.token
+            let hasRoom =
+                (try? counts.sessionCounts.checkRoom(for: token, from: session.address, limits)) != nil
+            counts.sessions[id] = session
+            counts.sessionCounts.enter(token, from: session.address)
+            return hasRoom
+        }
+    }
+
+    func leave(session id: UInt64) {
+        counts.change { counts in
+            guard let session = counts.sessions.removeValue(forKey: id) else { return }
+            counts.sessionCounts.leave(session.credentials.token, from: session.address)
+        }
+    }
+
+    /// Every caller who is here now.
+    var callers: [Caller] { counts.read { Array($0.callers.values) } }
+
+    /// Every session that is here now, by its number.
+    var sessions: [UInt64: Session] { counts.read { $0.sessions } }
+
+    /// How many are here now.
+    var size: (callers: Int, sessions: Int) { counts.read { ($0.callers.count, $0.sessions.count) } }
+
+    /// Waits until the last caller and session have left, or the task is cancelled.
+    func becomesEmpty() async { await counts.wait { counts -> Void? in counts.isEmpty ? () : nil } }
+}
