@@ -13,14 +13,14 @@ import Testing
             SessionSettings(
                 maximumStreams: 1000, initialWindow: 65536, software: "example/1", tunnelName: "web")),
         "request": .request(
-            StreamID(1), window: 16384, head: text("GET /a HTTP/1.1|Host: a||"), isLast: true),
+            StreamID(1), window: 16384, head: wire("GET /a HTTP/1.1|Host: a||"), isLast: true),
         "interim": .response(
-            StreamID(1), head: text("HTTP/1.1 103 Early Hints||"), isInterim: true, isLast: false),
+            StreamID(1), head: wire("HTTP/1.1 103 Early Hints||"), isInterim: true, isLast: false),
         "response": .response(
-            StreamID(1), head: text("HTTP/1.1 200 OK||"), isInterim: false, isLast: false),
+            StreamID(1), head: wire("HTTP/1.1 200 OK||"), isInterim: false, isLast: false),
         "data": .data(StreamID(1), ByteBuffer(string: "hello"), isLast: false),
         "data-last": .data(StreamID(1), ByteBuffer(), isLast: true),
-        "trailers": .trailers(StreamID(1), text("Digest: x|")),
+        "trailers": .trailers(StreamID(1), wire("Digest: x|")),
         "reset": .reset(StreamID(1), .cancelled, reason: "left"),
         "window": .window(StreamID(1), 65536),
         "ping": .ping(1_000_000_000),
@@ -33,8 +33,6 @@ import Testing
         "unknown", "websocket-client", "websocket-server", "server-1", "client-1", "server-2", "server-3",
         "client-2", "server-4", "client-3",
     ]
-
-    private static func text(_ lines: String) -> ByteBuffer { wire(lines) }
 
     private func bytes(_ name: String) throws -> [UInt8] {
         try #require(try Self.page.get().bytes()[name], "there is no example \(name)")
@@ -75,57 +73,54 @@ import Testing
 
     /// Two machines talk as the page says they do.
     @Test func theSessionGoesAsThePageTellsIt() throws {
-        let now = MonotonicInstant(nanoseconds: 1_000_000_000)
-        func machine(_ role: SessionRole, _ software: String, _ tunnelName: String) -> MuxMachine {
-            MuxMachine(
-                role: role, limits: SessionLimits(),
-                settings: SessionSettings(
-                    maximumStreams: 0, initialWindow: 0, software: software, tunnelName: tunnelName),
-                budget: TestBudget(1 << 30), now: now)
-        }
-        var server = machine(.opener, "server/1", "")
-        var client = machine(.acceptor, "client/1", "web")
-
-        /// One of them writes a message, the other reads it.
-        func goes(_ name: String, from writer: inout MuxMachine, to reader: inout MuxMachine) throws
-            -> [SessionEvent]
-        {
-            var message = ByteBuffer()
-            _ = writer.write(to: &message, budget: 64 << 10)
-            let written = Array(message.readableBytesView)
-            let told = try bytes(name)
-            #expect(written == told, "\(name)")
-            reader.receive(message, now: now)
-            var events: [SessionEvent] = []
-            while let event = try reader.nextEvent(now: now) { events.append(event) }
-            try reader.messageEnded()
-            return events
-        }
-
-        _ = try goes("server-1", from: &server, to: &client)
-        _ = try goes("client-1", from: &client, to: &server)
-        _ = try goes("server-2", from: &server, to: &client)
-        let head = Self.text("GET /hello HTTP/1.1|Host: origin||")
-        let opened = server.open(head: head, isLast: true, now: now)
-        let id = try #require(opened)
-        let asked = try goes("server-3", from: &server, to: &client)
+        let server = try speaker(.opener, "server/1", tunnelName: "")
+        let client = try speaker(.acceptor, "client/1", tunnelName: "web")
+        _ = try goes("server-1", from: server, to: client)
+        _ = try goes("client-1", from: client, to: server)
+        _ = try goes("server-2", from: server, to: client)
+        let head = wire("GET /hello HTTP/1.1|Host: origin||")
+        let id = try #require(server.open(head: head, isLast: true))
+        let asked = try goes("server-3", from: server, to: client)
         #expect(asked == [.request(id, head: head, isLast: true)])
-        let answer = Self.text("HTTP/1.1 200 OK|Content-Length: 5||")
-        client.respond(id, head: answer, isInterim: false, isLast: false)
+        let answer = wire("HTTP/1.1 200 OK|Content-Length: 5||")
+        client.respond(id, head: answer, isLast: false)
         _ = client.send(id, ByteBuffer(string: "hello"))
         client.finish(id)
-        let answered = try goes("client-2", from: &client, to: &server)
+        let answered = try goes("client-2", from: client, to: server)
         #expect(
             answered == [
                 .response(id, head: answer, isInterim: false, isLast: false),
                 .data(id, ByteBuffer(string: "hello"), isLast: true),
             ])
-        server.drain(reason: "stopping", now: now)
-        let left = try goes("server-4", from: &server, to: &client)
-        #expect(left == [.peerDraining(reason: "stopping")])
-        _ = try goes("client-3", from: &client, to: &server)
-        let isDrained = server.isDrained
-        #expect(isDrained)
+        server.drain()
+        let left = try goes("server-4", from: server, to: client)
+        #expect(left == [.peerDraining(reason: "reload")])
+        _ = try goes("client-3", from: client, to: server)
+        #expect(server.isDrained)
+    }
+
+    /// An end that says of itself what the page does.
+    private func speaker(_ role: SessionRole, _ software: String, tunnelName: String) throws -> SessionProbe {
+        let probe = try SessionProbe(role, isReady: false)
+        probe.machine = MuxMachine(
+            role: role, limits: SessionLimits(),
+            settings: SessionSettings(
+                maximumStreams: 0, initialWindow: 0, software: software, tunnelName: tunnelName),
+            budget: probe.budget, now: probe.now)
+        return probe
+    }
+
+    /// One end writes a message, the other reads it.
+    private func goes(
+        _ name: String, from writer: SessionProbe, to reader: SessionProbe
+    ) throws -> [SessionEvent] {
+        let message = writer.message()
+        let told = try bytes(name)
+        #expect(Array(message.readableBytesView) == told, "\(name)")
+        reader.machine.receive(message, now: reader.now)
+        let events = try reader.events()
+        try reader.machine.messageEnded()
+        return events
     }
 
     @Test func theTypesAreThoseOfThePage() throws {
