@@ -23,7 +23,9 @@ let package = Package(
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
-        .target(name: "TunnelProtocol", dependencies: ["HTTPMessage", .nioCore]),
+        .target(
+            name: "TunnelProtocol", dependencies: ["HTTPMessage", .nioCore],
+            exclude: ["PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
             dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"]),

@@ -73,6 +73,27 @@ import TunnelConfiguration
         #expect(lines.contains { $0 == "\(key.name): \(value)" || $0 == "\(key.name): \"\(value)\"" })
     }
 
+    /// The page beside it has a row for each key, with the same default.
+    @Test func theReferencePageTellsOfEveryKey() throws {
+        let file = Self.repository.appending(path: "config/README.md")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let rows = lines.filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|").prefix(2) }
+        let words = Set(
+            lines.flatMap { $0.matches(of: /`([^`]+)`/) }.flatMap { $0.1.matches(of: /[\w-]+/) }.map(\.0))
+        for section in ConfigurationSection.allCases {
+            let prefix = [.log, .admin].contains(section) ? "\(section)." : ""
+            for key in section.keys {
+                #expect(words.contains(key.name[...]), "\(section): \(key.name)")
+                guard let value = key.defaultText, !value.isEmpty else { continue }
+                let isTold = rows.contains { row in
+                    row[0].contains("`\(prefix)\(key.name)`")
+                        && (row[1].contains("`\(value)`") || row[1].contains("`\"\(value)\"`"))
+                }
+                #expect(isTold, "\(section): \(key.name), which is \(value) by default")
+            }
+        }
+    }
+
     @Test func thereAreExamples() {
         #expect(Self.examples.contains("multi-tunnel/tunnels.yaml"))
         #expect(Self.examples.contains("server-with-passwords/tunnels.yaml"))
