@@ -66,8 +66,9 @@ import Testing
                 + tunnels.joined(), to: "tunnels.yaml")
         let agent = try Self.start(path)
         try agent.standardError.waitForLine(containing: "too many open files", within: .seconds(20))
-        // As long as the server says nothing, each that got one keeps it: ten seconds.
-        #expect(try agent.openFileCount() <= 60)
+        // As long as the server says nothing, each that got one keeps it: ten seconds. Two loops may look at once.
+        let open = try agent.openFileCount()
+        #expect(open <= 62, "\(open)")
         let status = try wstunnel(["status", "--config", path])
         #expect(try status.waitForExit() == .code(69), "\(status.standardError.text)")
         agent.send(signal: SIGTERM)

@@ -36,11 +36,13 @@ import TunnelProtocol
             let waiting = try await onThread {
                 let (port, listed) = (socket.port, TestTokens.first.secret)
                 try Self.visit(port, listed, password: "right")
-                for number in 0..<Self.remembered * 10 { try Self.visit(port, "made-up-token-\(number)") }
+                for number in 0..<Self.remembered * 10 {
+                    try Self.visit(port, "made-up-token-number-\(number)")
+                }
                 // When the oldest of them is not known any more, the listed one would not be either.
                 var status = 0
                 repeat {
-                    let caller = try Self.ask(port, "made-up-token-0")
+                    let caller = try Self.ask(port, "made-up-token-number-0")
                     caller.socket.finishWriting()
                     status = (try? caller.readResponse().status) ?? 0
                 } while status != 404

@@ -166,15 +166,6 @@ struct SessionTests {
         #expect(pongs.first?.readableBytesView.first == 0x8a)
     }
 
-    @Test func pingsThatComeTogetherAreAnsweredTogether() throws {
-        let pair = try SessionPair()
-        var pings = ByteBuffer()
-        for _ in 0..<1000 { pings.writeBytes([0x89, 1, 65]) }
-        pair.client.receive(pings)
-        // Masked pongs of one byte.
-        #expect(try pair.client.written().map(\.readableBytes) == [7000])
-    }
-
     // MARK: Streams that end before their time
 
     @Test func aResetReachesTheOtherReceiverOnceAndOurOwnNever() throws {
