@@ -1,4 +1,5 @@
 import HTTPMessage
+import HostSystem
 import TestSupport
 import Testing
 import TunnelConfiguration

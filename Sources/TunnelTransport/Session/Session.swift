@@ -103,7 +103,8 @@ package final class Session {
         flush()
         tick()
         if state == .opening {
-            settingsTimer = end(in: Self.settingsPatience, .peerMisbehaved("it did not say who it is in time"))
+            settingsTimer = end(
+                in: Self.settingsPatience, .peerMisbehaved("it did not say who it is in time"))
         }
     }
 
