@@ -150,12 +150,14 @@ final class OriginPool {
                 exchange.isWaiting ? connection.carry(exchange) : self.takeBack(connection)
                 self.startNext()
             case .failure(let error):
-                if error.code == .noDescriptors, exchange.isWaiting, self.hasRoomToWait {
-                    exchange.lack = error
-                    return self.waitForDescriptor(exchange)
+                guard error.code == .noDescriptors else {
+                    self.release()
+                    return exchange.failed(error)
                 }
-                self.release()
-                exchange.failed(error)
+                self.active -= 1
+                self.tryLater()
+                guard exchange.isWaiting, self.hasRoomToWait else { return exchange.failed(error) }
+                self.waitForDescriptor(exchange, error)
             }
         }
     }
@@ -176,13 +178,18 @@ final class OriginPool {
     }
 
     /// No connection can be opened now: the request waits for one of ours that is in use, or for others to close theirs,
-    /// as long as it may take to connect.
-    private func waitForDescriptor(_ exchange: HTTPExchange) {
-        active -= 1
+    /// as long as it may take to connect. One that has waited already keeps its place.
+    private func waitForDescriptor(_ exchange: HTTPExchange, _ error: OriginError) {
+        let hasWaited = exchange.lack != nil
+        exchange.lack = error
         exchange.attempt = nil
         exchange.isQueued = true
-        waiting.append(exchange)
+        if hasWaited { waiting.prepend(exchange) } else { waiting.append(exchange) }
         closeIdle()
+    }
+
+    /// One may be free a little later.
+    private func tryLater() {
         guard descriptorTimer == nil else { return }
         descriptorTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.descriptorPause) {
             self.descriptorTimer = nil

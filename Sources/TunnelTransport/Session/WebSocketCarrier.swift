@@ -24,8 +24,8 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     private var frames: WebSocketDecoder
     /// What came and was not taken yet.
     private var input = ByteBuffer()
-    /// The payload of the last ping that was not answered yet.
-    private var lastPing: ByteBuffer?
+    /// Answers to pings that came together: each written by itself would cost a hundred times what the ping does.
+    private var pongs = ByteBuffer()
     /// Those of its event loop, since it is there.
     private var turns: LoopTurns?
     /// Whether it waits for its turn to go on with what came.
@@ -143,7 +143,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
             closeCode = error.closeCode
             session.carrierEnded(.peerMisbehaved("\(error)"))
         }
-        answerPing()
+        writePongs()
         turns.spend(share - work)
         let isOver = session.state == .over
         if !isOver, work <= 0, session.hasPiece || input.readableBytes > 0 { standInLine(of: turns) }
@@ -166,7 +166,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
             session.received(piece, endsMessage: isLast, now: now, work: &work)
         case .ping(let payload):
             session.heard(now: now)
-            lastPing = payload
+            answer(payload)
         case .pong:
             work -= Self.answerWork
             session.wasAnswered(now: now)
@@ -180,12 +180,17 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
         return true
     }
 
-    /// Answers the last ping of those that came together, and no other: none of them must be (RFC 6455 §5.5.3), and each
-    /// answer is a system call. A peer that pings and does not read would make us keep the answers: it gets none.
-    private func answerPing() {
-        guard let payload = lastPing.take(), session.state < .over, context?.channel.isWritable == true
-        else { return }
-        send { $0.writeWebSocketPong(payload, mask: $1) }
+    /// A peer that pings and does not read would make us keep the answers. It loses nothing: only the last ping must be
+    /// answered (RFC 6455 §5.5.3).
+    private func answer(_ ping: ByteBuffer) {
+        guard context?.channel.isWritable == true else { return }
+        pongs.writeWebSocketPong(ping, mask: masks?.next())
+    }
+
+    private func writePongs() {
+        guard pongs.readableBytes > 0 else { return }
+        if session.state < .over { context?.writeAndFlush(wrapOutboundOut(pongs), promise: nil) }
+        pongs = ByteBuffer()
     }
 
     private func standInLine(of turns: LoopTurns) {
