@@ -77,25 +77,10 @@ enum TunnelWire {
         return bytes + mask + payload.indices.map { payload[$0] ^ mask[$0 & 3] }
     }
 
-    /// The frame of a mux; on stream 0, the session itself, without flags.
-    static func mux(_ kind: UInt32, flags: UInt32 = 0, stream: UInt32 = 0, _ payload: [UInt8]) -> [UInt8] {
-        bigEndian(UInt32(payload.count) << 12 | flags << 8 | kind) + bigEndian(stream) + payload
+    /// The frame of a mux without flags, on the session itself.
+    static func mux(_ kind: UInt32, _ payload: [UInt8]) -> [UInt8] {
+        bigEndian(UInt32(payload.count) << 12 | kind) + bigEndian(0) + payload
     }
-
-    /// An answer of so many bytes, each in a DATA frame of its own.
-    static func answerInBytes(to stream: UInt32, count: Int) -> [UInt8] {
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: \(count)\r\n\r\n"
-        let (piece, last) = (mux(3, stream: stream, [0x5a]), mux(3, flags: 1, stream: stream, [0x5a]))
-        var bytes = frame(mux(2, stream: stream, Array(head.utf8)))
-        // Messages of less than 64 KiB.
-        for start in stride(from: 0, to: count - 1, by: 7000) {
-            bytes += frame(Array(repeatElement(piece, count: min(7000, count - 1 - start)).joined()))
-        }
-        return bytes + frame(last)
-    }
-
-    /// How the answer to a ping of the mux begins.
-    static let pong: [UInt8] = bigEndian(8 << 12 | 2 << 8 | 7)
 
     /// SETTINGS in a message: version 2, a thousand streams, 2 GiB of each request before more is granted.
     static let settings: [UInt8] = frame(

@@ -20,7 +20,7 @@ var allNeighbours: [any Scenario.Type] {
     [
         ManySessions.self, NumberedClients.self, FewSilentPeers.self, ManySilentPeers.self, IdleRequests.self,
         StuckReaders.self, SilentNames.self, JunkHandshakes.self, MadeUpTokens.self, SlowDownloads.self,
-        OldSlowDownloads.self, TinyFrames.self,
+        OldSlowDownloads.self,
     ]
 }
 
