@@ -41,13 +41,11 @@ final class SessionLife: Sendable {
 
     /// Unique in the process.
     private let id = SessionLife.count.add(1, ordering: .relaxed).newValue
-    private let eventLoop: any EventLoop
     private let wasReleased: EventLoopPromise<Void>
     private let hasEnded: EventLoopPromise<SessionEnd>
     private let state = Mutex(State())
 
     init(on eventLoop: any EventLoop) {
-        self.eventLoop = eventLoop
         wasReleased = eventLoop.makePromise()
         hasEnded = eventLoop.makePromise()
     }

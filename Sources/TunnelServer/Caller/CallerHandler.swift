@@ -190,6 +190,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     private var isWritable: Bool { output?.isWritable ?? false }
 
+    /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
         switch phase {
         case _ where isInLine: true

@@ -40,7 +40,7 @@ final class CallerOutput {
     func letGo() { context = nil }
 
     /// Keeps little for a caller that does not read while memory is short, and else as usual.
-    private func keepWithin(_ budget: ProcessReceiveBudget) {
+    private func keepWithinBudget() {
         guard budget.isShort != keepsLittle else { return }
         keepsLittle.toggle()
         let options = context?.channel.syncOptions
@@ -63,7 +63,7 @@ final class CallerOutput {
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
-        keepWithin(budget)
+        keepWithinBudget()
         let goesAtOnce = context.channel.isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
             writeGathered()

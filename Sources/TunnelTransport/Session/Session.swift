@@ -111,7 +111,7 @@ package final class Session {
     /// Something comes: what it brings about is written when all of it is there.
     package func beginsToReceive() { isReceiving = true }
 
-    /// Whether nothing is to be given to it, though a piece it is through with may be followed by another.
+    /// Whether a reader holds it up: nothing more is to be given to it until that has taken some.
     package var isBlocked: Bool { machine.isBlocked }
 
     /// Whether it has a piece that it is not through with: it is to `goOn` before it is given another.
