@@ -1,3 +1,5 @@
+import struct NIOCore.ByteBuffer
+
 /// How the end of a message body is known (RFC 9112 §6.3).
 package enum BodyFraming: Sendable, Hashable {
     /// There is no body.
@@ -58,7 +60,7 @@ extension ResponseHead {
     package mutating func takeOriginFraming(
         requestMethod: String
     ) throws(HTTPMessageError) -> (framing: BodyFraming, isPlain: Bool) {
-        guard let text = fields[.contentLength] else {
+        guard let (length, isOdd) = fields.saidLength else {
             return (try bodyFraming(requestMethod: requestMethod), true)
         }
         if fields.contains(.transferEncoding) {
@@ -66,17 +68,14 @@ extension ResponseHead {
             fields.remove(.contentLength)
             return (try bodyFraming(requestMethod: requestMethod), false)
         }
-        let isOdd =
-            text.utf8.count > 1 && text.utf8.first == UInt8(ascii: "0")
-            || text.utf8.contains(UInt8(ascii: ","))
         guard isOdd || fields.count(of: .contentLength) > 1 else {
             if hasNoBody(requestMethod: requestMethod) { return (.none, true) }
-            guard let length = HeaderFields.length(text) else { throw HeaderFields.malformedLength }
+            guard let length else { throw HeaderFields.malformedLength }
             return (length == 0 ? .none : .length(length), true)
         }
-        let length = try fields.agreedContentLength()
+        let agreed = try fields.agreedContentLength()
         fields.remove(.contentLength)
-        fields.append(.contentLength, String(length))
+        fields.append(.contentLength, String(agreed))
         return (try bodyFraming(requestMethod: requestMethod), true)
     }
 }
@@ -84,7 +83,7 @@ extension ResponseHead {
 extension HeaderFields {
     /// The one length that all values of `Content-Length` say, repeated fields and lists included.
     fileprivate func agreedContentLength() throws(HTTPMessageError) -> Int {
-        let lengths = elements(.contentLength).map(Self.length)
+        let lengths = elements(.contentLength).map { Array($0.utf8).withUnsafeBytes(Self.length) }
         guard let first = lengths.first, let length = first, lengths.allSatisfy({ $0 == length }) else {
             throw HTTPMessageError(.malformed, "malformed or contradictory Content-Length")
         }
@@ -97,19 +96,31 @@ extension HeaderFields {
     private static let unsupportedCoding = HTTPMessageError(
         .unsupportedCoding, "a transfer coding other than chunked")
 
-    fileprivate static func length(_ text: String) -> Int? {
-        guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else {
-            return nil
+    /// What the first `Content-Length` says, nil for what is no number; and whether it is padded, or a list.
+    fileprivate var saidLength: (length: Int?, isOdd: Bool)? {
+        guard let entry = first(.contentLength) else { return nil }
+        return bytes.withUnsafeReadableBytes { memory in
+            let text = UnsafeRawBufferPointer(rebasing: memory[entry.valueRange])
+            let isPadded = text.count > 1 && text[0] == UInt8(ascii: "0")
+            return (Self.length(text), isPadded || text.firstByte(UInt8(ascii: ",")) != nil)
         }
-        return Int(text)
+    }
+
+    /// Up to 18 digits.
+    private static func length(_ text: UnsafeRawBufferPointer) -> Int? {
+        guard !text.isEmpty, text.count <= 18 else { return nil }
+        var length = 0
+        for byte in text {
+            guard byte &- 0x30 < 10 else { return nil }
+            length = length * 10 + Int(byte &- 0x30)
+        }
+        return length
     }
 
     /// `Content-Length`, or nil without one; a repeated or malformed one is an error (RFC 9112 §6.3).
     package func contentLength() throws(HTTPMessageError) -> Int? {
-        guard let text = self[.contentLength] else { return nil }
-        guard count(of: .contentLength) == 1, let length = Self.length(text) else {
-            throw Self.malformedLength
-        }
+        guard let (length, _) = saidLength else { return nil }
+        guard count(of: .contentLength) == 1, let length else { throw Self.malformedLength }
         return length
     }
 

@@ -86,9 +86,9 @@ struct FieldBlockReader {
     private static func field(
         _ line: Range<Int>, of memory: UnsafeRawBufferPointer
     ) throws(HTTPMessageError) -> HeaderFields.Entry {
-        var colon = line.lowerBound
-        while colon < line.upperBound, memory[colon].isTokenByte { colon += 1 }
-        guard colon < line.upperBound, memory[colon] == UInt8(ascii: ":"), colon > line.lowerBound else {
+        guard let colon = memory.firstByte(UInt8(ascii: ":"), from: line.lowerBound),
+            colon < line.upperBound, colon > line.lowerBound, memory.isToken(in: line.lowerBound..<colon)
+        else {
             throw HTTPMessageError(.malformed, "malformed header field name")
         }
         let name = line.lowerBound..<colon

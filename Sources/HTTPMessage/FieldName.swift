@@ -89,17 +89,15 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the field belongs to one hop alone and never crosses the tunnel (RFC 9110 §7.6.1, RFC 7540 §3.2.1).
-    package var isHopByHop: Bool {
-        switch self {
-        case .connection, .http2Settings, .keepAlive, .proxyAuthenticate, .proxyAuthorization,
-            .proxyConnection, .te,
-            .trailer, .transferEncoding, .upgrade:
-            true
-        default:
-            false
-        }
-    }
+    /// The fields that belong to one hop alone and never cross the tunnel (RFC 9110 §7.6.1, RFC 7540 §3.2.1).
+    static let hopByHop: FieldNameSet = [
+        .connection, .http2Settings, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection,
+        .te,
+        .trailer, .transferEncoding, .upgrade,
+    ]
+
+    /// Whether the field belongs to one hop alone.
+    package var isHopByHop: Bool { Self.hopByHop.contains(self) }
 
     /// Recognises a name in any letter case.
     package init(_ name: UnsafeRawBufferPointer) {

@@ -20,7 +20,7 @@ extension HeaderFields {
             }
         }
         guard entries.contains(where: isForwarding) else { return }
-        entries.removeAll(where: isForwarding)
+        removeEntries(where: isForwarding)
     }
 
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
@@ -46,7 +46,7 @@ extension HeaderFields {
     /// Removes fields by their names as they were written.
     mutating func removeNames(where isLeaving: (UnsafeRawBufferPointer) -> Bool) {
         let bytes = self.bytes
-        entries.removeAll { entry in
+        removeEntries { entry in
             bytes.withUnsafeReadableBytes {
                 isLeaving(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
             }
@@ -70,9 +70,6 @@ extension HeaderFields {
     private mutating func replaceValue(at index: Int, _ change: (UnsafeRawBufferPointer) -> [UInt8]?) {
         let range = entries[index].valueRange
         let value = bytes.withUnsafeReadableBytes { change(UnsafeRawBufferPointer(rebasing: $0[range])) }
-        guard let value else { return }
-        entries[index].valueStart = UInt32(bytes.readableBytes)
-        entries[index].valueLength = UInt32(value.count)
-        bytes.writeBytes(value)
+        if let value { setValue(at: index, value) }
     }
 }

@@ -15,7 +15,9 @@ package struct HeaderFields: Sendable {
     }
 
     var bytes: ByteBuffer
-    var entries: [Entry]
+    private(set) var entries: [Entry]
+    /// The names that occur: most questions are about fields that are not there.
+    private var names = FieldNameSet()
 
     /// No fields.
     package init() {
@@ -40,6 +42,7 @@ package struct HeaderFields: Sendable {
     init(bytes: ByteBuffer, entries: [Entry]) {
         self.bytes = bytes
         self.entries = entries
+        for entry in entries { names.insert(entry.name) }
     }
 
     /// How many fields there are; a repeated name counts each time.
@@ -49,24 +52,26 @@ package struct HeaderFields: Sendable {
     package var isEmpty: Bool { entries.isEmpty }
 
     /// Whether a field of this name is present.
-    package func contains(_ name: FieldName) -> Bool {
-        entries.contains { $0.name == name }
-    }
+    package func contains(_ name: FieldName) -> Bool { names.contains(name) }
 
     /// How many fields bear this name.
     package func count(of name: FieldName) -> Int {
-        entries.count { $0.name == name }
+        names.contains(name) ? entries.count { $0.name == name } : 0
+    }
+
+    /// The first field of this name.
+    func first(_ name: FieldName) -> Entry? {
+        names.contains(name) ? entries.first { $0.name == name } : nil
     }
 
     /// The value of the first field of this name; bytes that are not UTF-8 read as U+FFFD.
     package subscript(name: FieldName) -> String? {
-        guard let entry = entries.first(where: { $0.name == name }) else { return nil }
-        return value(of: entry)
+        first(name).map { value(of: $0) }
     }
 
     /// The values of all fields of this name, in order.
     package func values(_ name: FieldName) -> [String] {
-        entries.lazy.filter { $0.name == name }.map { value(of: $0) }
+        names.contains(name) ? entries.lazy.filter { $0.name == name }.map { value(of: $0) } : []
     }
 
     /// The value of the first field whose name equals `name` in any letter case: for names outside `FieldName`.
@@ -83,7 +88,8 @@ package struct HeaderFields: Sendable {
     /// Whether a comma-separated list field (`Connection`, `Transfer-Encoding`, …) holds this token, in any
     /// letter case (RFC 9110 §5.6.1).
     package func list(_ name: FieldName, contains token: StaticString) -> Bool {
-        bytes.withUnsafeReadableBytes { memory in
+        guard names.contains(name) else { return false }
+        return bytes.withUnsafeReadableBytes { memory in
             entries.contains { entry in
                 entry.name == name
                     && memory.listElements(in: entry.valueRange).contains {
@@ -108,13 +114,14 @@ package struct HeaderFields: Sendable {
 
     /// Removes every field of this name.
     package mutating func remove(_ name: FieldName) {
-        guard contains(name) else { return }
-        entries.removeAll { $0.name == name }
+        guard names.contains(name) else { return }
+        removeEntries { $0.name == name }
     }
 
     /// Whether a field of this name has a value with this text of two bytes or more in it.
     package func value(of name: FieldName, contains text: StaticString) -> Bool {
-        bytes.withUnsafeReadableBytes { memory in
+        guard names.contains(name) else { return false }
+        return bytes.withUnsafeReadableBytes { memory in
             entries.contains { entry in
                 entry.name == name
                     && UnsafeRawBufferPointer(rebasing: memory[entry.valueRange]).contains(
@@ -125,7 +132,8 @@ package struct HeaderFields: Sendable {
 
     /// The elements of a comma-separated list field, in order, those of repeated fields one behind the other.
     package func elements(_ name: FieldName) -> [String] {
-        bytes.withUnsafeReadableBytes { memory in
+        guard names.contains(name) else { return [] }
+        return bytes.withUnsafeReadableBytes { memory in
             var elements: [String] = []
             for entry in entries where entry.name == name {
                 for range in memory.listElements(in: entry.valueRange) {
@@ -136,10 +144,10 @@ package struct HeaderFields: Sendable {
         }
     }
 
-    /// Removes every field whose name is in `names`.
-    package mutating func remove(_ names: FieldNameSet) {
-        guard entries.contains(where: { names.contains($0.name) }) else { return }
-        entries.removeAll { names.contains($0.name) }
+    /// Removes every field whose name is in `others`.
+    package mutating func remove(_ others: FieldNameSet) {
+        guard !names.isDisjoint(with: others) else { return }
+        removeEntries { others.contains($0.name) }
     }
 
     /// Removes what belongs to one hop alone: the fields of RFC 9110 §7.6.1 and those that `Connection` names; and
@@ -148,13 +156,14 @@ package struct HeaderFields: Sendable {
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
     /// message behind our back.
     package mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
-        let isLeaving = { (name: FieldName) in name.isHopByHop || others.contains(name) }
-        guard entries.contains(where: { isLeaving($0.name) }) else { return }
+        var leaving = FieldName.hopByHop
+        leaving.formUnion(others)
+        guard !names.isDisjoint(with: leaving) else { return }
         let nominated = nominatedNames
-        if nominated.isEmpty { return entries.removeAll { isLeaving($0.name) } }
+        if nominated.isEmpty { return removeEntries { leaving.contains($0.name) } }
         let bytes = self.bytes
-        entries.removeAll { entry in
-            if isLeaving(entry.name) { return true }
+        removeEntries { entry in
+            if leaving.contains(entry.name) { return true }
             if entry.name == .host || entry.name == .contentLength { return false }
             return bytes.withUnsafeReadableBytes { memory in
                 let name = UnsafeRawBufferPointer(rebasing: memory[entry.nameRange])
@@ -168,16 +177,31 @@ package struct HeaderFields: Sendable {
     /// Where the names are that `Connection` lists, without those that always belong to one hop: `keep-alive` is what
     /// most messages say.
     private var nominatedNames: [Range<Int>] {
-        bytes.withUnsafeReadableBytes { memory in
-            var names: [Range<Int>] = []
+        guard names.contains(.connection) else { return [] }
+        return bytes.withUnsafeReadableBytes { memory in
+            var nominated: [Range<Int>] = []
             for entry in entries where entry.name == .connection {
                 for element in memory.listElements(in: entry.valueRange)
                 where !FieldName(UnsafeRawBufferPointer(rebasing: memory[element])).isHopByHop {
-                    names.append(element)
+                    nominated.append(element)
                 }
             }
-            return names
+            return nominated
         }
+    }
+
+    /// Removes the fields of which that is true, in one pass, in place where nobody else has them.
+    mutating func removeEntries(where isLeaving: (Entry) -> Bool) {
+        entries.removeAll(where: isLeaving)
+        names = FieldNameSet()
+        for entry in entries { names.insert(entry.name) }
+    }
+
+    /// Puts another value in the place of a field's.
+    mutating func setValue(at index: Int, _ value: [UInt8]) {
+        entries[index].valueStart = UInt32(bytes.readableBytes)
+        entries[index].valueLength = UInt32(value.count)
+        bytes.writeBytes(value)
     }
 
     /// How many bytes `write` takes.
@@ -223,19 +247,26 @@ package struct HeaderFields: Sendable {
     private mutating func appendEntry(
         _ name: FieldName, nameBytes: UnsafeBufferPointer<UInt8>, value: String
     ) {
-        let nameStart = bytes.readableBytes
-        bytes.reserveCapacity(minimumWritableBytes: nameBytes.count + value.utf8.count + 4)
-        bytes.writeBytes(nameBytes)
-        bytes.writeStaticString(": ")
-        let valueStart = bytes.readableBytes
-        bytes.writeString(value)
-        let valueEnd = bytes.readableBytes
-        bytes.writeStaticString("\r\n")
-        if entries.isEmpty { entries.reserveCapacity(4) }
-        entries.append(
-            Entry(
-                name: name, nameStart: UInt32(nameStart), nameLength: UInt32(nameBytes.count),
-                valueStart: UInt32(valueStart), valueLength: UInt32(valueEnd - valueStart)))
+        var value = value
+        value.withUTF8 { value in
+            let nameStart = bytes.readableBytes
+            let valueStart = nameStart + nameBytes.count + 2
+            bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: nameBytes.count + value.count + 4) {
+                memory in
+                var cursor = ByteCursor(memory)
+                cursor.append(UnsafeRawBufferPointer(nameBytes))
+                cursor.append(": ")
+                cursor.append(UnsafeRawBufferPointer(value))
+                cursor.append("\r\n")
+                return cursor.count
+            }
+            if entries.isEmpty { entries.reserveCapacity(4) }
+            names.insert(name)
+            entries.append(
+                Entry(
+                    name: name, nameStart: UInt32(nameStart), nameLength: UInt32(nameBytes.count),
+                    valueStart: UInt32(valueStart), valueLength: UInt32(value.count)))
+        }
     }
 
     private func value(of entry: Entry) -> String {

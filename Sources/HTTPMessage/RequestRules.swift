@@ -82,12 +82,12 @@ extension HeaderFields {
     }
 
     fileprivate var hasValidHost: Bool {
-        guard let entry = entries.first(where: { $0.name == .host }) else { return false }
+        guard let entry = first(.host) else { return false }
         return bytes.withUnsafeReadableBytes { Authority.isValid($0[entry.valueRange]) }
     }
 
     fileprivate var hasPaddedLength: Bool {
-        guard let entry = entries.first(where: { $0.name == .contentLength }), entry.valueLength > 1 else {
+        guard let entry = first(.contentLength), entry.valueLength > 1 else {
             return false
         }
         return bytes.withUnsafeReadableBytes { $0[entry.valueRange.lowerBound] == UInt8(ascii: "0") }

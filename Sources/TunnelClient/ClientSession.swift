@@ -38,7 +38,7 @@ final class ClientSession: SessionOwner {
         self.logger = logger
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {
+    func sessionReady(_ session: any Session, peer: SessionSettings) {
         logger.info(
             "Session ready",
             metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: .stringConvertible(peer.version)])
@@ -46,13 +46,13 @@ final class ClientSession: SessionOwner {
         isOldServer = peer.version == 1
     }
 
-    func sessionServes(_ session: Session) { onUp() }
+    func sessionServes(_ session: any Session) { onUp() }
 
-    func sessionWasAnswered(_ session: Session) {
+    func sessionWasAnswered(_ session: any Session) {
         setup.statusFile?.serverWasHeard()
     }
 
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         let stream = OriginStream(
             session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
         session.accept(id, receiver: stream)
@@ -116,17 +116,17 @@ final class ClientSession: SessionOwner {
         return length.map { $0 == 0 ? .none : .length($0) } ?? .chunked
     }
 
-    func sessionPeerDrains(_ session: Session, reason: String) {
+    func sessionPeerDrains(_ session: any Session, reason: String) {
         logger.info("Server is leaving", metadata: [.closeReason: "\(reason)"])
         life.released()
     }
 
-    func sessionCannotSpill(_ session: Session, reason: String) {
+    func sessionCannotSpill(_ session: any Session, reason: String) {
         logger.warning(
             "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
     }
 
-    func sessionEnded(_ session: Session, _ end: SessionEnd) {
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) {
         life.ended(end)
     }
 }

@@ -8,7 +8,7 @@ import TunnelTransport
 
 /// Joins one stream of a session to one exchange with an origin, on the event loop of both.
 final class OriginStream {
-    private let session: Session
+    private let session: any Session
     private let id: StreamID
     private let traffic: TrafficCount
     private let logger: Logger
@@ -28,7 +28,7 @@ final class OriginStream {
     /// Whether the stream was over before the exchange began.
     private(set) var isWithdrawn = false
 
-    init(session: Session, id: StreamID, isRequestWhole: Bool, traffic: TrafficCount, logger: Logger) {
+    init(session: any Session, id: StreamID, isRequestWhole: Bool, traffic: TrafficCount, logger: Logger) {
         self.session = session
         self.id = id
         self.isRequestWhole = isRequestWhole

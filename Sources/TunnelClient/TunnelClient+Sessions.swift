@@ -194,24 +194,24 @@ extension TunnelClient {
 
     private func makeSession(
         _ version: TunnelVersion, _ life: SessionLife, _ eventLoop: any EventLoop
-    ) -> Session {
+    ) -> any Session {
         let configuration = setup.value.configuration
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
             setup: setup, traffic: lineage.traffic, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
         ) { self.sessionIsUp(life) }
-        let session: Session
+        let session: any Session
         switch version {
         case .v1:
-            session = Session(
-                oldProtocolAs: .acceptor, limits: limits, peer: "unknown", budget: budget,
+            session = MessageSession(
+                role: .acceptor, limits: limits, peer: "unknown", budget: budget,
                 numbering: nil, owner: owner)
         case .v2:
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
                 software: software, tunnelName: configuration.name)
-            session = Session(
+            session = MuxSession(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
         }
         life.began(SessionReference(session, eventLoop: eventLoop), speaksMux: version == .v2)

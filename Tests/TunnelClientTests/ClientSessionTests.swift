@@ -16,7 +16,7 @@ private final class LinkedSession: SessionOwner {
     let life: SessionLife
     private let client: EmbeddedChannel
     private let server: EmbeddedChannel
-    private(set) var opener: Session?
+    private(set) var opener: (any Session)?
 
     init() throws {
         let configuration = TunnelClientConfiguration(
@@ -33,11 +33,11 @@ private final class LinkedSession: SessionOwner {
         let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
         client = EmbeddedChannel(loop: loop)
         server = EmbeddedChannel(loop: loop)
-        let acceptor = Session(
+        let acceptor = MuxSession(
             role: .acceptor, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
             owner: owner)
         life.began(SessionReference(acceptor, eventLoop: loop))
-        let opener = Session(
+        let opener = MuxSession(
             role: .opener, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
             owner: self)
         self.opener = opener
@@ -75,10 +75,10 @@ private final class LinkedSession: SessionOwner {
         loop.run()
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {}
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
-    func sessionPeerDrains(_ session: Session, reason: String) {}
-    func sessionEnded(_ session: Session, _ end: SessionEnd) {}
+    func sessionReady(_ session: any Session, peer: SessionSettings) {}
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+    func sessionPeerDrains(_ session: any Session, reason: String) {}
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) {}
 }
 
 /// What the server hears on one stream.

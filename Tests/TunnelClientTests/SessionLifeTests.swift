@@ -20,7 +20,7 @@ private final class EmbeddedSession: SessionOwner {
 
     /// The WebSocket is open.
     func begin() throws {
-        let session = Session(
+        let session = MuxSession(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 10, initialWindow: 1 << 16, software: "test"),
             budget: ProcessReceiveBudget(), owner: self)
@@ -30,10 +30,10 @@ private final class EmbeddedSession: SessionOwner {
         loop.run()
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) { life.ready() }
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
-    func sessionPeerDrains(_ session: Session, reason: String) { life.released() }
-    func sessionEnded(_ session: Session, _ end: SessionEnd) { life.ended(end) }
+    func sessionReady(_ session: any Session, peer: SessionSettings) { life.ready() }
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+    func sessionPeerDrains(_ session: any Session, reason: String) { life.released() }
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) { life.ended(end) }
     deinit { if !life.isOver { life.neverBegan() } }
 }
 

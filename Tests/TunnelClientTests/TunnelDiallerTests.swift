@@ -9,10 +9,10 @@ import TunnelTransport
 /// What a client makes of the answers to its handshake.
 @Suite(.timeLimit(.minutes(1))) struct TunnelDiallerTests {
     private final class Owner: SessionOwner {
-        func sessionReady(_ session: Session, peer: SessionSettings) {}
-        func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
-        func sessionPeerDrains(_ session: Session, reason: String) {}
-        func sessionEnded(_ session: Session, _ end: SessionEnd) {}
+        func sessionReady(_ session: any Session, peer: SessionSettings) {}
+        func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {}
+        func sessionPeerDrains(_ session: any Session, reason: String) {}
+        func sessionEnded(_ session: any Session, _ end: SessionEnd) {}
     }
 
     /// Dials a server that runs a script; nil for success.
@@ -24,7 +24,7 @@ import TunnelTransport
                 host: "127.0.0.1", port: server.port, path: "/_tunnel", fields: HeaderFields(), tls: nil))
         do {
             let channel = try await dialler.dial(on: MultiThreadedEventLoopGroup.singleton.any()) { _ in
-                Session(
+                MuxSession(
                     role: .acceptor, limits: SessionLimits(),
                     settings: SessionSettings(maximumStreams: 10, initialWindow: 1 << 16, software: "test"),
                     budget: ProcessReceiveBudget(), owner: Owner())

@@ -36,7 +36,7 @@ import TunnelTransport
                 host: "127.0.0.1", port: port, path: "/_tunnel", fields: HeaderFields([.origin: token]),
                 tls: nil)
             _ = try await TunnelDialler(target).dial(on: group.next()) { _ in
-                Session(
+                MuxSession(
                     role: .acceptor, limits: SessionLimits(),
                     settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
                     budget: ProcessReceiveBudget(), owner: owner)
@@ -149,16 +149,16 @@ import TunnelTransport
 private final class LargeAnswers: SessionOwner, StreamReceiver, Sendable {
     static let size = 200 << 10
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {}
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func sessionReady(_ session: any Session, peer: SessionSettings) {}
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         session.accept(id, receiver: self)
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n")
         session.respond(id, head: head, isInterim: false, isLast: false)
         _ = session.send(id, ByteBuffer(repeating: 7, count: Self.size))
         session.finish(id)
     }
-    func sessionPeerDrains(_ session: Session, reason: String) {}
-    func sessionEnded(_ session: Session, _ end: SessionEnd) {}
+    func sessionPeerDrains(_ session: any Session, reason: String) {}
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) {}
 
     func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
     func streamReceived(data: ByteBuffer, isLast: Bool) {}

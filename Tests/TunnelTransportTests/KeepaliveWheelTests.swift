@@ -17,7 +17,7 @@ import TunnelProtocol
         let start = NIODeadline.now()
         loop.advanceTime(to: start)
         let channels = try (0..<count).map { _ in
-            let session = Session(
+            let session = MuxSession(
                 role: .opener, limits: limits,
                 settings: SessionSettings(maximumStreams: 1, initialWindow: 0, software: "test"),
                 budget: ProcessReceiveBudget(bytes: 1 << 20), owner: owner)

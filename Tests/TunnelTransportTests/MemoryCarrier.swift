@@ -13,7 +13,7 @@ final class MemoryCarrier: SessionCarrier {
         case outputEnd
     }
 
-    let session: Session
+    let session: any Session
     weak var other: MemoryCarrier?
     /// How many pieces it takes before the other end takes some.
     var room = Int.max
@@ -22,7 +22,7 @@ final class MemoryCarrier: SessionCarrier {
     private var flushed: [Item] = []
     private var hasClosedOutput = false
 
-    init(_ session: Session) { self.session = session }
+    init(_ session: any Session) { self.session = session }
 
     var isWritable: Bool { written.count + flushed.count < room }
     var pieceBytes: Int { 4 << 10 }
@@ -102,12 +102,12 @@ final class MemoryPair {
         run()
     }
 
-    private static func session(_ role: SessionRole, _ isOld: Bool, _ owner: RecordingOwner) -> Session {
+    private static func session(_ role: SessionRole, _ isOld: Bool, _ owner: RecordingOwner) -> any Session {
         isOld
-            ? Session(
-                oldProtocolAs: role, limits: SessionLimits(), peer: "test", budget: ProcessReceiveBudget(),
+            ? MessageSession(
+                role: role, limits: SessionLimits(), peer: "test", budget: ProcessReceiveBudget(),
                 numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
-            : Session(
+            : MuxSession(
                 role: role, limits: SessionLimits(),
                 settings: SessionSettings(
                     maximumStreams: 10, initialWindow: 0, software: "test", tunnelName: "\(role)"),

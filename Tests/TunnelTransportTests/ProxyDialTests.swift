@@ -27,7 +27,7 @@ import TunnelProtocol
                 host: proxyHost, port: proxyPort, authorization: hasCredentials ? authorization : nil))
         return try await TunnelDialler(target, patience: patience)
             .dial(on: MultiThreadedEventLoopGroup.singleton.next()) { _ in
-                Session(
+                MuxSession(
                     role: .acceptor, limits: SessionLimits(),
                     settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
                     budget: ProcessReceiveBudget(), owner: owner)

@@ -98,10 +98,10 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
     private var recorded: [Event] = []
     private var answers = 0
     private let condition = NSCondition()
-    private let onOpened: @Sendable (Session, StreamID) -> Void
+    private let onOpened: @Sendable (any Session, StreamID) -> Void
 
     /// - Parameter onOpened: takes a stream that the peer opened, on the session's loop.
-    init(onOpened: @escaping @Sendable (Session, StreamID) -> Void = { _, _ in }) {
+    init(onOpened: @escaping @Sendable (any Session, StreamID) -> Void = { _, _ in }) {
         self.onOpened = onOpened
     }
 
@@ -125,21 +125,21 @@ final class RecordingOwner: SessionOwner, @unchecked Sendable {
         }
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {
+    func sessionReady(_ session: any Session, peer: SessionSettings) {
         note(.ready(tunnelName: peer.tunnelName))
     }
 
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         note(.opened(id, String(buffer: head), isLast: isLast))
         onOpened(session, id)
     }
 
-    func sessionPeerDrains(_ session: Session, reason: String) { note(.peerDrains(reason)) }
+    func sessionPeerDrains(_ session: any Session, reason: String) { note(.peerDrains(reason)) }
 
-    func session(_ session: Session, becameOccupied isOccupied: Bool) { note(.occupied(isOccupied)) }
-    func sessionWasAnswered(_ session: Session) { condition.withLock { answers += 1 } }
+    func session(_ session: any Session, becameOccupied isOccupied: Bool) { note(.occupied(isOccupied)) }
+    func sessionWasAnswered(_ session: any Session) { condition.withLock { answers += 1 } }
 
-    func sessionEnded(_ session: Session, _ end: SessionEnd) { note(.ended(end)) }
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) { note(.ended(end)) }
 
     private func note(_ event: Event) {
         condition.withLock {

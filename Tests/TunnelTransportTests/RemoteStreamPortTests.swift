@@ -11,10 +11,10 @@ import TunnelProtocol
 
     /// Takes streams and sends each body back, trailers too.
     private final class Echo: StreamReceiver {
-        private let session: Session
+        private let session: any Session
         private let id: StreamID
 
-        init(_ session: Session, _ id: StreamID) {
+        init(_ session: any Session, _ id: StreamID) {
             self.session = session
             self.id = id
             session.respond(

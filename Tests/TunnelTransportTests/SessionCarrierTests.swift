@@ -77,7 +77,7 @@ import TunnelProtocol
 
     @Test func whoHasNoCarrierYetClosesItWhenItComes() {
         let pair = MemoryPair(isOld: false, taker: RecordingReceiver())
-        let session = Session(
+        let session = MuxSession(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 1, initialWindow: 0, software: "test"),
             budget: ProcessReceiveBudget(), owner: RecordingOwner())

@@ -24,7 +24,7 @@ final class SessionLink: Sendable {
     ///   - onOpened: how the client takes a stream.
     init(
         limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
-        onOpened: @escaping @Sendable (Session, StreamID) -> Void
+        onOpened: @escaping @Sendable (any Session, StreamID) -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 3)
         self.group = group
@@ -68,13 +68,13 @@ final class SessionLink: Sendable {
 
     private static func session(
         _ role: SessionRole, _ limits: SessionLimits, _ space: SpillSpace?, _ owner: RecordingOwner
-    ) -> Session {
+    ) -> any Session {
         if let space {
-            return Session(
-                oldProtocolAs: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
+            return MessageSession(
+                role: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
                 numbering: role == .opener ? CountedNumbers() : nil, space: space, owner: owner)
         }
-        return Session(
+        return MuxSession(
             role: role, limits: limits,
             settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
             budget: ProcessReceiveBudget(), owner: owner)
@@ -93,7 +93,7 @@ final class SessionLink: Sendable {
     /// Runs a body with a link and stops it, whatever comes.
     static func with(
         limits: SessionLimits = SessionLimits(), space: SpillSpace? = nil,
-        onOpened: @escaping @Sendable (Session, StreamID) -> Void,
+        onOpened: @escaping @Sendable (any Session, StreamID) -> Void,
         _ body: (SessionLink) async throws -> Void
     ) async throws {
         let link = try await SessionLink(limits: limits, space: space, onOpened: onOpened)

@@ -10,7 +10,7 @@ final class SessionPair {
     /// One session and its channel.
     final class End {
         let owner: RecordingOwner
-        let session: Session
+        let session: any Session
         let channel: EmbeddedChannel
 
         let reads = ReadCounter()
@@ -21,11 +21,11 @@ final class SessionPair {
         ) throws {
             self.owner = owner
             if isOld {
-                session = Session(
-                    oldProtocolAs: role, limits: limits, peer: "test", budget: budget,
+                session = MessageSession(
+                    role: role, limits: limits, peer: "test", budget: budget,
                     numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
             } else {
-                session = Session(
+                session = MuxSession(
                     role: role, limits: limits,
                     settings: SessionSettings(
                         maximumStreams: 0, initialWindow: 0, software: "test", tunnelName: "\(role)"),

@@ -12,17 +12,17 @@ import TunnelProtocol
     private final class Crowd {
         let loop = EmbeddedEventLoop()
         let owner = RecordingOwner()
-        private(set) var sessions: [(session: Session, channel: EmbeddedChannel)] = []
+        private(set) var sessions: [(session: any Session, channel: EmbeddedChannel)] = []
 
         init(_ count: Int, isOld: Bool = false) throws {
             for _ in 0..<count {
                 let budget = ProcessReceiveBudget(bytes: 64 << 20)
-                let session =
+                let session: any Session =
                     isOld
-                    ? Session(
-                        oldProtocolAs: .opener, limits: SessionLimits(), peer: "test", budget: budget,
+                    ? MessageSession(
+                        role: .opener, limits: SessionLimits(), peer: "test", budget: budget,
                         numbering: CountedNumbers(), owner: owner)
-                    : Session(
+                    : MuxSession(
                         role: .opener, limits: SessionLimits(),
                         settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
                         budget: budget, owner: owner)

@@ -61,7 +61,7 @@ import TunnelProtocol
     }
 
     /// Answers the first stream with the content, every other one with `quick`.
-    private static func answer(_ session: Session, _ id: StreamID) {
+    private static func answer(_ session: any Session, _ id: StreamID) {
         session.accept(id, receiver: RecordingReceiver())
         let body = id == StreamID(1) ? ByteBuffer(bytes: content) : ByteBuffer(string: "quick")
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: \(body.readableBytes)\r\n\r\n")
@@ -99,7 +99,7 @@ import TunnelProtocol
     @Test func anAnswerWhoseEndIsLostIsTakenAsFarAsItCame() async throws {
         let folder = try TemporaryFolder()
         let space = SpillSpace(folder: folder.path)
-        let answer: @Sendable (Session, StreamID) -> Void = { session, id in
+        let answer: @Sendable (any Session, StreamID) -> Void = { session, id in
             guard id == StreamID(1) else { return Self.answer(session, id) }
             session.accept(id, receiver: RecordingReceiver())
             // Longer than what may be kept, so that it begins before its end.
@@ -128,7 +128,7 @@ import TunnelProtocol
         let space = SpillSpace(folder: folder.path)
         let taker = RecordingReceiver()
         // The upload is the first request, and comes second.
-        let opened: @Sendable (Session, StreamID) -> Void = { session, id in
+        let opened: @Sendable (any Session, StreamID) -> Void = { session, id in
             guard id == StreamID(1) else { return session.accept(id, receiver: taker) }
             session.accept(id, receiver: RecordingReceiver())
             let head = ByteBuffer(string: "HTTP/1.1 204 No Content\r\n\r\n")

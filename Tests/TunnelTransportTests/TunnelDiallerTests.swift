@@ -19,7 +19,7 @@ import TunnelProtocol
             host: "127.0.0.1", port: port, path: "/base/_tunnel",
             fields: HeaderFields([.origin: "dialler-test-token"]), tls: nil)
         return try await TunnelDialler(target).dial(on: group.next()) { _ in
-            Session(
+            MuxSession(
                 role: .acceptor, limits: SessionLimits(),
                 settings: SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test"),
                 budget: ProcessReceiveBudget(), owner: owner)

@@ -284,9 +284,6 @@ extension MuxMachine {
     package var untouchedStreams: Set<StreamID> { [] }
 
     package mutating func sendPing(now: MonotonicInstant) { ping(now: now) }
-    package mutating func unread(_ id: StreamID) -> Int { 0 }
-    package mutating func keptElsewhere(_ id: StreamID, _ count: Int) {}
-    package mutating func release(_ id: StreamID) {}
 
     /// A peer that never says who it is does not live by anything else that it sends.
     package mutating func heard(now: MonotonicInstant) {

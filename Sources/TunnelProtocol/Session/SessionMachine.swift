@@ -8,37 +8,35 @@ package import struct NIOCore.ByteBuffer
 /// more, and then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
 ///
-/// One owner holds it in one place and never copies it. That the types do not say so (`~Copyable`) is for the
-/// compiler's sake: optimised code that makes an `any` of such a type stops at a copy nobody asked for. Its properties
-/// are `mutating get` for the same reason: reading one from an `any` that a class holds would copy the whole machine.
+/// One owner holds it in one place and never copies it.
 package protocol SessionMachine {
     /// Whether the session takes streams: v2 waits for the peer's settings.
-    var isReady: Bool { mutating get }
+    var isReady: Bool { get }
     /// Whether we announced that we are leaving, or decided to where there is no way to say so.
-    var isDraining: Bool { mutating get }
-    var isPeerDraining: Bool { mutating get }
+    var isDraining: Bool { get }
+    var isPeerDraining: Bool { get }
     /// Streams open now.
-    var streamCount: Int { mutating get }
+    var streamCount: Int { get }
     /// Whether the session has nothing left to do and may be closed.
-    var isDrained: Bool { mutating get }
+    var isDrained: Bool { get }
     /// Whether this end closes a drained session: a client of v2 leaves that to the server.
-    var closesWhenDrained: Bool { mutating get }
+    var closesWhenDrained: Bool { get }
     /// Whether the peer answers `ping` at any time.
-    var canProbe: Bool { mutating get }
+    var canProbe: Bool { get }
     /// Whether one exchange has a direction of the connection for itself, so that others have to wait.
-    var isOccupied: Bool { mutating get }
+    var isOccupied: Bool { get }
     /// How many of our pings were answered by a message of the peer's: v2 has its own, v1 the carrier's.
-    var answeredPings: Int { mutating get }
+    var answeredPings: Int { get }
     /// When something last came from the peer.
-    var lastHeard: MonotonicInstant { mutating get }
+    var lastHeard: MonotonicInstant { get }
     /// Streams that we opened and of which the peer has not seen a byte: they may be opened elsewhere.
-    var untouchedStreams: Set<StreamID> { mutating get }
+    var untouchedStreams: Set<StreamID> { get }
     /// Whether nothing more should be received: what came is not taken, and there is no way to hold back one stream.
-    var isBlocked: Bool { mutating get }
+    var isBlocked: Bool { get }
     /// Nothing more comes from the peer but what was received: it is given out however much of it was taken.
     mutating func stopBlocking()
     /// When `tick` is to be called though no ping is due, because streams stand in each other's way.
-    var urgentTick: MonotonicInstant? { mutating get }
+    var urgentTick: MonotonicInstant? { get }
 
     /// Opens a stream.
     ///
@@ -65,13 +63,6 @@ package protocol SessionMachine {
     mutating func forget(_ id: StreamID)
     /// The session is over: gives back all that its streams drew from the budget. Nothing is asked of it any more.
     mutating func close()
-    /// What came on this stream and its reader did not take yet, where that is kept count of.
-    mutating func unread(_ id: StreamID) -> Int
-    /// So many bytes of what is sent on this stream are kept outside until they are asked for by `writable`.
-    mutating func keptElsewhere(_ id: StreamID, _ count: Int)
-    /// No more has to be waited for before the stream's message has its turn: what is kept outside is the rest of it,
-    /// or all that can be kept.
-    mutating func release(_ id: StreamID)
     /// Takes no new streams; those in flight go on.
     mutating func drain(reason: String, now: MonotonicInstant)
 
@@ -99,7 +90,7 @@ package protocol SessionMachine {
     mutating func nextEvent(now: MonotonicInstant, work: inout Int) throws -> SessionEvent?
 
     /// Whether `write` would write something.
-    var hasSomethingToWrite: Bool { mutating get }
+    var hasSomethingToWrite: Bool { get }
     /// Writes a message for the carrier, or a piece of one.
     ///
     /// - Parameter budget: bytes after which no further data begins.

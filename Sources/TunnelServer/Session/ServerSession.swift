@@ -51,20 +51,20 @@ final class ServerSession: SessionOwner {
     /// Makes the session.
     ///
     /// - Parameter oldSoftware: what a client of protocol v1 says it is; nil for one of v2.
-    func makeSession(oldSoftware: String?) -> Session {
+    func makeSession(oldSoftware: String?) -> any Session {
         let limits = core.sessionLimits(core.settings)
         let budget = core.budgets.budget(of: token)
         keepalive = limits.keepaliveTimeout
-        let session =
+        let session: any Session =
             if let oldSoftware {
-                Session(
-                    oldProtocolAs: .opener, limits: limits,
+                MessageSession(
+                    role: .opener, limits: limits,
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: budget,
                     numbering: core.registry.numbering(
                         token, client: client, isListed: core.settings.lists(token)),
                     owner: self)
             } else {
-                Session(
+                MuxSession(
                     role: .opener, limits: limits, settings: core.sessionSettings(limits),
                     budget: budget, owner: self)
             }
@@ -77,7 +77,7 @@ final class ServerSession: SessionOwner {
         return session
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {
+    func sessionReady(_ session: any Session, peer: SessionSettings) {
         let served = ServedSession(
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
@@ -114,26 +114,26 @@ final class ServerSession: SessionOwner {
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         // The session machine lets no peer of a server open streams.
         session.reset(id, .refused)
     }
 
-    func sessionPeerDrains(_ session: Session, reason: String) {
+    func sessionPeerDrains(_ session: any Session, reason: String) {
         core.registry.drain(id)
         logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
     }
 
-    func session(_ session: Session, becameOccupied isOccupied: Bool) {
+    func session(_ session: any Session, becameOccupied isOccupied: Bool) {
         core.registry.setOccupied(id, isOccupied)
     }
 
-    func sessionCannotSpill(_ session: Session, reason: String) {
+    func sessionCannotSpill(_ session: any Session, reason: String) {
         logger.warning(
             "Cannot keep a slow message in a file", metadata: [.errorMessage: "\(reason)"])
     }
 
-    func sessionEnded(_ session: Session, _ end: SessionEnd) {
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.connections.leave(session: id)
         logger.info(

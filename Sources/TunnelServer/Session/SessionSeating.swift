@@ -26,7 +26,7 @@ enum SessionSeating {
     static func move(
         _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer,
         leftover: ByteBuffer,
-        makeSession: @escaping @Sendable (any EventLoop) -> Session
+        makeSession: @escaping @Sendable (any EventLoop) -> any Session
     ) -> Bool {
         let duplicate = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self

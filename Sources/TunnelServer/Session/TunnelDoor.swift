@@ -114,7 +114,7 @@ struct TunnelDoor {
         let (core, address, endpoint) = (core, address, endpoint)
         let (credentials, client) = (guest.credentials, guest.client)
         let oldSoftware = guest.version == .v1 ? guest.software : nil
-        let makeSession: @Sendable (any EventLoop) -> Session = { eventLoop in
+        let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
             ServerSession(
                 core: core, credentials: credentials, client: client, address: address,
                 endpoint: endpoint, eventLoop: eventLoop

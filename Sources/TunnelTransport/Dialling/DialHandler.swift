@@ -10,7 +10,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
-    private let makeSession: @Sendable (TunnelVersion) -> Session
+    private let makeSession: @Sendable (TunnelVersion) -> any Session
     private let handshake: ClientHandshake
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
@@ -20,7 +20,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     init(
         target: TunnelDialler.Target, patience: TimeAmount, isOpen: EventLoopPromise<Void>,
-        makeSession: @escaping @Sendable (TunnelVersion) -> Session
+        makeSession: @escaping @Sendable (TunnelVersion) -> any Session
     ) {
         self.target = target
         self.patience = patience

@@ -8,7 +8,7 @@ final class RemoteStreamPort: StreamPort {
     private static let highWater = 64 << 10
     private static let lowWater = 32 << 10
 
-    private let session: NIOLoopBound<Session>
+    private let session: NIOLoopBound<any Session>
     private let sessionLoop: any EventLoop
     private let callerLoop: any EventLoop
     private let farSide: FarSide
@@ -22,7 +22,7 @@ final class RemoteStreamPort: StreamPort {
         var isTaken = false
     }
 
-    init(session: NIOLoopBound<Session>, sessionLoop: any EventLoop, callerLoop: any EventLoop) {
+    init(session: NIOLoopBound<any Session>, sessionLoop: any EventLoop, callerLoop: any EventLoop) {
         self.session = session
         self.sessionLoop = sessionLoop
         self.callerLoop = callerLoop
@@ -67,7 +67,7 @@ final class RemoteStreamPort: StreamPort {
         onSessionLoop { id, session in session.forget(id) }
     }
 
-    private func onSessionLoop(_ action: @escaping @Sendable (StreamID, Session) -> Void) {
+    private func onSessionLoop(_ action: @escaping @Sendable (StreamID, any Session) -> Void) {
         let (session, farSide) = (session, farSide)
         sessionLoop.execute {
             if let id = farSide.id { action(id, session.value) }
@@ -96,7 +96,7 @@ final class RemoteStreamPort: StreamPort {
 
         var id: StreamID? { state.value.id }
 
-        func open(_ head: ByteBuffer, _ isLast: Bool, _ session: Session) {
+        func open(_ head: ByteBuffer, _ isLast: Bool, _ session: any Session) {
             state.value.id = session.open(head: head, isLast: isLast, receiver: self)
             guard state.value.id != nil else {
                 streamWasReset(.refused, reason: "the session takes no streams")
@@ -106,7 +106,7 @@ final class RemoteStreamPort: StreamPort {
             if !isLast { tellTaken() }
         }
 
-        func send(_ bytes: ByteBuffer, _ session: Session) {
+        func send(_ bytes: ByteBuffer, _ session: any Session) {
             guard let id else { return }
             if session.send(id, bytes) {
                 acknowledge(bytes.readableBytes)

@@ -4,397 +4,88 @@ package import TunnelProtocol
 /// One session: its machine, who receives its streams, its owner and its clock. Bound to one event loop.
 ///
 /// It decides nothing: what comes by the carrier goes into the machine, and the machine's events to the owner and the
-/// receivers. It knows nothing of how its carrier does that.
-package final class Session {
-    /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
-    /// what comes meanwhile, on this session or another, would wait for it.
-    private static let flushBudget = 512 << 10
-    /// What an event costs beyond its frame, in units of `TurnAllowance`: somebody does something with it.
-    private static let eventWork = 12
-    /// How long the end that does not close first waits for the other to do so.
-    private static let closePatience: TimeAmount = .seconds(10)
-    /// How long a peer may take to send its settings.
-    static let settingsPatience: TimeAmount = .seconds(10)
-
-    package let role: SessionRole
+/// receivers. It knows nothing of how its carrier does that. `MachineSession` is it, by the machine of its protocol.
+package protocol Session: AnyObject {
+    var role: SessionRole { get }
+    var state: SessionState { get }
     /// The longest message that the peer may send, in bytes.
-    let longestMessage: Int
+    var longestMessage: Int { get }
     /// For who looks at the session from elsewhere.
-    let pulse = SessionPulse()
-    package private(set) var state = SessionState.opening
-    var machine: any SessionMachine
-    var receivers = StreamTable<any StreamReceiver>()
-    /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
-    private(set) var spilling: SessionSpilling?
-    /// Let go when the session is over, as the carrier is.
-    private var owner: (any SessionOwner)?
-    private var carrier: (any SessionCarrier)?
-    /// Known when the carrier is open.
-    private var eventLoop: NIOIsolatedEventLoop?
-    /// Where it is ticked from, since then.
-    private var seat: KeepaliveWheel.Seat?
-    private var progress = PeerProgress()
-    /// How long the peer may take nothing of what waits for it.
-    private var patience: Duration
-    /// Ends a session whose peer does not say who it is in time.
-    private var settingsTimer: Scheduled<Void>?
-    /// Ends a drained session that its peer does not close.
-    private var closing: Scheduled<Void>?
-    /// Whether what came waits in the carrier, for a turn or because the session is blocked.
-    package var isHeld = false
-    /// Whether the message ends with the piece that the machine is not through with; nil when it is through.
-    private var pieceIsLast: Bool?
-    private var isReceiving = false
-    private var wasOccupied = false
-    private var isFlushScheduled = false
-    private var isFlushing = false
-    /// Whether there was more to write than is written at once.
-    private var willFlushOn = false
+    var pulse: SessionPulse { get }
 
-    /// A session of protocol v2.
-    ///
-    /// - Parameters:
-    ///   - role: the opener is the tunnel server, the acceptor the client.
-    ///   - owner: kept until the session is over.
-    package init(
-        role: SessionRole, limits: SessionLimits, settings: SessionSettings,
-        budget: any ReceiveBudget, owner: any SessionOwner
-    ) {
-        self.role = role
-        self.owner = owner
-        machine = MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: .now)
-        patience = limits.keepaliveTimeout
-        longestMessage = limits.maximumMessageBytes
-    }
-
-    /// A session of protocol v1.
-    ///
-    /// - Parameters:
-    ///   - peer: what is known of the peer's software.
-    ///   - numbering: of the token's requests; nil on a client, which opens none.
-    ///   - space: for messages that would hold up others.
-    ///   - owner: kept until the session is over.
-    package init(
-        oldProtocolAs role: SessionRole, limits: SessionLimits, peer: String,
-        budget: any ReceiveBudget, numbering: (any RequestNumbering)?, space: SpillSpace = .ofProcess,
-        owner: any SessionOwner
-    ) {
-        self.role = role
-        self.owner = owner
-        machine = MessageMachine(
-            role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: .now)
-        patience = limits.keepaliveTimeout
-        // Messages are taken as they come, so their length costs nothing.
-        longestMessage = .max
-        spilling = SessionSpilling(self, in: space, limits: limits, role: role)
-    }
-
-    private var isOver: Bool { state == .over }
-
-    // MARK: From the carrier
+    // From the carrier.
 
     /// Messages may go both ways from now on. Only the first carrier counts.
-    package func carrierOpened(_ carrier: any SessionCarrier, on eventLoop: any EventLoop) {
-        guard !isOver else { return carrier.close(after: .closedByUs) }
-        guard self.carrier == nil else { return }
-        self.carrier = carrier
-        self.eventLoop = eventLoop.assumeIsolated()
-        seat = KeepaliveWheel.of(eventLoop).seat { [weak self] in self?.tick() }
-        flush()
-        tick()
-        if state == .opening {
-            settingsTimer = end(
-                in: Self.settingsPatience, .peerMisbehaved("it did not say who it is in time"))
-        }
-    }
-
-    /// Something comes: what it brings about is written when all of it is there.
-    package func beginsToReceive() { isReceiving = true }
-
+    func carrierOpened(_ carrier: any SessionCarrier, on eventLoop: any EventLoop)
+    /// Whether what came waits in the carrier, for a turn or because the session is blocked.
+    var isHeld: Bool { get set }
     /// Whether a reader holds it up: nothing more is to be given to it until that has taken some.
-    package var isBlocked: Bool { machine.isBlocked }
-
+    var isBlocked: Bool { get }
     /// Whether it has a piece that it is not through with: it is to `goOn` before it is given another.
-    package var hasPiece: Bool { pieceIsLast != nil }
-
+    var hasPiece: Bool { get }
+    /// Something comes: what it brings about is written when all of it is there.
+    func beginsToReceive()
     /// Takes part of a message. Not to be called while it has one, or is blocked.
     ///
     /// - Parameter work: what it may do with it now, in units of `TurnAllowance`; counted down.
-    package func received(
-        _ bytes: ByteBuffer, endsMessage: Bool, now: MonotonicInstant, work: inout Int
-    ) {
-        machine.receive(bytes, now: now)
-        pieceIsLast = endsMessage
-        goOn(now: now, work: &work)
-    }
-
+    func received(_ bytes: ByteBuffer, endsMessage: Bool, now: MonotonicInstant, work: inout Int)
     /// Goes on with the piece that it has.
-    package func goOn(now: MonotonicInstant, work: inout Int) {
-        guard let pieceIsLast else { return }
-        let answeredPings = machine.answeredPings
-        dispatchEvents(now: now, work: &work)
-        if machine.answeredPings != answeredPings { tellAnswered() }
-        guard work > 0, !isOver else { return }
-        self.pieceIsLast = nil
-        guard pieceIsLast else { return }
-        do {
-            try machine.messageEnded()
-        } catch {
-            return end(.peerMisbehaved("\(error)"))
-        }
-        dispatchEvents(now: now, work: &work)
-    }
-
+    func goOn(now: MonotonicInstant, work: inout Int)
     /// All that came for now was given out.
-    package func hasReceived() {
-        isReceiving = false
-        flush()
-    }
-
+    func hasReceived()
     /// The peer's end of the carrier gave a sign of life.
-    package func heard(now: MonotonicInstant) { machine.heard(now: now) }
-
+    func heard(now: MonotonicInstant)
     /// The peer's end of the carrier answered a question.
-    package func wasAnswered(now: MonotonicInstant) {
-        machine.heard(now: now)
-        tellAnswered()
-    }
-
+    func wasAnswered(now: MonotonicInstant)
     /// The carrier takes more.
-    package func becameWritable() { flush() }
-
+    func becameWritable()
     /// Nothing more comes but what the carrier has: that is to be given out now, however slow its readers are.
-    package func stopBlocking() { machine.stopBlocking() }
-
+    func stopBlocking()
     /// The carrier is closed, or has to be.
     ///
     /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
-    package func carrierEnded(_ end: SessionEnd, isUntouched: Bool = false) {
-        let hasLeft = (machine.isDraining || machine.isPeerDraining) && machine.streamCount == 0
-        if case .closedByPeer = end, hasLeft {
-            self.end(.drained)
-        } else {
-            self.end(end, isUntouched: isUntouched)
-        }
-    }
+    func carrierEnded(_ end: SessionEnd, isUntouched: Bool)
 
-    // MARK: From the owner
+    // From the owner.
 
     /// Takes no new streams, finishes those in flight, then closes.
-    package func drain(reason: String) {
-        machine.drain(reason: reason, now: .now)
-        scheduleFlush()
-    }
-
+    func drain(reason: String)
     /// From now on, a peer that was not heard of for so long is dead; 3…600 s, others are clamped. One that was silent
     /// for longer has that time from now on.
-    package func setKeepaliveTimeout(_ timeout: Duration) {
-        guard !isOver else { return }
-        machine.setKeepaliveTimeout(timeout, now: .now)
-        patience = SessionLimits(keepaliveTimeout: timeout).keepaliveTimeout
-        // The tick was set for the old timeout; before there is a carrier that comes by itself.
-        if carrier != nil { tick() }
-    }
-
+    func setKeepaliveTimeout(_ timeout: Duration)
     /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
-    package func probe(within patience: TimeAmount) {
-        guard !isOver, machine.canProbe, let eventLoop else { return }
-        let asked = MonotonicInstant.now
-        machine.sendPing(now: asked)
-        flush()
-        lookAtProgress(now: asked)
-        eventLoop.scheduleTask(in: patience) {
-            self.lookAtProgress(now: .now)
-            if self.machine.lastHeard <= asked { self.end(.peerSilent) }
-        }
-    }
-
+    func probe(within patience: TimeAmount)
     /// Closes at once; streams in flight are lost.
-    package func close() { end(.closedByUs) }
-
+    func close()
     /// Closes at once: there is no room for it now.
-    package func turnAway() { end(.turnedAway) }
+    func turnAway()
 
-    // MARK: From its messages in files
+    // From the users of streams.
 
-    func tellSpillFailure(_ reason: String) { owner?.sessionCannotSpill(self, reason: reason) }
+    /// Opens a stream, or returns nil when the session takes none now.
+    func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID?
+    /// Takes a stream that the peer opened.
+    func accept(_ id: StreamID, receiver: any StreamReceiver)
+    /// Answers a stream with an interim or the final head.
+    func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    /// Sends part of a body; false asks to wait for `streamBecameWritable`.
+    func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool
+    /// Ends the sending direction.
+    func finish(_ id: StreamID, trailers: ByteBuffer?)
+    /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
+    func ignoreRest(_ id: StreamID)
+    /// Ends a stream in both directions once what waits of it has been sent; its receiver hears no more.
+    func breakOff(_ id: StreamID, _ code: ResetCode, reason: String)
+    /// Ends a stream in both directions; its receiver hears no more.
+    func reset(_ id: StreamID, _ code: ResetCode, reason: String)
+    /// The owner of the stream is through with it: everything was sent and received.
+    func forget(_ id: StreamID)
+    /// The receiver took so many bytes.
+    func consumed(_ id: StreamID, _ count: Int)
+}
 
-    // MARK: Events
-
-    private func dispatchEvents(now: MonotonicInstant, work: inout Int) {
-        do {
-            while !isOver, let event = try machine.nextEvent(now: now, work: &work) {
-                work -= Self.eventWork
-                dispatch(event)
-            }
-        } catch {
-            end(.peerMisbehaved("\(error)"))
-        }
-    }
-
-    private func dispatch(_ event: SessionEvent) {
-        switch event {
-        case .ready(let settings):
-            settingsTimer?.cancel()
-            state = .ready
-            owner?.sessionReady(self, peer: settings)
-            // A peer of protocol v1 knows of the session since the handshake.
-            if settings.version == 1 { serves() }
-        case .request(let id, let head, let isLast):
-            owner?.session(self, opened: id, head: head, isLast: isLast)
-        case .response(let id, let head, let isInterim, let isLast):
-            receivers[id]?.streamReceived(head: head, isInterim: isInterim, isLast: isLast)
-        case .data(let id, let bytes, let isLast):
-            receivers[id]?.streamReceived(data: bytes, isLast: isLast)
-        case .trailers(let id, let fields):
-            receivers[id]?.streamReceived(trailers: fields)
-        case .reset(let id, let code, let reason):
-            spilling?.senderLetGo(of: id)
-            receivers.removeValue(forKey: id)?.streamWasReset(code, reason: reason)
-        case .writable(let id):
-            if spilling?.becameWritable(id) != true { receivers[id]?.streamBecameWritable() }
-        case .overflowed(let id, let direction):
-            if let eventLoop { spilling?.overflowed(id, direction, on: eventLoop.nonisolated()) }
-        case .progressWanted(let id):
-            receivers[id]?.streamReportsProgress()
-        case .peerDraining(let reason):
-            owner?.sessionPeerDrains(self, reason: reason)
-        }
-    }
-
-    private func tellAnswered() {
-        owner?.sessionWasAnswered(self)
-        serves()
-    }
-
-    private func serves() {
-        guard state == .ready else { return }
-        state = .serving
-        owner?.sessionServes(self)
-    }
-
-    private func tellOccupation() {
-        guard machine.isOccupied != wasOccupied else { return }
-        wasOccupied.toggle()
-        owner?.session(self, becameOccupied: wasOccupied)
-    }
-
-    // MARK: Writing
-
-    /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
-    func scheduleFlush() {
-        guard !isReceiving, !isFlushScheduled, !isOver, let eventLoop else { return }
-        isFlushScheduled = true
-        eventLoop.execute {
-            self.isFlushScheduled = false
-            self.flush()
-        }
-    }
-
-    private func flush() {
-        guard state < .closing, !isFlushing, let carrier else { return }
-        if isHeld, !machine.isBlocked { carrier.resume() }
-        isFlushing = true
-        writeMessages(to: carrier)
-        isFlushing = false
-        var work = 0
-        dispatchEvents(now: .now, work: &work)
-        guard !isOver else { return }
-        tellOccupation()
-        if let urgent = machine.urgentTick { seat?.move(to: urgent, ifSooner: true) }
-        if machine.isDrained { drained() }
-    }
-
-    /// Writes until there is nothing more, the carrier takes no more, or it is enough for now.
-    private func writeMessages(to carrier: any SessionCarrier) {
-        var left = Self.flushBudget
-        while !isOver, machine.hasSomethingToWrite, carrier.isWritable {
-            guard left > 0 else { return flushOn() }
-            var hasWritten = false
-            while left > 0, machine.hasSomethingToWrite, carrier.isWritable {
-                var piece = carrier.makePiece()
-                guard let output = machine.write(to: &piece.buffer, budget: carrier.pieceBytes) else { break }
-                left -= piece.buffer.readableBytes
-                carrier.write(piece, as: output)
-                hasWritten = true
-            }
-            guard hasWritten else { return }
-            carrier.flush()
-        }
-    }
-
-    /// A task for at once would run before sockets are looked at. Under load they call for a flush before this does.
-    private func flushOn() {
-        guard !willFlushOn else { return }
-        willFlushOn = true
-        eventLoop?.scheduleTask(in: .milliseconds(1)) {
-            self.willFlushOn = false
-            self.flush()
-        }
-    }
-
-    // MARK: Time
-
-    private func tick() {
-        guard !isOver else { return }
-        let now = MonotonicInstant.now
-        lookAtProgress(now: now)
-        guard !isOver else { return }
-        guard let next = machine.tick(now: now) else { return end(.peerSilent) }
-        seat?.move(to: next)
-        flush()
-    }
-
-    /// What the network has been rid of is a sign of life, and what it is never rid of the contrary.
-    private func lookAtProgress(now: MonotonicInstant) {
-        guard let network = carrier?.progress else { return }
-        let finding = progress.observe(
-            acknowledged: network.acknowledged, waiting: network.waiting,
-            hasMore: machine.hasSomethingToWrite, now: now)
-        switch finding {
-        case .nothingWaits: break
-        case .moving: machine.heard(now: now)
-        case .standing(let time):
-            // A peer of protocol v1 may have to stop reading while one of its readers is in the way.
-            if machine.canProbe, time >= patience { end(.peerStuck) }
-        }
-    }
-
-    private func end(in time: TimeAmount, _ end: SessionEnd) -> Scheduled<Void>? {
-        eventLoop?.scheduleTask(in: time) { self.end(end) }
-    }
-
-    // MARK: The end
-
-    /// One end closes, the other waits for it, as its last answers may still be on their way: a connection that is
-    /// closed with bytes to come is reset, and they would be lost.
-    private func drained() {
-        guard closing == nil else { return }
-        if machine.closesWhenDrained {
-            guard role == .acceptor else { return end(.drained) }
-            carrier?.closeOutput()
-            state = .closing
-        }
-        closing = end(in: Self.closePatience, .drained)
-    }
-
-    /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
-    private func end(_ end: SessionEnd, isUntouched: Bool = false) {
-        guard !isOver else { return }
-        state = .over
-        seat?.leave()
-        settingsTimer?.cancel()
-        closing?.cancel()
-        carrier.take()?.close(after: end)
-        owner.take()?.sessionEnded(self, end)
-        spilling?.sessionEnded()
-        let lost = receivers
-        receivers = StreamTable()
-        let untouched = machine.untouchedStreams
-        for (id, receiver) in zip(lost.keys, lost.values) {
-            let isRefused = isUntouched || untouched.contains(id)
-            receiver.streamWasReset(isRefused ? .refused : .sessionLost, reason: end.message)
-        }
-        machine.close()
-    }
+extension Session {
+    package func carrierEnded(_ end: SessionEnd) { carrierEnded(end, isUntouched: false) }
+    package func finish(_ id: StreamID) { finish(id, trailers: nil) }
+    package func reset(_ id: StreamID, _ code: ResetCode) { reset(id, code, reason: "") }
 }

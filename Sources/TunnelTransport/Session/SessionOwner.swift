@@ -50,29 +50,29 @@ package enum SessionEnd: Sendable, Hashable {
 /// Owns a session: told what happens to it as a whole, on the session's event loop.
 package protocol SessionOwner: AnyObject {
     /// The peer's settings came: streams may be opened.
-    func sessionReady(_ session: Session, peer: SessionSettings)
+    func sessionReady(_ session: any Session, peer: SessionSettings)
     /// The peer opened a stream (tunnel client only). Answer by `accept` or `reset`.
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool)
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool)
     /// The peer knows that the session is ready: a server hands out requests to it from now on. Told once.
-    func sessionServes(_ session: Session)
+    func sessionServes(_ session: any Session)
     /// The peer answered a ping.
-    func sessionWasAnswered(_ session: Session)
+    func sessionWasAnswered(_ session: any Session)
     /// The peer wants no new streams, or will open none.
-    func sessionPeerDrains(_ session: Session, reason: String)
+    func sessionPeerDrains(_ session: any Session, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
-    func session(_ session: Session, becameOccupied isOccupied: Bool)
+    func session(_ session: any Session, becameOccupied isOccupied: Bool)
     /// What would hold up others cannot be kept in a file (protocol v1); told once a minute.
-    func sessionCannotSpill(_ session: Session, reason: String)
+    func sessionCannotSpill(_ session: any Session, reason: String)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
-    func sessionEnded(_ session: Session, _ end: SessionEnd)
+    func sessionEnded(_ session: any Session, _ end: SessionEnd)
 }
 
 extension SessionOwner {
     /// Only who chooses among sessions has to know.
-    package func session(_ session: Session, becameOccupied isOccupied: Bool) {}
-    package func sessionServes(_ session: Session) {}
-    package func sessionWasAnswered(_ session: Session) {}
-    package func sessionCannotSpill(_ session: Session, reason: String) {}
+    package func session(_ session: any Session, becameOccupied isOccupied: Bool) {}
+    package func sessionServes(_ session: any Session) {}
+    package func sessionWasAnswered(_ session: any Session) {}
+    package func sessionCannotSpill(_ session: any Session, reason: String) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.

@@ -5,11 +5,11 @@ package import TunnelProtocol
 package struct SessionReference: Sendable {
     /// The session's own loop. A stream of a caller on the same loop costs no hop.
     package let eventLoop: any EventLoop
-    private let session: NIOLoopBound<Session>
+    private let session: NIOLoopBound<any Session>
     private let pulse: SessionPulse
 
     /// Call on the session's event loop.
-    package init(_ session: Session, eventLoop: any EventLoop) {
+    package init(_ session: any Session, eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.session = NIOLoopBound(session, eventLoop: eventLoop)
         self.pulse = session.pulse
@@ -37,7 +37,7 @@ package struct SessionReference: Sendable {
     }
 
     /// Does something with the session on its own loop, at once when called there.
-    package func perform(_ action: @escaping @Sendable (Session) -> Void) {
+    package func perform(_ action: @escaping @Sendable (any Session) -> Void) {
         let session = session
         if eventLoop.inEventLoop {
             action(session.value)
@@ -66,10 +66,10 @@ package protocol StreamPort: AnyObject {
 
 /// A stream whose session runs on the same loop: plain calls.
 private final class LocalStreamPort: StreamPort {
-    private let session: Session
+    private let session: any Session
     private let id: StreamID
 
-    init(session: Session, id: StreamID) {
+    init(session: any Session, id: StreamID) {
         self.session = session
         self.id = id
     }

@@ -19,7 +19,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// What an answer costs beyond its frame, in units of `TurnAllowance`.
     private static let answerWork = 12
 
-    private let session: Session
+    private let session: any Session
     private var context: ChannelHandlerContext?
     private var frames: WebSocketDecoder
     /// What came and was not taken yet.
@@ -42,7 +42,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// What to close with for a reason that only the WebSocket knows.
     private var closeCode: WebSocketCloseCode?
 
-    package init(_ session: Session) {
+    package init(_ session: any Session) {
         self.session = session
         // The tunnel client is the WebSocket's client: it masks what it sends (RFC 6455 §5.1).
         frames = WebSocketDecoder(

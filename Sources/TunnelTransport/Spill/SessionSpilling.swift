@@ -8,11 +8,11 @@ final class SessionSpilling {
     let capacity: Int
     /// Whether answers come here, and not requests.
     let isAnswers: Bool
-    private weak var session: Session?
+    private weak var session: MessageSession?
     private var received: [StreamID: ReceivedSpill] = [:]
     private var sent: [StreamID: SentSpill] = [:]
 
-    init(_ session: Session, in space: SpillSpace, limits: SessionLimits, role: SessionRole) {
+    init(_ session: MessageSession, in space: SpillSpace, limits: SessionLimits, role: SessionRole) {
         self.session = session
         self.space = space
         capacity = limits.maximumSpilledBytes

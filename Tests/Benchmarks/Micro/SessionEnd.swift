@@ -1,20 +1,21 @@
 import NIOCore
 import TunnelProtocol
 
-/// One end of a session without a carrier, its machine held as the program holds it: behind `any`.
-final class SessionEnd {
-    private static let now = MonotonicInstant(nanoseconds: 1_000_000_000)
-    /// What an origin's connection gives at a time.
-    private static let pieceBytes = 64 << 10
+/// What an origin's connection gives at a time.
+private let pieceBytes = 64 << 10
 
-    private var machine: any SessionMachine
+/// One end of a session without a carrier, its machine held as the program holds it.
+final class SessionEnd<Machine: SessionMachine> {
+    private static var now: MonotonicInstant { MonotonicInstant(nanoseconds: 1_000_000_000) }
+
+    private var machine: Machine
     /// What answers a request; nil at the server.
     private let answer: (head: ByteBuffer, body: ByteBuffer)?
     private var unsent: (id: StreamID, bytes: ByteBuffer)?
     /// Bytes of bodies that came.
     private(set) var received = 0
 
-    init(_ machine: any SessionMachine, answer: (head: ByteBuffer, body: ByteBuffer)? = nil) {
+    init(_ machine: Machine, answer: (head: ByteBuffer, body: ByteBuffer)? = nil) {
         self.machine = machine
         self.answer = answer
     }
@@ -35,7 +36,7 @@ final class SessionEnd {
         while machine.hasSomethingToWrite {
             var payload = ByteBuffer()
             payload.reserveCapacity(256)
-            guard let kind = machine.write(to: &payload, budget: Self.pieceBytes) else { break }
+            guard let kind = machine.write(to: &payload, budget: pieceBytes) else { break }
             if case .message(_, let isLast) = kind { try other.receive(payload, isLast: isLast) }
         }
         try dealWithEvents()
@@ -82,7 +83,7 @@ final class SessionEnd {
 
     private func send(_ id: StreamID, _ bytes: ByteBuffer) {
         var rest = bytes
-        while let piece = rest.readSlice(length: min(Self.pieceBytes, rest.readableBytes)) {
+        while let piece = rest.readSlice(length: min(pieceBytes, rest.readableBytes)) {
             let mayGoOn = machine.send(id, piece)
             guard rest.readableBytes > 0 else { return machine.finish(id, trailers: nil) }
             if !mayGoOn {

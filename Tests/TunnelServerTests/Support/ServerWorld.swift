@@ -112,8 +112,8 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
     let ended = Gate()
     private let state = Mutex(State())
 
-    func makeSession(on loop: any EventLoop) -> Session {
-        let session = Session(
+    func makeSession(on loop: any EventLoop) -> any Session {
+        let session = MuxSession(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 100, initialWindow: 1 << 16, software: "test"),
             budget: ProcessReceiveBudget(), owner: self)
@@ -139,21 +139,21 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         }
     }
 
-    private static func begin(_ id: StreamID, _ text: String, on session: Session) {
+    private static func begin(_ id: StreamID, _ text: String, on session: any Session) {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
         session.respond(id, head: ByteBuffer(string: head), isInterim: false, isLast: false)
     }
 
-    private static func finish(_ id: StreamID, _ text: String, on session: Session) {
+    private static func finish(_ id: StreamID, _ text: String, on session: any Session) {
         _ = session.send(id, ByteBuffer(string: text))
         session.finish(id)
     }
 
-    func sessionReady(_ session: Session, peer: SessionSettings) {}
+    func sessionReady(_ session: any Session, peer: SessionSettings) {}
     /// The ping came to the server behind our settings: it has the session among those that serve.
-    func sessionWasAnswered(_ session: Session) { ready.open() }
+    func sessionWasAnswered(_ session: any Session) { ready.open() }
 
-    func session(_ session: Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
+    func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
         session.accept(id, receiver: self)
         let path = String(buffer: head).split(separator: " ")[1]
         if path.hasPrefix("/hold") {
@@ -167,8 +167,8 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         }
     }
 
-    func sessionPeerDrains(_ session: Session, reason: String) { drained.open() }
-    func sessionEnded(_ session: Session, _ end: SessionEnd) {
+    func sessionPeerDrains(_ session: any Session, reason: String) { drained.open() }
+    func sessionEnded(_ session: any Session, _ end: SessionEnd) {
         ended.open()
         state.withLock { $0.reference = nil }
     }

@@ -4,28 +4,30 @@ import TunnelProtocol
 private let limits = SessionLimits()
 private let now = MonotonicInstant(nanoseconds: 1_000_000_000)
 
-private func ends(
-    ofVersion version: Int, answer: (head: ByteBuffer, body: ByteBuffer)
-) -> (server: SessionEnd, client: SessionEnd) {
+private func oldExchange() throws -> Operation {
     let budget = EndlessBudget()
-    guard version == 2 else {
-        let server = MessageMachine(
-            role: .opener, limits: limits, peer: "test", budget: budget, numbering: RequestNumbers(), now: now
-        )
-        let client = MessageMachine(
-            role: .acceptor, limits: limits, peer: "test", budget: budget, numbering: nil, now: now)
-        return (SessionEnd(server), SessionEnd(client, answer: answer))
-    }
+    let server = MessageMachine(
+        role: .opener, limits: limits, peer: "test", budget: budget, numbering: RequestNumbers(), now: now)
+    let client = MessageMachine(
+        role: .acceptor, limits: limits, peer: "test", budget: budget, numbering: nil, now: now)
+    return try exchange(between: server, and: client, answerBytes: 1024)
+}
+
+private func exchange(requestBytes: Int = 0, answerBytes: Int = 1024) throws -> Operation {
     let settings = SessionSettings(maximumStreams: 0, initialWindow: 0, software: "test")
-    let server = MuxMachine(role: .opener, limits: limits, settings: settings, budget: budget, now: now)
-    let client = MuxMachine(role: .acceptor, limits: limits, settings: settings, budget: budget, now: now)
-    return (SessionEnd(server), SessionEnd(client, answer: answer))
+    let end = { role in
+        MuxMachine(role: role, limits: limits, settings: settings, budget: EndlessBudget(), now: now)
+    }
+    return try exchange(
+        between: end(.opener), and: end(.acceptor), requestBytes: requestBytes, answerBytes: answerBytes)
 }
 
 /// A request and its answer, all of both: from the server's `open` until both have forgotten the stream.
-private func exchange(version: Int, requestBytes: Int = 0, answerBytes: Int = 1024) throws -> Operation {
-    let (server, client) = ends(
-        ofVersion: version, answer: (Texts.response(answerBytes), Texts.body(answerBytes)))
+private func exchange<Machine: SessionMachine>(
+    between opener: Machine, and acceptor: Machine, requestBytes: Int = 0, answerBytes: Int
+) throws -> Operation {
+    let server = SessionEnd(opener)
+    let client = SessionEnd(acceptor, answer: (Texts.response(answerBytes), Texts.body(answerBytes)))
     let body = requestBytes > 0 ? Texts.body(requestBytes) : nil
     let head = requestBytes > 0 ? Texts.upload(requestBytes) : Texts.curlRequest
     let settle = {
@@ -91,15 +93,15 @@ let sessionBenchmarks = [
         prepare: encodeMux),
     Benchmark("mux-decode", "the same are read", prepare: decodeMux),
     Benchmark("v2-exchange", "request and answer of 1 KiB, through both ends of a session", iterations: 100) {
-        try exchange(version: 2)
+        try exchange()
     },
     Benchmark("v2-upload-64KiB", "the same with a request body of 64 KiB", iterations: 50) {
-        try exchange(version: 2, requestBytes: 64 << 10)
+        try exchange(requestBytes: 64 << 10)
     },
     Benchmark("v2-download-1MiB", "a request and an answer of 1 MiB", iterations: 10) {
-        try exchange(version: 2, answerBytes: 1 << 20)
+        try exchange(answerBytes: 1 << 20)
     },
     Benchmark("v1-exchange", "request and answer of 1 KiB in protocol v1", iterations: 50) {
-        try exchange(version: 1)
+        try oldExchange()
     },
 ]

@@ -2,8 +2,7 @@ package import NIOCore
 package import TunnelProtocol
 
 // What the users of streams ask of a session, on its event loop.
-extension Session {
-    /// Opens a stream, or returns nil when the session takes none now.
+extension MachineSession {
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
         guard state < .over else { return nil }
         // Also when it is not opened: the session may have decided to leave.
@@ -13,18 +12,15 @@ extension Session {
         return id
     }
 
-    /// Takes a stream that the peer opened.
     package func accept(_ id: StreamID, receiver: any StreamReceiver) {
         receivers[id] = receiver
     }
 
-    /// Answers a stream with an interim or the final head.
     package func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
         machine.respond(id, head: head, isInterim: isInterim, isLast: isLast)
         scheduleFlush()
     }
 
-    /// Sends part of a body; false asks to wait for `streamBecameWritable`.
     package func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool {
         if let goesOn = spilling?.send(id, bytes) { return goesOn }
         let goesOn = machine.send(id, bytes)
@@ -32,14 +28,12 @@ extension Session {
         return goesOn
     }
 
-    /// Ends the sending direction.
-    package func finish(_ id: StreamID, trailers: ByteBuffer? = nil) {
+    package func finish(_ id: StreamID, trailers: ByteBuffer?) {
         if spilling?.finish(id, trailers: trailers) == true { return }
         machine.finish(id, trailers: trailers)
         scheduleFlush()
     }
 
-    /// Everything was sent, and what the peer still sends on this stream is not needed; its receiver hears no more.
     package func ignoreRest(_ id: StreamID) {
         receivers.removeValue(forKey: id)
         spilling?.readerLetGo(of: id)
@@ -47,7 +41,6 @@ extension Session {
         scheduleFlush()
     }
 
-    /// Ends a stream in both directions once what waits of it has been sent; its receiver hears no more.
     package func breakOff(_ id: StreamID, _ code: ResetCode, reason: String) {
         receivers.removeValue(forKey: id)
         spilling?.readerLetGo(of: id)
@@ -56,8 +49,7 @@ extension Session {
         scheduleFlush()
     }
 
-    /// Ends a stream in both directions; its receiver hears no more.
-    package func reset(_ id: StreamID, _ code: ResetCode, reason: String = "") {
+    package func reset(_ id: StreamID, _ code: ResetCode, reason: String) {
         receivers.removeValue(forKey: id)
         spilling?.readerLetGo(of: id)
         spilling?.senderLetGo(of: id)
@@ -65,14 +57,12 @@ extension Session {
         scheduleFlush()
     }
 
-    /// The owner of the stream is through with it: everything was sent and received.
     package func forget(_ id: StreamID) {
         receivers.removeValue(forKey: id)
         spilling?.readerLetGo(of: id)
         machine.forget(id)
     }
 
-    /// The receiver took so many bytes.
     package func consumed(_ id: StreamID, _ count: Int) {
         let count = spilling?.consumed(id, count) ?? count
         guard count > 0 else { return }
