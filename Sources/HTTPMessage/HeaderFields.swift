@@ -155,7 +155,7 @@ package struct HeaderFields: Sendable {
     ///
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
     /// message behind our back.
-    package mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
+    mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
         var leaving = FieldName.hopByHop
         leaving.formUnion(others)
         guard !names.isDisjoint(with: leaving) else { return }

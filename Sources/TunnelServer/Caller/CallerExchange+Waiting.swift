@@ -1,5 +1,6 @@
 import NIOCore
 import Observability
+import Routing
 import TunnelTransport
 
 /// A request that waits for its tunnel, for room in it, or for anything to be heard of it.

@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Routing
 import Synchronization
 import TunnelProtocol
 import TunnelTransport
@@ -53,9 +54,8 @@ final class CallerExchange {
 
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, connection: any CallerConnection,
-        output: CallerOutput, token: RendezvousToken,
-        request: RequestHead, forwarding: Forwarding, framing: BodyFraming, keepAlive: Bool,
-        record: RequestRecord
+        output: CallerOutput, token: RendezvousToken, request: RequestHead, forwarding: Forwarding,
+        framing: BodyFraming, keepAlive: Bool, record: RequestRecord
     ) {
         self.core = core
         self.settings = settings
@@ -370,11 +370,11 @@ extension CallerExchange: StreamReceiver {
         answerIsWhole()
     }
 
-    func streamWasReset(_ code: ResetCode, reason: String) {
+    func streamWasReset(_ end: StreamTermination, reason: String) {
         guard case .attached(let id, _) = phase, !isAnswerWhole else { return }
         phase = .over
         core.registry.streamEnded(id)
-        switch code {
+        switch end {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()
         case .originFailed:

@@ -187,7 +187,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
             state = .ready
             owner?.sessionReady(self, peer: settings)
             // A peer of protocol v1 knows of the session since the handshake.
-            if settings.version == 1 { serves() }
+            if settings.version == .v1 { serves() }
         case .request(let id, let head, let isLast):
             owner?.session(self, opened: id, head: head, isLast: isLast)
         case .response(let id, let head, let isInterim, let isLast):
@@ -196,9 +196,9 @@ package final class MachineSession<Machine: SessionMachine>: Session {
             receivers[id]?.streamReceived(data: bytes, isLast: isLast)
         case .trailers(let id, let fields):
             receivers[id]?.streamReceived(trailers: fields)
-        case .reset(let id, let code, let reason):
+        case .reset(let id, let end, let reason):
             spilling?.senderLetGo(of: id)
-            receivers.removeValue(forKey: id)?.streamWasReset(code, reason: reason)
+            receivers.removeValue(forKey: id)?.streamWasReset(end, reason: reason)
         case .writable(let id):
             if spilling?.becameWritable(id) != true { receivers[id]?.streamBecameWritable() }
         case .overflowed(let id, let direction):

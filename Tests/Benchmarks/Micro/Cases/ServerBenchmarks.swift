@@ -1,13 +1,14 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Routing
 import TunnelProtocol
 
 private let tunnelCount = 10_000
 
 /// Who is asked for, and which of the sessions takes it.
 private func lookUpToken() throws -> Operation {
-    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    var table = TokenTable(maximumWaiting: 100, maximumClients: nil)
     let now = MonotonicInstant(nanoseconds: 1)
     let tokens = try (0..<tunnelCount).map { try RendezvousToken("token-of-the-tunnel-\($0)") }
     for (index, token) in tokens.enumerated() {
@@ -34,7 +35,7 @@ private let crowdSize = 1000
 
 /// Which of many sessions of one token takes a request; it costs the same in a crowd, but for a logarithm.
 private func lookUpInCrowd() throws -> Operation {
-    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    var table = TokenTable(maximumWaiting: 100, maximumClients: nil)
     let now = MonotonicInstant(nanoseconds: 1)
     let token = try RendezvousToken("token-of-the-tunnel")
     for index in 0..<crowdSize {
@@ -58,20 +59,19 @@ private func route() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
         let caller = CallerAddress(peer: "203.0.113.7", head.fields, trusted: [])
-        guard case .forward(let token, let target, _) = CallerRoute(head, basePath: "") else {
+        guard case .forward(let route) = CallerRoute(head, basePath: "") else {
             throw WrongResult(description: "refused")
         }
-        try require(token.secret == Texts.token && caller.text == "203.0.113.7", target)
-        blackHole(target)
+        try require(route.token.secret == Texts.token && caller.text == "203.0.113.7", route.target)
+        blackHole(route)
     }
 }
 
 private func forward() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
-    let token = try RendezvousToken(Texts.token)
     return {
         let forwarding = Forwarding(
-            token: token, namedBy: .field, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
+            token: Texts.token, isHostListed: false, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
         let text = forwarding.head(of: head, upgrade: head.upgradeOffer)
         try require(text.readableBytes > 400, "\(text.readableBytes) bytes")
         blackHole(text)
