@@ -134,27 +134,43 @@ package struct BodyDecoder: Sendable {
 
     /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1).
     private func readChunkSize(_ buffer: inout ByteBuffer) throws(HTTPMessageError) -> Int? {
-        let view = buffer.readableBytesView
-        guard let newline = view.prefix(Self.longestChunkLine).firstIndex(of: UInt8(ascii: "\n")) else {
-            guard view.count < Self.longestChunkLine else {
+        let line = try buffer.reading { memory throws(HTTPMessageError) in try chunkLine(memory) }
+        guard let line else { return nil }
+        buffer.moveReaderIndex(forwardBy: line.length)
+        return line.size
+    }
+
+    /// - Returns: what the line at the beginning says, and how long it is; nil while it is not whole.
+    private func chunkLine(
+        _ memory: UnsafeRawBufferPointer
+    ) throws(HTTPMessageError) -> (size: Int, length: Int)? {
+        let seen = UnsafeRawBufferPointer(rebasing: memory.prefix(Self.longestChunkLine))
+        guard let newline = seen.firstNewline(from: 0) else {
+            guard seen.count < Self.longestChunkLine else {
                 throw HTTPMessageError(.malformed, "chunk-size line too long")
             }
             return nil
         }
-        let hasCR = newline > view.startIndex && view[newline - 1] == UInt8(ascii: "\r")
+        let hasCR = newline > 0 && seen[newline - 1] == UInt8(ascii: "\r")
         guard hasCR || isLenient else {
             throw HTTPMessageError(.malformed, "chunk-size line ended by LF without CR")
         }
-        let line = view[view.startIndex..<(hasCR ? newline - 1 : newline)]
-        let digits = line.prefix { $0.hexadecimalValue != nil }
-        let rest = line[digits.endIndex...].drop { isLenient && $0.isOptionalWhitespace }
-        guard (1...15).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),
-            rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 })
-        else { throw HTTPMessageError(.malformed, "malformed chunk size") }
-        let size = digits.reduce(0) { $0 << 4 | Int($1.hexadecimalValue ?? 0) }
-        buffer.moveReaderIndex(forwardBy: newline + 1 - view.startIndex)
-        return size
+        let end = hasCR ? newline - 1 : newline
+        var (index, size) = (0, 0)
+        while index < end, let digit = seen[index].hexadecimalValue {
+            size = size << 4 | Int(digit)
+            index += 1
+        }
+        guard (1...Self.mostDigits).contains(index) else { throw Self.malformedSize }
+        while isLenient, index < end, seen[index].isOptionalWhitespace { index += 1 }
+        guard index == end || seen[index] == UInt8(ascii: ";"), !seen.hasControlCharacter(in: index..<end)
+        else { throw Self.malformedSize }
+        return (size, newline + 1)
     }
+
+    /// Of a size, so that it fits a number.
+    private static let mostDigits = 15
+    private static let malformedSize = HTTPMessageError(.malformed, "malformed chunk size")
 }
 
 extension ByteBuffer {

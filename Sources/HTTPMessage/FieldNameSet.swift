@@ -5,18 +5,16 @@ package struct FieldNameSet: Sendable, Hashable, ExpressibleByArrayLiteral {
     package init() {}
 
     package init(arrayLiteral names: FieldName...) {
-        for name in names { bits |= 1 << UInt64(name.rawValue) }
+        for name in names { insert(name) }
     }
+
+    init(_ name: FieldName) { insert(name) }
 
     package func contains(_ name: FieldName) -> Bool { bits >> UInt64(name.rawValue) & 1 == 1 }
 
     mutating func insert(_ name: FieldName) { bits |= 1 << UInt64(name.rawValue) }
 
-    mutating func remove(_ name: FieldName) { bits &= ~(1 << UInt64(name.rawValue)) }
-
     mutating func formUnion(_ others: FieldNameSet) { bits |= others.bits }
-
-    mutating func subtract(_ others: FieldNameSet) { bits &= ~others.bits }
 
     func isDisjoint(with others: FieldNameSet) -> Bool { bits & others.bits == 0 }
 }

@@ -28,6 +28,18 @@ package struct Forwarding: Sendable {
         case trailers
     }
 
+    /// Of no use to the origin. `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led to a
+    /// stranger's proxy (https://httpoxy.org).
+    private static let ofNoUse: FieldNameSet = [.proxy, .xToken, .xTunnelHost]
+    private static let forTheTunnel: FieldNameSet = [.xHost, .xToken, .xTunnelHost]
+    /// What frames, routes or authenticates a message counts for nothing behind its body, and must not get among the fields
+    /// of its head there (RFC 9110 §6.5.1).
+    private static let noTrailers: FieldNameSet = [
+        .authorization, .cfConnectingIP, .contentLength, .forwarded, .host, .proxy, .trueClientIP,
+        .xForwardedFor,
+        .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization, .xTunnelHost,
+    ]
+
     /// Takes away what may not pass here.
     ///
     /// - Parameter upgrade: what a request may leave HTTP for, where it goes on asking for that.
@@ -36,22 +48,14 @@ package struct Forwarding: Sendable {
     ) {
         switch hop {
         case .requestIntoTunnel:
-            // Of no use to the origin. `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led
-            // to a stranger's proxy (https://httpoxy.org).
-            fields.removeHopByHop(and: [.proxy, .xToken, .xTunnelHost])
-        case .requestOutOfTunnel: fields.remove([.xHost, .xToken, .xTunnelHost])
-        case .requestToOrigin: fields.removeHopByHop(and: [.host])
-        case .requestIntoMessage: fields.removeHopByHop(and: [.xTunnelHost])
+            fields.removeHopByHop(and: ofNoUse)
+        case .requestOutOfTunnel: fields.remove(forTheTunnel)
+        case .requestToOrigin: fields.removeHopByHop(and: FieldNameSet(.host))
+        case .requestIntoMessage: fields.removeHopByHop(and: FieldNameSet(.xTunnelHost))
         case .answerIntoTunnel, .answerToCaller, .requestOutOfMessage, .answerIntoMessage:
             fields.removeHopByHop()
         case .trailers:
-            // What frames, routes or authenticates a message counts for nothing behind its body, and must not get among
-            // the fields of its head there (RFC 9110 §6.5.1).
-            fields.removeHopByHop(and: [
-                .authorization, .cfConnectingIP, .contentLength, .forwarded, .host, .proxy, .trueClientIP,
-                .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken,
-                .xTunnelAuthorization, .xTunnelHost,
-            ])
+            fields.removeHopByHop(and: noTrailers)
         }
         if !upgrade.isEmpty { fields.appendUpgrade(upgrade.fieldValue) }
     }

@@ -192,9 +192,13 @@ package struct HeaderFields: Sendable {
 
     /// Removes the fields of which that is true, in one pass, in place where nobody else has them.
     mutating func removeEntries(where isLeaving: (Entry) -> Bool) {
-        entries.removeAll(where: isLeaving)
-        names = FieldNameSet()
-        for entry in entries { names.insert(entry.name) }
+        var left = FieldNameSet()
+        entries.removeAll { entry in
+            if isLeaving(entry) { return true }
+            left.insert(entry.name)
+            return false
+        }
+        names = left
     }
 
     /// Puts another value in the place of a field's.

@@ -1,19 +1,34 @@
 /// Percent-encoding of URLs (RFC 3986 §2.1).
 package enum PercentEncoding {
     /// Decodes once; nil for a broken escape or bytes that are not UTF-8.
-    package static func decode(_ text: some StringProtocol) -> String? {
+    package static func decode(_ text: String) -> String? {
+        var text = text
+        return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The same of part of a text.
+    package static func decode(_ text: Substring) -> String? {
+        var text = text
+        return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func decode(_ text: UnsafeRawBufferPointer) -> String? {
+        // Most have no escapes.
+        guard text.firstByte(UInt8(ascii: "%")) != nil else { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
+        bytes.reserveCapacity(text.count)
+        var index = 0
+        while index < text.count {
+            var byte = text[index]
+            index += 1
+            if byte == UInt8(ascii: "%") {
+                guard index + 1 < text.count, let high = text[index].hexadecimalValue,
+                    let low = text[index + 1].hexadecimalValue
+                else { return nil }
+                byte = high << 4 | low
+                index += 2
             }
-            guard let high = rest.popFirst()?.hexadecimalValue, let low = rest.popFirst()?.hexadecimalValue
-            else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
+            bytes.append(byte)
         }
         return String(validating: bytes, as: UTF8.self)
     }

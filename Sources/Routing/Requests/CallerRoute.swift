@@ -52,7 +52,7 @@ package enum CallerRoute: Sendable, Equatable {
     /// `/_token/<token>/<path>?<query>`. The token may be percent-encoded; where it is not, a `%` is its own.
     private static func tokenInPath(_ target: String, _ basePath: String) -> CallerRoute {
         let rest = target.utf8.dropFirst("/_token/".utf8.count)
-        let end = rest.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
+        let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.endIndex
         guard end > rest.startIndex else { return .refuse(.missingTokenInPath) }
         let written = target[rest.startIndex..<end]
         let text = PercentEncoding.decode(written) ?? String(written)

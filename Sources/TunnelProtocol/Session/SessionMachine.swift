@@ -8,35 +8,36 @@ package import struct NIOCore.ByteBuffer
 /// more, and then `nextEvent` again, as writing may let a sender go on.
 /// An error thrown by `nextEvent` is the peer's fault and ends the session.
 ///
-/// One owner holds it in one place and never copies it.
+/// One owner holds it in one place and never copies it. Its properties are `mutating get`, as reading one otherwise would
+/// copy a whole machine that a class holds.
 package protocol SessionMachine {
     /// Whether the session takes streams: v2 waits for the peer's settings.
-    var isReady: Bool { get }
+    var isReady: Bool { mutating get }
     /// Whether we announced that we are leaving, or decided to where there is no way to say so.
-    var isDraining: Bool { get }
-    var isPeerDraining: Bool { get }
+    var isDraining: Bool { mutating get }
+    var isPeerDraining: Bool { mutating get }
     /// Streams open now.
-    var streamCount: Int { get }
+    var streamCount: Int { mutating get }
     /// Whether the session has nothing left to do and may be closed.
-    var isDrained: Bool { get }
+    var isDrained: Bool { mutating get }
     /// Whether this end closes a drained session: a client of v2 leaves that to the server.
-    var closesWhenDrained: Bool { get }
+    var closesWhenDrained: Bool { mutating get }
     /// Whether the peer answers `ping` at any time.
-    var canProbe: Bool { get }
+    var canProbe: Bool { mutating get }
     /// Whether one exchange has a direction of the connection for itself, so that others have to wait.
-    var isOccupied: Bool { get }
+    var isOccupied: Bool { mutating get }
     /// How many of our pings were answered by a message of the peer's: v2 has its own, v1 the carrier's.
-    var answeredPings: Int { get }
+    var answeredPings: Int { mutating get }
     /// When something last came from the peer.
-    var lastHeard: MonotonicInstant { get }
+    var lastHeard: MonotonicInstant { mutating get }
     /// Streams that we opened and of which the peer has not seen a byte: they may be opened elsewhere.
-    var untouchedStreams: Set<StreamID> { get }
+    var untouchedStreams: Set<StreamID> { mutating get }
     /// Whether nothing more should be received: what came is not taken, and there is no way to hold back one stream.
-    var isBlocked: Bool { get }
+    var isBlocked: Bool { mutating get }
     /// Nothing more comes from the peer but what was received: it is given out however much of it was taken.
     mutating func stopBlocking()
     /// When `tick` is to be called though no ping is due, because streams stand in each other's way.
-    var urgentTick: MonotonicInstant? { get }
+    var urgentTick: MonotonicInstant? { mutating get }
 
     /// Opens a stream.
     ///
@@ -90,7 +91,7 @@ package protocol SessionMachine {
     mutating func nextEvent(now: MonotonicInstant, work: inout Int) throws -> SessionEvent?
 
     /// Whether `write` would write something.
-    var hasSomethingToWrite: Bool { get }
+    var hasSomethingToWrite: Bool { mutating get }
     /// Writes a message for the carrier, or a piece of one.
     ///
     /// - Parameter budget: bytes after which no further data begins.
