@@ -27,6 +27,13 @@ package struct RequestHead: Sendable, Equatable {
     /// Whether the connection may carry another request afterwards (RFC 9112 §9.3).
     package var allowsKeepAlive: Bool { fields.allowKeepAlive(version) }
 
+    /// Whether method and target can stand in a request line: neither is empty, or holds white space or control characters.
+    package var hasWritableLine: Bool {
+        var (method, target) = (method, target)
+        return method.withUTF8 { !$0.isEmpty && $0.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
+            && target.withUTF8 { !$0.isEmpty && $0.allSatisfy { $0 > 0x20 && $0 != 0x7f } }
+    }
+
     /// Whether the caller asks to leave HTTP for another protocol (RFC 9110 §7.8), be it one that may not pass.
     package var asksForUpgrade: Bool {
         version == .http11 && fields.contains(.upgrade) && fields.list(.connection, contains: "upgrade")
@@ -74,6 +81,20 @@ extension ByteBuffer {
             line.append(" ")
             line.append(head.target)
             line.append(" HTTP/1.1\r\n")
+        }
+    }
+
+    /// Writes a request head whose `Host` is not among its fields: in front of them (RFC 9110 §7.2).
+    package mutating func writeRequestHead(
+        method: String, target: String, host: String, fields: HeaderFields
+    ) {
+        writeHead(fields, behind: method.utf8.count + target.utf8.count + host.utf8.count + 20) { line in
+            line.append(method)
+            line.append(" ")
+            line.append(target)
+            line.append(" HTTP/1.1\r\nHost: ")
+            line.append(host)
+            line.append("\r\n")
         }
     }
 

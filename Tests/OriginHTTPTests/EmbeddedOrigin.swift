@@ -23,9 +23,9 @@ final class EmbeddedOrigin {
             if let made { return made }
             let address = try OriginAddress("http://origin:8080")
             let pool = OriginPool(address: address, options: options, eventLoop: loop) {
-                [unowned self] pool, completion in
+                [unowned self] completion in
                 let attempt = ConnectAttempt(address: address, completion: completion)
-                loop.assumeIsolated().execute { self.finish(attempt, pool: pool) }
+                loop.assumeIsolated().execute { self.finish(attempt, to: address) }
                 return attempt
             }
             made = pool
@@ -39,14 +39,15 @@ final class EmbeddedOrigin {
         self.options = options
     }
 
-    private func finish(_ attempt: ConnectAttempt, pool: OriginPool) {
+    private func finish(_ attempt: ConnectAttempt, to address: OriginAddress) {
         do {
             guard channels.count(where: \.isActive) < descriptors else {
                 throw IOError(errnoCode: EMFILE, reason: "socket")
             }
             if refuses { throw ChannelError.connectTimeout(.seconds(1)) }
             let counter = ReadCounter()
-            let channel = EmbeddedChannel(handlers: [counter, OriginConnection(pool: pool)], loop: loop)
+            let connection = OriginConnection(to: address, on: loop)
+            let channel = EmbeddedChannel(handlers: [counter, connection], loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 8080), promise: nil)
             channels.append(channel)
             readCounters.append(counter)
@@ -59,13 +60,21 @@ final class EmbeddedOrigin {
     func begin(
         _ method: String = "GET", framing: BodyFraming = .none, fields: HeaderFields = HeaderFields()
     ) throws -> EmbeddedExchange {
-        let head = RequestHead(method: method, target: "/", fields: fields)
-        let encoder = try RequestEncoder(head, framing: framing, authority: "origin:8080")
-        let receiver = EmbeddedExchange()
-        let exchange = HTTPExchange(encoder, pool: try pool, receiver: receiver)
-        try pool.submit(exchange)
-        receiver.exchange = exchange
+        let receiver = try start(
+            RequestHead(method: method, target: "/", fields: fields), framing: framing)
         loop.run()
+        return receiver
+    }
+
+    /// The same, without a turn of the loop: the attempt to connect is under way.
+    func start(
+        _ head: RequestHead = RequestHead(method: "GET", target: "/"), framing: BodyFraming = .none
+    ) throws -> EmbeddedExchange {
+        let request = try OutgoingRequest(head, framing: framing, authority: "origin:8080")
+        let receiver = EmbeddedExchange()
+        let exchange = HTTPExchange(request, pool: try pool, receiver: receiver)
+        exchange.start()
+        receiver.exchange = exchange
         return receiver
     }
 
@@ -112,6 +121,8 @@ final class EmbeddedExchange: OriginResponseReceiver {
     private(set) var writableCalls = 0
     private(set) var violations: [String] = []
     var isCancelled = false
+    /// Done when it has failed.
+    var whenFailed: (() -> Void)?
 
     var isOver: Bool { isEnded || error != nil }
 
@@ -140,6 +151,7 @@ final class EmbeddedExchange: OriginResponseReceiver {
     func originFailed(_ error: OriginError) {
         check("failure")
         self.error = error
+        whenFailed?()
     }
 
     func originBecameWritable() {

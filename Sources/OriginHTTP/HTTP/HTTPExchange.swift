@@ -1,56 +1,71 @@
 import HTTPMessage
 import NIOCore
 
-/// One exchange with an HTTP server: keeps the request until a connection takes it, and repeats it once where
-/// that is harmless.
+/// One exchange with an HTTP server: hands the parts of the request to a channel, keeps a bounded few until there is one, and
+/// repeats the request once where that is harmless.
 final class HTTPExchange: OriginExchange {
     private enum State {
-        /// For a connection. Next: connected, over.
-        case waiting
-        /// Next: waiting (to be repeated), over.
-        case connected(OriginConnection)
+        /// `start` was not called yet. Next: waiting, carried.
+        case new
+        /// For a channel. Next: carried, over.
+        case waiting(OriginPool.WaiterID?, HeldBody)
+        /// Request and answer are under way. Next: switched, waiting (to be repeated), over.
+        case carried(any OriginChannel)
+        /// After 101: raw bytes. Next: over.
+        case switched(any OriginChannel, OpenDirections)
         /// The receiver was let go.
         case over
     }
 
-    /// Bytes of a body that are kept while there is no connection, before the sender is told to stop; and those
-    /// that are gathered before they are handed to the channel.
-    private static let gatheredBytes = 64 << 10
+    private enum OpenDirections {
+        case both
+        /// The origin has ended its own.
+        case oursAlone
+        /// The sender has ended its own.
+        case originsAlone
+    }
 
-    /// The request, and how much of it has been encoded.
-    private(set) var request: RequestEncoder
-    /// Whether the receiver wants nothing for now.
+    /// What was sent while there was no channel.
+    private final class HeldBody {
+        var bytes = Output()
+        var trailers: HeaderFields?
+    }
+
+    /// Bytes of a body that are kept while there is no channel, before the sender is told to stop.
+    private static let heldBytes = 64 << 10
+
+    let request: OutgoingRequest
+    /// Whether the receiver wants nothing for now: the channel looks here before each part that it hands on.
     private(set) var isPaused = false
-    /// Whether the sender ended its direction after 101.
-    private(set) var hasHalfClosed = false
-    /// Whether the origin ended its direction after 101.
-    private(set) var originHasHalfClosed = false
-    /// Whether this is the second try: it must not go on a connection that was used before.
-    private(set) var isRepetition = false
-    /// The attempt made for this exchange; abandoned with it.
-    var attempt: ConnectAttempt?
-    /// Whether it waits in the pool's queue.
-    var isQueued = false
-    /// Why there was no connection yet.
-    var lack: OriginError?
 
     private let pool: OriginPool
     private var receiver: (any OriginResponseReceiver)?
-    private var state = State.waiting
-    private var output = Output()
-    private var timer: Scheduled<Void>?
+    private var state = State.new
+    private var body: RequestBody
+    /// Whether this is the second try.
+    private var isRepetition = false
     private var senderAwaitsWritability = false
-    private var isUpgraded = false
 
-    init(_ request: RequestEncoder, pool: OriginPool, receiver: any OriginResponseReceiver) {
+    init(_ request: OutgoingRequest, pool: OriginPool, receiver: any OriginResponseReceiver) {
         self.request = request
         self.pool = pool
         self.receiver = receiver
+        body = RequestBody(request.framing)
     }
 
-    /// Whether a connection is wanted.
-    var isWaiting: Bool {
-        if case .waiting = state { true } else { false }
+    /// Looks for a channel: to be called once. The receiver is not called before this returns.
+    func start() {
+        let needs = OriginPoolMachine.Needs(isRepeatable: request.isRepeatable, mustBeNew: isRepetition)
+        switch pool.place(self, needs) {
+        case .channel(let connection):
+            state = .carried(connection)
+            connection.begin(request, for: self)
+        case .waiting(let id):
+            state = .waiting(id, HeldBody())
+        case .refused(let error):
+            state = .waiting(nil, HeldBody())
+            pool.eventLoop.assumeIsolated().execute { self.failed(error) }
+        }
     }
 
     // MARK: What the sender of the request does
@@ -58,40 +73,58 @@ final class HTTPExchange: OriginExchange {
     var isWritable: Bool {
         let isWritable =
             switch state {
-            case .waiting: output.count < Self.gatheredBytes
-            case .connected(let connection): connection.isWritable
-            case .over: true
+            case .new, .over: true
+            case .waiting(_, let held): held.bytes.count < Self.heldBytes
+            case .carried(let channel), .switched(let channel, _): channel.isWritable
             }
         if !isWritable { senderAwaitsWritability = true }
         return isWritable
     }
 
     var unsentBytes: Int {
-        guard case .connected(let connection) = state else { return output.count }
-        return output.count + connection.unsentBytes
+        switch state {
+        case .new, .over: 0
+        case .waiting(_, let held): held.bytes.count
+        case .carried(let channel), .switched(let channel, _): channel.unsentBytes
+        }
     }
 
     func send(_ bytes: ByteBuffer) {
-        if case .over = state { return }
-        if isUpgraded {
-            guard !hasHalfClosed else { return }
-            output.append(bytes)
-            return outputGrew()
-        }
-        do throws(OriginError) {
-            try request.encode(bytes, to: &output)
-            outputGrew()
-        } catch {
-            abort(error)
+        guard bytes.readableBytes > 0 else { return }
+        switch state {
+        case .switched(let channel, .both), .switched(let channel, .oursAlone):
+            channel.send(bytes, isLast: false)
+        case .switched(_, .originsAlone), .over:
+            return
+        case .new, .waiting, .carried:
+            do throws(OriginError) {
+                try body.take(bytes.readableBytes)
+                handOn(bytes)
+            } catch {
+                abort(error)
+            }
         }
     }
 
     func end(trailers: HeaderFields?) {
-        guard case .connected(let connection) = state, isUpgraded else { return endBody(trailers) }
-        guard !hasHalfClosed else { return }
-        hasHalfClosed = true
-        connection.halfClose()
-        if originHasHalfClosed { letGo() }
+        switch state {
+        case .switched(let channel, .both):
+            state = .switched(channel, .originsAlone)
+            channel.end(trailers: nil)
+        case .switched(let channel, .oursAlone):
+            letGo()
+            channel.end(trailers: nil)
+        case .switched(_, .originsAlone), .over:
+            return
+        case .new, .waiting, .carried:
+            guard !body.isWhole else { return }
+            do throws(OriginError) {
+                try body.end()
+                handOnEnd(trailers)
+            } catch {
+                abort(error)
+            }
+        }
     }
 
     func cancel() {
@@ -105,53 +138,52 @@ final class HTTPExchange: OriginExchange {
     func resumeReading() {
         guard isPaused else { return }
         isPaused = false
-        if case .connected(let connection) = state { connection.resumeReading() }
+        switch state {
+        case .carried(let channel), .switched(let channel, _): channel.resumeReading()
+        case .new, .waiting, .over: break
+        }
     }
 
-    private func endBody(_ trailers: HeaderFields?) {
-        if case .over = state { return }
-        guard !request.isComplete else { return }
-        do throws(OriginError) {
-            try request.end(trailers: trailers, to: &output)
-            outputGrew()
-        } catch {
-            abort(error)
+    private func handOn(_ bytes: ByteBuffer) {
+        switch state {
+        case .carried(let channel):
+            channel.send(bytes, isLast: body.isWhole)
+        case .waiting(_, let held):
+            held.bytes.append(bytes)
+        case .new, .switched, .over:
+            break
+        }
+    }
+
+    private func handOnEnd(_ trailers: HeaderFields?) {
+        switch state {
+        case .carried(let channel): channel.end(trailers: trailers)
+        case .waiting(_, let held): held.trailers = trailers
+        case .new, .switched, .over: break
         }
     }
 
     // MARK: What the pool says
 
-    /// No connection was idle: one is being made, or has to be waited for.
-    func startConnectTimer() {
-        guard timer == nil else { return }
-        timer = pool.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pool.options.connectTimeout)) {
-            let late = OriginError(.timedOut, "no connection to \(self.pool.address.hostAndPort) in time")
-            self.abort(self.lack ?? late)
-        }
+    /// There is a channel, after a time: the request goes out.
+    func attach(to channel: OriginConnection) {
+        guard case .waiting(_, let held) = state else { return }
+        state = .carried(channel)
+        channel.begin(request, for: self)
+        held.bytes.drain { channel.send($0, isLast: false) }
+        if body.isWhole, !RequestBody(request.framing).isWhole { channel.end(trailers: held.trailers) }
     }
 
-    /// The connection is ours: the request goes out with the next flush.
-    func connected(_ connection: OriginConnection) {
-        stopTimer()
-        attempt = nil
-        state = .connected(connection)
-        var whole = Output()
-        whole.append(request.head)
-        output.drain { whole.append($0) }
-        output = whole
-        outputGrew()
-    }
-
-    /// There is no connection to be had.
+    /// There is no channel to be had.
     func failed(_ error: OriginError) {
-        guard isWaiting else { return }
+        guard case .waiting = state else { return }
         letGo()?.originFailed(error)
     }
 
-    // MARK: What the connection says
+    // MARK: What the channel says
 
     func answered(_ head: ResponseHead, framing: BodyFraming) {
-        if !head.isInterim { isUpgraded = head.status == 101 }
+        if head.status == 101, case .carried(let channel) = state { state = .switched(channel, .both) }
         receiver?.originAnswered(head, framing: framing)
     }
 
@@ -159,35 +191,28 @@ final class HTTPExchange: OriginExchange {
         receiver?.originSent(bytes)
     }
 
-    /// The response is whole, and the connection no longer ours.
+    /// The response is whole, and the channel no longer ours.
     func ended(trailers: HeaderFields?) {
         letGo()?.originEnded(trailers: trailers)
     }
 
-    /// The origin closed its direction after 101.
+    /// The origin ended its direction after 101; the other one is open.
     func originHalfClosed() {
-        originHasHalfClosed = true
+        if case .switched(let channel, .both) = state { state = .switched(channel, .oursAlone) }
         receiver?.originEnded(trailers: nil)
     }
 
-    /// The connection broke, or what came on it makes no sense; it is no longer ours.
+    /// The channel broke, or what came on it makes no sense; it is no longer ours.
     ///
-    /// - Parameter isUntouched: it had been used before, and closed without a byte for this request: the
+    /// - Parameter isUntouched: its connection had been used before, and closed without a byte for this request: the
     ///   origin has most likely closed it while it was idle (RFC 9112 §9.3.1).
-    func connectionFailed(_ code: OriginError.Code, _ message: String, isUntouched: Bool) {
+    func channelFailed(_ error: OriginError, isUntouched: Bool) {
         if isUntouched, request.isRepeatable, !isRepetition {
             isRepetition = true
-            state = .waiting
-            output = Output()
-            pool.submit(self)
+            start()
         } else {
-            letGo()?.originFailed(OriginError(code, message))
+            letGo()?.originFailed(error)
         }
-    }
-
-    /// Hands gathered bytes to the channel.
-    func drainOutput(_ write: (ByteBuffer) -> Void) {
-        output.drain(write)
     }
 
     /// The channel takes bytes.
@@ -199,30 +224,19 @@ final class HTTPExchange: OriginExchange {
 
     // MARK: -
 
-    private func outputGrew() {
-        guard case .connected(let connection) = state else { return }
-        if output.count >= Self.gatheredBytes { output.drain { connection.write($0) } }
-        connection.flushSoon()
-    }
-
-    private func stopTimer() {
-        timer?.cancel()
-        timer = nil
-    }
-
     private func abort(_ error: OriginError) {
         abandon()?.originFailed(error)
     }
 
-    /// Lets go of receiver and connection; the connection is closed.
+    /// Lets go of the receiver, and of channel or place.
     @discardableResult
     private func abandon() -> (any OriginResponseReceiver)? {
         let abandoned = state
         let receiver = letGo()
         switch abandoned {
-        case .waiting: pool.withdraw(self)
-        case .connected(let connection): connection.abandon()
-        case .over: break
+        case .waiting(let id?, _): pool.withdraw(id)
+        case .carried(let channel), .switched(let channel, _): channel.cancel()
+        case .new, .waiting, .over: break
         }
         return receiver
     }
@@ -231,9 +245,7 @@ final class HTTPExchange: OriginExchange {
     @discardableResult
     private func letGo() -> (any OriginResponseReceiver)? {
         defer { receiver = nil }
-        stopTimer()
         state = .over
-        output = Output()
         return receiver
     }
 }

@@ -70,11 +70,10 @@ package final class HTTPOrigin: Origin {
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         do throws(OriginError) {
-            let encoder = try RequestEncoder(
+            let request = try OutgoingRequest(
                 request, framing: framing, authority: authority, host: host)
-            let pool = pool(on: eventLoop)
-            let exchange = HTTPExchange(encoder, pool: pool, receiver: receiver)
-            pool.submit(exchange)
+            let exchange = HTTPExchange(request, pool: pool(on: eventLoop), receiver: receiver)
+            exchange.start()
             return exchange
         } catch {
             return RefusedExchange(error, on: eventLoop, receiver: receiver)

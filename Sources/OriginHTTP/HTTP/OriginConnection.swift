@@ -1,8 +1,8 @@
 import HTTPMessage
 import NIOCore
 
-/// A connection to an HTTP server: carries one exchange at a time, and waits in the pool in between.
-final class OriginConnection: ChannelDuplexHandler {
+/// A connection to an HTTP/1.1 server: carries one exchange at a time, and waits in the pool in between.
+final class OriginConnection: ChannelDuplexHandler, OriginChannel {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -14,90 +14,78 @@ final class OriginConnection: ChannelDuplexHandler {
         case broken
     }
 
+    /// How far our direction is.
+    private enum Request {
+        /// More of the body may come. Next: whole.
+        case body(isChunked: Bool)
+        /// Next: raw.
+        case whole
+        /// After 101. Next: ended.
+        case raw
+        /// After 101: nothing more is sent. Next: closed.
+        case ended
+        /// The kernel has all of it, and our direction is closed.
+        case closed
+    }
+
+    private struct Carried {
+        let exchange: HTTPExchange
+        var request: Request
+        var parser: ResponseParser
+    }
+
+    private struct Place {
+        let pool: OriginPool
+        let id: OriginPool.ConnectionID
+    }
+
+    private enum Delivery {
+        /// Next: under way.
+        case atRest
+        /// Parts are handed on; what comes meanwhile is taken by the same. Next: at rest, waits for its turn.
+        case underWay
+        /// Next: under way, at rest.
+        case waitsForTurn
+    }
+
+    /// Exchanges at a time (RFC 9112 §9.3.2 is used by nobody).
+    static let capacity = 1
+    /// Bytes that are gathered before they are handed to the channel.
+    private static let gatheredBytes = 64 << 10
     /// Pieces of an answer that are handed on before the event loop looks at its other sockets: an origin may send chunks of
     /// a byte.
     private static let piecesPerTurn = 64
     /// What the loop has for these.
     private static let breather: TimeAmount = .microseconds(50)
 
-    /// Whether the pool counts it as active: it carries an exchange.
-    var isActive = false
-    /// When it was put back into the pool.
-    var idleSince = NIODeadline.uptimeNanoseconds(0)
-    /// Whether it carried an exchange before the present one.
-    private(set) var isReused = false
-
-    private let pool: OriginPool
+    private let origin: String
+    private let eventLoop: any EventLoop
     private var context: ChannelHandlerContext?
-    private var exchange: HTTPExchange?
-    private var parser: ResponseParser?
+    /// In the pool, from the end of the attempt until it is closed.
+    private var place: Place?
+    private var carried: Carried?
+    /// Whether it carried an exchange before the present one.
+    private var isReused = false
     private var inputEnd: InputEnd?
-    private var isDelivering = false
-    private var waitsForTurn = false
+    private var delivery = Delivery.atRest
     private var readIsHeld = false
+    private var output = Output()
     private var flushIsScheduled = false
-    private var outputIsSent = false
 
-    init(pool: OriginPool) {
-        self.pool = pool
-    }
-
-    /// Whether the channel takes more bytes.
-    var isWritable: Bool { context?.channel.isWritable ?? true }
-
-    /// What was written and the kernel has not taken.
-    var unsentBytes: Int {
-        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        return buffered ?? 0
+    /// - Parameter origin: where the server is, for messages.
+    init(to origin: OriginAddress, on eventLoop: any EventLoop) {
+        self.origin = origin.hostAndPort
+        self.eventLoop = eventLoop
     }
 
     /// Whether a request can be sent: the origin has not closed its direction.
     var isUsable: Bool { context?.channel.isActive == true && inputEnd == nil }
 
-    // MARK: What pool and exchange do
+    // MARK: What the pool does
 
-    /// Carries this exchange; the connection is usable and idle.
-    func carry(_ exchange: HTTPExchange) {
-        self.exchange = exchange
-        parser = ResponseParser(method: exchange.request.method, upgrade: exchange.request.upgrade)
-        exchange.connected(self)
-    }
-
-    /// Flushes at the end of this turn of the event loop, so that what is sent together leaves together.
-    func flushSoon() {
-        guard !flushIsScheduled, let context else { return }
-        flushIsScheduled = true
-        context.eventLoop.assumeIsolated().execute { self.flush() }
-    }
-
-    /// Hands bytes to the channel, without a flush.
-    func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    /// After 101: no more bytes from us, once those at hand are sent.
-    ///
-    /// NIO drops unsent bytes when the second direction closes; so neither is closed before they have left.
-    func halfClose() {
-        guard let context else { return }
-        exchange?.drainOutput { write($0) }
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
-        sent.futureResult.assumeIsolated().whenComplete { _ in
-            self.outputIsSent = true
-            if self.inputEnd == nil {
-                self.context?.close(mode: .output, promise: nil)
-            } else {
-                self.close()
-            }
-        }
-    }
-
-    /// The exchange was given up in the middle: nobody can use the connection again.
-    func abandon() {
-        exchange = nil
-        parser = nil
-        close()
+    /// The attempt was for this pool, which keeps the connection from now on.
+    func joined(_ pool: OriginPool, as id: OriginPool.ConnectionID) {
+        place = Place(pool: pool, id: id)
     }
 
     /// Closes the connection; the pool hears of it by `channelInactive`.
@@ -105,20 +93,108 @@ final class OriginConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
-    /// Delivers what was held back while the exchange was paused, and reads on.
+    // MARK: What the exchange does
+
+    var isWritable: Bool { context?.channel.isWritable ?? true }
+
+    var unsentBytes: Int {
+        let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        return output.count + (buffered ?? 0)
+    }
+
+    func begin(_ request: OutgoingRequest, for exchange: HTTPExchange) {
+        let progress: Request =
+            RequestBody(request.framing).isWhole ? .whole : .body(isChunked: request.framing == .chunked)
+        carried = Carried(
+            exchange: exchange, request: progress,
+            parser: ResponseParser(method: request.method, upgrade: request.upgrade))
+        output.appendHead(request)
+        outputGrew()
+    }
+
+    func send(_ bytes: ByteBuffer, isLast: Bool) {
+        switch carried?.request {
+        case .body(isChunked: true):
+            output.appendChunk(bytes)
+        case .body(isChunked: false):
+            output.append(bytes)
+            if isLast { carried?.request = .whole }
+        case .raw:
+            output.append(bytes)
+        case .whole, .ended, .closed, nil:
+            return
+        }
+        outputGrew()
+    }
+
+    func end(trailers: HeaderFields?) {
+        switch carried?.request {
+        case .body(let isChunked):
+            carried?.request = .whole
+            guard isChunked else { return }
+            output.appendLastChunk(trailers: trailers)
+            outputGrew()
+        case .raw:
+            carried?.request = .ended
+            halfClose()
+        case .whole, .ended, .closed, nil:
+            break
+        }
+    }
+
     func resumeReading() {
         deliver()
-        guard readIsHeld, !waitsForTurn, exchange?.isPaused != true else { return }
+        guard readIsHeld, !holdsReads else { return }
         readIsHeld = false
         context?.read()
+    }
+
+    func cancel() {
+        carried = nil
+        close()
+    }
+
+    // MARK: Writing
+
+    /// Flushes at the end of this turn of the event loop, so that what is sent together leaves together.
+    private func outputGrew() {
+        if output.count >= Self.gatheredBytes { writeOutput() }
+        guard !flushIsScheduled, context != nil else { return }
+        flushIsScheduled = true
+        eventLoop.assumeIsolated().execute { self.flush() }
     }
 
     private func flush() {
         flushIsScheduled = false
         guard let context else { return }
-        exchange?.drainOutput { write($0) }
+        writeOutput()
         context.flush()
-        if context.channel.isWritable { exchange?.becameWritable() }
+        if context.channel.isWritable { carried?.exchange.becameWritable() }
+    }
+
+    /// Hands bytes to the channel, without a flush.
+    private func writeOutput() {
+        var pending = output
+        output = Output()
+        pending.drain { context?.write(wrapOutboundOut($0), promise: nil) }
+    }
+
+    /// After 101: no more bytes from us, once those at hand are sent.
+    ///
+    /// NIO drops unsent bytes when the second direction closes; so neither is closed before they have left.
+    private func halfClose() {
+        guard let context else { return }
+        writeOutput()
+        let sent = eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            self.carried?.request = .closed
+            if self.inputEnd == nil {
+                self.context?.close(mode: .output, promise: nil)
+            } else {
+                self.close()
+            }
+        }
     }
 
     // MARK: What the channel says
@@ -132,7 +208,7 @@ final class OriginConnection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if waitsForTurn || exchange?.isPaused == true {
+        if holdsReads {
             readIsHeld = true
         } else {
             context.read()
@@ -140,146 +216,160 @@ final class OriginConnection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        guard exchange != nil else {
-            // Nobody asked: nothing that follows could be told from an answer.
-            return close()
-        }
-        parser?.feed(bytes)
+        // Where nobody asked, nothing that follows could be told from an answer.
+        guard carried != nil else { return leave() }
+        carried?.parser.feed(unwrapInboundIn(data))
         deliver()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .some(.inputClosed) = event as? ChannelEvent {
-            inputEnd = inputEnd ?? .clean
-            if exchange == nil { close() } else { deliver() }
-        }
+        if case .some(.inputClosed) = event as? ChannelEvent { inputEnded(.clean) }
         context.fireUserInboundEventTriggered(event)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { exchange?.becameWritable() }
+        if context.channel.isWritable { carried?.exchange.becameWritable() }
         context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        inputEnd = inputEnd ?? .broken
-        if exchange == nil { close() } else { deliver() }
+        inputEnded(.broken)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         // The origin's end comes as an event of its own, but for when it is the second of both directions:
         // NIO closes the channel then, after an error if there was one.
-        inputEnd = inputEnd ?? (outputIsSent ? .clean : .broken)
-        pool.closed(self)
+        if inputEnd == nil, case .closed? = carried?.request { inputEnd = .clean }
+        inputEnd = inputEnd ?? .broken
+        if let place {
+            self.place = nil
+            place.pool.closed(place.id)
+        }
         deliver()
-        if let exchange, exchange.originHasHalfClosed, !exchange.hasHalfClosed { brokeAfterItsEnd(exchange) }
+        if let carried, carried.parser.rawHasEnded, case .raw = carried.request { brokeAfterItsEnd() }
         context.fireChannelInactive()
+    }
+
+    private func inputEnded(_ end: InputEnd) {
+        inputEnd = inputEnd ?? end
+        if carried == nil { leave() } else { deliver() }
+    }
+
+    /// It waits in the pool, or is about to get there, and can carry nothing.
+    private func leave() {
+        if let place { place.pool.takesNoMore(place.id) } else { close() }
     }
 
     // MARK: The response
 
+    /// Whether bytes are left in the kernel for now.
+    private var holdsReads: Bool {
+        if case .waitsForTurn = delivery { true } else { carried?.exchange.isPaused == true }
+    }
+
     private func deliver() {
-        guard !isDelivering, !waitsForTurn else { return }
-        isDelivering = true
-        defer { isDelivering = false }
+        guard case .atRest = delivery else { return }
+        delivery = .underWay
         var left = Self.piecesPerTurn
-        while let exchange, !exchange.isPaused {
+        while let exchange = carried?.exchange, !exchange.isPaused {
             guard left > 0 else { return waitForTurn() }
             left -= 1
             do throws(HTTPMessageError) {
-                switch try nextEvent() {
-                case .head(let head, let framing)?:
-                    guard head.status != 101 || exchange.request.isComplete else {
-                        throw HTTPMessageError(.malformed, "101 before the end of the request")
-                    }
-                    exchange.answered(head, framing: framing)
-                case .bytes(let bytes)?: exchange.received(bytes)
-                case .end(let trailers)?: ended(exchange, trailers: trailers)
-                case nil: return
+                guard let event = try nextEvent() else { break }
+                switch event {
+                case .head(let head, let framing): try answered(exchange, head, framing)
+                case .bytes(let bytes): exchange.received(bytes)
+                case .end(let trailers): ended(exchange, trailers: trailers)
                 }
             } catch {
                 failed(exchange, error)
             }
         }
+        delivery = .atRest
     }
 
     /// A task for at once, or one that the pieces have brought about, would run before sockets are looked at.
     private func waitForTurn() {
-        waitsForTurn = true
-        pool.eventLoop.assumeIsolated().execute {
-            self.pool.eventLoop.assumeIsolated().scheduleTask(in: Self.breather) {
-                self.waitsForTurn = false
+        delivery = .waitsForTurn
+        eventLoop.assumeIsolated().execute {
+            self.eventLoop.assumeIsolated().scheduleTask(in: Self.breather) {
+                self.delivery = .atRest
                 self.resumeReading()
             }
         }
     }
 
     private func nextEvent() throws(HTTPMessageError) -> ResponseParser.Event? {
-        if let event = try parser?.next() { return event }
+        if let event = try carried?.parser.next() { return event }
         guard let inputEnd else { return nil }
-        return try parser?.endOfInput(isClean: inputEnd == .clean)
+        return try carried?.parser.endOfInput(isClean: inputEnd == .clean)
+    }
+
+    private func answered(
+        _ exchange: HTTPExchange, _ head: ResponseHead, _ framing: BodyFraming
+    ) throws(HTTPMessageError) {
+        if head.status == 101 {
+            guard case .whole? = carried?.request else {
+                throw HTTPMessageError(.malformed, "101 before the end of the request")
+            }
+            carried?.request = .raw
+        }
+        exchange.answered(head, framing: framing)
     }
 
     private func ended(_ exchange: HTTPExchange, trailers: HeaderFields?) {
-        guard parser?.isUpgraded == false else {
-            return rawInputEnded(exchange)
-        }
-        let allowsReuse =
-            parser?.allowsReuse == true && exchange.request.isComplete && !flushIsScheduled && isUsable
-        self.exchange = nil
-        parser = nil
-        if allowsReuse {
-            isReused = true
-            pool.takeBack(self)
+        guard let carried else { return }
+        guard !carried.parser.isUpgraded else { return rawInputEnded(carried) }
+        var isReusable = carried.parser.allowsReuse && !flushIsScheduled && inputEnd == nil
+        if case .whole = carried.request {} else { isReusable = false }
+        self.carried = nil
+        isReused = true
+        if let place {
+            place.pool.exchangeEnded(on: place.id, isReusable: isReusable)
         } else {
             close()
         }
         exchange.ended(trailers: trailers)
     }
 
-    private func rawInputEnded(_ exchange: HTTPExchange) {
-        guard exchange.hasHalfClosed else {
-            exchange.originHalfClosed()
-            if context == nil { brokeAfterItsEnd(exchange) }
-            return
+    private func rawInputEnded(_ carried: Carried) {
+        switch carried.request {
+        case .closed:
+            self.carried = nil
+            close()
+            carried.exchange.ended(trailers: nil)
+        case .ended:
+            self.carried = nil
+            carried.exchange.ended(trailers: nil)
+        case .body, .whole, .raw:
+            carried.exchange.originHalfClosed()
+            if context == nil { brokeAfterItsEnd() }
         }
-        self.exchange = nil
-        if outputIsSent { close() }
-        exchange.ended(trailers: nil)
     }
 
     /// The origin had closed its direction after 101, and no longer listens either.
-    private func brokeAfterItsEnd(_ exchange: HTTPExchange) {
-        self.exchange = nil
-        parser = nil
-        exchange.connectionFailed(
-            .closedEarly, "\(pool.address.hostAndPort) closed the upgraded connection", isUntouched: false)
+    private func brokeAfterItsEnd() {
+        guard let carried else { return }
+        self.carried = nil
+        carried.exchange.channelFailed(
+            OriginError(.closedEarly, "\(origin) closed the upgraded connection"), isUntouched: false)
     }
 
     private func failed(_ exchange: HTTPExchange, _ error: HTTPMessageError) {
-        let isUntouched = isReused && parser?.hasReceived == false
-        let origin = pool.address.hostAndPort
-        let other = parser?.otherProtocol
-        self.exchange = nil
-        parser = nil
+        guard let parser = carried?.parser else { return }
+        let isUntouched = isReused && !parser.hasReceived && error.code == .truncated
+        let reason =
+            if let other = parser.otherProtocol {
+                OriginError(.malformed, "\(origin) \(other.explanation)")
+            } else if error.code != .truncated {
+                OriginError(.malformed, "answer of \(origin) is not valid HTTP/1: \(error)")
+            } else if inputEnd == .broken {
+                OriginError(.closedEarly, "connection to \(origin) broke before the response was whole")
+            } else {
+                OriginError(.closedEarly, "\(origin) closed the connection before the response was whole")
+            }
+        carried = nil
         close()
-        if let other {
-            exchange.connectionFailed(.malformed, "\(origin) \(other.explanation)", isUntouched: false)
-            return
-        }
-        switch error.code {
-        case .truncated where inputEnd == .broken:
-            exchange.connectionFailed(
-                .closedEarly, "connection to \(origin) broke before the response was whole",
-                isUntouched: isUntouched)
-        case .truncated:
-            exchange.connectionFailed(
-                .closedEarly, "\(origin) closed the connection before the response was whole",
-                isUntouched: isUntouched)
-        default:
-            exchange.connectionFailed(
-                .malformed, "answer of \(origin) is not valid HTTP/1: \(error)", isUntouched: false)
-        }
+        exchange.channelFailed(reason, isUntouched: isUntouched)
     }
 }

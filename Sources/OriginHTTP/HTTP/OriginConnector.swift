@@ -20,24 +20,24 @@ struct OriginConnector {
     ///
     /// - Parameter completion: called once, with a usable connection or the reason why there is none.
     func connect(
-        pool: OriginPool, completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+        completion: @escaping (Result<OriginConnection, OriginError>) -> Void
     ) -> ConnectAttempt {
         let attempt = ConnectAttempt(address: address, completion: completion)
-        eventLoop.assumeIsolated().execute { prepare(attempt, pool: pool) }
+        eventLoop.assumeIsolated().execute { prepare(attempt) }
         return attempt
     }
 
-    private func prepare(_ attempt: ConnectAttempt, pool: OriginPool) {
-        guard let tls else { return dial(attempt, pool: pool) }
+    private func prepare(_ attempt: ConnectAttempt) {
+        guard let tls else { return dial(attempt) }
         tls.prepare(on: eventLoop).assumeIsolated().whenComplete { result in
             switch result {
-            case .success: dial(attempt, pool: pool)
+            case .success: dial(attempt)
             case .failure(let error): attempt.failed(error)
             }
         }
     }
 
-    private func dial(_ attempt: ConnectAttempt, pool: OriginPool) {
+    private func dial(_ attempt: ConnectAttempt) {
         guard !attempt.isAbandoned else { return attempt.failed(ChannelError.ioOnClosedChannel) }
         guard DescriptorRoom.isThere else {
             return attempt.failed(IOError(errnoCode: EMFILE, reason: "socket"))
@@ -45,7 +45,7 @@ struct OriginConnector {
         guard let bootstrap = ClientBootstrap(validatingGroup: eventLoop) else {
             return attempt.failed(ChannelError.operationUnsupported)
         }
-        let bound = NIOLoopBound((pool: pool, connector: self), eventLoop: eventLoop)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let configured =
             bootstrap
             .connectTimeout(TimeAmount(timeout))
@@ -54,9 +54,7 @@ struct OriginConnector {
             // A pause takes hold after the read under way: of several in a row each would have to be kept.
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try bound.value.connector.addHandlers(to: channel, pool: bound.value.pool)
-                }
+                channel.eventLoop.makeCompletedFuture { try bound.value.addHandlers(to: channel) }
             }
         let connected =
             if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
@@ -73,14 +71,14 @@ struct OriginConnector {
         }
     }
 
-    private func addHandlers(to channel: any Channel, pool: OriginPool) throws {
+    private func addHandlers(to channel: any Channel) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls {
             try pipeline.addHandler(
                 tls.makeHandler(serverName: address.isIPAddress ? nil : address.host))
             try pipeline.addHandler(HandshakeObserver())
         }
-        try pipeline.addHandler(OriginConnection(pool: pool))
+        try pipeline.addHandler(OriginConnection(to: address, on: eventLoop))
     }
 }
 

@@ -1,7 +1,7 @@
 import HTTPMessage
 import NIOCore
 
-/// Bytes on their way to a channel: small ones gathered in one buffer, large ones uncopied.
+/// Bytes of HTTP/1 on their way to a channel (RFC 9112 §3, §7.1): small ones gathered in one buffer, large ones uncopied.
 struct Output {
     /// Bodies up to this size are copied next to what is written before them; larger ones go as they are.
     /// A copy of 4 KiB costs less than another element of a gathering write.
@@ -12,6 +12,16 @@ struct Output {
     /// What is complete and goes before `small`.
     private var large: [ByteBuffer] = []
     private var small = ByteBuffer()
+
+    /// Appends the request line and the fields of a request, `Host` and framing included, and the empty line.
+    mutating func appendHead(_ request: OutgoingRequest) {
+        var fields = request.fields
+        if request.framing == .chunked { fields.append(.transferEncoding, "chunked") }
+        count -= small.readableBytes
+        small.writeRequestHead(
+            method: request.method, target: request.target, host: request.host, fields: fields)
+        count += small.readableBytes
+    }
 
     /// Appends bytes as they are.
     mutating func append(_ bytes: ByteBuffer) {
@@ -25,7 +35,7 @@ struct Output {
         }
     }
 
-    /// Appends one chunk of a chunked body (RFC 9112 §7.1).
+    /// Appends one chunk of a chunked body.
     mutating func appendChunk(_ bytes: ByteBuffer) {
         count -= small.readableBytes
         small.writeChunkSize(bytes.readableBytes)

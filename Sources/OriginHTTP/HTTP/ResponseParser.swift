@@ -54,6 +54,11 @@ struct ResponseParser {
         if case .ended = phase { keepsAlive && input.readableBytes == 0 } else { false }
     }
 
+    /// Whether the origin closed its direction after 101.
+    var rawHasEnded: Bool {
+        if case .ended = phase { isUpgraded } else { false }
+    }
+
     /// What answered instead of an HTTP server, once it is known that no response comes.
     var otherProtocol: OtherProtocol? { headHasCome ? nil : OtherProtocol(opening) }
 

@@ -33,10 +33,11 @@ private func encodeForOrigin() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
         let framing = try head.bodyFraming()
-        let encoder = try RequestEncoder(head, framing: framing, authority: "127.0.0.1:8080")
-        try require(
-            encoder.isComplete && encoder.head.readableBytes > 700, "\(encoder.head.readableBytes) bytes")
-        blackHole(encoder.head)
+        let request = try OutgoingRequest(head, framing: framing, authority: "127.0.0.1:8080")
+        var output = Output()
+        output.appendHead(request)
+        try require(RequestBody(request.framing).isWhole && output.count > 700, "\(output.count) bytes")
+        blackHole(output)
     }
 }
 

@@ -4,9 +4,15 @@ import Testing
 
 @testable import OriginHTTP
 
-struct RequestEncoderTests {
+struct OutgoingRequestTests {
     private func encode(_ request: RequestHead, framing: BodyFraming = .none) throws -> String {
-        String(buffer: try RequestEncoder(request, framing: framing, authority: "origin:8080").head)
+        try text(of: OutgoingRequest(request, framing: framing, authority: "origin:8080"))
+    }
+
+    private func text(of request: OutgoingRequest) -> String {
+        var output = Output()
+        output.appendHead(request)
+        return text(&output)
     }
 
     private func text(_ output: inout Output) -> String {
@@ -39,7 +45,7 @@ struct RequestEncoderTests {
             try encode(head)
                 == "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
-        #expect(try RequestEncoder(head, framing: .none, authority: "a").upgrade.protocols == ["websocket"])
+        #expect(try OutgoingRequest(head, framing: .none, authority: "a").upgrade.protocols == ["websocket"])
     }
 
     @Test(arguments: [
@@ -58,8 +64,8 @@ struct RequestEncoderTests {
 
     @Test func theHostMayBeAnother() throws {
         let head = RequestHead(method: "GET", target: "/", fields: HeaderFields([.host: "public.example"]))
-        let encoder = try RequestEncoder(head, framing: .none, authority: "origin:8080", host: "a.example")
-        #expect(String(buffer: encoder.head) == "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        let request = try OutgoingRequest(head, framing: .none, authority: "origin:8080", host: "a.example")
+        #expect(text(of: request) == "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
     }
 
     @Test func bodiesAreFramedAsAnnounced() throws {
@@ -96,7 +102,7 @@ struct RequestEncoderTests {
     ])
     func whatCouldBeReadInTwoWaysIsNotSent(head: RequestHead, framing: BodyFraming) {
         let error = #expect(throws: OriginError.self) {
-            try RequestEncoder(head, framing: framing, authority: "a")
+            try OutgoingRequest(head, framing: framing, authority: "a")
         }
         #expect(error?.code == .badRequest)
     }
@@ -112,35 +118,47 @@ struct RequestEncoderTests {
         throws
     {
         let head = RequestHead(method: method, target: "/")
-        #expect(try RequestEncoder(head, framing: framing, authority: "a").isRepeatable == expected)
+        #expect(try OutgoingRequest(head, framing: framing, authority: "a").isRepeatable == expected)
     }
 
     @Test func aBodyOfKnownLengthIsNeverLongerNorShorter() throws {
-        var output = Output()
-        var encoder = try RequestEncoder(
-            RequestHead(method: "POST", target: "/"), framing: .length(5), authority: "a")
-        try encoder.encode(ByteBuffer(string: "hel"), to: &output)
-        #expect(!encoder.isComplete)
-        var short = encoder
-        #expect(throws: OriginError.self) { try short.end(trailers: nil, to: &output) }
-        var long = encoder
-        #expect(throws: OriginError.self) { try long.encode(ByteBuffer(string: "lo!"), to: &output) }
-        try encoder.encode(ByteBuffer(string: "lo"), to: &output)
-        #expect(encoder.isComplete)
-        try encoder.encode(ByteBuffer(), to: &output)
-        #expect(throws: OriginError.self) { try encoder.encode(ByteBuffer(string: "!"), to: &output) }
-        #expect(text(&output) == "hello")
+        var body = RequestBody(.length(5))
+        try body.take(3)
+        #expect(!body.isWhole)
+        var short = body
+        #expect(throws: OriginError.self) { try short.end() }
+        var long = body
+        #expect(throws: OriginError.self) { try long.take(3) }
+        try body.take(2)
+        #expect(body.isWhole)
+        try body.end()
+        #expect(throws: OriginError.self) { try body.take(1) }
+    }
+
+    @Test(arguments: [BodyFraming.none, .length(0)]) func whereNoBodyIsAnnouncedThereIsNone(
+        framing: BodyFraming
+    ) throws {
+        var body = RequestBody(framing)
+        #expect(body.isWhole)
+        #expect(throws: OriginError.self) { try body.take(1) }
+        try body.end()
+    }
+
+    @Test func aChunkedBodyIsWholeWhenItIsEnded() throws {
+        var body = RequestBody(.chunked)
+        for count in [1, 1 << 40, 3] { try body.take(count) }
+        #expect(!body.isWhole)
+        try body.end()
+        #expect(body.isWhole)
+        #expect(throws: OriginError.self) { try body.take(1) }
     }
 
     @Test(arguments: [1, Output.largestCopy, Output.largestCopy + 1, 100_000])
     func chunksSmallAndLargeAreDecodable(size: Int) throws {
         var output = Output()
-        var encoder = try RequestEncoder(
-            RequestHead(method: "POST", target: "/"), framing: .chunked, authority: "a")
         let piece = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
-        for _ in 0..<3 { try encoder.encode(piece, to: &output) }
-        try encoder.end(trailers: HeaderFields([.date: "now"]), to: &output)
-        #expect(encoder.isComplete)
+        for _ in 0..<3 { output.appendChunk(piece) }
+        output.appendLastChunk(trailers: HeaderFields([.date: "now"]))
         let count = output.count
         var wire = ByteBuffer()
         output.drain { wire.writeImmutableBuffer($0) }

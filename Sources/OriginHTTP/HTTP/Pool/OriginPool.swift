@@ -1,0 +1,169 @@
+import NIOCore
+
+/// The connections from one event loop to one HTTP server. Used on that loop alone. `OriginPoolMachine` decides.
+final class OriginPool {
+    typealias ConnectionID = OriginPoolMachine.ConnectionID
+    typealias WaiterID = OriginPoolMachine.WaiterID
+
+    /// Starts an attempt; it ends in a later turn of the loop, with a usable connection or the reason why not.
+    typealias Connect = (
+        _ completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+    ) -> ConnectAttempt
+
+    /// What becomes of an exchange that wants a channel.
+    enum Placement {
+        case channel(OriginConnection)
+        /// The pool keeps the exchange, and calls `attach` or `failed` in a later turn, unless it is withdrawn.
+        case waiting(WaiterID)
+        case refused(OriginError)
+    }
+
+    private enum Link {
+        case attempt(ConnectAttempt)
+        case connection(OriginConnection)
+    }
+
+    private struct Alarm {
+        let time: NIODeadline
+        let task: Scheduled<Void>
+    }
+
+    let address: OriginAddress
+    let eventLoop: any EventLoop
+
+    private let connect: Connect
+    private var machine: OriginPoolMachine
+    /// By the number of a connection.
+    private var links: [Link?] = []
+    private var waiters: [WaiterID: HTTPExchange] = [:]
+    private var alarm: Alarm?
+    private var isAtWork = false
+
+    init(
+        address: OriginAddress, options: HTTPOriginOptions, eventLoop: any EventLoop,
+        connect: @escaping Connect
+    ) {
+        self.address = address
+        self.eventLoop = eventLoop
+        self.connect = connect
+        machine = OriginPoolMachine(options)
+    }
+
+    /// Connections that carry an exchange, and attempts to connect.
+    var active: Int { machine.active }
+    /// Unused connections.
+    var idleCount: Int { machine.idleCount }
+
+    // MARK: What exchanges do
+
+    /// Finds a channel for an exchange.
+    func place(_ exchange: HTTPExchange, _ needs: OriginPoolMachine.Needs) -> Placement {
+        switch machine.requested(needs, now: eventLoop.now) {
+        case .carry(let id):
+            if case .connection(let connection)? = links[id.number] { return .channel(connection) }
+            preconditionFailure("the pool's machine gives out connections that are there")
+        case .wait(let id):
+            waiters[id] = exchange
+            work()
+            return .waiting(id)
+        case .refuse:
+            return .refused(
+                OriginError(.tooBusy, "too many requests for \(address.hostAndPort) at once"))
+        }
+    }
+
+    /// An exchange that waits wants no channel any more.
+    func withdraw(_ id: WaiterID) {
+        waiters[id] = nil
+        machine.withdrawn(id)
+        work()
+    }
+
+    // MARK: What connections do
+
+    /// The exchange on a connection is over.
+    func exchangeEnded(on id: ConnectionID, isReusable: Bool) {
+        machine.exchangeEnded(on: id, isReusable: isReusable, now: eventLoop.now)
+        work()
+    }
+
+    /// A connection takes no more exchanges.
+    func takesNoMore(_ id: ConnectionID) {
+        machine.takesNoMore(id)
+        work()
+    }
+
+    /// A connection is gone; the exchange on it hears of it from the connection.
+    func closed(_ id: ConnectionID) {
+        links[id.number] = nil
+        machine.closed(id, now: eventLoop.now)
+        work()
+    }
+
+    // MARK: -
+
+    /// Closes what is idle, and from now on every connection that becomes so.
+    func retire() {
+        machine.retire()
+        work()
+    }
+
+    private func attemptEnded(_ id: ConnectionID, _ result: Result<OriginConnection, OriginError>) {
+        switch result {
+        case .success(let connection):
+            links[id.number] = .connection(connection)
+            connection.joined(self, as: id)
+            machine.connected(id, capacity: OriginConnection.capacity, now: eventLoop.now)
+        case .failure(let error):
+            links[id.number] = nil
+            machine.attemptFailed(id, error, now: eventLoop.now)
+        }
+        work()
+    }
+
+    /// Carries out what the machine wants; what that brings about comes behind it.
+    private func work() {
+        guard !isAtWork else { return }
+        isAtWork = true
+        while let action = machine.nextAction() { carryOut(action) }
+        isAtWork = false
+        setAlarm()
+    }
+
+    private func carryOut(_ action: OriginPoolMachine.Action) {
+        switch action {
+        case .connect(let id):
+            while links.count <= id.number { links.append(nil) }
+            links[id.number] = .attempt(connect { self.attemptEnded(id, $0) })
+        case .abandon(let id):
+            if case .attempt(let attempt)? = links[id.number] { attempt.abandon() }
+        case .carry(let id, let waiter):
+            guard case .connection(let connection)? = links[id.number] else { return }
+            if let exchange = waiters.removeValue(forKey: waiter) {
+                exchange.attach(to: connection)
+            } else {
+                machine.exchangeEnded(on: id, isReusable: true, now: eventLoop.now)
+            }
+        case .fail(let waiter, let error):
+            let late = OriginError(.timedOut, "no connection to \(address.hostAndPort) in time")
+            waiters.removeValue(forKey: waiter)?.failed(error ?? late)
+        case .close(let id):
+            if case .connection(let connection)? = links[id.number] { connection.close() }
+        }
+    }
+
+    /// One timer for all that waits for a time. One that is early does no harm, and finds nothing to do.
+    private func setAlarm() {
+        guard let time = machine.wakeUp else { return }
+        if let alarm {
+            guard time < alarm.time else { return }
+            alarm.task.cancel()
+        }
+        let task = eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+            self.alarm = nil
+            self.machine.timePassed(now: self.eventLoop.now)
+            self.work()
+        }
+        alarm = Alarm(time: time, task: task)
+    }
+}

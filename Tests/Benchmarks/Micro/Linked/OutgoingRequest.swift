@@ -1,0 +1,1 @@
+../../../../Sources/OriginHTTP/HTTP/OutgoingRequest.swift

@@ -1,1 +1,0 @@
-../../../../Sources/OriginHTTP/HTTP/RequestEncoder.swift
