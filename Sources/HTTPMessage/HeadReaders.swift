@@ -193,28 +193,16 @@ extension HeaderFields {
             throw HTTPMessageError(.malformed, "malformed trailers")
         }
         self.init(bytes: bytes, entries: reader.entries)
-        removeWhatIsNoTrailer()
+        Forwarding.rewrite(&self, at: .trailers)
     }
 
     /// These fields as they cross the tunnel behind a body: without what belongs to one hop or may not be a
     /// trailer, and without an empty line behind them.
     package var trailerLines: ByteBuffer {
         var fields = self
-        fields.removeWhatIsNoTrailer()
+        Forwarding.rewrite(&fields, at: .trailers)
         var lines = ByteBuffer()
         fields.write(to: &lines)
         return lines
-    }
-
-    /// What frames, routes or authenticates a message counts for nothing behind its body, and must not get among
-    /// the fields of its head there (RFC 9110 §6.5.1).
-    private mutating func removeWhatIsNoTrailer() {
-        removeHopByHop()
-        remove([
-            .authorization, .cfConnectingIP, .contentLength, .forwarded, .proxy, .trueClientIP, .host,
-            .xForwardedFor, .xForwardedHost,
-            .xForwardedProto,
-            .xHost, .xRealIP, .xToken, .xTunnelAuthorization, .xTunnelHost,
-        ])
     }
 }

@@ -147,7 +147,7 @@ package struct HeaderFields: Sendable {
     ///
     /// `Connection` cannot take out `Host` or `Content-Length`: a caller would change the meaning of the
     /// message behind our back.
-    package mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
+    mutating func removeHopByHop(and others: FieldNameSet = FieldNameSet()) {
         let isLeaving = { (name: FieldName) in name.isHopByHop || others.contains(name) }
         guard entries.contains(where: { isLeaving($0.name) }) else { return }
         let nominated = nominatedNames

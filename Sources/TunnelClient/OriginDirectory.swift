@@ -54,7 +54,7 @@ final class OriginDirectory: Sendable {
     func destination(of request: RequestHead, isHostListed: Bool) throws(OriginRefusal) -> Destination {
         var request = request
         let choice = rules.choose(request.fields)
-        request.fields.remove([.xHost, .xToken, .xTunnelHost])
+        Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {
         case .configured:
             guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }

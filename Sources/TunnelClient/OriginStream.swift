@@ -171,12 +171,7 @@ extension OriginStream: StreamReceiver {
 extension OriginStream: OriginResponseReceiver {
     func originAnswered(_ head: ResponseHead, framing: BodyFraming) {
         var head = head
-        let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
-        head.fields.removeHopByHop()
-        if let upgrade {
-            head.fields.append(.connection, "Upgrade")
-            head.fields.append(.upgrade, upgrade)
-        }
+        Forwarding.rewrite(&head, at: .answerIntoTunnel)
         guard !head.isInterim else { return respond(head, isLast: false) }
         hasAnswered = true
         isUpgraded = head.status == 101

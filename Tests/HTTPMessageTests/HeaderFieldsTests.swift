@@ -1,6 +1,7 @@
-import HTTPMessage
 import NIOCore
 import Testing
+
+@testable import HTTPMessage
 
 struct FieldNameTests {
     static let known = FieldName.allCases.filter { $0 != .other }

@@ -1,5 +1,6 @@
-import HTTPMessage
 import Testing
+
+@testable import HTTPMessage
 
 /// Which protocols a request may leave HTTP for.
 struct UpgradeOfferTests {

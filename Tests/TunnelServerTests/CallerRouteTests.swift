@@ -105,11 +105,11 @@ import TunnelProtocol
     ]
 
     @Test(arguments: [
-        ("/x", "a.example", true, CallerRoute.TokenPlace.field), ("/x", "listed.example", true, .field),
+        ("/x", "a.example", true, RoutePolicy.TokenPlace.field), ("/x", "listed.example", true, .field),
         ("/x", "listed.example", false, .host), ("/_token/\(token)/x", "listed.example", true, .path),
     ])
     func itIsKnownWhereTheTokenStood(
-        target: String, host: String, hasField: Bool, expected: CallerRoute.TokenPlace
+        target: String, host: String, hasField: Bool, expected: RoutePolicy.TokenPlace
     ) throws {
         var fields = HeaderFields([.host: host])
         if hasField { fields.append(.xToken, Self.token) }
@@ -117,7 +117,8 @@ import TunnelProtocol
         let route = CallerRoute(
             RequestHead(method: "GET", target: target, fields: fields), basePath: "",
             hosts: ["listed.example": token])
-        #expect(route == .forward(token, target: "/x", namedBy: expected))
+        #expect(
+            route == .forward(Route(token: token, target: "/x", policy: RoutePolicy(namedBy: expected))))
     }
 
     @Test func noTunnelCarriesCONNECT() {
@@ -140,7 +141,7 @@ import TunnelProtocol
             case .healthCheck: "health"
             case .stats: "stats"
             case .tunnel: "tunnel"
-            case .forward(let token, let target, _): "\(token.secret) \(target)"
+            case .forward(let route): "\(route.token.secret) \(route.target)"
             case .refuse(let error):
                 "\(Refusal(error).status) \(Refusal(error).location ?? Refusal(error).text)"
             }

@@ -38,7 +38,7 @@ struct RequestEncoder {
         else { throw OriginError(.badRequest, "malformed request line for \(authority)") }
         upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         var fields = request.fields
-        fields.removeHopByHop(and: [.host])
+        Forwarding.rewrite(&fields, at: .requestToOrigin, upgrade: upgrade)
         switch framing {
         case .none:
             guard (try? fields.contentLength() ?? 0) == 0 else { throw Self.unframed(authority) }
@@ -64,8 +64,7 @@ struct RequestEncoder {
             self.isRepeatable = false
         }
         self.head = Self.encode(
-            request, fields: fields, host: host ?? authority, isChunked: framing == .chunked, upgrade: upgrade
-        )
+            request, fields: fields, host: host ?? authority, isChunked: framing == .chunked)
     }
 
     /// Appends a piece of the body to `output`.
@@ -100,7 +99,7 @@ struct RequestEncoder {
     }
 
     private static func encode(
-        _ request: RequestHead, fields: HeaderFields, host: String, isChunked: Bool, upgrade: UpgradeOffer
+        _ request: RequestHead, fields: HeaderFields, host: String, isChunked: Bool
     ) -> ByteBuffer {
         var output = ByteBuffer()
         output.reserveCapacity(512)
@@ -112,11 +111,6 @@ struct RequestEncoder {
         output.writeStaticString("\r\n")
         fields.write(to: &output)
         if isChunked { output.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        if !upgrade.isEmpty {
-            output.writeStaticString("Connection: Upgrade\r\nUpgrade: ")
-            output.writeString(upgrade.fieldValue)
-            output.writeStaticString("\r\n")
-        }
         output.writeStaticString("\r\n")
         return output
     }

@@ -9,20 +9,10 @@ package enum CallerRoute: Sendable, Equatable {
     case stats
     /// `/_tunnel`: a tunnel client knocks.
     case tunnel
-    /// To the tunnel of this token, with this target.
-    case forward(RendezvousToken, target: String, namedBy: TokenPlace)
+    /// To a tunnel.
+    case forward(Route)
     /// Nobody's.
     case refuse(RouteError)
-
-    /// Where a caller named its token.
-    package enum TokenPlace: Sendable {
-        /// `/_token/<token>/`
-        case path
-        /// `X-Token`
-        case field
-        /// `Host`, for which the server has a token.
-        case host
-    }
 
     /// - Parameters:
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
@@ -42,7 +32,7 @@ package enum CallerRoute: Sendable, Equatable {
         }
         // Nearly every request: what is answered here begins with "/_".
         guard inside.utf8.dropFirst().first == UInt8(ascii: "_") else {
-            self = Self.tokenInField(head, hosts, target: inside)
+            self = Self.tokenInField(head, hosts, basePath, target: inside)
             return
         }
         let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
@@ -53,14 +43,14 @@ package enum CallerRoute: Sendable, Equatable {
         } else if path.elementsEqual("/_tunnel".utf8) {
             self = .tunnel
         } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
-            self = Self.tokenInPath(inside)
+            self = Self.tokenInPath(inside, basePath)
         } else {
-            self = Self.tokenInField(head, hosts, target: inside)
+            self = Self.tokenInField(head, hosts, basePath, target: inside)
         }
     }
 
     /// `/_token/<token>/<path>?<query>`. The token may be percent-encoded; where it is not, a `%` is its own.
-    private static func tokenInPath(_ target: String) -> CallerRoute {
+    private static func tokenInPath(_ target: String, _ basePath: String) -> CallerRoute {
         let rest = target.utf8.dropFirst("/_token/".utf8.count)
         let end = rest.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
         guard end > rest.startIndex else { return .refuse(.missingTokenInPath) }
@@ -71,20 +61,21 @@ package enum CallerRoute: Sendable, Equatable {
             // Relative, as proxies may have changed what stands before; `./`, as a token may look like a scheme.
             return .refuse(.missingSlash(location: "./\(written)/\(target[end...])"))
         }
-        return forward(text, target: String(target[end...]), namedBy: .path)
+        return forward(text, target: String(target[end...]), RoutePolicy(namedBy: .path, basePath: basePath))
     }
 
     private static func tokenInField(
-        _ head: RequestHead, _ hosts: [String: RendezvousToken], target: String
+        _ head: RequestHead, _ hosts: [String: RendezvousToken], _ basePath: String, target: String
     ) -> CallerRoute {
         guard let text = head.fields[.xToken], !text.isEmpty else {
             guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
                 return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
             }
-            return .forward(token, target: target, namedBy: .host)
+            let policy = RoutePolicy(namedBy: .host, basePath: basePath)
+            return .forward(Route(token: token, target: target, policy: policy))
         }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
-        return forward(text, target: target, namedBy: .field)
+        return forward(text, target: target, RoutePolicy(namedBy: .field, basePath: basePath))
     }
 
     /// Whether a tunnel client knocks that has another base path in mind.
@@ -103,9 +94,9 @@ package enum CallerRoute: Sendable, Equatable {
     }
 
     /// A text that cannot be a token names a tunnel that cannot be there.
-    private static func forward(_ text: String, target: String, namedBy place: TokenPlace) -> CallerRoute {
+    private static func forward(_ text: String, target: String, _ policy: RoutePolicy) -> CallerRoute {
         guard let token = try? RendezvousToken(text) else { return .refuse(.tunnelNotFound) }
-        return .forward(token, target: target, namedBy: place)
+        return .forward(Route(token: token, target: target, policy: policy))
     }
 
     /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.

@@ -32,7 +32,7 @@ enum MessageHead {
         var head = request
         let asksForUpgrade = head.asksForUpgrade
         let isWebSocket = asksForUpgrade && head.fields.list(.upgrade, contains: "websocket")
-        head.fields.removeHopByHop(and: [.xTunnelHost])
+        Forwarding.rewrite(&head.fields, at: .requestIntoMessage)
         let isWhole = isLast || asksForUpgrade
         let length = isWhole ? 0 : (try? head.fields.contentLength()) ?? nil
         let isChunked = !isWhole && length == nil
@@ -67,7 +67,7 @@ enum MessageHead {
     /// - Parameter isLast: no body follows.
     static func prepare(_ response: ResponseHead, method: String, isLast: Bool) -> Response {
         var head = response
-        head.fields.removeHopByHop()
+        Forwarding.rewrite(&head, at: .answerIntoMessage)
         let hasNoBody = (try? head.bodyFraming(requestMethod: method)) == BodyFraming.none
         let length = (try? head.fields.contentLength()) ?? nil
         let hasLength = head.fields.contains(.contentLength)

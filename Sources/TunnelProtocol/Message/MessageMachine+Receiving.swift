@@ -145,7 +145,7 @@ extension MessageMachine {
         }
         let id = newStream(method: head.method)
         var head = head
-        head.fields.removeHopByHop()
+        Forwarding.rewrite(&head.fields, at: .requestOutOfMessage)
         var text = ByteBuffer()
         text.writeRequestHead(head)
         let isLast = framing == .none

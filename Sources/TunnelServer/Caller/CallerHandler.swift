@@ -292,9 +292,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         try head.settleTarget()
         try head.settleLength()
         settings = core.settings
-        let caller = CallerAddress(peer: peer, head.fields, trusted: settings.trustedProxies)
+        let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
-        switch CallerRoute(head, basePath: settings.basePath, hosts: settings.hosts) {
+        switch settings.routes.route(head) {
         case .healthCheck:
             let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
             answerHere(refusal, head, framing, path: "/_health_check", level: .debug)
@@ -307,14 +307,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             refuse(.tooManyGuesses, method: head.method, record: nil)
         case .refuse(let error):
             answerHere(Refusal(error), head, framing, path: "")
-        case .forward(let token, let target, let namedBy):
+        case .forward(let route):
             guard let output else { return }
+            let token = route.token
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 throw HTTPMessageError(.malformed, "the method holds the token")
             }
             var request = head
             // The log shows it, too.
-            request.target = TokenRemoval.clean(target, token: token.secret, basePath: settings.basePath)
+            request.target = TokenRemoval.clean(
+                route.target, token: token.secret, basePath: route.policy.basePath)
             // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
             if request.takeHop() == 0 {
                 return answerHere(
@@ -324,10 +326,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
             let exchange = CallerExchange(
                 core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
-                token: token, request: request,
-                forwarding: Forwarding(
-                    token: token, namedBy: namedBy, basePath: settings.basePath, peer: peer,
-                    isPeerTrusted: caller.isPeerTrusted),
+                token: token, request: request, forwarding: route.forwarding(from: peer, caller),
                 framing: framing, keepAlive: keepAlive,
                 record: makeRecord(
                     head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))

@@ -58,10 +58,7 @@ struct ResponseWriter {
     ) throws(HTTPMessageError) -> ByteBuffer? {
         guard !hasBegun else { throw HTTPMessageError(.malformed, "a second final head") }
         var head = head
-        let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
-        head.fields.removeHopByHop()
-        // RFC 9110 §8.6
-        if head.status < 200 || head.status == 204 { head.fields.remove(.contentLength) }
+        Forwarding.rewrite(&head, at: .answerToCaller)
         if head.isInterim {
             return version == .http10 ? nil : Self.encode(head)
         }
@@ -69,8 +66,6 @@ struct ResponseWriter {
             hasBegun = true
             body = .raw
             keepAlive = false
-            head.fields.append(.connection, "Upgrade")
-            head.fields.append(.upgrade, upgrade ?? "")
             return Self.encode(head)
         }
         try frame(&head, isLast: isLast)

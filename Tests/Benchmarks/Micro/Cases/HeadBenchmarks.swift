@@ -42,8 +42,7 @@ private func filterFields() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
         var fields = head.fields
-        fields.removeHopByHop()
-        fields.remove(.xToken)
+        Forwarding.rewrite(&fields, at: .requestIntoTunnel)
         try require(fields.count == head.fields.count - 2, "\(fields.count) fields are left")
         blackHole(fields)
     }

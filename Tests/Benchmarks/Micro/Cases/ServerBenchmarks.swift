@@ -59,20 +59,19 @@ private func route() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
         let caller = CallerAddress(peer: "203.0.113.7", head.fields, trusted: [])
-        guard case .forward(let token, let target, _) = CallerRoute(head, basePath: "") else {
+        guard case .forward(let route) = CallerRoute(head, basePath: "") else {
             throw WrongResult(description: "refused")
         }
-        try require(token.secret == Texts.token && caller.text == "203.0.113.7", target)
-        blackHole(target)
+        try require(route.token.secret == Texts.token && caller.text == "203.0.113.7", route.target)
+        blackHole(route)
     }
 }
 
 private func forward() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
-    let token = try RendezvousToken(Texts.token)
     return {
         let forwarding = Forwarding(
-            token: token, namedBy: .field, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
+            token: Texts.token, isHostListed: false, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
         let text = forwarding.head(of: head, upgrade: head.upgradeOffer)
         try require(text.readableBytes > 400, "\(text.readableBytes) bytes")
         blackHole(text)

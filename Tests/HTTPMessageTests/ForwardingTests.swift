@@ -1,9 +1,6 @@
 import HTTPMessage
 import NIOCore
 import Testing
-import TunnelProtocol
-
-@testable import Routing
 
 /// What crosses the tunnel of a caller's request.
 @Suite struct ForwardingTests {
@@ -11,7 +8,7 @@ import TunnelProtocol
 
     struct Example: CustomTestStringConvertible, Sendable {
         let testDescription: String
-        var namedBy = CallerRoute.TokenPlace.field
+        var isHostListed = false
         var basePath = ""
         var isTrusted = false
         var target = "/x"
@@ -52,7 +49,7 @@ import TunnelProtocol
             lines: ["Host: www.example.com", "Proxy: http://evil", "Proxy-Status: a", "Cookie: a_b"],
             head: ["GET /x HTTP/1.1", "Host: www.example.com", "Proxy-Status: a", "Cookie: a_b"] + forwarded),
         Example(
-            testDescription: "by its host", namedBy: .host,
+            testDescription: "by its host", isHostListed: true,
             head: ["GET /x HTTP/1.1", "Host: www.example.com"] + forwarded + ["X-Tunnel-Host: listed"]),
         Example(
             testDescription: "what a stranger says of earlier hops",
@@ -77,7 +74,7 @@ import TunnelProtocol
                 "Connection: Upgrade", "Upgrade: a, b",
             ]),
         Example(
-            testDescription: "the token everywhere", namedBy: .path, basePath: "/w",
+            testDescription: "the token everywhere", basePath: "/w",
             target: "/x?next=%2Fw%2F_token%2F\(token)%2Fy&t=\(token)",
             lines: [
                 "Host: www.example.com", "Referer: http://www.example.com/w/_token/\(token)/from?a",
@@ -113,7 +110,7 @@ import TunnelProtocol
                 "Destination: http://www.example.com/wx",
             ] + forwarded),
         Example(
-            testDescription: "a page of another tunnel", namedBy: .path, basePath: "/w",
+            testDescription: "a page of another tunnel", basePath: "/w",
             lines: [
                 "Host: www.example.com", "Referer: http://www.example.com/w/_token/another-token-0123/page?a",
             ],
@@ -125,7 +122,7 @@ import TunnelProtocol
         let lines = (["GET \(example.target) HTTP/1.1"] + example.lines).map { $0 + "\r\n" }.joined() + "\r\n"
         let request = try RequestHead(whole: ByteBuffer(string: lines), limits: HTTPLimits())
         let forwarding = Forwarding(
-            token: try RendezvousToken(Self.token), namedBy: example.namedBy, basePath: example.basePath,
+            token: Self.token, isHostListed: example.isHostListed, basePath: example.basePath,
             peer: "192.0.2.7", isPeerTrusted: example.isTrusted)
         let text = String(buffer: forwarding.head(of: request, upgrade: example.upgrade))
         #expect(text.split(separator: "\r\n").map(String.init) == example.head)
@@ -134,8 +131,7 @@ import TunnelProtocol
 
     @Test func trailersHoldNoTokenEither() throws {
         let forwarding = Forwarding(
-            token: try RendezvousToken(Self.token), namedBy: .field, basePath: "", peer: "192.0.2.7",
-            isPeerTrusted: false)
+            token: Self.token, isHostListed: false, basePath: "", peer: "192.0.2.7", isPeerTrusted: false)
         var trailers = HeaderFields()
         trailers.append(named: "T1", "a-\(Self.token)-b")
         trailers.append(named: "T2", "c")
@@ -145,8 +141,7 @@ import TunnelProtocol
     @Test func aHostThatNamesNothingIsNotRepeated() throws {
         let fields = HeaderFields([.host: String(repeating: "h", count: 301)])
         let forwarding = Forwarding(
-            token: try RendezvousToken(Self.token), namedBy: .field, basePath: "", peer: "192.0.2.7",
-            isPeerTrusted: false)
+            token: Self.token, isHostListed: false, basePath: "", peer: "192.0.2.7", isPeerTrusted: false)
         let text = forwarding.head(
             of: RequestHead(method: "GET", target: "/", fields: fields), upgrade: UpgradeOffer())
         #expect(!String(buffer: text).contains("X-Forwarded-Host"))

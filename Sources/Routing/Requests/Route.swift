@@ -1,0 +1,51 @@
+package import HTTPMessage
+package import TunnelProtocol
+
+/// Where a caller's request goes, and by which policy.
+package struct Route: Sendable, Equatable {
+    /// Of the tunnel.
+    package var token: RendezvousToken
+    /// The request's target without what named the tunnel and without the base path: the origin's.
+    package var target: String
+    package var policy: RoutePolicy
+
+    package init(token: RendezvousToken, target: String, policy: RoutePolicy) {
+        self.token = token
+        self.target = target
+        self.policy = policy
+    }
+
+    /// What its request loses and gains on the way into the tunnel.
+    ///
+    /// - Parameters:
+    ///   - peer: the address that connected.
+    ///   - caller: who calls, as far as that address may say.
+    package func forwarding(from peer: String, _ caller: CallerAddress) -> Forwarding {
+        Forwarding(
+            token: token.secret, isHostListed: policy.namedBy == .host, basePath: policy.basePath, peer: peer,
+            isPeerTrusted: caller.isPeerTrusted)
+    }
+}
+
+/// What holds for all requests that take a route, apart from where it leads.
+package struct RoutePolicy: Sendable, Equatable {
+    /// Where a caller named its token.
+    package enum TokenPlace: Sendable {
+        /// `/_token/<token>/`
+        case path
+        /// `X-Token`
+        case field
+        /// `Host`, for which the server has a token.
+        case host
+    }
+
+    package var namedBy: TokenPlace
+    /// What stood in front of the target: "" or a path with a leading and without a trailing slash. URLs in fields lose it
+    /// as the target does.
+    package var basePath: String
+
+    package init(namedBy: TokenPlace, basePath: String = "") {
+        self.namedBy = namedBy
+        self.basePath = basePath
+    }
+}
