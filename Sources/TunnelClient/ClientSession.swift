@@ -41,9 +41,12 @@ final class ClientSession: SessionOwner {
     func sessionReady(_ session: Session, peer: SessionSettings) {
         logger.info(
             "Session ready",
-            metadata: [.peerSoftware: "\(peer.software)", .protocolVersion: .stringConvertible(peer.version)])
+            metadata: [
+                .peerSoftware: "\(peer.software)",
+                .protocolVersion: .stringConvertible(peer.version.rawValue),
+            ])
         life.ready()
-        isOldServer = peer.version == 1
+        isOldServer = peer.version == .v1
     }
 
     func sessionServes(_ session: Session) { onUp() }

@@ -141,7 +141,7 @@ extension OriginStream: StreamReceiver {
         requestIsWhole(trailers: trailers)
     }
 
-    func streamWasReset(_ code: ResetCode, reason: String) {
+    func streamWasReset(_ end: StreamTermination, reason: String) {
         letGoOfExchange()
     }
 

@@ -2,6 +2,7 @@ import AgentStatus
 import Glibc
 import NIOCore
 import Synchronization
+import TunnelProtocol
 import TunnelTransport
 
 /// The life of one session, from the dial to its end: what the keeper of a connection waits for, and how it ends
@@ -25,7 +26,7 @@ final class SessionLife: Sendable {
 
     private struct State {
         var phase = Phase.dialling
-        var speaksMux = false
+        var version = ProtocolVersion.v1
         /// Whether one of the two ends is leaving.
         var isLeaving = false
         /// Whether the session is to be closed, perhaps before it is there.
@@ -55,8 +56,8 @@ final class SessionLife: Sendable {
         state.withLock { if case .over = $0.phase { true } else { false } }
     }
 
-    /// Whether the session speaks protocol v2, once it has begun.
-    var speaksMux: Bool { state.withLock { $0.speaksMux } }
+    /// What the session speaks, once it has begun.
+    var version: ProtocolVersion { state.withLock { $0.version } }
 
     /// Whether there is a session.
     var isUp: Bool { state.withLock { $0.phase.session != nil } }
@@ -69,7 +70,7 @@ final class SessionLife: Sendable {
         state.withLock { state in
             guard case .ready(_, let since) = state.phase else { return nil }
             return ConnectionSnapshot(
-                id: id, protocolVersion: state.speaksMux ? 2 : 1, since: since, isDraining: state.isLeaving)
+                id: id, protocolVersion: state.version.rawValue, since: since, isDraining: state.isLeaving)
         }
     }
 
@@ -82,11 +83,11 @@ final class SessionLife: Sendable {
 
     /// The handshake is done. Called on the event loop, before the session has its carrier.
     ///
-    /// - Parameter speaksMux: whether it speaks protocol v2.
-    func began(_ session: SessionReference, speaksMux: Bool = true) {
+    /// - Parameter version: what it speaks.
+    func began(_ session: SessionReference, version: ProtocolVersion = .v2) {
         let isUnwanted = state.withLock { state in
             state.phase = .open(session)
-            state.speaksMux = speaksMux
+            state.version = version
             return state.isUnwanted
         }
         if isUnwanted { session.perform { $0.close() } }

@@ -88,7 +88,7 @@ extension TunnelClient {
                     complaint.reset()
                     failures = 0
                     group.addTask { await self.accompany(life) }
-                    if life.speaksMux {
+                    if life.version == .v2 {
                         foundMux()
                     } else if slot > 0, setup.value.configuration.connections == nil {
                         life.stop()
@@ -193,7 +193,7 @@ extension TunnelClient {
     }
 
     private func makeSession(
-        _ version: TunnelVersion, _ life: SessionLife, _ eventLoop: any EventLoop
+        _ version: ProtocolVersion, _ life: SessionLife, _ eventLoop: any EventLoop
     ) -> Session {
         let configuration = setup.value.configuration
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
@@ -205,7 +205,7 @@ extension TunnelClient {
         switch version {
         case .v1:
             session = Session(
-                oldProtocolAs: .acceptor, limits: limits, peer: "unknown", budget: budget,
+                v1As: .acceptor, limits: limits, peer: "unknown", budget: budget,
                 numbering: nil, owner: owner)
         case .v2:
             let settings = SessionSettings(
@@ -214,7 +214,7 @@ extension TunnelClient {
             session = Session(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
         }
-        life.began(SessionReference(session, eventLoop: eventLoop), speaksMux: version == .v2)
+        life.began(SessionReference(session, eventLoop: eventLoop), version: version)
         // Who changed it before the session was known here could not tell the session.
         let timeout = setup.value.configuration.timeout
         if timeout != configuration.timeout { session.setKeepaliveTimeout(timeout) }

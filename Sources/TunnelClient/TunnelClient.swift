@@ -218,7 +218,7 @@ package final class TunnelClient: Sendable {
     func sessionIsUp(_ life: SessionLife) {
         state.withLock { state in
             state.first = .up
-            state.isServerOld = !life.speaksMux
+            state.isServerOld = life.version == .v1
         }
         firstKnown.add()
     }

@@ -89,7 +89,7 @@ private final class Answer: StreamReceiver {
     func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) { self.head = String(buffer: head) }
     func streamReceived(data: ByteBuffer, isLast: Bool) {}
     func streamReceived(trailers: ByteBuffer) {}
-    func streamWasReset(_ code: ResetCode, reason: String) { isReset = true }
+    func streamWasReset(_ end: StreamTermination, reason: String) { isReset = true }
     func streamBecameWritable() {}
 }
 

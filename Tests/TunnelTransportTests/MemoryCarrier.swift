@@ -105,7 +105,7 @@ final class MemoryPair {
     private static func session(_ role: SessionRole, _ isOld: Bool, _ owner: RecordingOwner) -> Session {
         isOld
             ? Session(
-                oldProtocolAs: role, limits: SessionLimits(), peer: "test", budget: ProcessReceiveBudget(),
+                v1As: role, limits: SessionLimits(), peer: "test", budget: ProcessReceiveBudget(),
                 numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
             : Session(
                 role: role, limits: SessionLimits(),

@@ -106,7 +106,7 @@ struct OldSessionTests {
     @Test func aCallerThatLeavesCutsItsMessage() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 4
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let session = pair.server.session
         let id = try #require(
@@ -147,7 +147,7 @@ struct OldSessionTests {
     @Test func whatCameBeforeTheEndOfTheConnectionIsGivenOutThoughItsReaderIsSlow() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 4
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         pair.pieceSize = 16
         let caller = RecordingReceiver()
@@ -171,7 +171,7 @@ struct OldSessionTests {
     @Test func aCallerThatTakesNothingStopsTheReadingUntilItDoes() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let (id, caller, _) = try #require(try pair.open(Self.get))
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
@@ -206,7 +206,7 @@ struct OldSessionTests {
     @Test func aCallerThatLeavesLetsTheReadingGoOn() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let pair = try SessionPair(limits: limits, budget: 0, isOld: true)
         let (id, _, _) = try #require(try pair.open(Self.get))
         let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")

@@ -10,7 +10,7 @@ final class RecordingReceiver: StreamReceiver, @unchecked Sendable {
         case head(String, isInterim: Bool, isLast: Bool)
         case trailers(String)
         case end
-        case reset(ResetCode, String)
+        case reset(StreamTermination, String)
         case writable
     }
 
@@ -69,7 +69,7 @@ final class RecordingReceiver: StreamReceiver, @unchecked Sendable {
 
     func streamReceived(trailers: ByteBuffer) { note(.trailers(String(buffer: trailers))) }
 
-    func streamWasReset(_ code: ResetCode, reason: String) { note(.reset(code, reason)) }
+    func streamWasReset(_ end: StreamTermination, reason: String) { note(.reset(end, reason)) }
 
     func streamBecameWritable() {
         note(.writable)

@@ -28,7 +28,7 @@ import TunnelProtocol
             if isLast { session.finish(id) }
         }
         func streamReceived(trailers: ByteBuffer) { session.finish(id, trailers: trailers) }
-        func streamWasReset(_ code: ResetCode, reason: String) {}
+        func streamWasReset(_ end: StreamTermination, reason: String) {}
         func streamBecameWritable() {}
     }
 

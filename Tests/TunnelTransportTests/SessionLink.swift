@@ -71,7 +71,7 @@ final class SessionLink: Sendable {
     ) -> Session {
         if let space {
             return Session(
-                oldProtocolAs: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
+                v1As: role, limits: limits, peer: "test", budget: ProcessReceiveBudget(),
                 numbering: role == .opener ? CountedNumbers() : nil, space: space, owner: owner)
         }
         return Session(

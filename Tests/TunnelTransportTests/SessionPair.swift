@@ -22,7 +22,7 @@ final class SessionPair {
             self.owner = owner
             if isOld {
                 session = Session(
-                    oldProtocolAs: role, limits: limits, peer: "test", budget: budget,
+                    v1As: role, limits: limits, peer: "test", budget: budget,
                     numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
             } else {
                 session = Session(

@@ -20,7 +20,7 @@ import TunnelProtocol
                 let session =
                     isOld
                     ? Session(
-                        oldProtocolAs: .opener, limits: SessionLimits(), peer: "test", budget: budget,
+                        v1As: .opener, limits: SessionLimits(), peer: "test", budget: budget,
                         numbering: CountedNumbers(), owner: owner)
                     : Session(
                         role: .opener, limits: SessionLimits(),

@@ -16,7 +16,7 @@ import TunnelProtocol
 
     private static func limits() -> SessionLimits {
         var limits = SessionLimits()
-        limits.maximumStoredBytes = 256 << 10
+        limits.v1.maximumStoredBytes = 256 << 10
         return limits
     }
 

@@ -2,6 +2,7 @@ import HTTPMessage
 import NIOCore
 import NIOEmbedded
 import Testing
+import TunnelProtocol
 
 @testable import TunnelTransport
 
@@ -22,7 +23,8 @@ struct WebSocketHandshakeTests {
         return RequestHead(method: "GET", target: "/_tunnel", fields: fields)
     }
 
-    private static func answer(to request: RequestHead, version: TunnelVersion = .v1) throws -> ResponseHead?
+    private static func answer(to request: RequestHead, version: ProtocolVersion = .v1) throws
+        -> ResponseHead?
     {
         try WebSocketHandshake.accept(request, version: version, on: EmbeddedChannel()).wait()
     }

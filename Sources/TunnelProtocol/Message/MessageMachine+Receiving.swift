@@ -47,9 +47,6 @@ struct IncomingMessage {
 }
 
 extension MessageMachine {
-    /// Requests beyond the limit on streams whose refusal may wait to be sent.
-    private static var mostRefusals: Int { 100 }
-
     package mutating func receive(_ piece: ByteBuffer, now: MonotonicInstant) {
         heard(now: now)
         if incoming.buffer.readableBytes == 0 {
@@ -122,7 +119,9 @@ extension MessageMachine {
         case .acceptor:
             if case .some(.some(let id)) = numbers[number] { supersede(id) }
             // Those beyond the limit are refused, but refusals too wait to be sent.
-            guard streams.count < limits.maximumOldStreams + Self.mostRefusals else { throw .flooded }
+            guard streams.count < limits.v1.maximumStreams + MessageLimits.mostRefusals else {
+                throw .flooded
+            }
             incoming.state = .requestHead(RequestHeadReader(limits: limits.headLimits))
         }
         return true
@@ -139,7 +138,7 @@ extension MessageMachine {
     }
 
     private mutating func requestCame(_ head: RequestHead, framing: BodyFraming) {
-        guard streams.count < limits.maximumOldStreams else {
+        guard streams.count < limits.v1.maximumStreams else {
             refuseRequest(head.method, 503, "too many requests at once")
             return
         }

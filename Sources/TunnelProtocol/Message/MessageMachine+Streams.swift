@@ -22,10 +22,10 @@ extension MessageMachine {
     }
 
     /// Ends a stream on our own account: its user is told, and the peer as far as there is a way.
-    mutating func end(_ id: StreamID, _ code: ResetCode, _ reason: String) {
+    mutating func end(_ id: StreamID, _ end: StreamTermination, _ reason: String) {
         guard streams[id] != nil else { return }
-        events.append(.reset(id, code, reason: reason))
-        reset(id, code, reason: reason)
+        events.append(.reset(id, end, reason: reason))
+        reset(id, end == .malformedMessage ? .malformedMessage : .internalError, reason: reason)
     }
 
     /// Takes a stream out, in whatever state it is.

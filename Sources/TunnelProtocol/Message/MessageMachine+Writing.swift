@@ -1,11 +1,6 @@
 package import struct NIOCore.ByteBuffer
 
 extension MessageMachine {
-    /// What may go before a large message, in bytes.
-    private static var smallMessage: Int { 64 << 10 }
-    /// What of those goes before a large one that is ready, in bytes.
-    private static var mostOvertaken: Int { 1 << 20 }
-
     package var hasSomethingToWrite: Bool {
         if isPingDue { return true }
         guard let sending else { return hasReady }
@@ -76,7 +71,7 @@ extension MessageMachine {
     /// A message that takes no time: it is whole, and in memory.
     private func isSmall(_ id: StreamID) -> Bool {
         guard isWhole(id), let index = streams.index(forKey: id) else { return false }
-        return streams.values[index].outgoing.waiting.count <= Self.smallMessage
+        return streams.values[index].outgoing.waiting.count <= MessageLimits.smallMessage
     }
 
     /// First come, first served; but behind a message that took its time, those that take none go before the next such, and
@@ -89,7 +84,7 @@ extension MessageMachine {
         wholeTurns = 0
         guard let index = pending.firstIndex(where: { isReady($0) }) else { return nil }
         if isWhole(pending[index]), !isSmall(pending[index]) {
-            if overtaken < Self.mostOvertaken,
+            if overtaken < MessageLimits.mostOvertaken,
                 let small = pending[index...].firstIndex(where: { isSmall($0) })
             {
                 let id = pending.remove(at: small)

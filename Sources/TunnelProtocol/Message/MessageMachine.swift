@@ -9,15 +9,6 @@ package import struct NIOCore.ByteBuffer
 /// is whole. What waits is bounded by the budget that all streams of the process share, and a stream that keeps
 /// the connection from others without using it is ended (`HoldAllowance`).
 package struct MessageMachine: SessionMachine {
-    /// How long a live answer waits behind others before it gets the connection for itself.
-    private static let patience: Duration = .seconds(1)
-    /// Between two looks at how far a reader is that holds up the session.
-    private static let progressInterval: Duration = .milliseconds(500)
-    /// What of one stream may be on its way outside.
-    private static let passage = 256 << 10
-    /// Numbers in use, from which on the session is left: a peer that does not answer would use up all of them.
-    private static let mostNumbers = Int(RequestNumber.modulus) / 2
-
     let role: SessionRole
     private(set) var limits: SessionLimits
     let budget: any ReceiveBudget
@@ -84,7 +75,8 @@ package struct MessageMachine: SessionMachine {
         events.append(
             .ready(
                 SessionSettings(
-                    version: 1, maximumStreams: limits.maximumOldStreams, initialWindow: limits.minimumWindow,
+                    version: .v1, maximumStreams: limits.v1.maximumStreams,
+                    initialWindow: limits.minimumWindow,
                     software: peer)))
     }
 
@@ -140,7 +132,7 @@ package struct MessageMachine: SessionMachine {
     var patienceEnd: MonotonicInstant? {
         [
             sendHold.deadline, receiveHold.deadline, memoryHold.deadline,
-            idleSince?.advanced(by: Self.patience), stalledSince?.advanced(by: stallPatience),
+            idleSince?.advanced(by: MessageLimits.patience), stalledSince?.advanced(by: stallPatience),
         ].compactMap { $0 }.min()
     }
 
@@ -163,7 +155,9 @@ package struct MessageMachine: SessionMachine {
         if let stalledSince, stalledSince.advanced(by: stallPatience) <= now, let blocker {
             end(blocker, .tooSlow, "what came was not taken for too long")
         }
-        if let idleSince, idleSince.advanced(by: Self.patience) <= now, let id = firstLive { release(id) }
+        if let idleSince, idleSince.advanced(by: MessageLimits.patience) <= now, let id = firstLive {
+            release(id)
+        }
         assess(now: now)
         // We cannot have heard anything while we did not read.
         if isBlocked { lastHeard = now }
@@ -187,13 +181,13 @@ package struct MessageMachine: SessionMachine {
         receiveHold.holds(isBlocked && streams.count > 1, now: now)
         memoryHold.holds(blocker.map { canOverflow($0) } ?? false, now: now)
         stalledSince = isBlocked ? stalledSince ?? now : nil
-        progressDue = isBlocked ? progressDue ?? now.advanced(by: Self.progressInterval) : nil
+        progressDue = isBlocked ? progressDue ?? now.advanced(by: MessageLimits.progressInterval) : nil
         let isIdle = role == .acceptor && sending == nil && !hasReady && firstLive != nil
         idleSince = isIdle ? idleSince ?? now : nil
     }
 
     private func canOverflow(_ id: StreamID) -> Bool {
-        guard limits.maximumSpilledBytes > 0, let index = streams.index(forKey: id) else { return false }
+        guard limits.v1.maximumSpilledBytes > 0, let index = streams.index(forKey: id) else { return false }
         return !streams.values[index].isReceivedOutside
     }
 
@@ -201,7 +195,7 @@ package struct MessageMachine: SessionMachine {
     private mutating func overflow(_ id: StreamID) {
         guard canOverflow(id), let index = streams.index(forKey: id) else { return }
         streams.values[index].isReceivedOutside = true
-        streams.values[index].unread.openPassage(Self.passage)
+        streams.values[index].unread.openPassage(MessageLimits.passage)
         events.append(.overflowed(id, .received))
         unblock(id)
     }
@@ -209,10 +203,10 @@ package struct MessageMachine: SessionMachine {
     // MARK: Commands
 
     package mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID? {
-        guard let numbering, !isDraining, streams.count < limits.maximumOldStreams,
+        guard let numbering, !isDraining, streams.count < limits.v1.maximumStreams,
             let request = try? RequestHead(whole: head, limits: limits.headLimits)
         else { return nil }
-        guard numbers.count < Self.mostNumbers else {
+        guard numbers.count < MessageLimits.mostNumbers else {
             let reason = "too many requests were not answered"
             drain(reason: reason, now: now)
             // Nobody asked for it, so the owner has to be told.
@@ -223,7 +217,7 @@ package struct MessageMachine: SessionMachine {
         let id = StreamID(lastStream)
         let outcome = MessageHead.prepare(request, isLast: isLast)
         let length = RequestNumber.digits + outcome.head.readableBytes + outcome.contentLength
-        guard length <= limits.maximumOldMessageBytes else {
+        guard length <= limits.v1.maximumMessageBytes else {
             events.append(.reset(id, .requestTooLarge, reason: "the request is too large"))
             return id
         }
@@ -285,7 +279,7 @@ package struct MessageMachine: SessionMachine {
 
     private mutating func endIfTooLarge(_ id: StreamID) -> Bool {
         guard role == .opener, let index = streams.index(forKey: id),
-            streams.values[index].outgoing.expectedBytes > limits.maximumOldMessageBytes
+            streams.values[index].outgoing.expectedBytes > limits.v1.maximumMessageBytes
         else { return false }
         end(id, .requestTooLarge, "the request is too large")
         return true

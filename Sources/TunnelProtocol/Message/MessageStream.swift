@@ -60,7 +60,7 @@ struct BorrowedCapacity {
     private var borrowed = 0
 
     init(limits: SessionLimits) {
-        maximum = limits.maximumStoredBytes
+        maximum = limits.v1.maximumStoredBytes
         bytes = limits.freeStoredBytes
     }
 

@@ -42,7 +42,7 @@ struct OutgoingMessage {
     init(limits: SessionLimits) {
         self.limits = limits
         self.capacity = BorrowedCapacity(limits: limits)
-        self.overflow = limits.maximumSpilledBytes > 0 ? .possible : .none
+        self.overflow = limits.v1.maximumSpilledBytes > 0 ? .possible : .none
     }
 
     var hasHead: Bool { headBytes > 0 }
@@ -64,7 +64,7 @@ struct OutgoingMessage {
         self.isWhole = isWhole
         self.isLive = isLive
         // What will not fit is not tried.
-        if isLive || contentLength ?? 0 > limits.maximumSpilledBytes { overflow = .none }
+        if isLive || contentLength ?? 0 > limits.v1.maximumSpilledBytes { overflow = .none }
         headBytes = head.readableBytes
         totalBytes += isChunked && !isWhole ? Self.lastChunk.readableBytes : 0
         add(head)

@@ -1,39 +1,5 @@
 package import struct NIOCore.ByteBuffer
 
-/// Why a stream ended before its time. The number goes over the wire; an unknown one reads as `internalError`.
-package enum ResetCode: UInt32, Sendable, Hashable {
-    /// The rest of the request is not needed: the answer is whole.
-    case noError = 0
-    /// The caller left.
-    case cancelled = 1
-    /// Not taken and not looked at: safe to send again elsewhere.
-    case refused = 2
-    /// The origin failed after its answer had begun.
-    case originFailed = 3
-    /// A head or trailers that are no valid HTTP.
-    case malformedMessage = 4
-    /// More data than the credit allowed.
-    case flowControl = 5
-    case internalError = 6
-
-    // Never sent; they are what the near side is told.
-
-    /// The session ended under the stream.
-    case sessionLost = 7
-    /// The request is longer than the peer takes.
-    case requestTooLarge = 8
-    /// The tunnel's protocol cannot carry an upgrade.
-    case upgradeUnsupported = 9
-    /// The stream moved too slowly while it held up others.
-    case tooSlow = 10
-
-    /// - Parameter number: what a peer sent.
-    init(wire number: UInt32) {
-        let code = number < Self.sessionLost.rawValue ? Self(rawValue: number) : nil
-        self = code ?? .internalError
-    }
-}
-
 /// The units of the mux inside a session's WebSocket messages.
 ///
 /// Eight bytes, then the payload: 20 bits of length, 4 of flags, 8 of type, 32 of stream identifier, big-endian.

@@ -166,7 +166,8 @@ extension MuxMachine {
             return stream.senderWaits ? .writable(id) : nil
         }
         // Refused means that it is safe to send again, which it is not once there was an answer.
-        return .reset(id, code == .refused && stream.hasAnswer ? .internalError : code, reason: reason)
+        let end = code == .refused && stream.hasAnswer ? .internalError : StreamTermination(code)
+        return .reset(id, end, reason: reason)
     }
 
     private mutating func creditCame(_ id: StreamID, _ increment: Int) throws(MuxError) {

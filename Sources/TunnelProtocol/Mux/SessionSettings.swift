@@ -2,10 +2,7 @@ import struct NIOCore.ByteBuffer
 
 /// What each side tells of itself in its first frame. Unknown entries are skipped.
 package struct SessionSettings: Sendable, Hashable {
-    /// The version of the mux that this program speaks.
-    package static let currentVersion = 2
-
-    package var version: Int
+    package var version: ProtocolVersion
     /// Streams that this side takes at once; the opener keeps within them.
     package var maximumStreams: Int
     /// Bytes of request body that the client takes on each new stream before it grants more.
@@ -16,7 +13,7 @@ package struct SessionSettings: Sendable, Hashable {
     package var tunnelName: String
 
     package init(
-        version: Int = SessionSettings.currentVersion, maximumStreams: Int, initialWindow: Int,
+        version: ProtocolVersion = .v2, maximumStreams: Int, initialWindow: Int,
         software: String, tunnelName: String = ""
     ) {
         self.version = version
@@ -40,7 +37,8 @@ package struct SessionSettings: Sendable, Hashable {
     var encoded: ByteBuffer {
         var buffer = ByteBuffer()
         for (key, number) in [
-            (Key.version, version), (.maximumStreams, maximumStreams), (.initialWindow, initialWindow),
+            (Key.version, version.rawValue), (.maximumStreams, maximumStreams),
+            (.initialWindow, initialWindow),
         ] {
             buffer.writeMultipleIntegers(key.rawValue, UInt16(4), UInt32(clamping: number))
         }
@@ -53,7 +51,8 @@ package struct SessionSettings: Sendable, Hashable {
     }
 
     init(decoding payload: inout ByteBuffer) throws(MuxError) {
-        self.init(version: 0, maximumStreams: 0, initialWindow: 0, software: "")
+        self.init(maximumStreams: 0, initialWindow: 0, software: "")
+        var spoken: ProtocolVersion?
         while payload.readableBytes > 0 {
             guard let (rawKey, length) = payload.readMultipleIntegers(as: (UInt16, UInt16).self),
                 let value = payload.readSlice(length: Int(length))
@@ -61,7 +60,7 @@ package struct SessionSettings: Sendable, Hashable {
             let number = value.getInteger(at: value.readerIndex, as: UInt32.self).map(Int.init)
             let text = String(decoding: value.readableBytesView.prefix(Self.longestText), as: UTF8.self)
             switch Key(rawValue: rawKey) {
-            case .version: version = number ?? 0
+            case .version: spoken = number.flatMap { ProtocolVersion(rawValue: $0) }
             case .maximumStreams: maximumStreams = number ?? 0
             case .initialWindow: initialWindow = number ?? 0
             case .software: software = text
@@ -69,6 +68,6 @@ package struct SessionSettings: Sendable, Hashable {
             case nil: break
             }
         }
-        guard version == Self.currentVersion else { throw .unsupportedVersion }
+        guard spoken == .v2 else { throw .unsupportedVersion }
     }
 }

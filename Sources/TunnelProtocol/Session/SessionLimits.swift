@@ -23,15 +23,8 @@ package struct SessionLimits: Sendable, Hashable {
     package var leastBurst = 4 << 10
     /// What a stream's window may grow to.
     package var maximumWindow = 16 << 20
-    /// Protocol v1: streams at once. The Go program has no limit.
-    package var maximumOldStreams = 8000
-    /// Protocol v1: what one stream keeps at most, in each direction, while it cannot go on.
-    package var maximumStoredBytes = 4 << 20
-    /// Protocol v1: what of one message is kept in a file, in each direction, before it may hold up others; 0 for
-    /// nothing.
-    package var maximumSpilledBytes = 100 << 20
-    /// Protocol v1: the longest request; old clients refuse longer messages.
-    package var maximumOldMessageBytes = 100 << 20
+    /// What protocol v1 has bounds of its own for.
+    package var v1 = MessageLimits()
     /// Data waiting in a stream, from which on its sender is asked to wait.
     package var sendHighWater = 64 << 10
     /// The same while a session has much that waits, or memory is short.

@@ -124,7 +124,7 @@ package enum SessionEvent: Sendable, Equatable {
     case data(StreamID, ByteBuffer, isLast: Bool)
     case trailers(StreamID, ByteBuffer)
     /// The stream is over in both directions.
-    case reset(StreamID, ResetCode, reason: String)
+    case reset(StreamID, StreamTermination, reason: String)
     /// A sender that was asked to wait may go on.
     case writable(StreamID)
     /// The peer opens or takes no new streams.

@@ -370,11 +370,11 @@ extension CallerExchange: StreamReceiver {
         answerIsWhole()
     }
 
-    func streamWasReset(_ code: ResetCode, reason: String) {
+    func streamWasReset(_ end: StreamTermination, reason: String) {
         guard case .attached(let id, _) = phase, !isAnswerWhole else { return }
         phase = .over
         core.registry.streamEnded(id)
-        switch code {
+        switch end {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()
         case .originFailed:

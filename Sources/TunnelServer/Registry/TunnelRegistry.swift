@@ -254,7 +254,7 @@ struct ServedSession: Sendable {
     let software: String
     /// The name that the client announces; empty in protocol v1.
     let tunnelName: String
-    let protocolVersion: Int
+    let protocolVersion: ProtocolVersion
     /// When it began to serve, in seconds since 1970.
     let since: Int
 }

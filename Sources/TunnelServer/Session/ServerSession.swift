@@ -59,7 +59,7 @@ final class ServerSession: SessionOwner {
         let session =
             if let oldSoftware {
                 Session(
-                    oldProtocolAs: .opener, limits: limits,
+                    v1As: .opener, limits: limits,
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: budget,
                     numbering: core.registry.numbering(
                         token, client: client, isListed: core.settings.lists(token)),
@@ -95,7 +95,7 @@ final class ServerSession: SessionOwner {
         let arrival = core.registry.join(token, served, client) { handle in
             TunnelRegistry.Table.Member(
                 id: id, session: handle, loop: core.index(of: eventLoop), capacity: peer.maximumStreams,
-                client: client, isSerial: peer.version == 1, peer: about)
+                client: client, isSerial: peer.version == .v1, peer: about)
         }
         guard let arrival else {
             session.turnAway()
@@ -106,7 +106,7 @@ final class ServerSession: SessionOwner {
             "Session joined",
             metadata: [
                 .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
-                .protocolVersion: .stringConvertible(peer.version),
+                .protocolVersion: .stringConvertible(peer.version.rawValue),
             ])
         if arrival.isFromElsewhere {
             logger.notice("Session joined from a new address, while others serve its token")

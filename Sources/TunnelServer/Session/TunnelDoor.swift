@@ -17,7 +17,7 @@ struct TunnelDoor {
         /// The 101 answer.
         var answer: ResponseHead
         /// What to speak with it.
-        var version: TunnelVersion
+        var version: ProtocolVersion
         /// What it says it is, without bounds.
         var software: String
     }

@@ -19,7 +19,8 @@ extension ConnectedToken {
         let about = summary.about
         self.init(
             name: latest.tunnelName, tokenHint: about.token.hint, tokenTag: Self.tag(of: about.token),
-            address: latest.address, software: latest.software, protocolVersion: latest.protocolVersion,
+            address: latest.address, software: latest.software,
+            protocolVersion: latest.protocolVersion.rawValue,
             clients: about.clients, sessions: summary.sessions.count, requests: about.requests,
             pending: about.pending, since: summary.sessions.map(\.since).min() ?? latest.since)
     }

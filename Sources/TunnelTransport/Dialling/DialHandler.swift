@@ -1,5 +1,6 @@
 import HTTPMessage
 import NIOCore
+import TunnelProtocol
 
 /// Asks for the WebSocket and gives way to the session's carrier.
 final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -10,7 +11,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
-    private let makeSession: @Sendable (TunnelVersion) -> Session
+    private let makeSession: @Sendable (ProtocolVersion) -> Session
     private let handshake: ClientHandshake
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
@@ -20,7 +21,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     init(
         target: TunnelDialler.Target, patience: TimeAmount, isOpen: EventLoopPromise<Void>,
-        makeSession: @escaping @Sendable (TunnelVersion) -> Session
+        makeSession: @escaping @Sendable (ProtocolVersion) -> Session
     ) {
         self.target = target
         self.patience = patience

@@ -3,6 +3,7 @@ package import HTTPMessage
 package import NIOCore
 import NIOPosix
 package import NameResolution
+package import TunnelProtocol
 
 /// Dials a tunnel server: TCP, through a proxy if there is one, TLS if asked for, the WebSocket handshake.
 package struct TunnelDialler: Sendable {
@@ -59,7 +60,7 @@ package struct TunnelDialler: Sendable {
     /// - Parameter makeSession: makes the session on the channel's event loop once the handshake is done.
     /// - Throws: `DialError`; `CancellationError` when the task was cancelled before the session was open.
     package func dial(
-        on eventLoop: any EventLoop, makeSession: @escaping @Sendable (TunnelVersion) -> Session
+        on eventLoop: any EventLoop, makeSession: @escaping @Sendable (ProtocolVersion) -> Session
     ) async throws -> any Channel {
         let isOpen = eventLoop.makePromise(of: Void.self)
         let lookUp = names.lookUp(
@@ -88,7 +89,7 @@ package struct TunnelDialler: Sendable {
     /// Connects to the server, or to the proxy.
     private func connect(
         on eventLoop: any EventLoop, by lookUp: NameLookUp, _ isOpen: EventLoopPromise<Void>,
-        _ makeSession: @escaping @Sendable (TunnelVersion) -> Session
+        _ makeSession: @escaping @Sendable (ProtocolVersion) -> Session
     ) -> EventLoopFuture<any Channel> {
         let (target, patience) = (self.target, self.patience)
         let makeBootstrap: ClientPortConnector.MakeBootstrap = { timeout in
@@ -116,7 +117,7 @@ package struct TunnelDialler: Sendable {
 
     private static func addHandlers(
         to pipeline: ChannelPipeline.SynchronousOperations, _ target: Target, _ patience: TimeAmount,
-        _ isOpen: EventLoopPromise<Void>, _ makeSession: @escaping @Sendable (TunnelVersion) -> Session
+        _ isOpen: EventLoopPromise<Void>, _ makeSession: @escaping @Sendable (ProtocolVersion) -> Session
     ) throws {
         if let proxy = target.proxy {
             try pipeline.addHandler(

@@ -2,14 +2,7 @@ package import HTTPMessage
 package import NIOCore
 import NIOHTTP1
 import NIOWebSocket
-
-/// The protocol of a session, as the two ends agree on in the handshake.
-package enum TunnelVersion: Sendable, Hashable {
-    /// Whole HTTP messages: what the Go program speaks.
-    case v1
-    /// The mux: what two ends of ours speak.
-    case v2
-}
+package import TunnelProtocol
 
 /// The opening handshake of a WebSocket (RFC 6455 §4), on NIO's implementation; the HTTP around it is ours.
 package enum WebSocketHandshake {
@@ -17,7 +10,7 @@ package enum WebSocketHandshake {
     package static let subprotocol = "wstunnel.v2"
 
     /// What to speak with a client: v2 if it offers it, else it is an old one.
-    package static func version(offeredBy request: RequestHead) -> TunnelVersion {
+    package static func version(offeredBy request: RequestHead) -> ProtocolVersion {
         request.fields.list(.secWebSocketProtocol, contains: "wstunnel.v2") ? .v2 : .v1
     }
 
@@ -26,7 +19,7 @@ package enum WebSocketHandshake {
     /// - Returns: the 101 head, or nil when the request is no valid WebSocket handshake. Completes at once on the
     ///   channel's event loop.
     package static func accept(
-        _ request: RequestHead, version: TunnelVersion, on channel: any Channel
+        _ request: RequestHead, version: ProtocolVersion, on channel: any Channel
     ) -> EventLoopFuture<ResponseHead?> {
         let upgrader = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
@@ -70,7 +63,7 @@ struct ClientHandshake {
     }
 
     /// What the server chose: an old one ignores what we offer. Nil for what we did not offer.
-    func version(chosenBy response: ResponseHead) -> TunnelVersion? {
+    func version(chosenBy response: ResponseHead) -> ProtocolVersion? {
         switch response.fields[.secWebSocketProtocol] {
         case nil: .v1
         case WebSocketHandshake.subprotocol where offersMux: .v2

@@ -127,8 +127,8 @@ final class RemoteStreamPort: StreamPort {
             tell { $0.streamReceived(trailers: trailers) }
         }
 
-        func streamWasReset(_ code: ResetCode, reason: String) {
-            tell { $0.streamWasReset(code, reason: reason) }
+        func streamWasReset(_ end: StreamTermination, reason: String) {
+            tell { $0.streamWasReset(end, reason: reason) }
         }
 
         func streamBecameWritable() {

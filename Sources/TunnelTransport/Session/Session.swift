@@ -75,7 +75,7 @@ package final class Session {
     ///   - space: for messages that would hold up others.
     ///   - owner: kept until the session is over.
     package init(
-        oldProtocolAs role: SessionRole, limits: SessionLimits, peer: String,
+        v1As role: SessionRole, limits: SessionLimits, peer: String,
         budget: any ReceiveBudget, numbering: (any RequestNumbering)?, space: SpillSpace = .ofProcess,
         owner: any SessionOwner
     ) {
@@ -239,7 +239,7 @@ package final class Session {
             state = .ready
             owner?.sessionReady(self, peer: settings)
             // A peer of protocol v1 knows of the session since the handshake.
-            if settings.version == 1 { serves() }
+            if settings.version == .v1 { serves() }
         case .request(let id, let head, let isLast):
             owner?.session(self, opened: id, head: head, isLast: isLast)
         case .response(let id, let head, let isInterim, let isLast):
@@ -248,9 +248,9 @@ package final class Session {
             receivers[id]?.streamReceived(data: bytes, isLast: isLast)
         case .trailers(let id, let fields):
             receivers[id]?.streamReceived(trailers: fields)
-        case .reset(let id, let code, let reason):
+        case .reset(let id, let end, let reason):
             spilling?.senderLetGo(of: id)
-            receivers.removeValue(forKey: id)?.streamWasReset(code, reason: reason)
+            receivers.removeValue(forKey: id)?.streamWasReset(end, reason: reason)
         case .writable(let id):
             if spilling?.becameWritable(id) != true { receivers[id]?.streamBecameWritable() }
         case .overflowed(let id, let direction):

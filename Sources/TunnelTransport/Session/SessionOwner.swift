@@ -84,7 +84,7 @@ package protocol StreamReceiver: AnyObject {
     /// Trailers, as HTTP/1.1 field lines; ends the body.
     func streamReceived(trailers: ByteBuffer)
     /// The stream is over in both directions, before its time.
-    func streamWasReset(_ code: ResetCode, reason: String)
+    func streamWasReset(_ end: StreamTermination, reason: String)
     /// Sending may go on, after `send` returned false.
     func streamBecameWritable()
     /// The session waits for it: what it has taken by now is to be reported by `consumed`.

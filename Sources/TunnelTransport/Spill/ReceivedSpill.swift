@@ -10,7 +10,7 @@ final class ReceivedSpill: StreamReceiver, SpillQueueUser {
     private enum End {
         case last
         case trailers(ByteBuffer)
-        case reset(ResetCode, String)
+        case reset(StreamTermination, String)
     }
 
     private let id: StreamID
@@ -92,9 +92,9 @@ final class ReceivedSpill: StreamReceiver, SpillQueueUser {
         switch end {
         case .last: reader.streamReceived(data: ByteBuffer(), isLast: true)
         case .trailers(let lines): reader.streamReceived(trailers: lines)
-        case .reset(let code, let reason):
+        case .reset(let end, let reason):
             spilling?.readerLetGo(of: id)
-            reader.streamWasReset(code, reason: reason)
+            reader.streamWasReset(end, reason: reason)
         }
     }
 
@@ -115,15 +115,15 @@ final class ReceivedSpill: StreamReceiver, SpillQueueUser {
         passEndOn()
     }
 
-    func streamWasReset(_ code: ResetCode, reason: String) {
+    func streamWasReset(_ why: StreamTermination, reason: String) {
         guard spilling?.isAnswers == true else {
             // Nobody waits for what this request would bring about.
             close()
             spilling?.readerLetGo(of: id)
-            return reader.streamWasReset(code, reason: reason)
+            return reader.streamWasReset(why, reason: reason)
         }
         guard end == nil else { return }
-        end = .reset(code, reason)
+        end = .reset(why, reason)
         passEndOn()
     }
 

@@ -15,7 +15,7 @@ final class SessionSpilling {
     init(_ session: Session, in space: SpillSpace, limits: SessionLimits, role: SessionRole) {
         self.session = session
         self.space = space
-        capacity = limits.maximumSpilledBytes
+        capacity = limits.v1.maximumSpilledBytes
         isAnswers = role == .opener
     }
 

@@ -195,7 +195,7 @@ import Testing
     @Test func anAnswerMayComeBeforeItsRequestIsWhole() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let probe = try MessageProbe(.opener, limits: limits, budget: 0)
         let id = try #require(probe.open("POST / HTTP/1.1|Host: a|Content-Length: 60||", isLast: false))
         probe.send(id, String(repeating: "x", count: 40))

@@ -21,8 +21,8 @@ import Testing
 
     private func limits() -> SessionLimits {
         var limits = SessionLimits()
-        (limits.maximumOldStreams, limits.maximumHeadBytes) = (5, 500)
-        (limits.minimumWindow, limits.maximumStoredBytes, limits.maximumOldMessageBytes) = (100, 800, 3000)
+        (limits.v1.maximumStreams, limits.maximumHeadBytes) = (5, 500)
+        (limits.minimumWindow, limits.v1.maximumStoredBytes, limits.v1.maximumMessageBytes) = (100, 800, 3000)
         (limits.sendHighWater, limits.sendLowWater) = (400, 100)
         return limits
     }

@@ -63,8 +63,8 @@ import Testing
 
     private func limits() -> SessionLimits {
         var limits = SessionLimits()
-        (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 4000)
-        limits.maximumSpilledBytes = 0
+        (limits.minimumWindow, limits.v1.maximumStoredBytes) = (1000, 4000)
+        limits.v1.maximumSpilledBytes = 0
         return limits
     }
 

@@ -11,7 +11,7 @@ import Testing
     private func eager(_ role: SessionRole = .opener, numbers: [UInt16] = [1]) throws -> MessageProbe {
         var limits = SessionLimits()
         limits.minimumWindow = 10
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         return try MessageProbe(role, limits: limits, budget: 0, numbers: numbers)
     }
 

@@ -113,7 +113,7 @@ import Testing
     @Test func aCutMessageIsEndedBeforeTheSessionIs() throws {
         var limits = SessionLimits()
         limits.minimumWindow = 10
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let probe = try MessageProbe(.opener, limits: limits, budget: 0)
         let id = try #require(probe.open("POST / HTTP/1.1|Host: a||", isLast: false))
         probe.send(id, bytes: bytes(100))

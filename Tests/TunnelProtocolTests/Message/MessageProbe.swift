@@ -24,9 +24,9 @@ final class MessageProbe {
             role: role, limits: limits, peer: "test", budget: budget,
             numbering: role == .opener ? ListedNumbers(numbers) : nil, now: now)
         var settings = SessionSettings(
-            maximumStreams: limits.maximumOldStreams, initialWindow: limits.minimumWindow,
+            maximumStreams: limits.v1.maximumStreams, initialWindow: limits.minimumWindow,
             software: "test")
-        settings.version = 1
+        settings.version = .v1
         let ready = try machine.nextEvent(now: now)
         #expect(ready == .ready(settings))
     }

@@ -116,7 +116,7 @@ import Testing
 
     @Test func noMoreStreamsAreOpenedThanAllowed() throws {
         var limits = SessionLimits()
-        limits.maximumOldStreams = 2
+        limits.v1.maximumStreams = 2
         let probe = try MessageProbe(.opener, limits: limits)
         let first = try #require(probe.open())
         #expect(probe.open() != nil)
@@ -150,8 +150,8 @@ import Testing
 
     private func limits(_ longest: Int) -> SessionLimits {
         var limits = SessionLimits()
-        limits.maximumOldMessageBytes = longest
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumMessageBytes = longest
+        limits.v1.maximumSpilledBytes = 0
         return limits
     }
 

@@ -95,7 +95,7 @@ import Testing
 
     @Test func tooManyRequestsAtOnceAreTurnedAway() throws {
         var limits = SessionLimits()
-        limits.maximumOldStreams = 2
+        limits.v1.maximumStreams = 2
         let probe = try MessageProbe(.acceptor, limits: limits)
         for number in 1...2 { #expect(try probe.receive("000\(number)GET / HTTP/1.1|Host: a||").count == 1) }
         #expect(try probe.receive("0003HEAD / HTTP/1.1|Host: a||") == [])
@@ -231,8 +231,8 @@ import Testing
 
     @Test func anAnswerThatCannotBeKeptAnyLongerIsSent() throws {
         var limits = SessionLimits()
-        (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 4000)
-        limits.maximumSpilledBytes = 0
+        (limits.minimumWindow, limits.v1.maximumStoredBytes) = (1000, 4000)
+        limits.v1.maximumSpilledBytes = 0
         for budget in [0, 1000, 10_000] {
             let probe = try MessageProbe(.acceptor, limits: limits, budget: budget)
             for number in 1...2 { try probe.receive("000\(number)GET / HTTP/1.1|Host: a||") }
@@ -253,7 +253,7 @@ import Testing
 
     @Test func littleIsKeptOfAMessageWithoutBeingDrawn() throws {
         var limits = SessionLimits()
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let probe = try MessageProbe(.acceptor, limits: limits, budget: 0)
         try probe.receive("0001GET / HTTP/1.1|Host: a||")
         probe.respond(StreamID(1), "HTTP/1.1 200 OK|Content-Length: 99999||")
@@ -264,7 +264,7 @@ import Testing
 
     @Test func whatWasKeptIsGivenBackWhenItIsSent() throws {
         var limits = SessionLimits()
-        (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 4000)
+        (limits.minimumWindow, limits.v1.maximumStoredBytes) = (1000, 4000)
         let probe = try MessageProbe(.opener, limits: limits)
         let id = try #require(probe.open("POST / HTTP/1.1|Host: a|Content-Length: 2000||", isLast: false))
         #expect(probe.send(id, bytes: bytes(2000)))

@@ -7,9 +7,9 @@ import Testing
 @Suite struct MessageSpillTests {
     private func limits() -> SessionLimits {
         var limits = SessionLimits()
-        (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 4000)
-        limits.maximumSpilledBytes = 10_000
-        limits.maximumOldMessageBytes = 12_000
+        (limits.minimumWindow, limits.v1.maximumStoredBytes) = (1000, 4000)
+        limits.v1.maximumSpilledBytes = 10_000
+        limits.v1.maximumMessageBytes = 12_000
         return limits
     }
 
@@ -102,7 +102,7 @@ import Testing
     @Test func aReaderThatIsInTheWayIsAskedHowFarItIs() throws {
         let probe = try blocked(requests: 1)
         var limits = limits()
-        limits.maximumSpilledBytes = 0
+        limits.v1.maximumSpilledBytes = 0
         let plain = try MessageProbe(.opener, limits: limits, budget: 0)
         #expect(plain.open() != nil)
         _ = plain.written()

@@ -65,8 +65,8 @@ final class MessageWorld {
         random = SplitMix64(seed: seed)
         self.isKind = isKind
         var limits = SessionLimits(keepaliveTimeout: .seconds(600))
-        limits.maximumOldStreams = Int.random(in: 3...12, using: &random)
-        (limits.minimumWindow, limits.maximumStoredBytes) = (1000, 16_000)
+        limits.v1.maximumStreams = Int.random(in: 3...12, using: &random)
+        (limits.minimumWindow, limits.v1.maximumStoredBytes) = (1000, 16_000)
         (limits.sendHighWater, limits.sendLowWater) = (4000, 2000)
         limits.maximumHeadBytes = 500
         server = MessageWorldEnd(.opener, limits, TestBudget(budget), now)

@@ -77,10 +77,14 @@ import Testing
 
     @Test func settingsThatCannotBeAreRefused() throws {
         var settings = SessionProbe.settings
-        settings.version = 3
+        settings.version = .v1
         let other = try SessionProbe(.opener, isReady: false)
         #expect(throws: MuxError.unsupportedVersion) { try other.receive(.settings(settings)) }
         settings = SessionProbe.settings
+        var unknown = settings.encoded
+        // Behind the key and the length of the first entry.
+        unknown.setInteger(UInt32(3), at: unknown.readerIndex + 4)
+        #expect(throws: MuxError.unsupportedVersion) { try SessionSettings(decoding: &unknown) }
         settings.initialWindow = 1 << 31
         let immense = try SessionProbe(.opener, isReady: false)
         #expect(throws: MuxError.flowControl) { try immense.receive(.settings(settings)) }

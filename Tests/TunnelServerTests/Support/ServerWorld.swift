@@ -176,6 +176,6 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
     func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
     func streamReceived(data: ByteBuffer, isLast: Bool) {}
     func streamReceived(trailers: ByteBuffer) {}
-    func streamWasReset(_ code: ResetCode, reason: String) {}
+    func streamWasReset(_ end: StreamTermination, reason: String) {}
     func streamBecameWritable() {}
 }
