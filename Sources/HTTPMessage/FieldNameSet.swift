@@ -8,8 +8,6 @@ package struct FieldNameSet: Sendable, Hashable, ExpressibleByArrayLiteral {
         for name in names { insert(name) }
     }
 
-    init(_ name: FieldName) { insert(name) }
-
     package func contains(_ name: FieldName) -> Bool { bits >> UInt64(name.rawValue) & 1 == 1 }
 
     mutating func insert(_ name: FieldName) { bits |= 1 << UInt64(name.rawValue) }

@@ -28,16 +28,18 @@ package struct Forwarding: Sendable {
         case trailers
     }
 
-    /// Of no use to the origin. `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led to a
-    /// stranger's proxy (https://httpoxy.org).
-    private static let ofNoUse: FieldNameSet = [.proxy, .xToken, .xTunnelHost]
-    private static let forTheTunnel: FieldNameSet = [.xHost, .xToken, .xTunnelHost]
-    /// What frames, routes or authenticates a message counts for nothing behind its body, and must not get among the fields
-    /// of its head there (RFC 9110 §6.5.1).
-    private static let noTrailers: FieldNameSet = [
+    /// `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led to a stranger's proxy
+    /// (https://httpoxy.org).
+    private static let uselessToOrigins: FieldNameSet = [.proxy, .xToken, .xTunnelHost]
+    private static let ofTheTunnel: FieldNameSet = [.xHost, .xToken, .xTunnelHost]
+    private static let writtenInFront: FieldNameSet = [.host]
+    private static let unknownToV1: FieldNameSet = [.xTunnelHost]
+    /// What frames, routes or authenticates a message counts for nothing behind its body, and must not get among the
+    /// fields of its head there (RFC 9110 §6.5.1).
+    private static let neverTrailers: FieldNameSet = [
         .authorization, .cfConnectingIP, .contentLength, .forwarded, .host, .proxy, .trueClientIP,
-        .xForwardedFor,
-        .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization, .xTunnelHost,
+        .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization,
+        .xTunnelHost,
     ]
 
     /// Takes away what may not pass here.
@@ -47,15 +49,13 @@ package struct Forwarding: Sendable {
         _ fields: inout HeaderFields, at hop: Hop, upgrade: UpgradeOffer = UpgradeOffer()
     ) {
         switch hop {
-        case .requestIntoTunnel:
-            fields.removeHopByHop(and: ofNoUse)
-        case .requestOutOfTunnel: fields.remove(forTheTunnel)
-        case .requestToOrigin: fields.removeHopByHop(and: FieldNameSet(.host))
-        case .requestIntoMessage: fields.removeHopByHop(and: FieldNameSet(.xTunnelHost))
+        case .requestIntoTunnel: fields.removeHopByHop(and: Self.uselessToOrigins)
+        case .requestOutOfTunnel: fields.remove(Self.ofTheTunnel)
+        case .requestToOrigin: fields.removeHopByHop(and: Self.writtenInFront)
+        case .requestIntoMessage: fields.removeHopByHop(and: Self.unknownToV1)
         case .answerIntoTunnel, .answerToCaller, .requestOutOfMessage, .answerIntoMessage:
             fields.removeHopByHop()
-        case .trailers:
-            fields.removeHopByHop(and: noTrailers)
+        case .trailers: fields.removeHopByHop(and: Self.neverTrailers)
         }
         if !upgrade.isEmpty { fields.appendUpgrade(upgrade.fieldValue) }
     }

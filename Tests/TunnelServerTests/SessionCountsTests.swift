@@ -21,7 +21,7 @@ import TunnelProtocol
             return "room"
         } catch {
             let refusal = Refusal(error)
-            return "\(refusal.status) \(refusal.label)"
+            return "\(refusal.status) \(refusal.code.rawValue)"
         }
     }
 

@@ -91,7 +91,7 @@ final class ServerSession: SessionOwner {
             session.turnAway()
             return
         }
-        if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
+        if settings.times.keepalive != keepalive { session.setKeepaliveTimeout(settings.times.keepalive) }
         let arrival = core.registry.join(token, served, client) { handle in
             TunnelRegistry.Table.Member(
                 id: id, session: handle, loop: core.index(of: eventLoop), capacity: peer.maximumStreams,
@@ -138,6 +138,6 @@ final class ServerSession: SessionOwner {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.connections.leave(session: id)
         logger.info(
-            "Session left", metadata: [.errorCode: "\(end.label)", .closeReason: "\(end.message)"])
+            "Session left", metadata: [.errorCode: .code(end.code), .closeReason: "\(end.message)"])
     }
 }
