@@ -140,7 +140,8 @@ import TunnelProtocol
             case .stats: "stats"
             case .tunnel: "tunnel"
             case .forward(let token, let target, _): "\(token.secret) \(target)"
-            case .refuse(let refusal): "\(refusal.status) \(refusal.location ?? refusal.text)"
+            case .refuse(let refusal):
+                "\(refusal.status) \(refusal.answer.fields.first(named: "Location") ?? refusal.text)"
             }
         #expect(outcome == example.outcome)
     }

@@ -295,17 +295,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         address = caller.text
         switch CallerRoute(head, basePath: settings.basePath, hosts: settings.hosts) {
         case .healthCheck:
-            let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
-            answerHere(refusal, head, framing, path: "/_health_check", level: .debug)
+            answerHere(.healthy, head, framing, path: "/_health_check", level: .debug)
         case .stats:
-            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), "ok")
+            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
             refuse(.tooManyGuesses, method: head.method, record: nil)
         case .refuse(let refusal):
-            answerHere(refusal, head, framing, path: "")
+            answerHere(refusal.answer, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard let output else { return }
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
