@@ -143,7 +143,7 @@ import TunnelProtocol
             case .tunnel: "tunnel"
             case .forward(let route): "\(route.token.secret) \(route.target)"
             case .refuse(let error):
-                "\(Refusal(error).status) \(Refusal(error).location ?? Refusal(error).text)"
+                "\(Refusal(error).status) \(Refusal(error).answer.fields.first(named: "Location") ?? Refusal(error).text)"
             }
         #expect(outcome == example.outcome)
     }
