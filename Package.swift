@@ -45,12 +45,16 @@ let package = Package(
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
+                "AgentStatus", "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix,
+                .nioHTTP1,
                 .nioWebSocket, .nioSSL, .system,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS, .system]),
+            dependencies: [
+                "AgentStatus", "HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS,
+                .system,
+            ]),
 
         // Roles: they never import each other.
         .target(
@@ -95,8 +99,8 @@ let package = Package(
         .executableTarget(
             name: "microbenchmarks",
             dependencies: [
-                "HTTPMessage", "Observability", "Reconciliation", "Routing", "TunnelConfiguration",
-                "TunnelProtocol", .nioCore,
+                "AgentStatus", "HTTPMessage", "Observability", "Reconciliation", "Routing",
+                "TunnelConfiguration", "TunnelProtocol", .nioCore,
             ],
             path: "Tests/Benchmarks/Micro"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -139,7 +143,8 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging,
+                "AgentStatus", "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport",
+                "TestSupport", .logging,
                 .nioCore,
                 .nioEmbedded, .nioPosix,
             ]),

@@ -66,7 +66,7 @@ package struct TrafficSnapshot: Codable, Hashable, Sendable {
 
 /// The latest thing that went wrong.
 package struct FaultSnapshot: Codable, Hashable, Sendable {
-    /// A word of a bounded set, as in the log's `error.code`.
+    /// An `ErrorCode`, or what another version of the agent has in its place.
     package var code: String
     package var message: String
     package var at: Int
@@ -75,8 +75,8 @@ package struct FaultSnapshot: Codable, Hashable, Sendable {
     /// When the first of them was.
     package var since: Int?
 
-    package init(code: String, message: String, at: Int, count: Int? = nil, since: Int? = nil) {
-        self.code = code
+    package init(code: ErrorCode, message: String, at: Int, count: Int? = nil, since: Int? = nil) {
+        self.code = code.rawValue
         self.message = message
         self.at = at
         self.count = count

@@ -1,3 +1,4 @@
+package import AgentStatus
 package import Logging
 
 /// The name of a field in a log line: one word for one thing, so that a search finds all its lines.
@@ -71,6 +72,9 @@ extension Logger {
 }
 
 extension Logger.MetadataValue {
+    /// The value of `errorCode`.
+    package static func code(_ code: ErrorCode) -> Self { .string(code.rawValue) }
+
     /// A duration in milliseconds with three decimals, for the `….ms` keys.
     package static func milliseconds(_ duration: Duration) -> Self {
         .stringConvertible(Milliseconds(duration))

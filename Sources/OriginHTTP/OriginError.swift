@@ -1,7 +1,9 @@
+package import AgentStatus
+
 /// Why an exchange has no whole response.
 package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kind of failure; the raw values are a bounded set of words for metrics and logs.
-    package enum Code: String, Hashable, Sendable, CaseIterable {
+    /// The kind of failure.
+    package enum Code: Hashable, Sendable, CaseIterable {
         /// Nobody listens at the origin's address.
         case refused
         /// No route, network down, or a local error while connecting.
@@ -9,19 +11,19 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The host name has no address.
         case unresolvable
         /// Connecting took longer than allowed.
-        case timedOut = "timed_out"
+        case timedOut
         /// No TLS session: an untrusted certificate, a wrong name, or no TLS on the other side.
-        case tlsFailed = "tls_failed"
+        case tlsFailed
         /// The origin closed the connection before the response was whole.
-        case closedEarly = "closed_early"
+        case closedEarly
         /// What the origin sent is no HTTP/1 response.
         case malformed
         /// The request cannot be sent: a body that differs from its announced length, `CONNECT`, …
-        case badRequest = "bad_request"
+        case badRequest
         /// Too many requests use or wait for connections to the origin.
-        case tooBusy = "too_busy"
+        case tooBusy
         /// The process may open no more files, nor connections.
-        case noDescriptors = "no_descriptors"
+        case noDescriptors
         /// A file or folder cannot be read.
         case unreadable
     }
@@ -39,4 +41,21 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// The code for logs and metrics.
+    package var errorCode: ErrorCode {
+        switch code {
+        case .refused: .refused
+        case .unreachable: .unreachable
+        case .unresolvable: .unresolvable
+        case .timedOut: .timedOut
+        case .tlsFailed: .tlsFailed
+        case .closedEarly: .closedEarly
+        case .malformed: .malformed
+        case .badRequest: .badRequest
+        case .tooBusy: .tooBusy
+        case .noDescriptors: .noDescriptors
+        case .unreadable: .unreadable
+        }
+    }
 }

@@ -193,7 +193,7 @@ extension OriginStream: OriginResponseReceiver {
         logger.warning(
             "Origin failed",
             metadata: [
-                .streamID: .stringConvertible(id.rawValue), .errorCode: "\(error.code.rawValue)",
+                .streamID: .stringConvertible(id.rawValue), .errorCode: .code(error.errorCode),
                 .errorMessage: "\(error.message)",
             ])
         exchange = nil

@@ -1,3 +1,4 @@
+import AgentStatus
 import Logging
 import NIOCore
 import Observability
@@ -101,7 +102,7 @@ extension TunnelClient {
                     wait = backoff.next(using: &random)
                 } catch {
                     let dialError = error as? DialError
-                    let code = (dialError?.code ?? .unreachable).rawValue
+                    let code = dialError?.errorCode ?? .unreachable
                     let message = words(for: error)
                     let isNews = complaint.note(message)
                     // Before anybody is told that it failed.
@@ -182,12 +183,12 @@ extension TunnelClient {
     private func accompany(_ life: SessionLife) async {
         let end = await life.untilEnded()
         forget(life)
-        let fields: LogFields = [.errorCode: "\(end.label)", .closeReason: "\(end.message)"]
+        let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
         switch end {
         case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
         default:
             // Of one whose place others have taken already nothing is missed.
-            if !life.isLeaving { noteFault(end.label, masked(end.message)) }
+            if !life.isLeaving { noteFault(end.code, masked(end.message)) }
             logger.warning("Session lost", metadata: fields)
         }
     }
@@ -222,11 +223,11 @@ extension TunnelClient {
     }
 
     private func complain(
-        _ code: String, _ message: String, _ wait: Duration, _ complaint: RepeatedComplaint, isNews: Bool
+        _ code: ErrorCode, _ message: String, _ wait: Duration, _ complaint: RepeatedComplaint, isNews: Bool
     ) {
         var fields = Logger.Metadata([
             .tunnelURL: "\(Self.shown(setup.value.configuration.tunnel))",
-            .errorCode: "\(code)", .errorMessage: "\(message)",
+            .errorCode: .code(code), .errorMessage: "\(message)",
             .retryDelayMilliseconds: .milliseconds(wait),
         ])
         if complaint.count > 1 {

@@ -240,7 +240,7 @@ package final class TunnelClient: Sendable {
     /// - Parameters:
     ///   - message: without secrets.
     ///   - count: failures in a row, the first of them `since`.
-    func noteFault(_ code: String, _ message: String, count: Int? = nil, since: Int? = nil) {
+    func noteFault(_ code: ErrorCode, _ message: String, count: Int? = nil, since: Int? = nil) {
         let fault = FaultSnapshot(code: code, message: message, at: time(nil), count: count, since: since)
         state.withLock { $0.lastFault = fault }
     }

@@ -30,8 +30,8 @@ final class ServerCore: Sendable {
     let shortage: DescriptorShortage
     private let current: Mutex<ServerSettings>
     private let fault: LatestFault
-    /// By the label of what is told.
-    private let repeated = Mutex<[String: RepeatedWarning]>([:])
+    /// By the code of what is told.
+    private let repeated = Mutex<[ErrorCode: RepeatedWarning]>([:])
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)
@@ -56,7 +56,7 @@ final class ServerCore: Sendable {
         self.logger = logger
         let fault = LatestFault()
         self.fault = fault
-        self.shortage = DescriptorShortage(logger: logger) { fault.note("out-of-descriptors", $0) }
+        self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
         self.access = log.access
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
@@ -77,7 +77,7 @@ final class ServerCore: Sendable {
     /// The latest thing that went wrong.
     var lastFault: FaultSnapshot? { fault.value }
 
-    func note(fault code: String, _ message: String) { fault.note(code, message) }
+    func note(fault code: ErrorCode, _ message: String) { fault.note(code, message) }
 
     /// Warns, once, where any token is everybody's who knows it.
     func tellIfOpen() {
@@ -89,17 +89,17 @@ final class ServerCore: Sendable {
     }
 
     /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
-    /// label.
+    /// code.
     func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
-        let times = repeated.withLock { $0[refusal.label, default: RepeatedWarning()].happened() }
+        let times = repeated.withLock { $0[refusal.code, default: RepeatedWarning()].happened() }
         guard let times else { return }
-        note(fault: refusal.label, "\(refusal.text) (from \(address))")
+        note(fault: refusal.code, "\(refusal.text) (from \(address))")
         var logger = logger
         if let tokenHint { logger[.tokenHint] = "\(tokenHint)" }
         logger.warning(
             "\(message)",
             metadata: [
-                .peerAddress: "\(address)", .errorCode: "\(refusal.label)",
+                .peerAddress: "\(address)", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)", .times: "\(times)",
             ])
     }
@@ -203,7 +203,7 @@ private final class LatestFault: Sendable {
 
     var value: FaultSnapshot? { state.withLock { $0 } }
 
-    @discardableResult func note(_ code: String, _ message: String) -> FaultSnapshot {
+    @discardableResult func note(_ code: ErrorCode, _ message: String) -> FaultSnapshot {
         let snapshot = FaultSnapshot(code: code, message: message, at: time(nil))
         state.withLock { $0 = snapshot }
         return snapshot

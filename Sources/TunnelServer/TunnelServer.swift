@@ -94,7 +94,7 @@ package final class TunnelServer: Sendable {
         listener.whenItFails { [core, current] reason in
             let text = "the listener at \(place) failed: \(reason)"
             // Before anybody is told.
-            if current.value?.id == listener.id { core.note(fault: "listener-failed", text) }
+            if current.value?.id == listener.id { core.note(fault: .listenerFailed, text) }
             current.failed(listener.id, text)
         }
         guard left !== listener else {

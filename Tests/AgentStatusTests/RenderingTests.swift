@@ -35,20 +35,20 @@ import Testing
                     wanted: 2,
                     connections: [
                         ConnectionSnapshot(id: 1, protocolVersion: 2, since: 1000, isDraining: false)
-                    ], lastFault: FaultSnapshot(code: "unreachable", message: "refused\u{9b}[2J", at: 4720))
+                    ], lastFault: FaultSnapshot(code: .unreachable, message: "refused\u{9b}[2J", at: 4720))
             ])
     }
 
     private var broken: AgentSnapshot {
         var broken = snapshot
         broken.servers[0].faults = [
-            FaultSnapshot(code: "no-descriptors", message: "too many open files", at: 4710, since: 4700)
+            FaultSnapshot(code: .noDescriptors, message: "too many open files", at: 4710, since: 4700)
         ]
         broken.tunnels += [
             TunnelSnapshot(
                 name: "down", state: .connecting, server: "ws://h:1", tokenHint: "x...", wanted: 1,
                 lastFault: FaultSnapshot(
-                    code: "unreachable", message: "connection refused", at: 4720, count: 1200, since: 1000)),
+                    code: .unreachable, message: "connection refused", at: 4720, count: 1200, since: 1000)),
             TunnelSnapshot(name: "gone", state: .gaveUp, server: "ws://h:1", tokenHint: "y...", wanted: 1),
         ]
         return broken
@@ -147,7 +147,7 @@ import Testing
         wide.tunnels[0].server = "wss://" + String(repeating: "a", count: 200)
         wide.lastReload?.errors = [String(repeating: "word ", count: 50), String(repeating: "x", count: 300)]
         wide.servers[0].lastFault = FaultSnapshot(
-            code: "c", message: String(repeating: "why ", count: 90), at: 0)
+            code: .closed, message: String(repeating: "why ", count: 90), at: 0)
         let text = StatusRendering.text(of: wide, style: TextStyle(width: width, hasColour: false))
         let lines = text.split(separator: "\n")
         #expect(lines.allSatisfy { $0.count <= width }, "\(text)")

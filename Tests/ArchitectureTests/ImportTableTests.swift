@@ -24,11 +24,11 @@ private let importTable: [String: Set<String>] = [
     "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
+        "AgentStatus", "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
         "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
     ]),
 
     // Roles: they never import each other.
@@ -127,6 +127,7 @@ private let networking: Set<String> = ["Glibc", "NIOCore", "NIOPosix", "Synchron
             Rule(pattern: /nonisolated\(unsafe\)/, reason: "a lock or an actor"),
             Rule(pattern: /\btry!/, reason: "try with a catch"),
             Rule(pattern: /\bas!/, reason: "as? with an answer to nil"),
+            Rule(pattern: /\.errorCode(?:\] =|:) "/, reason: "an ErrorCode"),
             Rule(pattern: /LoggingSystem\.bootstrap/, reason: "AgentLog.makeLogger"),
             Rule(pattern: /\b(?:TODO|FIXME|XXX)\b/, reason: "an issue"),
         ]

@@ -44,18 +44,18 @@ import Testing
                 try connection.respond(302, fields: [("Location", "/elsewhere")], text: "")
             }),
         Example(
-            testDescription: "garbage", code: "notATunnelServer", words: "does not speak HTTP",
+            testDescription: "garbage", code: "not-a-tunnel-server", words: "does not speak HTTP",
             script: { connection in
                 try connection.socket.write("SSH-2.0-OpenSSH_9.2\r\n\r\n")
                 _ = connection.waitForEnd()
             }),
         Example(
-            testDescription: "bytes without end", code: "notATunnelServer", words: "does not speak HTTP",
+            testDescription: "bytes without end", code: "not-a-tunnel-server", words: "does not speak HTTP",
             script: { connection in
                 while true { try connection.socket.write([UInt8](repeating: 65, count: 65_536)) }
             }),
         Example(
-            testDescription: "a head without end", code: "notATunnelServer", words: "does not speak HTTP",
+            testDescription: "a head without end", code: "not-a-tunnel-server", words: "does not speak HTTP",
             script: { connection in
                 try connection.socket.write("HTTP/1.1 101 Switching Protocols\r\n")
                 while true {
@@ -67,7 +67,7 @@ import Testing
             words: "the connection was closed during the handshake",
             script: { connection in _ = try connection.readRequest() }),
         Example(
-            testDescription: "a wrong accept", code: "notATunnelServer",
+            testDescription: "a wrong accept", code: "not-a-tunnel-server",
             words: "the server's 101 opens no WebSocket",
             script: { connection in
                 _ = try connection.readRequest()
@@ -80,7 +80,7 @@ import Testing
                     ])
             }),
         Example(
-            testDescription: "another WebSocket", code: "notATunnelServer",
+            testDescription: "another WebSocket", code: "not-a-tunnel-server",
             words: "the server chose a WebSocket subprotocol that we did not offer",
             script: { connection in
                 guard let request = try connection.readRequest() else { return }

@@ -60,7 +60,7 @@ import Testing
             "Fewer client-ports than connections: some will not come up; name more ports, or set connections")
         #expect(warning["port.count"] == "1" && warning["limit"] == "2")
         try server.waitForSessions(1)
-        let line = try client.waitForLog("Cannot connect", ["error.code": "noClientPort"])
+        let line = try client.waitForLog("Cannot connect", ["error.code": "no-client-port"])
         #expect(line["error.message"] == "every port of client-ports (\(port)) is in use: name more of them")
         #expect(try client.stop() == .code(0))
     }

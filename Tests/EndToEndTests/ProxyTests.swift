@@ -98,7 +98,7 @@ import Testing
             credentials: (Self.user, Self.password), allowedPort: example.allowedPort)
         let client = try Self.client(
             tunnel: "ws://127.0.0.1:9", ["proxy: \"http://\(example.userinfo)127.0.0.1:\(proxy.port)\""])
-        let line = try client.waitForLog("Cannot connect", ["error.code": "proxyRejected"])
+        let line = try client.waitForLog("Cannot connect", ["error.code": "proxy-rejected"])
         let message = line["error.message"] ?? ""
         #expect(message.contains(example.words), "\(message)")
         #expect(message.contains("the proxy 127.0.0.1:\(proxy.port)"), "\(message)")
@@ -113,7 +113,7 @@ import Testing
         let proxy = try Tinyproxy()
         let port = try freePort()
         let client = try Self.client(tunnel: "ws://127.0.0.1:\(port)", [Self.proxyURL(proxy.port)])
-        let line = try client.waitForLog("Cannot connect", ["error.code": "proxyRejected"])
+        let line = try client.waitForLog("Cannot connect", ["error.code": "proxy-rejected"])
         #expect(
             line["error.message"]?.contains("it answered 500: Unable to connect") == true, "\(line.fields)")
         let server = try AgentProcess(
@@ -149,7 +149,7 @@ import Testing
         proxy.kill()
         #expect([.closed, .reset].contains(caller.socket.waitForEnd()), "a short body never looks whole")
         try client.waitForLog("Session lost")
-        try client.waitForLog("Cannot connect", ["error.code": "proxyUnreachable"])
+        try client.waitForLog("Cannot connect", ["error.code": "proxy-unreachable"])
         proxy = try Tinyproxy(port: proxy.port)
         try server.waitForSessions(1, from: lines)
         #expect(try HTTPConnection(port: port).exchange("GET", "/", fields: token).text == "small")
@@ -166,7 +166,7 @@ import Testing
         var environment = Dictionary(uniqueKeysWithValues: others.map { ($0, "") })
         environment[variable] = "http://\(Self.user):\(Self.password)@127.0.0.1:\(proxy.port)"
         let client = try Self.client(tunnel: "ws://inner.invalid", [], environment: environment)
-        let line = try client.waitForLog("Cannot connect", ["error.code": "proxyRejected"])
+        let line = try client.waitForLog("Cannot connect", ["error.code": "proxy-rejected"])
         let message = line["error.message"] ?? ""
         #expect(message.contains("it answered 502: who is inner.invalid:80 Basic ***"), "\(message)")
         #expect(!client.log.joined().contains(Self.password))

@@ -72,7 +72,7 @@ import TunnelServer
             let second = try world.makeClient(configuration, succeeding: first)
             let secondRun = Task { await second.run() }
             #expect(await second.untilUp() == .noRoom)
-            #expect(second.snapshot.lastFault?.code == "noClientPort")
+            #expect(second.snapshot.lastFault?.code == "no-client-port")
             firstRun.cancel()
             #expect(await firstRun.value == .stopped)
             second.retryNow()

@@ -1,3 +1,4 @@
+import AgentStatus
 import HTTPMessage
 import Routing
 import TestSupport
@@ -31,7 +32,7 @@ import TunnelProtocol
             return claim.token.secret
         } catch {
             let refusal = Refusal(error)
-            return "\(refusal.status) \(refusal.label)"
+            return "\(refusal.status) \(refusal.code.rawValue)"
         }
     }
 
@@ -121,7 +122,7 @@ import TunnelProtocol
                 try admission.check(try TunnelAdmission.claim(of: head), of: head, isHeldOff: true)
                 return "admitted"
             } catch {
-                return Refusal(error).label
+                return Refusal(error).code.rawValue
             }
         }
         #expect(label(passwords[0]) == (isLookedAt ? "admitted" : "throttled"))

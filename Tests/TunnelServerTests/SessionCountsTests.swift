@@ -1,3 +1,4 @@
+import AgentStatus
 import Routing
 import Testing
 import TunnelConfiguration
@@ -21,7 +22,7 @@ import TunnelProtocol
             return "room"
         } catch {
             let refusal = Refusal(error)
-            return "\(refusal.status) \(refusal.label)"
+            return "\(refusal.status) \(refusal.code.rawValue)"
         }
     }
 

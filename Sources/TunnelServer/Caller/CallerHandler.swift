@@ -296,10 +296,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         address = caller.text
         switch settings.routes.route(head) {
         case .healthCheck:
-            let refusal = Refusal(200, "WSTUNSRV RUNNING", "ok")
+            let refusal = Refusal(200, "WSTUNSRV RUNNING", .hopsUsedUp)
             answerHere(refusal, head, framing, path: "/_health_check", level: .debug)
         case .stats:
-            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), "ok")
+            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), .hopsUsedUp)
             answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)

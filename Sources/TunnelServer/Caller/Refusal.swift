@@ -1,3 +1,4 @@
+package import AgentStatus
 import HTTPMessage
 import Routing
 
@@ -12,81 +13,81 @@ package struct Refusal: Error, Sendable, Hashable {
     package var retryAfter: Int?
     /// Where to ask instead, or nil.
     package var location: String?
-    /// A bounded word for logs and metrics.
-    package var label: String
+    /// For logs and metrics.
+    package var code: ErrorCode
 
-    init(_ status: Int, _ text: String, _ label: String, retryAfter: Int? = nil) {
+    init(_ status: Int, _ text: String, _ code: ErrorCode, retryAfter: Int? = nil) {
         self.status = status
         self.text = text
-        self.label = label
+        self.code = code
         self.retryAfter = retryAfter
     }
 
     // Requests of callers.
-    static let missingToken = Refusal(400, "Missing X-Token header", "missing-token")
-    static let repeatedToken = Refusal(400, "More than one X-Token header", "missing-token")
-    static let missingTokenInPath = Refusal(400, "Missing token in URI", "missing-token")
+    static let missingToken = Refusal(400, "Missing X-Token header", .missingToken)
+    static let repeatedToken = Refusal(400, "More than one X-Token header", .missingToken)
+    static let missingTokenInPath = Refusal(400, "Missing token in URI", .missingToken)
     static let malformedTokenInPath = Refusal(
         400, "Malformed token in URI: write /_token/<token>/<path>, with a token of 16 to 1024 characters",
-        "missing-token")
-    static let connectUnsupported = Refusal(501, "CONNECT is not supported", "bad-request")
-    static let notOriginForm = Refusal(400, "The request target must be a path", "bad-request")
+        .missingToken)
+    static let connectUnsupported = Refusal(501, "CONNECT is not supported", .badRequest)
+    static let notOriginForm = Refusal(400, "The request target must be a path", .badRequest)
     static let notTheTunnelPath = Refusal(
-        404, "Tunnel clients are not served at this path: is the base path right?", "wrong-base-path")
-    static let outsideBasePath = Refusal(404, "Not found", "not-found")
+        404, "Tunnel clients are not served at this path: is the base path right?", .wrongBasePath)
+    static let outsideBasePath = Refusal(404, "Not found", .notFound)
     static let tunnelNotFound = Refusal(
-        404, "Tunnel not found (or not seen in a long time)", "tunnel-not-found")
+        404, "Tunnel not found (or not seen in a long time)", .tunnelNotFound)
     static let tooManyWaiting = Refusal(
-        504, "too many requests in-flight, tunnel broken?", "queue-full", retryAfter: 5)
-    static let tunnelTimeout = Refusal(504, "Tunnel timeout", "timeout", retryAfter: 5)
-    static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", "tunnel-lost")
+        504, "too many requests in-flight, tunnel broken?", .queueFull, retryAfter: 5)
+    static let tunnelTimeout = Refusal(504, "Tunnel timeout", .timeout, retryAfter: 5)
+    static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", .tunnelLost)
     static let tunnelBusy = Refusal(
-        503, "The tunnel takes no more requests now", "tunnel-busy", retryAfter: 1)
-    static let originFailed = Refusal(502, "The origin broke off before its answer", "origin-failed")
+        503, "The tunnel takes no more requests now", .tunnelBusy, retryAfter: 1)
+    static let originFailed = Refusal(502, "The origin broke off before its answer", .originFailed)
     static let unaskedUpgrade = Refusal(
-        502, "The origin switched to a protocol that was not asked for", "unasked-upgrade")
-    static let badAnswer = Refusal(506, "The tunnel's answer is no valid HTTP response", "bad-answer")
+        502, "The origin switched to a protocol that was not asked for", .unaskedUpgrade)
+    static let badAnswer = Refusal(506, "The tunnel's answer is no valid HTTP response", .badAnswer)
     static let requestTooLarge = Refusal(
-        413, "The request is larger than this tunnel's client takes (100 MiB)", "request-too-large")
+        413, "The request is larger than this tunnel's client takes (100 MiB)", .requestTooLarge)
     static let requestTooSlow = Refusal(
-        408, "The request came too slowly while others had to wait for it", "request-too-slow")
+        408, "The request came too slowly while others had to wait for it", .requestTooSlow)
     static let upgradeUnsupported = Refusal(
-        501, "This tunnel's client speaks protocol v1, which carries no WebSockets", "upgrade-unsupported")
-    static let tooManyCallers = Refusal(503, "Too many connections", "too-many-callers", retryAfter: 1)
-    static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", "stopped")
-    static let stopping = Refusal(503, "The tunnel server is stopping", "stopping", retryAfter: 5)
-    static let headTimeout = Refusal(408, "The request did not come in time", "head-timeout")
+        501, "This tunnel's client speaks protocol v1, which carries no WebSockets", .upgradeUnsupported)
+    static let tooManyCallers = Refusal(503, "Too many connections", .tooManyCallers, retryAfter: 1)
+    static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
+    static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
+    static let headTimeout = Refusal(408, "The request did not come in time", .headTimeout)
 
     // Handshakes of tunnel clients.
-    static let notGET = Refusal(400, "Only GET requests are supported", "bad-handshake")
+    static let notGET = Refusal(400, "Only GET requests are supported", .badHandshake)
     static let originMissing = Refusal(
-        400, "Origin header with rendez-vous token required", "bad-handshake")
+        400, "Origin header with rendez-vous token required", .badHandshake)
     static let tokenTooShort = Refusal(
-        400, "Rendez-vous token is too short (must be at least 16 characters)", "bad-handshake")
-    static let tokenMalformed = Refusal(400, "Rendez-vous token is malformed", "bad-handshake")
-    static let notWebSocket = Refusal(400, "Not a WebSocket handshake", "bad-handshake")
+        400, "Rendez-vous token is too short (must be at least 16 characters)", .badHandshake)
+    static let tokenMalformed = Refusal(400, "Rendez-vous token is malformed", .badHandshake)
+    static let notWebSocket = Refusal(400, "Not a WebSocket handshake", .badHandshake)
     /// The same words for each cause: which it is would help those who guess.
     static let unauthorized = Refusal(
-        401, "Unauthorized: password missing or wrong, or token not listed", "unauthorized")
+        401, "Unauthorized: password missing or wrong, or token not listed", .unauthorized)
     /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
     static let tooManyGuesses = Refusal(
-        429, "Too many requests with tokens that are nobody's, from this address", "too-many-guesses",
+        429, "Too many requests with tokens that are nobody's, from this address", .tooManyGuesses,
         retryAfter: 5)
     static let tooManyFailures = Refusal(
         429, "Too many wrong passwords for this token from this address: this one was not looked at",
-        "throttled", retryAfter: 60)
+        .throttled, retryAfter: 60)
     static let tooManyClients = Refusal(
-        429, "Too many clients for this rendez-vous token", "too-many-clients", retryAfter: 30)
+        429, "Too many clients for this rendez-vous token", .tooManyClients, retryAfter: 30)
     static let tooManySessions = Refusal(
-        503, "Too many tunnel clients", "too-many-sessions", retryAfter: 30)
+        503, "Too many tunnel clients", .tooManySessions, retryAfter: 30)
     static let tooManySessionsOfToken = Refusal(
         429, "Too many connections of tunnel clients for this rendez-vous token",
-        "too-many-sessions-of-token",
+        .tooManySessionsOfToken,
         retryAfter: 30)
     static let tooManySessionsOfClient = Refusal(
-        429, "Too many connections of this tunnel client", "too-many-sessions-of-client", retryAfter: 30)
+        429, "Too many connections of this tunnel client", .tooManySessionsOfClient, retryAfter: 30)
     static let tooManySessionsFromAddress = Refusal(
-        429, "Too many connections of tunnel clients from this address", "too-many-sessions-from-address",
+        429, "Too many connections of tunnel clients from this address", .tooManySessionsFromAddress,
         retryAfter: 30)
 
     /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
@@ -94,27 +95,27 @@ package struct Refusal: Error, Sendable, Hashable {
 
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {
-        var refusal = Refusal(308, "The path behind the token begins with a slash", "missing-slash")
+        var refusal = Refusal(308, "The path behind the token begins with a slash", .missingSlash)
         refusal.location = location
         return refusal
     }
 
     static let proxyProtocol = Refusal(
         400, "PROXY protocol is not understood here: switch it off in what stands before the server",
-        "proxy-protocol")
+        .proxyProtocol)
     static let tlsSpoken = Refusal(
         400, "This port speaks plain HTTP, not TLS: use http:// or ws://, or a proxy that ends TLS",
-        "tls-spoken")
+        .tlsSpoken)
 
     /// The answer to a request that may go no further.
     static func hopsUsedUp(_ method: String) -> Refusal {
         method == "TRACE"
-            ? Refusal(501, "This tunnel server does not answer TRACE itself", "hops-used-up")
-            : Refusal(200, "A tunnel server: with Max-Forwards: 0 the request goes no further", "ok")
+            ? Refusal(501, "This tunnel server does not answer TRACE itself", .hopsUsedUp)
+            : Refusal(200, "A tunnel server: with Max-Forwards: 0 the request goes no further", .hopsUsedUp)
     }
 
     static func malformed(_ error: HTTPMessageError) -> Refusal {
-        Refusal(error.status, "Bad request: \(error)", "bad-request")
+        Refusal(error.status, "Bad request: \(error)", .badRequest)
     }
 
     /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.

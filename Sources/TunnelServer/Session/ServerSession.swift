@@ -138,6 +138,6 @@ final class ServerSession: SessionOwner {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.connections.leave(session: id)
         logger.info(
-            "Session left", metadata: [.errorCode: "\(end.label)", .closeReason: "\(end.message)"])
+            "Session left", metadata: [.errorCode: .code(end.code), .closeReason: "\(end.message)"])
     }
 }

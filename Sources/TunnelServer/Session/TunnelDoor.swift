@@ -98,11 +98,11 @@ struct TunnelDoor {
             return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
         }
         core.note(
-            fault: refusal.label, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
+            fault: refusal.code, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
         core.logger.warning(
             "Tunnel refused",
             metadata: [
-                .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: "\(refusal.label)",
+                .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)",
             ])
     }

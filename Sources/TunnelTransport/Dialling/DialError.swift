@@ -1,7 +1,9 @@
+package import AgentStatus
+
 /// Why a tunnel server was not reached.
 package struct DialError: Error, Sendable, CustomStringConvertible {
     /// A bounded set of reasons.
-    package enum Code: String, Sendable, Hashable {
+    package enum Code: Sendable, Hashable {
         /// No connection came about: name, network, TLS.
         case unreachable
         /// The server did not answer in time.
@@ -45,4 +47,19 @@ package struct DialError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// The code for logs and metrics.
+    package var errorCode: ErrorCode {
+        switch code {
+        case .unreachable: .unreachable
+        case .timedOut: .timedOut
+        case .rejected: .rejected
+        case .notATunnelServer: .notATunnelServer
+        case .proxyUnreachable: .proxyUnreachable
+        case .proxyTimedOut: .proxyTimedOut
+        case .proxyRejected: .proxyRejected
+        case .notAProxy: .notAProxy
+        case .noClientPort: .noClientPort
+        }
+    }
 }

@@ -1,3 +1,4 @@
+package import AgentStatus
 package import NIOCore
 package import TunnelProtocol
 
@@ -20,16 +21,16 @@ package enum SessionEnd: Sendable, Hashable {
     /// We closed it, as there is no room for it.
     case turnedAway
 
-    /// A bounded set of words for logs and metrics.
-    package var label: String {
+    /// For logs and metrics.
+    package var code: ErrorCode {
         switch self {
-        case .drained: "drained"
-        case .closedByPeer: "closed-by-peer"
-        case .connectionLost: "connection-lost"
-        case .peerSilent: "peer-silent"
-        case .peerStuck: "peer-stuck"
-        case .peerMisbehaved: "peer-misbehaved"
-        case .closedByUs, .turnedAway: "closed"
+        case .drained: .drained
+        case .closedByPeer: .closedByPeer
+        case .connectionLost: .connectionLost
+        case .peerSilent: .peerSilent
+        case .peerStuck: .peerStuck
+        case .peerMisbehaved: .peerMisbehaved
+        case .closedByUs, .turnedAway: .closed
         }
     }
 
