@@ -33,7 +33,7 @@ extension TunnelClient {
         let configuration = setup.configuration
         let url = configuration.tunnel
         var fields = HeaderFields([.origin: configuration.token.secret, .xClientVersion: software])
-        fields.append(named: "X-Tunnel-Client", "\(lineage.identity)/\(firstSlot + slot)")
+        fields.append(named: "X-Tunnel-Client", "\(identity.clientID)/\(firstSlot + slot)")
         let own = configuration.password.map {
             BasicAuthorization.encode(user: configuration.token.secret, password: $0.secret)
         }

@@ -199,7 +199,7 @@ extension TunnelClient {
         let configuration = setup.value.configuration
         let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         let owner = ClientSession(
-            setup: setup, traffic: lineage.traffic, limits: limits, eventLoop: eventLoop, life: life,
+            setup: setup, traffic: identity.traffic, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
         ) { self.sessionIsUp(life) }
         let session: Session

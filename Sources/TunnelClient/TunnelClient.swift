@@ -60,7 +60,7 @@ package final class TunnelClient: Sendable {
     private let trust: TrustPool
     let pacer: DialPacer
     let logger: Logger
-    let lineage: TunnelLineage
+    let identity: TunnelIdentity
     /// The slot by which the server knows the first connection.
     let firstSlot: Int
     let state = Mutex(State())
@@ -96,8 +96,8 @@ package final class TunnelClient: Sendable {
         setup = CurrentSetup(
             try ClientSetup(
                 configuration, trusting: trust, onStatusFileError: Self.complainOfStatusFile(logger)))
-        lineage = predecessor?.lineage ?? TunnelLineage()
-        firstSlot = lineage.takeSlots()
+        identity = predecessor?.identity ?? TunnelIdentity()
+        firstSlot = identity.takeSlots()
     }
 
     /// A status file that cannot be written is told of, and is no reason not to run.
@@ -246,7 +246,7 @@ package final class TunnelClient: Sendable {
     }
 
     /// What it and those before it in its place have carried so far.
-    package var traffic: TrafficSnapshot { lineage.traffic.snapshot }
+    package var traffic: TrafficSnapshot { identity.traffic.snapshot }
 
     /// What there is to tell now.
     package var snapshot: TunnelSnapshot {

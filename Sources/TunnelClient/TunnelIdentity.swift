@@ -1,14 +1,14 @@
 import Observability
 import Synchronization
 
-/// What a tunnel client and those that replace it have in common: to the server they are one client, and what they
-/// carried is one tunnel's.
-final class TunnelLineage: Sendable {
+/// What a tunnel is, whichever client serves it at the time: those that replace one another are one client to the server,
+/// and what they carried is one tunnel's.
+final class TunnelIdentity: Sendable {
     /// More than the connections of one client.
     private static let slotsOfOneClient = 64
 
     /// Tells the server which connections belong together.
-    let identity = String(UInt64.random(in: .min ... .max), radix: 16)
+    let clientID = String(UInt64.random(in: .min ... .max), radix: 16)
     let traffic = TrafficCount()
     private let clients = Atomic(0)
 

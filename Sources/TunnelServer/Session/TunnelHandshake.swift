@@ -8,10 +8,10 @@ import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
-/// Lets tunnel clients in: the checks of a handshake against what the server knows, and the seat of the session.
-struct TunnelDoor {
-    /// A client that may come in.
-    struct Guest {
+/// The handshake of a tunnel client: checked against what the server knows, and made a session on its seat.
+struct TunnelHandshake {
+    /// A client that is let in.
+    struct AdmittedClient {
         var credentials: TunnelCredentials
         var client: ClientIdentity
         /// The 101 answer.
@@ -113,13 +113,14 @@ struct TunnelDoor {
     ///   - handler: the connection's handler, which gives way.
     ///   - leftover: bytes that came behind the handshake.
     func seat(
-        _ guest: Guest, in context: ChannelHandlerContext, from handler: CallerHandler, leftover: ByteBuffer
+        _ admitted: AdmittedClient, in context: ChannelHandlerContext, from handler: CallerHandler,
+        leftover: ByteBuffer
     ) {
         var preface = ByteBuffer()
-        preface.writeResponseHead(guest.answer)
+        preface.writeResponseHead(admitted.answer)
         let (core, address, endpoint) = (core, address, endpoint)
-        let (credentials, client) = (guest.credentials, guest.client)
-        let oldSoftware = guest.version == .v1 ? guest.software : nil
+        let (credentials, client) = (admitted.credentials, admitted.client)
+        let oldSoftware = admitted.version == .v1 ? admitted.software : nil
         let makeSession: @Sendable (any EventLoop) -> Session = { eventLoop in
             ServerSession(
                 core: core, credentials: credentials, client: client, address: address,
@@ -128,7 +129,7 @@ struct TunnelDoor {
             .makeSession(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
-        let counts = core.registry.sessionsPerLoop(guest.credentials.token, loops: core.loops.count)
+        let counts = core.registry.sessionsPerLoop(admitted.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
         if seat != current,
             SessionSeating.move(
