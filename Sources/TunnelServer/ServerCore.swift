@@ -47,8 +47,8 @@ final class ServerCore: Sendable {
         self.limits = limits
         self.current = Mutex(ServerSettings(configuration))
         self.registry = TunnelRegistry(
-            maximumWaiting: configuration.maxRequestsPerTunnel,
-            maximumClients: configuration.maxClientsPerToken, maximumTokens: limits.tokens)
+            maximumWaiting: configuration.limits.waitingPerToken,
+            maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
@@ -71,7 +71,7 @@ final class ServerCore: Sendable {
     /// From now on these are in force; what is under way keeps those that it began with.
     func apply(_ settings: ServerSettings) {
         current.withLock { $0 = settings }
-        registry.setLimits(waiting: settings.maximumWaiting, clients: settings.maximumClients)
+        registry.setLimits(waiting: settings.limits.waitingPerToken, clients: settings.limits.clientsPerToken)
     }
 
     /// The latest thing that went wrong.
@@ -157,20 +157,21 @@ final class ServerCore: Sendable {
         }
         let settings = settings
         return StatsReport(
-            maximumWaiting: settings.maximumWaiting, maximumClients: settings.maximumClients, tunnels: tunnels
+            maximumWaiting: settings.limits.waitingPerToken, maximumClients: settings.limits.clientsPerToken,
+            tunnels: tunnels
         ).text
     }
 
     /// The bounds of a session that begins now.
     func sessionLimits(_ settings: ServerSettings) -> SessionLimits {
-        SessionLimits(keepaliveTimeout: settings.wsTimeout)
+        SessionLimits(keepaliveTimeout: settings.times.keepalive)
     }
 
     /// How many sessions there may be.
     func sessionCountLimits(_ settings: ServerSettings) -> SessionCounts.Limits {
         SessionCounts.Limits(
-            all: limits.sessions, perToken: settings.maximumSessionsPerToken,
-            perAddress: settings.maximumSessionsPerAddress)
+            all: limits.sessions, perToken: settings.limits.sessionsPerToken,
+            perAddress: settings.limits.sessionsPerAddress)
     }
 
     /// The settings that every session begins with.

@@ -6,29 +6,28 @@ import TunnelProtocol
 /// What a configuration says of a running server, apart from where it listens. Immutable: an update puts another in
 /// its place, and a request keeps the one that it began with.
 final class ServerSettings: Sendable {
-    let queueTimeout: TimeAmount
-    let httpTimeout: TimeAmount
-    let wsTimeout: Duration
-    let maximumWaiting: Int
-    let maximumClients: Int?
-    let maximumSessionsPerToken: Int
-    let maximumSessionsPerAddress: Int
+    /// As `ServerConfiguration.Times` has them.
+    struct Times: Sendable {
+        let keepalive: Duration
+        let stall: TimeAmount
+        let queue: TimeAmount
+    }
+
+    let times: Times
+    let limits: ServerConfiguration.Limits
     let routes: RouteTable
     let admission: TunnelAdmission
 
     init(_ configuration: ServerConfiguration) {
-        queueTimeout = TimeAmount(configuration.queueTimeout)
-        httpTimeout = TimeAmount(configuration.httpTimeout)
-        wsTimeout = configuration.wsTimeout
-        maximumWaiting = configuration.maxRequestsPerTunnel
-        maximumClients = configuration.maxClientsPerToken
-        maximumSessionsPerToken = configuration.maxSessionsPerToken
-        maximumSessionsPerAddress = configuration.maxSessionsPerAddress
+        times = Times(
+            keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
+            queue: TimeAmount(configuration.times.queue))
+        limits = configuration.limits
         routes = RouteTable(
-            basePath: configuration.basePath, hosts: configuration.hosts,
-            trustedProxies: configuration.trustedProxies)
+            basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
+            trustedProxies: configuration.trust.proxies)
         admission = TunnelAdmission(
-            passwords: configuration.passwords, onlyListedTokens: configuration.onlyListedTokens)
+            passwords: configuration.trust.passwords, onlyListedTokens: configuration.trust.onlyListedTokens)
     }
 
     /// Whether the configuration names the token.

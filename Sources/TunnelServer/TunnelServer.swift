@@ -128,14 +128,14 @@ package final class TunnelServer: Sendable {
     ///     they get no new requests at once.
     package func update(_ configuration: ServerConfiguration, grace: Duration) {
         let settings = ServerSettings(configuration)
-        let isKeepaliveNew = settings.wsTimeout != core.settings.wsTimeout
+        let isKeepaliveNew = settings.times.keepalive != core.settings.times.keepalive
         core.apply(settings)
         core.tellIfOpen()
         for (id, session) in core.connections.sessions {
             if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
             } else if isKeepaliveNew {
-                session.reference.perform { $0.setKeepaliveTimeout(settings.wsTimeout) }
+                session.reference.perform { $0.setKeepaliveTimeout(settings.times.keepalive) }
             }
         }
     }

@@ -28,7 +28,8 @@ private let importTable: [String: Set<String>] = [
         "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS",
+        "SystemPackage",
     ]),
 
     // Roles: they never import each other.

@@ -18,7 +18,7 @@ import TunnelProtocol
     private static func server(_ change: (inout ServerConfiguration) -> Void = { _ in })
         -> ServerConfiguration
     {
-        var server = ServerConfiguration(name: "srv", queueTimeout: .seconds(1200))
+        var server = ServerConfiguration(name: "srv", times: .init(queue: .seconds(1200)))
         change(&server)
         return server
     }
@@ -69,10 +69,10 @@ import TunnelProtocol
                         syslog: .local3),
                     pidfile: "/run/a.pid",
                     ServerConfiguration(
-                        name: "srv", host: "127.0.0.1", port: 8080, basePath: "/wstunnel",
-                        wsTimeout: .seconds(60),
-                        httpTimeout: .seconds(90), queueTimeout: .seconds(90), maxRequestsPerTunnel: 30,
-                        maxClientsPerToken: 2, passwords: passwords)))
+                        name: "srv", host: "127.0.0.1", port: 8080, routes: .init(basePath: "/wstunnel"),
+                        times: .init(keepalive: .seconds(60), stall: .seconds(90), queue: .seconds(90)),
+                        limits: .init(waitingPerToken: 30, clientsPerToken: 2),
+                        trust: .init(passwords: passwords))))
     }
 
     @Test func theTunnelOfTheGoProgramsReadme() throws {
@@ -257,7 +257,7 @@ import TunnelProtocol
         ("/", ""),
         (" ", ""), ("//a/b/", "/a/b"), ("/my%20app", "/my%20app"),
     ]) func aBasePathIsReadAsTheGoProgramDoes(_ text: String, _ basePath: String) {
-        #expect(read(.srv, ["-base-path", text]).configuration?.servers.first?.basePath == basePath)
+        #expect(read(.srv, ["-base-path", text]).configuration?.servers.first?.routes.basePath == basePath)
     }
 
     @Test(arguments: ["ws://h/_tunnel", "ws://h/_tunnel/", "ws://h/_tunnel?x"])
@@ -271,12 +271,12 @@ import TunnelProtocol
         let server = try #require(
             read(.srv, ["-wstimeout", "1", "-max-requests-per-tunnel", "-1", "-max-clients-per-token", "-5"])
                 .configuration?.servers.first)
-        #expect(server.wsTimeout == .seconds(3))
-        #expect(server.maxRequestsPerTunnel == 20)
-        #expect(server.maxClientsPerToken == nil)
+        #expect(server.times.keepalive == .seconds(3))
+        #expect(server.limits.waitingPerToken == 20)
+        #expect(server.limits.clientsPerToken == nil)
         let twice = read(.srv, ["-passwords", "token-number-0001:a,token-number-0001:b"])
         #expect(
-            twice.configuration?.servers.first?.passwords
+            twice.configuration?.servers.first?.trust.passwords
                 == [try RendezvousToken("token-number-0001"): [Secret("b")]])
         let tunnel = read(.cli, Self.cli + ["-timeout", "1000", "-reconnect-delay", "0", "-max-retries=-1"])
         #expect(tunnel.configuration?.tunnels.first?.timeout == .seconds(600))

@@ -45,7 +45,7 @@ enum Examples {
         }
         for index in edited.servers.indices where Bool.random(using: &random) {
             edited.servers[index].port = Int.random(in: 1...3, using: &random)
-            edited.servers[index].queueTimeout = .seconds(Int.random(in: 0...1, using: &random))
+            edited.servers[index].times.queue = .seconds(Int.random(in: 0...1, using: &random))
         }
         for name in (0..<Int.random(in: 0...3, using: &random)).map({ "new\($0)" }) {
             if !edited.servers.contains(where: { $0.name == name }) { edited.servers.append(server(name)) }

@@ -7,7 +7,11 @@ import TunnelConfiguration
 @Suite struct ReloadPlanTests {
     @Test func everySettingSaysWhatItsChangeTakes() {
         // A setting that is added to a specification and not to its fields would be ignored by reloads.
-        #expect(storedProperties(Examples.server("a")) == ServerConfiguration.fields.count + 1)
+        let server = Examples.server("a")
+        let groups: [Any] = [server.routes, server.times, server.limits, server.trust]
+        // A field for each setting, in groups or not.
+        let settings = storedProperties(server) - groups.count + groups.map(storedProperties).reduce(0, +)
+        #expect(settings == ServerConfiguration.fields.count + 1)
         #expect(storedProperties(Examples.tunnel("a")) == TunnelClientConfiguration.fields.count + 1)
         let agent = AgentConfiguration()
         // Servers and tunnels are planned by themselves, the log has a field for each of its settings.
@@ -70,7 +74,7 @@ import TunnelConfiguration
     @Test func whatComesIsPlannedBeforeWhatGoes() {
         let running = Examples.configuration(servers: ["a", "m"], tunnels: ["b", "n"])
         var desired = Examples.configuration(servers: ["z", "m"], tunnels: ["y", "n"])
-        desired.servers[1].queueTimeout = .seconds(1)
+        desired.servers[1].times.queue = .seconds(1)
         let actions = ReloadPlan(running: running, desired: desired).snapshot.actions
         #expect(
             actions.map { "\($0.verb) \($0.kind) \($0.name)" } == [
@@ -162,19 +166,19 @@ private let serverRows = [
     server("host", .replace) { $0.host = "127.0.0.2" },
     server("port", .replace) { $0.port = 9 },
     server("reuse-port", .replace) { $0.reusePort = true },
-    server("base-path", .update) { $0.basePath = "/x" },
-    server("wstimeout", .update) { $0.wsTimeout = .seconds(9) },
-    server("httptimeout", .update) { $0.httpTimeout = .seconds(9) },
-    server("queue-timeout", .update) { $0.queueTimeout = .seconds(9) },
-    server("max-requests-per-tunnel", .update) { $0.maxRequestsPerTunnel = 9 },
-    server("max-clients-per-token", .update) { $0.maxClientsPerToken = 9 },
-    server("max-sessions-per-token", .update) { $0.maxSessionsPerToken = 9 },
-    server("max-sessions-per-address", .update) { $0.maxSessionsPerAddress = 9 },
-    server("passwords", .update) { $0.passwords = [Examples.token("t"): [Secret("new")]] },
-    server("only-listed-tokens", .update) { $0.onlyListedTokens = true },
-    server("hosts", .update) { $0.hosts = ["h": Examples.token("t")] },
+    server("base-path", .update) { $0.routes.basePath = "/x" },
+    server("wstimeout", .update) { $0.times.keepalive = .seconds(9) },
+    server("httptimeout", .update) { $0.times.stall = .seconds(9) },
+    server("queue-timeout", .update) { $0.times.queue = .seconds(9) },
+    server("max-requests-per-tunnel", .update) { $0.limits.waitingPerToken = 9 },
+    server("max-clients-per-token", .update) { $0.limits.clientsPerToken = 9 },
+    server("max-sessions-per-token", .update) { $0.limits.sessionsPerToken = 9 },
+    server("max-sessions-per-address", .update) { $0.limits.sessionsPerAddress = 9 },
+    server("passwords", .update) { $0.trust.passwords = [Examples.token("t"): [Secret("new")]] },
+    server("only-listed-tokens", .update) { $0.trust.onlyListedTokens = true },
+    server("hosts", .update) { $0.routes.hosts = ["h": Examples.token("t")] },
     server("trusted-proxies", .update) {
-        $0.trustedProxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
+        $0.trust.proxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
     },
 ]
 

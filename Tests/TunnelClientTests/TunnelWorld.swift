@@ -47,7 +47,7 @@ final class TunnelWorld: Sendable {
         log = AgentLog(sink: try LogSink(path: folder.path(of: "log"), format: .logfmt), level: .error)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         var configuration = ServerConfiguration(name: "test", host: "127.0.0.1", port: 0)
-        configuration.maxClientsPerToken = maxClients
+        configuration.limits.clientsPerToken = maxClients
         server = TunnelServer(configuration, group: group, log: log, budget: budget, software: "test")
         let socket = try ListeningSocket.reserve(for: "servers[test]", host: "127.0.0.1", port: 0)
         try socket.listen()

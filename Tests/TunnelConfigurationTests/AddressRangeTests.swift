@@ -54,7 +54,7 @@ import TunnelConfiguration
             "servers: [{ name: a, port: 0, trusted-proxies: [127.0.0.1, \"2001:db8::/32\"] }]", to: "/good")
         let good = loadConfiguration(at: "/good", from: machine)
         #expect(
-            good.configuration?.servers.first?.trustedProxies
+            good.configuration?.servers.first?.trust.proxies
                 == [AddressRange("127.0.0.1"), AddressRange("2001:db8::/32")].compactMap(\.self))
         machine.write(
             "servers: [{ name: a, port: 0, trusted-proxies: [10.0.0.0/33, proxy, 1.2.3.4] }]", to: "/bad")

@@ -24,7 +24,7 @@ import TunnelProtocol
         #expect(configuration.controlSocket == nil)
         #expect(!configuration.watch)
         let server = try #require(configuration.servers.first)
-        #expect(!server.onlyListedTokens && !server.reusePort && server.hosts.isEmpty)
+        #expect(!server.trust.onlyListedTokens && !server.reusePort && server.routes.hosts.isEmpty)
     }
 
     @Test func valuesArrive() throws {
@@ -86,10 +86,10 @@ import TunnelProtocol
         #expect(report.problems.isEmpty)
         let server = try #require(report.configuration?.servers.first)
         #expect(
-            server.hosts.mapValues(\.secret) == [
+            server.routes.hosts.mapValues(\.secret) == [
                 "www.example.com": "a-token-of-the-tests", "::1": "other-token-of-them",
             ])
-        #expect(server.onlyListedTokens && server.reusePort)
+        #expect(server.trust.onlyListedTokens && server.reusePort)
     }
 
     @Test func anEntryThatIsNotEnabledKeepsItsNameButNotItsPort() {

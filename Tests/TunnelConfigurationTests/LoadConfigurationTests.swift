@@ -44,11 +44,11 @@ struct LoadConfigurationTests {
                   password: pw, connections: 64, timeout: 600, insecure: no, certfile: ca.pem }
             """, machine)
         var server = ServerConfiguration(
-            name: "a", host: "::1", port: 0, basePath: "/x", wsTimeout: .seconds(3),
-            httpTimeout: .seconds(3600),
-            queueTimeout: .zero, maxRequestsPerTunnel: 1, maxClientsPerToken: 3, maxSessionsPerToken: 2,
-            maxSessionsPerAddress: 20_000)
-        server.passwords = [:]
+            name: "a", host: "::1", port: 0, routes: .init(basePath: "/x"),
+            times: .init(keepalive: .seconds(3), stall: .seconds(3600), queue: .zero),
+            limits: .init(
+                waitingPerToken: 1, clientsPerToken: 3, sessionsPerToken: 2, sessionsPerAddress: 20_000))
+        server.trust.passwords = [:]
         let tunnel = TunnelClientConfiguration(
             name: "b",
             tunnel: TunnelURL(
@@ -75,7 +75,7 @@ struct LoadConfigurationTests {
             contentsOf: FixtureTests.folder.appending(path: "secrets.good.yaml"), encoding: .utf8)
         machine.write(text, to: "conf/tunnels.yaml")
         let report = loadConfiguration(at: "conf/tunnels.yaml", from: machine)
-        let passwords = try #require(report.configuration?.servers.first?.passwords)
+        let passwords = try #require(report.configuration?.servers.first?.trust.passwords)
         let readable = Dictionary(
             uniqueKeysWithValues: passwords.map { ($0.key.secret, Set($0.value.map(\.secret))) })
         #expect(

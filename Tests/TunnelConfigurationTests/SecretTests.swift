@@ -104,7 +104,7 @@ import TunnelProtocol
         let report = loadConfiguration(at: "c", from: machine)
         #expect(report.problems.map(\.description) == [])
         #expect(
-            report.configuration?.servers.first?.passwords == [
+            report.configuration?.servers.first?.trust.passwords == [
                 try RendezvousToken(Self.token): [Secret("one")]
             ])
     }

@@ -18,8 +18,8 @@ import TunnelConfiguration
     /// Its callers did not guess anything: they are told that their tunnel is not there, and slow nobody down.
     @Test func requestsForATokenOfTheConfigurationAreNone() async throws {
         let configuration = ServerWorld.configuration {
-            $0.passwords = [TestTokens.first: [Secret("right")]]
-            $0.hosts = ["caller.test": TestTokens.second]
+            $0.trust.passwords = [TestTokens.first: [Secret("right")]]
+            $0.routes.hosts = ["caller.test": TestTokens.second]
         }
         try await ServerWorld.run { world in
             let (_, socket) = try await world.startServer(configuration)

@@ -27,7 +27,7 @@ import TunnelProtocol
 
     @Test func theyPushOutNeitherAListedTokenNorOneThatIsServed() async throws {
         let configuration = ServerWorld.configuration {
-            $0.passwords = [TestTokens.first: [Secret("right")]]
+            $0.trust.passwords = [TestTokens.first: [Secret("right")]]
         }
         var limits = ListenerLimits()
         limits.tokens = Self.remembered

@@ -18,8 +18,8 @@ import TunnelTransport
         -> ServerConfiguration
     {
         ServerWorld.configuration {
-            if let passwords { $0.passwords = [TestTokens.first: Set(passwords.map { Secret($0) })] }
-            $0.onlyListedTokens = onlyListed
+            if let passwords { $0.trust.passwords = [TestTokens.first: Set(passwords.map { Secret($0) })] }
+            $0.trust.onlyListedTokens = onlyListed
         }
     }
 
@@ -34,7 +34,7 @@ import TunnelTransport
                 return caller
             }
             server.update(
-                ServerWorld.configuration { $0.httpTimeout = .milliseconds(100) }, grace: Self.long)
+                ServerWorld.configuration { $0.times.stall = .milliseconds(100) }, grace: Self.long)
             try await onThread {
                 let late = try HTTPConnection(port: socket.port)
                 // Its time is up long after that of the early one would have been.
@@ -49,7 +49,7 @@ import TunnelTransport
     @Test func aRequestInFlightIsNotGivenALongerTimeoutEither() async throws {
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer(
-                ServerWorld.configuration { $0.httpTimeout = .seconds(1) })
+                ServerWorld.configuration { $0.times.stall = .seconds(1) })
             let tunnel = try await world.connect(TestTokens.first, to: server)
             let caller = try await onThread {
                 let caller = try HTTPConnection(port: socket.port)
@@ -57,7 +57,7 @@ import TunnelTransport
                 try tunnel.held.wait(for: 1, within: .seconds(20), what: "the request")
                 return caller
             }
-            server.update(ServerWorld.configuration { $0.httpTimeout = Self.long }, grace: Self.long)
+            server.update(ServerWorld.configuration { $0.times.stall = Self.long }, grace: Self.long)
             let answer = try await onThread { try caller.readResponse() }
             #expect(answer.status == 504)
         }
@@ -66,14 +66,14 @@ import TunnelTransport
     @Test func theBasePathChangesBetweenTwoRequestsOfAConnection() async throws {
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer(
-                ServerWorld.configuration { $0.basePath = "/a" })
+                ServerWorld.configuration { $0.routes.basePath = "/a" })
             let caller = try await onThread {
                 let caller = try HTTPConnection(port: socket.port)
                 #expect(try caller.exchange("GET", "/a/_health_check").status == 200)
                 #expect(try caller.exchange("GET", "/b/_health_check").status == 404)
                 return caller
             }
-            server.update(ServerWorld.configuration { $0.basePath = "/b" }, grace: Self.long)
+            server.update(ServerWorld.configuration { $0.routes.basePath = "/b" }, grace: Self.long)
             try await onThread { () throws in
                 #expect(try caller.exchange("GET", "/a/_health_check").status == 404)
                 #expect(try caller.exchange("GET", "/b/_health_check").status == 200)
@@ -184,7 +184,7 @@ import TunnelTransport
             let (server, _) = try await world.startServer()
             let one = try await world.connect(TestTokens.first, to: server)
             let two = try await world.connect(TestTokens.first, to: server)
-            server.update(ServerWorld.configuration { $0.maxClientsPerToken = 1 }, grace: .zero)
+            server.update(ServerWorld.configuration { $0.limits.clientsPerToken = 1 }, grace: .zero)
             await #expect(throws: DialError.self) {
                 try await world.connect(TestTokens.first, to: server)
             }
@@ -198,10 +198,10 @@ import TunnelTransport
     @Test func aLiveSessionGoesOnWithTheNewKeepaliveTimeout() async throws {
         try await ServerWorld.run { world in
             let (server, _) = try await world.startServer(
-                ServerWorld.configuration { $0.wsTimeout = .seconds(600) })
+                ServerWorld.configuration { $0.times.keepalive = .seconds(600) })
             let tunnel = try await world.connect(TestTokens.first, to: server)
             let begun = ContinuousClock.now
-            server.update(ServerWorld.configuration { $0.wsTimeout = .seconds(3) }, grace: .zero)
+            server.update(ServerWorld.configuration { $0.times.keepalive = .seconds(3) }, grace: .zero)
             // Its loop says nothing any more, as a peer that is dead.
             let mayGoOn = Gate()
             tunnel.eventLoop?.execute { try? mayGoOn.wait() }
@@ -222,7 +222,8 @@ import TunnelTransport
                 return caller
             }
             server.update(
-                ServerWorld.configuration { $0.hosts = ["caller.test": TestTokens.first] }, grace: .zero)
+                ServerWorld.configuration { $0.routes.hosts = ["caller.test": TestTokens.first] },
+                grace: .zero)
             let answer = try await onThread { try caller.exchange("GET", "/x") }
             #expect(answer.text == "/x")
         }

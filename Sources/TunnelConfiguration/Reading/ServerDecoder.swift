@@ -14,15 +14,22 @@ extension MappingReader {
         var passwords = listedPasswords()
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
+        let proxies = trustedProxies()
+        let hosts = tokensOfHosts()
         let server = ServerConfiguration(
-            name: name ?? "", host: value(Keys.host), port: value(Keys.port), basePath: value(Keys.basePath),
-            wsTimeout: value(Keys.wsTimeout), httpTimeout: value(Keys.httpTimeout),
-            queueTimeout: value(Keys.queueTimeout), maxRequestsPerTunnel: value(Keys.maxRequestsPerTunnel),
-            maxClientsPerToken: maxClients == 0 ? nil : maxClients,
-            maxSessionsPerToken: value(Keys.maxSessionsPerToken),
-            maxSessionsPerAddress: value(Keys.maxSessionsPerAddress), passwords: passwords,
-            trustedProxies: trustedProxies(), onlyListedTokens: value(Keys.onlyListedTokens),
-            hosts: tokensOfHosts(), reusePort: value(Keys.reusePort))
+            name: name ?? "", host: value(Keys.host), port: value(Keys.port),
+            reusePort: value(Keys.reusePort),
+            routes: .init(basePath: value(Keys.basePath), hosts: hosts),
+            times: .init(
+                keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),
+                queue: value(Keys.queueTimeout)),
+            limits: .init(
+                waitingPerToken: value(Keys.maxRequestsPerTunnel),
+                clientsPerToken: maxClients == 0 ? nil : maxClients,
+                sessionsPerToken: value(Keys.maxSessionsPerToken),
+                sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
+            trust: .init(
+                passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens), proxies: proxies))
         if !isDefaults { warnWhenNobodyMayConnect() }
         return name == nil ? nil : server
     }

@@ -52,31 +52,31 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.host, text: server.host)
         text.entry(4, Keys.port, plain: server.port)
         text.entry(4, Keys.reusePort, plain: server.reusePort)
-        text.entry(4, Keys.basePath, text: server.basePath)
-        text.entry(4, Keys.wsTimeout, server.wsTimeout)
-        text.entry(4, Keys.httpTimeout, server.httpTimeout)
-        text.entry(4, Keys.queueTimeout, server.queueTimeout)
-        text.entry(4, Keys.maxRequestsPerTunnel, plain: server.maxRequestsPerTunnel)
-        text.entry(4, Keys.maxClientsPerToken, plain: server.maxClientsPerToken ?? 0)
-        text.entry(4, Keys.maxSessionsPerToken, plain: server.maxSessionsPerToken)
-        text.entry(4, Keys.maxSessionsPerAddress, plain: server.maxSessionsPerAddress)
-        let tokens = server.passwords.keys.sorted { $0.secret < $1.secret }
+        text.entry(4, Keys.basePath, text: server.routes.basePath)
+        text.entry(4, Keys.wsTimeout, server.times.keepalive)
+        text.entry(4, Keys.httpTimeout, server.times.stall)
+        text.entry(4, Keys.queueTimeout, server.times.queue)
+        text.entry(4, Keys.maxRequestsPerTunnel, plain: server.limits.waitingPerToken)
+        text.entry(4, Keys.maxClientsPerToken, plain: server.limits.clientsPerToken ?? 0)
+        text.entry(4, Keys.maxSessionsPerToken, plain: server.limits.sessionsPerToken)
+        text.entry(4, Keys.maxSessionsPerAddress, plain: server.limits.sessionsPerAddress)
+        let tokens = server.trust.passwords.keys.sorted { $0.secret < $1.secret }
         text.line(4, "\(Keys.passwordEntries.name):" + (tokens.isEmpty ? " []" : ""))
         for token in tokens {
-            let count = server.passwords[token]?.count ?? 0
+            let count = server.trust.passwords[token]?.count ?? 0
             let stars = Array(repeating: "\"\(Secret.stars)\"", count: count).joined(separator: ", ")
             text.line(6, "- \(Keys.token.literal.name): \"\(Secret.stars)\"")
             text.line(8, "\(Keys.passwordList.name): [\(stars)]")
         }
-        text.entry(4, Keys.onlyListedTokens, plain: server.onlyListedTokens)
-        let hosts = server.hosts.keys.sorted()
+        text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
+        let hosts = server.routes.hosts.keys.sorted()
         text.line(4, "\(Keys.hosts.name):" + (hosts.isEmpty ? " []" : ""))
         for host in hosts {
             text.line(
                 6, "- \(Keys.requestHost.declaration.name): \(ConfigurationText.quoted(host))")
             text.secret(8, Keys.token.literal)
         }
-        let ranges = server.trustedProxies.map { ConfigurationText.quoted($0.description) }
+        let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
     }
 

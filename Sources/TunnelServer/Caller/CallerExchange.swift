@@ -107,7 +107,7 @@ final class CallerExchange {
             attach(id, session.reference)
         case .wait(let id, let end):
             // The limit holds for all its waiting, also when a session that took it is lost.
-            let deadline = queueDeadline ?? .now() + settings.queueTimeout
+            let deadline = queueDeadline ?? .now() + settings.times.queue
             queueDeadline = deadline
             wait(id, until: end.map { min(deadline, .uptimeNanoseconds($0.nanoseconds)) } ?? deadline)
             if core.isStopping { refuse(.stopping, .shutdown) }

@@ -19,7 +19,7 @@ extension CallerHandler {
         farewell = Farewell(
             manner, isDelimited: isDelimited,
             patience: .init(
-                stalled: settings.httpTimeout, silence: limits.lingerTimeout,
+                stalled: settings.times.stall, silence: limits.lingerTimeout,
                 lingering: limits.longestLingering),
             now: .now())
         if isLeaving { farewell?.leave() }
@@ -51,7 +51,7 @@ extension CallerHandler {
         if undelivered < undeliveredAtLast {
             undeliveredAtLast = undelivered
             exchange.noteProgress()
-            return watch(until: .now() + settings.httpTimeout)
+            return watch(until: .now() + settings.times.stall)
         }
         phase = .over
         exchange.callerLeft(.timeout, missing: output?.waiting ?? 0)

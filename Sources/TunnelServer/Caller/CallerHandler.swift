@@ -332,7 +332,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
                     head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))
             phase = .exchange(exchange)
             undeliveredAtLast = .max
-            watch(until: .now() + settings.httpTimeout)
+            watch(until: .now() + settings.times.stall)
             exchange.start()
         }
     }
@@ -366,7 +366,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         let now = NIODeadline.now()
         switch phase {
         case .awaitingHead where !isWritable:
-            let deadline = waitingSince + settings.httpTimeout
+            let deadline = waitingSince + settings.times.stall
             guard now >= deadline else { return watch(until: deadline) }
             output?.close()
         case .takingRest:
@@ -382,7 +382,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
             exchange.streamReportsProgress()
-            let deadline = exchange.lastProgress + settings.httpTimeout
+            let deadline = exchange.lastProgress + settings.times.stall
             guard now >= deadline else {
                 undeliveredAtLast = .max
                 return watch(until: deadline)

@@ -91,7 +91,7 @@ final class ServerSession: SessionOwner {
             session.turnAway()
             return
         }
-        if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
+        if settings.times.keepalive != keepalive { session.setKeepaliveTimeout(settings.times.keepalive) }
         let arrival = core.registry.join(token, served, client) { handle in
             TunnelRegistry.Table.Member(
                 id: id, session: handle, loop: core.index(of: eventLoop), capacity: peer.maximumStreams,

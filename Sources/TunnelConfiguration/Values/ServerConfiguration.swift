@@ -1,0 +1,109 @@
+package import TunnelProtocol
+
+/// A tunnel server: one listener for callers and tunnel clients.
+package struct ServerConfiguration: Hashable, Sendable {
+    /// Most sessions that a server takes.
+    package static let mostSessions = 20_000
+
+    /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
+    package var name: String
+    /// Address or host name to bind, IPv6 without brackets.
+    package var host: String
+    /// 0…65535; 0 lets the kernel choose.
+    package var port: Int
+    /// Whether other processes of the same user may listen on the same port.
+    package var reusePort: Bool
+    package var routes: Routes
+    package var times: Times
+    package var limits: Limits
+    package var trust: Trust
+
+    package init(
+        name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,
+        routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust()
+    ) {
+        self.name = name
+        self.host = host
+        self.port = port
+        self.reusePort = reusePort
+        self.routes = routes
+        self.times = times
+        self.limits = limits
+        self.trust = trust
+    }
+
+    /// Which requests go to which tunnels.
+    package struct Routes: Hashable, Sendable {
+        /// "" or a path that starts with `/` and does not end with one.
+        package var basePath: String
+        /// Hosts (lower case, without port) whose requests go to a token without naming it.
+        package var hosts: [String: RendezvousToken]
+
+        package init(basePath: String = "", hosts: [String: RendezvousToken] = [:]) {
+            self.basePath = basePath
+            self.hosts = hosts
+        }
+    }
+
+    /// How long what may take.
+    package struct Times: Hashable, Sendable {
+        /// `wstimeout`: a tunnel client that was silent for so long is gone; 3 s…600 s.
+        package var keepalive: Duration
+        /// `httptimeout`: how long a request may go on without a byte in either direction.
+        package var stall: Duration
+        /// `queue-timeout`: how long a request waits for a tunnel that is down or busy.
+        package var queue: Duration
+
+        package init(
+            keepalive: Duration = .seconds(30), stall: Duration = .seconds(1200),
+            queue: Duration = .seconds(30)
+        ) {
+            self.keepalive = keepalive
+            self.stall = stall
+            self.queue = queue
+        }
+    }
+
+    /// How many of what there may be.
+    package struct Limits: Hashable, Sendable {
+        /// `max-requests-per-tunnel`: most requests of one token that wait while its tunnel is down; at least 1.
+        package var waitingPerToken: Int
+        /// `max-clients-per-token`: most tunnel clients of one token, or nil for any number; all sessions of one client
+        /// count once.
+        package var clientsPerToken: Int?
+        /// Most sessions for one token; 1 to `mostSessions`.
+        package var sessionsPerToken: Int
+        /// Most sessions from one address (`AddressGroup`); 1 to `mostSessions`.
+        package var sessionsPerAddress: Int
+
+        package init(
+            waitingPerToken: Int = 20, clientsPerToken: Int? = nil, sessionsPerToken: Int = 1024,
+            sessionsPerAddress: Int = mostSessions / 2
+        ) {
+            self.waitingPerToken = waitingPerToken
+            self.clientsPerToken = clientsPerToken
+            self.sessionsPerToken = sessionsPerToken
+            self.sessionsPerAddress = sessionsPerAddress
+        }
+    }
+
+    /// Who is believed, and in what.
+    package struct Trust: Hashable, Sendable {
+        /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
+        /// listed connect without.
+        package var passwords: [RendezvousToken: Set<Secret>]
+        /// Whether tokens without an entry in `passwords` are refused.
+        package var onlyListedTokens: Bool
+        /// Whose `X-Forwarded-For` and the like are believed; empty for nobody's.
+        package var proxies: [AddressRange]
+
+        package init(
+            passwords: [RendezvousToken: Set<Secret>] = [:], onlyListedTokens: Bool = false,
+            proxies: [AddressRange] = []
+        ) {
+            self.passwords = passwords
+            self.onlyListedTokens = onlyListedTokens
+            self.proxies = proxies
+        }
+    }
+}
