@@ -79,7 +79,6 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case requestTooLarge = "request-too-large"
     case requestTooSlow = "request-too-slow"
     case headTimeout = "head-timeout"
-    case hopsUsedUp = "hops-used-up"
     case tooManyCallers = "too-many-callers"
     case stopped
     case proxyProtocol = "proxy-protocol"

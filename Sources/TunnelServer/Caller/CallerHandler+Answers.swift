@@ -34,22 +34,26 @@ extension CallerHandler {
     }
 
     func answerHere(
-        _ refusal: Refusal, _ head: RequestHead, _ framing: BodyFraming, path: String,
+        _ answer: OwnAnswer, _ head: RequestHead, _ framing: BodyFraming, path: String,
         level: AccessLevel = .info
     ) {
         var record = makeRecord(head.method, path: path)
         record.level = level
         guard framing == .none, head.allowsKeepAlive, !isLeaving else {
-            refuse(refusal, method: head.method, record: record)
+            answerLast(answer, method: head.method, record: record)
             return
         }
-        output?.answer(refusal, closing: false, method: head.method, record: record)
+        output?.answer(answer, closing: false, method: head.method, record: record)
         waitForNext()
     }
 
-    /// Answers and closes.
     func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
-        output?.answer(refusal, closing: true, method: method, record: record)
+        answerLast(refusal.answer, method: method, record: record)
+    }
+
+    /// Answers and closes.
+    private func answerLast(_ answer: OwnAnswer, method: String, record: RequestRecord?) {
+        output?.answer(answer, closing: true, method: method, record: record)
         linger()
     }
 

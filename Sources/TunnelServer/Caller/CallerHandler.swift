@@ -296,17 +296,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         address = caller.text
         switch settings.routes.route(head) {
         case .healthCheck:
-            let refusal = Refusal(200, "WSTUNSRV RUNNING", .hopsUsedUp)
-            answerHere(refusal, head, framing, path: "/_health_check", level: .debug)
+            answerHere(.healthy, head, framing, path: "/_health_check", level: .debug)
         case .stats:
-            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), .hopsUsedUp)
+            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             answerHere(stats, head, framing, path: "/_stats")
         case .tunnel:
             becomeTunnel(head, framing)
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
             refuse(.tooManyGuesses, method: head.method, record: nil)
         case .refuse(let error):
-            answerHere(Refusal(error), head, framing, path: "")
+            answerHere(Refusal(error).answer, head, framing, path: "")
         case .forward(let route):
             guard let output else { return }
             let token = route.token

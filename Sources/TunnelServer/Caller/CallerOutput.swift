@@ -114,13 +114,12 @@ final class CallerOutput {
     }
 
     /// Writes an answer of our own.
-    func answer(_ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?) {
-        let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method, date: date.text)
-        write(bytes)
+    func answer(_ answer: OwnAnswer, closing: Bool, method: String, record: RequestRecord?) {
+        write(answer.encoded(toMethod: method, closing: closing, date: date.text))
         flushNow()
         if var record {
-            record.responded(refusal.status)
-            record.responseBytes = bodyBytes
+            record.responded(answer.status)
+            record.responseBytes = answer.textBytes
             record.finish(.answeredHere)
         }
     }
