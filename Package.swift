@@ -143,7 +143,8 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging,
+                "AgentStatus", "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport",
+                "TestSupport", .logging,
                 .nioCore,
                 .nioEmbedded, .nioPosix,
             ]),

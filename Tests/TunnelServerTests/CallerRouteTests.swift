@@ -121,6 +121,10 @@ import TunnelProtocol
             route == .forward(Route(token: token, target: "/x", policy: RoutePolicy(namedBy: expected))))
     }
 
+    private static func place(_ refusal: Refusal) -> String? {
+        refusal.answer.fields.first(named: "Location")
+    }
+
     @Test func noTunnelCarriesCONNECT() {
         let fields = HeaderFields([.host: "a:1", .xToken: Self.token])
         for target in ["a:1", "/"] {
@@ -143,7 +147,7 @@ import TunnelProtocol
             case .tunnel: "tunnel"
             case .forward(let route): "\(route.token.secret) \(route.target)"
             case .refuse(let error):
-                "\(Refusal(error).status) \(Refusal(error).answer.fields.first(named: "Location") ?? Refusal(error).text)"
+                "\(Refusal(error).status) \(Self.place(Refusal(error)) ?? Refusal(error).text)"
             }
         #expect(outcome == example.outcome)
     }

@@ -1,3 +1,4 @@
+import AgentStatus
 import HTTPMessage
 import Routing
 import TestSupport

@@ -1,3 +1,4 @@
+import AgentStatus
 import Routing
 import Testing
 import TunnelConfiguration

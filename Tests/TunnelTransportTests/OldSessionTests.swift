@@ -1,3 +1,4 @@
+import AgentStatus
 import NIOCore
 import NIOEmbedded
 import TestSupport
@@ -129,7 +130,7 @@ struct OldSessionTests {
     @Test func aTextMessageEndsTheSession() throws {
         let pair = try SessionPair(isOld: true)
         pair.client.receive(frame(0x81, "0001"))
-        #expect(pair.client.owner.ends.map(\.label) == ["peer-misbehaved"])
+        #expect(pair.client.owner.ends.map(\.code.rawValue) == ["peer-misbehaved"])
     }
 
     @Test func aMessageWithoutANumberEndsTheSession() throws {

@@ -1,3 +1,4 @@
+import AgentStatus
 import NIOCore
 import NIOEmbedded
 import TestSupport
@@ -241,7 +242,7 @@ struct SessionTests {
             pair.server.session.consumed(stream.id, 1)
         }
         try pair.run()
-        #expect(pair.server.owner.ends.map(\.label) == [expected])
+        #expect(pair.server.owner.ends.map(\.code.rawValue) == [expected])
         #expect(pair.client.owner.ends.count == 1)
         let reason = pair.server.owner.ends.first?.message ?? ""
         for (_, caller, taker) in streams {
