@@ -37,18 +37,22 @@ let package = Package(
         // Edges: each talks to one outside thing.
         .target(
             name: "HostSystem",
-            dependencies: ["CMalloc", "HTTPMessage", "TunnelConfiguration", .nioCore, .system]),
+            dependencies: [
+                "CMalloc", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore, .system,
+            ]),
         .target(name: "Observability", dependencies: ["AgentStatus", "HostSystem", .logging, .system]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
-                .nioWebSocket, .nioSSL, .system,
+                "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix,
+                .nioHTTP1, .nioWebSocket, .nioSSL, .system,
             ]),
         .target(
             name: "OriginHTTP",
-            dependencies: ["HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS, .system]),
+            dependencies: [
+                "HTTPMessage", "HostSystem", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS, .system,
+            ]),
 
         // Roles: they never import each other.
         .target(
@@ -132,9 +136,8 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport", "TestSupport", .logging,
-                .nioCore,
-                .nioEmbedded, .nioPosix,
+                "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", "TunnelTransport",
+                "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "OriginHTTPTests",

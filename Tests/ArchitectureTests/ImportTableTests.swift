@@ -18,16 +18,17 @@ private let importTable: [String: Set<String>] = [
     // Edges: each talks to one outside thing.
     "HostSystem": [
         "CMalloc", "Glibc", "HTTPMessage", "NIOCore", "Synchronization", "SystemPackage",
-        "TunnelConfiguration",
+        "TunnelConfiguration", "TunnelProtocol",
     ],
     "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
-        "TunnelProtocol",
+        "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+        "SystemPackage", "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS", "SystemPackage",
+        "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL", "NIOTLS",
+        "SystemPackage",
     ]),
 
     // Roles: they never import each other.
