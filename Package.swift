@@ -39,21 +39,22 @@ let package = Package(
         // Edges: each talks to one outside thing.
         .target(
             name: "HostSystem",
-            dependencies: ["CMalloc", "HTTPMessage", "TunnelConfiguration", .nioCore, .system]),
+            dependencies: [
+                "CMalloc", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore, .system,
+            ]),
         .target(name: "Observability", dependencies: ["AgentStatus", "HostSystem", .logging, .system]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix,
-                .nioHTTP1,
-                .nioWebSocket, .nioSSL, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .nioCore,
+                .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .system,
             ]),
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "NameResolution", .nioCore, .nioPosix, .nioSSL, .nioTLS,
-                .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", .nioCore, .nioPosix, .nioSSL,
+                .nioTLS, .system,
             ]),
 
         // Roles: they never import each other.
@@ -143,10 +144,8 @@ let package = Package(
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "NameResolution", "TunnelProtocol", "TunnelTransport",
-                "TestSupport", .logging,
-                .nioCore,
-                .nioEmbedded, .nioPosix,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol",
+                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
             name: "OriginHTTPTests",

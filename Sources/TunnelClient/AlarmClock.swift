@@ -1,6 +1,6 @@
+import HostSystem
 import NIOCore
 import Synchronization
-import TunnelTransport
 
 /// The waits of one event loop: one timer for all of them, however many there are, and each is called off in constant
 /// time. A loop looks through all its timers for one that is cancelled: with a hundred thousand tunnels that wait for their

@@ -19,16 +19,16 @@ private let importTable: [String: Set<String>] = [
     // Edges: each talks to one outside thing.
     "HostSystem": [
         "CMalloc", "Glibc", "HTTPMessage", "NIOCore", "Synchronization", "SystemPackage",
-        "TunnelConfiguration",
+        "TunnelConfiguration", "TunnelProtocol",
     ],
     "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "AgentStatus", "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
-        "TunnelProtocol",
+        "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
+        "SystemPackage", "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "NameResolution", "NIOSSL", "NIOTLS",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL", "NIOTLS",
         "SystemPackage",
     ]),
 

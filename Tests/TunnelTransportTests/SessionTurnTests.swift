@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import TunnelProtocol
 
+@testable import HostSystem
 @testable import TunnelTransport
 
 /// Peers that send very much that is very little: the event loop looks at its other sockets in between.

@@ -1,5 +1,7 @@
 import Glibc
+import HostSystem
 import NIOCore
+import SystemPackage
 
 /// An open file and its one owner: the descriptor is closed with the last reference, in every path.
 final class OpenFile: Sendable {
@@ -17,28 +19,30 @@ final class OpenFile: Sendable {
         case folder
     }
 
-    private let descriptor: CInt
+    /// `O_PATH` of Linux, which Swift's Glibc does not show: a place in the file system, nothing to read.
+    private static let withoutAccess: CInt = 0o10_000_000
+
+    private let descriptor: OwnedDescriptor
     /// In bytes, when it was opened.
     let size: Int
     /// When its content changed, since 1970.
     let modifiedSeconds: Int
     let modifiedNanoseconds: Int
 
-    private init(descriptor: CInt, status: stat) {
+    private init(_ descriptor: consuming OwnedDescriptor) throws(Failure) {
+        let status = try descriptor.status()
         self.descriptor = descriptor
         self.size = Int(status.st_size)
         self.modifiedSeconds = status.st_mtim.tv_sec
         self.modifiedNanoseconds = status.st_mtim.tv_nsec
     }
 
-    deinit { close(descriptor) }
-
     /// Reads at most `count` bytes from a position; fewer at the end of the file. Blocks.
     func read(at position: Int, count: Int) throws(Failure) -> ByteBuffer {
         var buffer = ByteBuffer()
         var code: CInt = 0
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
-            let length = pread(descriptor, memory.baseAddress, count, position)
+            let length = pread(descriptor.number, memory.baseAddress, count, position)
             if length < 0 { code = errno }
             return max(0, length)
         }
@@ -53,9 +57,8 @@ final class OpenFile: Sendable {
     ///
     /// - Parameter servesHidden: whether it may lie under a hidden name.
     static func open(_ path: String, in folder: String, servesHidden: Bool) throws(Failure) -> Found {
-        let root = try Descriptor(opening: folder, flags: Descriptor.withoutAccess | O_DIRECTORY)
-        let entry = try Descriptor(
-            opening: path.isEmpty ? "." : path, flags: Descriptor.withoutAccess, in: root)
+        let root = try OwnedDescriptor.open(folder, withoutAccess | O_DIRECTORY)
+        let entry = try root.open(path.isEmpty ? "." : path, withoutAccess)
         let rootLocation = try root.location()
         let location = try entry.location()
         let prefix = rootLocation == Array("/".utf8) ? rootLocation : rootLocation + Array("/".utf8)
@@ -68,9 +71,7 @@ final class OpenFile: Sendable {
         case S_IFREG: break
         default: throw .notFound
         }
-        let readable = try Descriptor(opening: entry.link, flags: O_RDONLY | O_NONBLOCK)
-        let current = try readable.status()
-        return .file(OpenFile(descriptor: readable.release(), status: current))
+        return .file(try OpenFile(entry.reopened(O_RDONLY | O_NONBLOCK)))
     }
 }
 
@@ -81,60 +82,57 @@ extension OpenFile {
     }
 }
 
-/// A descriptor that closes itself.
-private struct Descriptor: ~Copyable {
-    /// `O_PATH` of Linux, which Swift's Glibc does not show: a place in the file system, nothing to read.
-    static let withoutAccess: CInt = 0o10_000_000
-
-    private let number: CInt
-
-    init(opening path: String, flags: CInt) throws(OpenFile.Failure) {
-        self.number = Glibc.open(path, flags | O_CLOEXEC)
-        guard number >= 0 else { throw OpenFile.Failure(errno: errno) }
+extension OwnedDescriptor {
+    fileprivate static func open(_ path: String, _ flags: CInt) throws(OpenFile.Failure) -> OwnedDescriptor {
+        try open(path, flags, in: AT_FDCWD)
     }
 
-    init(opening path: String, flags: CInt, in folder: borrowing Descriptor) throws(OpenFile.Failure) {
-        self.number = openat(folder.number, path, flags | O_CLOEXEC)
-        guard number >= 0 else { throw OpenFile.Failure(errno: errno) }
+    private static func open(
+        _ path: String, _ flags: CInt, in folder: CInt
+    ) throws(OpenFile.Failure) -> OwnedDescriptor {
+        do throws(Errno) {
+            return try OwnedDescriptor(openat(folder, path, flags | O_CLOEXEC))
+        } catch {
+            throw OpenFile.Failure(error)
+        }
     }
 
-    deinit {
-        if number >= 0 { close(number) }
+    /// Opens what a path names, from this folder.
+    fileprivate func open(_ path: String, _ flags: CInt) throws(OpenFile.Failure) -> OwnedDescriptor {
+        try Self.open(path, flags, in: number)
+    }
+
+    /// Opens the same once more.
+    fileprivate func reopened(_ flags: CInt) throws(OpenFile.Failure) -> OwnedDescriptor {
+        try Self.open(link, flags)
     }
 
     /// The kernel's own name of what is open.
-    var link: String { "/proc/self/fd/\(number)" }
+    private var link: String { "/proc/self/fd/\(number)" }
 
-    func status() throws(OpenFile.Failure) -> stat {
+    fileprivate func status() throws(OpenFile.Failure) -> stat {
         var status = stat()
-        guard fstat(number, &status) == 0 else { throw OpenFile.Failure(errno: errno) }
+        guard fstat(number, &status) == 0 else { throw OpenFile.Failure(.latest) }
         return status
     }
 
     /// The path without links at which the open file lies, as bytes: names need not be UTF-8.
-    func location() throws(OpenFile.Failure) -> [UInt8] {
+    fileprivate func location() throws(OpenFile.Failure) -> [UInt8] {
         var memory = [CChar](repeating: 0, count: Int(PATH_MAX))
         let length = readlink(link, &memory, memory.count)
-        guard length >= 0 else { throw OpenFile.Failure(errno: errno) }
+        guard length >= 0 else { throw OpenFile.Failure(.latest) }
         // What fills the memory may have been cut: it could lie anywhere.
         guard length < memory.count else { throw .notFound }
         return memory.prefix(length).map(UInt8.init(bitPattern:))
     }
-
-    /// Hands the descriptor over.
-    consuming func release() -> CInt {
-        let number = number
-        discard self
-        return number
-    }
 }
 
 extension OpenFile.Failure {
-    fileprivate init(errno code: CInt) {
-        switch code {
+    fileprivate init(_ error: Errno) {
+        switch error.rawValue {
         case ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL: self = .notFound
         case EACCES, EPERM: self = .forbidden
-        default: self = .system(code)
+        default: self = .system(error.rawValue)
         }
     }
 }

@@ -1,8 +1,9 @@
 import HTTPMessage
+import HostSystem
 import NIOCore
 
 /// A connection to an HTTP/1.1 server: carries one exchange at a time, and waits in the pool in between.
-final class OriginConnection: ChannelDuplexHandler, OriginChannel {
+final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -42,21 +43,23 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel {
     private enum Delivery {
         /// Next: under way.
         case atRest
-        /// Parts are handed on; what comes meanwhile is taken by the same. Next: at rest, waits for its turn.
+        /// Parts are handed on; what comes meanwhile is taken by the same. Next: at rest, in line.
         case underWay
-        /// Next: under way, at rest.
-        case waitsForTurn
+        /// Waits for its turn of the event loop. Next: under way.
+        case inLine
     }
 
     /// Exchanges at a time (RFC 9112 §9.3.2 is used by nobody).
     static let capacity = 1
     /// Bytes that are gathered before they are handed to the channel.
     private static let gatheredBytes = 64 << 10
-    /// Pieces of an answer that are handed on before the event loop looks at its other sockets: an origin may send chunks of
-    /// a byte.
-    private static let piecesPerTurn = 64
-    /// What the loop has for these.
-    private static let breather: TimeAmount = .microseconds(50)
+    /// Pieces of an answer that are handed on as soon as they have come: an origin may send chunks of a byte, and what is more
+    /// waits for its turn of the event loop.
+    private static let freePieces = 64
+    /// What one of them is in units of `LoopTurns`.
+    private static let pieceWork = 32
+    /// So many are handed on at least when its turn has come.
+    private static let fewestPieces = 8
 
     private let origin: String
     private let eventLoop: any EventLoop
@@ -68,6 +71,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel {
     private var isReused = false
     private var inputEnd: InputEnd?
     private var delivery = Delivery.atRest
+    private lazy var turns = LoopTurns.of(eventLoop)
     private var readIsHeld = false
     private var output = Output()
     private var flushIsScheduled = false
@@ -144,9 +148,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel {
 
     func resumeReading() {
         deliver()
-        guard readIsHeld, !holdsReads else { return }
-        readIsHeld = false
-        context?.read()
+        readOnIfHeld()
     }
 
     func cancel() {
@@ -264,15 +266,34 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel {
 
     /// Whether bytes are left in the kernel for now.
     private var holdsReads: Bool {
-        if case .waitsForTurn = delivery { true } else { carried?.exchange.isPaused == true }
+        if case .inLine = delivery { true } else { carried?.exchange.isPaused == true }
+    }
+
+    private func readOnIfHeld() {
+        guard readIsHeld, !holdsReads else { return }
+        readIsHeld = false
+        context?.read()
     }
 
     private func deliver() {
-        guard case .atRest = delivery else { return }
+        if case .atRest = delivery { deliver(pieces: Self.freePieces) }
+    }
+
+    func haveTurn(_ share: Int) {
+        deliver(pieces: max(Self.fewestPieces, share / Self.pieceWork))
+        readOnIfHeld()
+    }
+
+    /// Hands on what has come, as far as the exchange takes it, and so many pieces at most.
+    private func deliver(pieces: Int) {
         delivery = .underWay
-        var left = Self.piecesPerTurn
+        var left = pieces
         while let exchange = carried?.exchange, !exchange.isPaused {
-            guard left > 0 else { return waitForTurn() }
+            guard left > 0 else {
+                delivery = .inLine
+                turns.spend(pieces * Self.pieceWork)
+                return turns.wait(self)
+            }
             left -= 1
             do throws(HTTPMessageError) {
                 guard let event = try nextEvent() else { break }
@@ -286,17 +307,8 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel {
             }
         }
         delivery = .atRest
-    }
-
-    /// A task for at once, or one that the pieces have brought about, would run before sockets are looked at.
-    private func waitForTurn() {
-        delivery = .waitsForTurn
-        eventLoop.assumeIsolated().execute {
-            self.eventLoop.assumeIsolated().scheduleTask(in: Self.breather) {
-                self.delivery = .atRest
-                self.resumeReading()
-            }
-        }
+        // A few are not worth counting.
+        if pieces - left > Self.fewestPieces { turns.spend((pieces - left) * Self.pieceWork) }
     }
 
     private func nextEvent() throws(HTTPMessageError) -> ResponseParser.Event? {

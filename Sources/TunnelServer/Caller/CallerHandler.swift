@@ -1,4 +1,5 @@
 import HTTPMessage
+import HostSystem
 import NIOCore
 import Observability
 import Routing
@@ -387,11 +388,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
                 return watch(until: deadline)
             }
             exchangeStalled(exchange)
-        case .raw:
-            break
         case .lingering:
             checkFarewell()
-        case .over:
+        case .raw, .over:
             break
         }
     }

@@ -1,3 +1,4 @@
+import HostSystem
 package import NIOCore
 package import TunnelProtocol
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TunnelTransport
+@testable import HostSystem
 
 /// Who may do how much in a turn of the event loop.
 @Suite struct TurnAllowanceTests {
