@@ -109,7 +109,10 @@ package final class Session {
     }
 
     /// Something comes: what it brings about is written when all of it is there.
-    package func beginsToReceive() { isReceiving = true }
+    package func beginsToReceive(now: MonotonicInstant) {
+        isReceiving = true
+        pulse.beat(now)
+    }
 
     /// Whether a reader holds it up: nothing more is to be given to it until that has taken some.
     package var isBlocked: Bool { machine.isBlocked }
@@ -273,12 +276,6 @@ package final class Session {
         owner?.sessionServes(self)
     }
 
-    private func tellOccupation() {
-        guard machine.isOccupied != wasOccupied else { return }
-        wasOccupied.toggle()
-        owner?.session(self, becameOccupied: wasOccupied)
-    }
-
     // MARK: Writing
 
     /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
@@ -300,7 +297,10 @@ package final class Session {
         var work = 0
         dispatchEvents(now: .now, work: &work)
         guard !isOver else { return }
-        tellOccupation()
+        if machine.isOccupied != wasOccupied {
+            wasOccupied.toggle()
+            owner?.session(self, becameOccupied: wasOccupied)
+        }
         if let urgent = machine.urgentTick { seat?.move(to: urgent, ifSooner: true) }
         if machine.isDrained { drained() }
     }
