@@ -38,7 +38,9 @@ let package = Package(
         .target(
             name: "HostSystem",
             dependencies: ["CMalloc", "HTTPMessage", "TunnelConfiguration", .nioCore, .system]),
-        .target(name: "Observability", dependencies: ["AgentStatus", "HostSystem", .logging, .system]),
+        .target(
+            name: "Observability",
+            dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .logging, .system]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",

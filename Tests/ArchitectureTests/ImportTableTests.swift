@@ -20,7 +20,9 @@ private let importTable: [String: Set<String>] = [
         "CMalloc", "Glibc", "HTTPMessage", "NIOCore", "Synchronization", "SystemPackage",
         "TunnelConfiguration",
     ],
-    "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
+    "Observability": [
+        "AgentStatus", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization", "SystemPackage",
+    ],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
         "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
