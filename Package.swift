@@ -45,7 +45,8 @@ let package = Package(
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "HTTPMessage", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix, .nioHTTP1,
+                "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .nioCore, .nioPosix,
+                .nioHTTP1,
                 .nioWebSocket, .nioSSL, .system,
             ]),
         .target(

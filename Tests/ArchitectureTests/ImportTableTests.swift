@@ -25,7 +25,7 @@ private let importTable: [String: Set<String>] = [
     ],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
-        "HTTPMessage", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
+        "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket", "SystemPackage",
         "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
