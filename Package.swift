@@ -42,7 +42,9 @@ let package = Package(
             dependencies: [
                 "CMalloc", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore, .system,
             ]),
-        .target(name: "Observability", dependencies: ["AgentStatus", "HostSystem", .logging, .system]),
+        .target(
+            name: "Observability",
+            dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .logging, .system]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TunnelTransport",

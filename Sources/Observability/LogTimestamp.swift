@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HTTPMessage
 
 /// A moment as log lines show it: RFC 3339, UTC, milliseconds (`2026-01-31T12:00:00.000Z`).
 ///
@@ -35,12 +36,12 @@ package struct LogTimestamp: Sendable, Hashable, CustomStringConvertible {
         let millisecond = moment.floorModulo(1000)
         let second = (moment - millisecond) / 1000
         let secondOfDay = second.floorModulo(86_400)
-        let (year, month, day) = Self.civilDate(daysSince1970: (second - secondOfDay) / 86_400)
-        bytes.append(UInt64(year), digits: 4)
+        let date = CivilDate(daysSince1970: Int((second - secondOfDay) / 86_400))
+        bytes.append(UInt64(date.year), digits: 4)
         bytes.append(UInt8(ascii: "-"))
-        bytes.append(UInt64(month), digits: 2)
+        bytes.append(UInt64(date.month), digits: 2)
         bytes.append(UInt8(ascii: "-"))
-        bytes.append(UInt64(day), digits: 2)
+        bytes.append(UInt64(date.day), digits: 2)
         bytes.append(UInt8(ascii: "T"))
         bytes.append(UInt64(secondOfDay / 3600), digits: 2)
         bytes.append(UInt8(ascii: ":"))
@@ -50,23 +51,6 @@ package struct LogTimestamp: Sendable, Hashable, CustomStringConvertible {
         bytes.append(UInt8(ascii: "."))
         bytes.append(UInt64(millisecond), digits: 3)
         bytes.append(UInt8(ascii: "Z"))
-    }
-
-    /// The Gregorian date of a day number.
-    ///
-    /// Counts in years that begin on the first of March, so that the leap day is a year's last: then the
-    /// month follows from the day by one linear formula (153 days for each five months).
-    private static func civilDate(daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let daysInEra: Int64 = 146_097  // 400 years
-        let days = daysSince1970 + 719_468  // from 0000-03-01
-        let dayOfEra = days.floorModulo(daysInEra)
-        let era = (days - dayOfEra) / daysInEra
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 }
 

@@ -21,14 +21,17 @@ private let importTable: [String: Set<String>] = [
         "CMalloc", "Glibc", "HTTPMessage", "NIOCore", "Synchronization", "SystemPackage",
         "TunnelConfiguration", "TunnelProtocol",
     ],
-    "Observability": ["AgentStatus", "Glibc", "HostSystem", "Logging", "Synchronization", "SystemPackage"],
+    "Observability": [
+        "AgentStatus", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization", "SystemPackage",
+    ],
     "NameResolution": networking.union(["HostSystem"]),
     "TunnelTransport": networking.union([
         "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
         "SystemPackage", "TunnelProtocol",
     ]),
     "OriginHTTP": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL", "NIOTLS",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL",
+        "NIOTLS",
         "SystemPackage",
     ]),
 

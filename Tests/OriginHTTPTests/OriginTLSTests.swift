@@ -13,26 +13,17 @@ private final class TLSServer: Sendable {
     let port: Int
     /// Its certificate.
     let pem: [UInt8]
-    private let folder: TemporaryFolder
     private let channel: any Channel
 
     init(name: String, answer: String = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") throws {
-        folder = try TemporaryFolder()
-        let certfile = folder.path(of: "cert.pem")
-        let keyfile = folder.path(of: "key.pem")
-        let openssl = try ChildProcess([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", keyfile,
-            "-out", certfile,
-        ])
-        guard try openssl.waitForExit() == .code(0) else {
-            throw TestFailure("openssl: \(openssl.standardError.text)")
-        }
-        pem = Array(try Data(contentsOf: URL(fileURLWithPath: certfile)))
+        let certificate = try Certificate(for: name)
+        pem = certificate.pem
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(certfile).map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: keyfile, format: .pem))))
+                certificateChain: try NIOSSLCertificate.fromPEMFile(certificate.path).map {
+                    .certificate($0)
+                },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: certificate.keyPath, format: .pem))))
         channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -1,4 +1,3 @@
-import Foundation
 import HostSystem
 import Logging
 import NIOCore
@@ -120,25 +119,15 @@ final class TLSDoor: Sendable {
     let port: Int
     let pem: [UInt8]
     let asked = WaitableCounter()
-    private let folder: TemporaryFolder
     private let channel: any Channel
 
     init() throws {
-        folder = try TemporaryFolder()
-        let (certificate, key) = (folder.path(of: "cert.pem"), folder.path(of: "key.pem"))
-        let openssl = try ChildProcess([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
-            "-out", certificate,
-        ])
-        guard try openssl.waitForExit() == .code(0) else {
-            throw TestFailure("openssl: \(openssl.standardError.text)")
-        }
-        pem = Array(try Data(contentsOf: URL(fileURLWithPath: certificate)))
+        let certificate = try Certificate(for: "DNS:localhost")
+        pem = certificate.pem
         let context = try NIOSSLContext(
             configuration: .makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMBytes(pem).map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))))
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: certificate.keyPath, format: .pem))))
         let asked = asked
         channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in

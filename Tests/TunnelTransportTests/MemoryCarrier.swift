@@ -57,7 +57,7 @@ final class MemoryCarrier: SessionCarrier {
         guard let other, !other.flushed.isEmpty, session.state < .over, !session.isBlocked else {
             return false
         }
-        session.beginsToReceive()
+        session.beginsToReceive(now: .now)
         takeAll()
         session.hasReceived()
         other.session.becameWritable()

@@ -71,7 +71,21 @@ extension MappingReader {
 
     private func fileSecret(_ field: Field, _ path: String) -> FoundSecret? {
         let resolved = field.file.resolve(path)
-        switch pass.readFile(resolved, sizeLimit: LoadingPass.secretSizeLimit) {
+        guard let bytes = secretBytes(at: resolved, field, sizeLimit: LoadingPass.secretSizeLimit) else {
+            return nil
+        }
+        let line = bytes.prefix { $0 != 0x0a }
+        return found(bytes: line.last == 0x0d ? line.dropLast() : line, field, Quotation.of(resolved))
+    }
+
+    /// What a file with secrets holds, without a byte order mark. That others can read it is a warning.
+    ///
+    /// - Parameters:
+    ///   - resolved: the path, as `field` names it.
+    ///   - sizeLimit: in bytes.
+    /// - Returns: nil when it cannot be read: a problem is recorded.
+    func secretBytes(at resolved: String, _ field: Field, sizeLimit: Int) -> [UInt8]? {
+        switch pass.readFile(resolved, sizeLimit: sizeLimit) {
         case .failure(let error):
             pass.error(
                 at: field.place, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
@@ -84,8 +98,7 @@ extension MappingReader {
                     "every user of this machine can read \(Quotation.of(resolved))",
                     advice: "chmod o-r the file")
             }
-            let line = SecretText.withoutMark(file.bytes).prefix { $0 != 0x0a }
-            return found(bytes: line.last == 0x0d ? line.dropLast() : line, field, Quotation.of(resolved))
+            return SecretText.withoutMark(file.bytes)
         }
     }
 

@@ -115,29 +115,18 @@ extension MappingReader {
             !isOffline
         else { return [:] }
         let resolved = field.file.resolve(path)
-        switch pass.readFile(resolved, sizeLimit: LoadingPass.passwordsSizeLimit) {
-        case .failure(let error):
-            pass.error(
-                at: field.place, field.path, "cannot read \(Quotation.of(resolved)): \(error)",
-                advice: error.fileAdvice)
+        guard let bytes = secretBytes(at: resolved, field, sizeLimit: LoadingPass.passwordsSizeLimit) else {
             return [:]
-        case .success(let file):
-            if file.isWorldReadable {
-                pass.warning(
-                    at: field.place, field.path,
-                    "every user of this machine can read \(Quotation.of(resolved))",
-                    advice: "chmod o-r the file")
-            }
-            let errors = pass.errorCount
-            let passwords = passwords(in: SecretText.withoutMark(file.bytes), resolved, field)
-            if passwords.isEmpty, !mayBeEmpty, pass.errorCount == errors {
-                pass.error(
-                    at: field.place, field.path,
-                    "\(Quotation.of(resolved)) holds no token:password, so no token would need a password",
-                    advice: "put a line into it, or take the key out")
-            }
-            return passwords
         }
+        let errors = pass.errorCount
+        let passwords = passwords(in: bytes, resolved, field)
+        if passwords.isEmpty, !mayBeEmpty, pass.errorCount == errors {
+            pass.error(
+                at: field.place, field.path,
+                "\(Quotation.of(resolved)) holds no token:password, so no token would need a password",
+                advice: "put a line into it, or take the key out")
+        }
+        return passwords
     }
 
     private func passwords(in bytes: [UInt8], _ file: String, _ field: Field) -> [RendezvousToken: Set<

@@ -1,4 +1,5 @@
 import AgentStatus
+import HostSystem
 import Logging
 import Observability
 import Synchronization

@@ -77,7 +77,10 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         }
     }
 
-    package func beginsToReceive() { isReceiving = true }
+    package func beginsToReceive(now: MonotonicInstant) {
+        isReceiving = true
+        pulse.beat(now)
+    }
 
     package var isBlocked: Bool { machine.isBlocked }
 

@@ -24,7 +24,7 @@ package protocol Session: AnyObject {
     /// Whether it has a piece that it is not through with: it is to `goOn` before it is given another.
     var hasPiece: Bool { get }
     /// Something comes: what it brings about is written when all of it is there.
-    func beginsToReceive()
+    func beginsToReceive(now: MonotonicInstant)
     /// Takes part of a message. Not to be called while it has one, or is blocked.
     ///
     /// - Parameter work: what it may do with it now, in units of `TurnAllowance`; counted down.

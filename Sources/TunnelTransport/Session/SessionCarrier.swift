@@ -3,9 +3,10 @@ package import TunnelProtocol
 /// What carries the messages of one session between its two ends, whole and in order: a WebSocket (`WebSocketCarrier`).
 /// Bound to the session's event loop.
 ///
-/// What comes it gives to the session by `carrierOpened`, `received`, `heard`, `wasAnswered` and `carrierEnded`: in shares of
-/// the event loop's turns, see `LoopTurns`, and none while the session is blocked. While some of it waits for either, it sets
-/// `Session.isHeld`, and takes nothing from its connection. It says `becameWritable` when it takes more after it did not.
+/// What comes it gives to the session by `carrierOpened`, `beginsToReceive`, `received`, `heard`, `wasAnswered` and
+/// `carrierEnded`: in shares of the event loop's turns, see `LoopTurns`, and none while the session is blocked. While some
+/// of it waits for either, it sets `Session.isHeld`, and takes nothing from its connection. It says `becameWritable` when it
+/// takes more after it did not.
 package protocol SessionCarrier: AnyObject {
     /// Whether it takes more of what is to be sent. When it does not, a `flush` may change that.
     var isWritable: Bool { get }

@@ -92,8 +92,9 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
         } else {
             input.writeBuffer(&bytes)
         }
-        session.beginsToReceive()
-        process()
+        let now = MonotonicInstant.now
+        session.beginsToReceive(now: now)
+        process(now: now)
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -116,9 +117,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     // MARK: Reading
 
     /// Something has come, or what came may be taken again.
-    private func process() {
-        let now = MonotonicInstant.now
-        session.pulse.beat(now)
+    private func process(now: MonotonicInstant) {
         guard let turns else { return }
         guard !isInLine else { return session.heard(now: now) }
         take(turns.share, of: turns, now: now)
@@ -269,7 +268,7 @@ extension WebSocketCarrier: SessionCarrier {
 
     package func resume() {
         guard !isInLine else { return }
-        process()
+        process(now: .now)
         readOnIfHeld()
     }
 
@@ -300,8 +299,9 @@ extension WebSocketCarrier: TurnTaker {
     package func haveTurn(_ share: Int) {
         guard isInLine, session.state < .over, let turns else { return }
         isInLine = false
-        session.beginsToReceive()
-        take(share, of: turns, now: .now)
+        let now = MonotonicInstant.now
+        session.beginsToReceive(now: now)
+        take(share, of: turns, now: now)
         readOnIfHeld()
         session.hasReceived()
     }

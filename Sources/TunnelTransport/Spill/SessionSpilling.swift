@@ -108,6 +108,6 @@ final class SessionSpilling {
     }
 
     func tellFailure(_ reason: String) {
-        if space.mayTell(now: .now) { session?.tellSpillFailure(reason) }
+        if space.mayTell() { session?.tellSpillFailure(reason) }
     }
 }

@@ -1,8 +1,8 @@
 import Glibc
+import HostSystem
 import NIOCore
 package import NIOPosix
 import Synchronization
-import TunnelProtocol
 
 /// The room in files that all sessions of the process share, for messages of protocol v1 that would hold up others.
 package final class SpillSpace: Sendable {
@@ -10,13 +10,10 @@ package final class SpillSpace: Sendable {
     package static let ofProcess = SpillSpace(
         folder: getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
 
-    /// Between two words about a folder that cannot be used.
-    private static let silence: Duration = .seconds(60)
-
     private struct State {
         var bytesLeft: Int
         var filesLeft: Int
-        var mayTellAt = MonotonicInstant(nanoseconds: 0)
+        var warning = RepeatedWarning()
     }
 
     let folder: String
@@ -65,11 +62,7 @@ package final class SpillSpace: Sendable {
     }
 
     /// Whether a failure is to be told: once a minute.
-    func mayTell(now: MonotonicInstant) -> Bool {
-        state.withLock { state in
-            guard now >= state.mayTellAt else { return false }
-            state.mayTellAt = now.advanced(by: Self.silence)
-            return true
-        }
+    func mayTell(now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { $0.warning.happened(now: now) != nil }
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import TestSupport
 
 /// nginx with a `server` block of the test's own: a TLS origin, a terminator of TLS, a reverse proxy.
@@ -78,26 +77,5 @@ final class NginxFront: Sendable {
                 \(servers)
             }
             """
-    }
-}
-
-/// A certificate for 127.0.0.1 and localhost that signs itself.
-final class Certificate: Sendable {
-    let path: String
-    let keyPath: String
-    private let folder: TemporaryFolder
-
-    init() throws {
-        folder = try TemporaryFolder()
-        path = folder.path(of: "cert.pem")
-        keyPath = folder.path(of: "key.pem")
-        let openssl = try ChildProcess([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", "/CN=wstunnel test", "-addext",
-            "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", keyPath, "-out", path,
-        ])
-        guard try openssl.waitForExit() == .code(0) else {
-            throw TestFailure("openssl: \(openssl.standardError.text)")
-        }
     }
 }

@@ -1,4 +1,4 @@
-import Observability
+import HostSystem
 import Testing
 
 /// What is told once a minute.
