@@ -18,6 +18,8 @@ package struct HeaderFields: Sendable {
     private(set) var entries: [Entry]
     /// The names that occur: most questions are about fields that are not there.
     private var names = FieldNameSet()
+    /// Those that occur more than once.
+    private var repeated = FieldNameSet()
 
     /// No fields.
     package init() {
@@ -34,7 +36,11 @@ package struct HeaderFields: Sendable {
     init(bytes: ByteBuffer, entries: [Entry]) {
         self.bytes = bytes
         self.entries = entries
-        for entry in entries { names.insert(entry.name) }
+        for entry in entries { note(entry.name) }
+    }
+
+    private mutating func note(_ name: FieldName) {
+        if names.contains(name) { repeated.insert(name) } else { names.insert(name) }
     }
 
     /// How many fields there are; a repeated name counts each time.
@@ -48,17 +54,21 @@ package struct HeaderFields: Sendable {
 
     /// How many fields bear this name.
     package func count(of name: FieldName) -> Int {
-        names.contains(name) ? entries.count { $0.name == name } : 0
+        guard repeated.contains(name) else { return names.contains(name) ? 1 : 0 }
+        return entries.count { $0.name == name }
     }
 
     /// The first field of this name.
     func first(_ name: FieldName) -> Entry? {
-        names.contains(name) ? entries.first { $0.name == name } : nil
+        guard names.contains(name) else { return nil }
+        for entry in entries where entry.name == name { return entry }
+        return nil
     }
 
     /// The value of the first field of this name; bytes that are not UTF-8 read as U+FFFD.
     package subscript(name: FieldName) -> String? {
-        first(name).map { value(of: $0) }
+        guard let entry = first(name) else { return nil }
+        return value(of: entry)
     }
 
     /// The values of all fields of this name, in order.
@@ -184,13 +194,13 @@ package struct HeaderFields: Sendable {
 
     /// Removes the fields of which that is true, in one pass, in place where nobody else has them.
     mutating func removeEntries(where isLeaving: (Entry) -> Bool) {
-        var left = FieldNameSet()
+        var (once, more) = (FieldNameSet(), FieldNameSet())
         entries.removeAll { entry in
             if isLeaving(entry) { return true }
-            left.insert(entry.name)
+            if once.contains(entry.name) { more.insert(entry.name) } else { once.insert(entry.name) }
             return false
         }
-        names = left
+        (names, repeated) = (once, more)
     }
 
     /// Puts another value in the place of a field's.
@@ -257,7 +267,7 @@ package struct HeaderFields: Sendable {
                 return cursor.count
             }
             if entries.isEmpty { entries.reserveCapacity(4) }
-            names.insert(name)
+            note(name)
             entries.append(
                 Entry(
                     name: name, nameStart: UInt32(nameStart), nameLength: UInt32(nameBytes.count),
