@@ -159,7 +159,7 @@ final class SessionWorld<Tested: SimulatedProtocol> {
         case .ready, .progressWanted, .overflowed(_, .received): break
         case .overflowed(let id, .sent):
             // Nothing can be kept outside: it begins in parts.
-            end.machine.release(id)
+            Tested.release(&end.machine, id)
         case .peerDraining: if !promises.tellsOfDrain { fail("a drain that nobody can tell of") }
         case .request(let id, let head, let isLast): opened(id, head, isLast, at: end)
         case .response(let id, let head, let isInterim, let isLast):

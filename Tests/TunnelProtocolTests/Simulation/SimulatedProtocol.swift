@@ -17,6 +17,8 @@ protocol SimulatedProtocol {
 
     /// Whether a stream is open.
     static func holds(_ machine: inout Machine, _ id: StreamID) -> Bool
+    /// Nothing of what is sent on this stream can be kept outside.
+    static func release(_ machine: inout Machine, _ id: StreamID)
     /// What is wrong with a message or a piece of one that a machine wrote.
     static func fault(in payload: ByteBuffer, _ limits: SessionLimits) -> String?
     /// What of its own still waits to be written, in bytes.
@@ -62,6 +64,9 @@ enum SimulatedMux: SimulatedProtocol {
 
     static func holds(_ machine: inout MuxMachine, _ id: StreamID) -> Bool { machine.streams[id] != nil }
 
+    /// Streams never stand in each other's way.
+    static func release(_ machine: inout MuxMachine, _ id: StreamID) {}
+
     static func fault(in payload: ByteBuffer, _ limits: SessionLimits) -> String? {
         if payload.readableBytes == 0 { return "an empty message" }
         let isLarge = payload.readableBytes > limits.maximumMessageBytes
@@ -95,6 +100,8 @@ enum SimulatedMessages: SimulatedProtocol {
     static func stepTime(isKind: Bool) -> ClosedRange<Int> { isKind ? 10...10 : 0...20_000 }
 
     static func holds(_ machine: inout MessageMachine, _ id: StreamID) -> Bool { machine.streams[id] != nil }
+
+    static func release(_ machine: inout MessageMachine, _ id: StreamID) { machine.release(id) }
 
     static func fault(in payload: ByteBuffer, _ limits: SessionLimits) -> String? { nil }
 
