@@ -1,0 +1,57 @@
+import HTTPMessage
+import NIOCore
+import Routing
+import Testing
+import TunnelConfiguration
+import TunnelProtocol
+
+/// What a configuration says of the ways to tunnels, and what a route makes of a request.
+@Suite struct RouteTableTests {
+    private static let listed = "route-table-token-1"
+
+    private static func table() throws -> RouteTable {
+        RouteTable(
+            basePath: "/w", hosts: ["listed.example": try RendezvousToken(listed)],
+            trustedProxies: [AddressRange("10.0.0.0/8")].compactMap(\.self))
+    }
+
+    @Test(arguments: [
+        ("/w/x", "listed.example", true), ("/w/x", "other.example", false), ("/x", "listed.example", false),
+    ])
+    func requestsGoByBasePathAndHost(_ target: String, _ host: String, _ isForwarded: Bool) throws {
+        let head = RequestHead(method: "GET", target: target, fields: HeaderFields([.host: host]))
+        guard case .forward(let route) = try Self.table().route(head) else {
+            #expect(!isForwarded)
+            return
+        }
+        #expect(isForwarded && route.token.secret == Self.listed && route.target == "/x")
+        #expect(route.policy == RoutePolicy(namedBy: .host, basePath: "/w"))
+    }
+
+    @Test func whatAHostLeadsToIsListed() throws {
+        #expect(try Self.table().leads(to: RendezvousToken(Self.listed)))
+        #expect(try !Self.table().leads(to: RendezvousToken("route-table-token-2")))
+    }
+
+    /// Base path, trust and the way in which the tunnel was named come from the route.
+    @Test(arguments: [("10.0.0.1", "203.0.113.7, 10.0.0.1"), ("192.0.2.1", "192.0.2.1")])
+    func aRouteSaysWhatCrossesTheTunnel(_ peer: String, _ forwardedFor: String) throws {
+        let table = try Self.table()
+        let head = RequestHead(
+            method: "GET", target: "/w/x",
+            fields: HeaderFields([
+                .host: "listed.example", .xForwardedFor: "203.0.113.7",
+                .destination: "http://listed.example/w/to",
+            ]))
+        guard case .forward(let route) = table.route(head) else {
+            Issue.record("goes nowhere")
+            return
+        }
+        let forwarding = route.forwarding(from: peer, table.caller(at: peer, head.fields))
+        let crossing = try RequestHead(
+            whole: forwarding.head(of: head, upgrade: head.upgradeOffer), limits: HTTPLimits())
+        #expect(crossing.fields[.xForwardedFor] == forwardedFor)
+        #expect(crossing.fields[.destination] == "http://listed.example/to")
+        #expect(crossing.fields[.xTunnelHost] == "listed")
+    }
+}
