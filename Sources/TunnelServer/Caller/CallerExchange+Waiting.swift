@@ -6,7 +6,7 @@ import TunnelTransport
 extension CallerExchange {
     /// The server stops taking requests: those that wait would wait in vain.
     func serverStops() {
-        if case .waiting = phase { refuse(.stopping, .shutdown) }
+        if case .waiting = phase { abort(with: .stopping, .shutdown) }
     }
 
     func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
@@ -28,7 +28,7 @@ extension CallerExchange {
     /// For its tunnel, for room in it, or for anything to be heard of it.
     func waitedTooLong() {
         guard case .waiting(let id, _) = phase else { return }
-        let isTimeOver = queueDeadline.map { $0 <= .now() } ?? true
+        let isTimeOver = queueDeadline.map { $0 <= eventLoop.now } ?? true
         if !isTimeOver, let queueDeadline, core.registry.hasSeen(token) {
             return wait(id, until: queueDeadline)
         }

@@ -33,7 +33,9 @@ final class CallerExchange {
     private let forwarding: Forwarding
     /// What the request may leave HTTP for.
     private let upgrade: UpgradeOffer
-    private var response: ResponseWriter
+    private var response: ResponseEncoder
+    /// What the final head promised, once it has gone out.
+    private var length: AnswerLength?
     private var record: RequestRecord
     var phase = Phase.over
     private var attempts = 0
@@ -49,7 +51,7 @@ final class CallerExchange {
     private var isOutputOver = false
     private var isOriginOver = false
     /// When bytes last went either way, for the time limit.
-    private(set) var lastProgress = NIODeadline.now()
+    private(set) var lastProgress: NIODeadline
 
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, connection: any CallerConnection,
@@ -69,11 +71,10 @@ final class CallerExchange {
         self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.isRequestWhole = framing == .none
         self.requestLength = if case .length(let length) = framing { length } else { nil }
-        self.response = ResponseWriter(request: request, keepAlive: keepAlive)
+        self.response = ResponseEncoder(request.version, keepAlive: keepAlive)
+        self.lastProgress = eventLoop.now
         self.record = record
     }
-
-    // MARK: From the caller
 
     /// Whether request body (or raw bytes) may come.
     var takesBytes: Bool {
@@ -99,7 +100,7 @@ final class CallerExchange {
         if isGuess, core.isOneGuessTooMany(from: record.callerAddress) {
             record.keepSilent()
             response.leave()
-            return refuse(.tooManyGuesses, .noTunnel)
+            return abort(with: .tooManyGuesses, .noTunnel)
         }
         record.noteArrival(xHost: request.fields[.xHost], attempt: attempts)
         switch decision {
@@ -107,20 +108,20 @@ final class CallerExchange {
             attach(id, session.reference)
         case .wait(let id, let end):
             // The limit holds for all its waiting, also when a session that took it is lost.
-            let deadline = queueDeadline ?? .now() + settings.queueTimeout
+            let deadline = queueDeadline ?? eventLoop.now + settings.queueTimeout
             queueDeadline = deadline
             wait(id, until: end.map { min(deadline, .uptimeNanoseconds($0.nanoseconds)) } ?? deadline)
-            if core.isStopping { refuse(.stopping, .shutdown) }
+            if core.isStopping { abort(with: .stopping, .shutdown) }
         case .unknownToken:
-            refuse(.tunnelNotFound, .noTunnel)
+            abort(with: .tunnelNotFound, .noTunnel)
         case .tooManyWaiting:
-            refuse(.tooManyWaiting, .noTunnel)
+            abort(with: .tooManyWaiting, .noTunnel)
         }
     }
 
     func callerSent(_ bytes: ByteBuffer) {
         guard case .attached(_, let port) = phase else { return }
-        lastProgress = .now()
+        lastProgress = eventLoop.now
         hasSentBody = true
         record.requestBytes += bytes.readableBytes
         core.traffic.requestBody(bytes.readableBytes)
@@ -146,7 +147,7 @@ final class CallerExchange {
     /// - Parameter missing: bytes that were written, and did not go out.
     func callerLeft(_ outcome: AccessOutcome = .callerLeft, missing: Int = 0) {
         leave(.cancelled)
-        record.finish(outcome, missing: missing)
+        record.finish(outcome, missing: missing, now: eventLoop.now)
     }
 
     /// What was written has gone out to the caller.
@@ -162,7 +163,7 @@ final class CallerExchange {
         guard case .attached(_, let port) = phase else { return }
         let gone = unreported - output.waiting
         guard gone > 0 else { return }
-        lastProgress = .now()
+        lastProgress = eventLoop.now
         unreported -= gone
         port.consumed(gone)
     }
@@ -174,7 +175,7 @@ final class CallerExchange {
     }
 
     /// The caller takes what was written, though nothing comes or goes otherwise.
-    func noteProgress() { lastProgress = .now() }
+    func noteProgress() { lastProgress = eventLoop.now }
 
     func attach(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         let port = session.open(
@@ -199,13 +200,6 @@ final class CallerExchange {
         }
         start()
         if takesBytes { connection?.exchangeBecameWritable() }
-    }
-
-    // MARK: Ends
-
-    func refuse(_ refusal: Refusal, _ outcome: AccessOutcome) {
-        leave(.cancelled)
-        fail(refusal, outcome)
     }
 
     /// Leaves queue or stream, and gives the place back.
@@ -239,9 +233,9 @@ final class CallerExchange {
             response.keepAlive && (isRequestWhole || isRestSmall) && connection?.isLeaving == false
         let (bytes, bodyBytes) = refusal.encoded(
             closing: !keepAlive, method: request.method, date: output.date.text)
-        record.responded(refusal.status)
+        record.responded(refusal.status, now: eventLoop.now)
         record.responseBytes += bodyBytes
-        record.finish(outcome)
+        record.finish(outcome, now: eventLoop.now)
         output.write(bytes)
         output.flushNow()
         connection?.exchangeEnded(keepAlive: keepAlive, isDelimited: true)
@@ -249,9 +243,9 @@ final class CallerExchange {
 
     /// The line of the log is written once it is known what the caller got.
     private func breakOff(_ outcome: AccessOutcome) {
-        guard let connection else { return record.finish(outcome) }
+        guard let connection else { return record.finish(outcome, now: eventLoop.now) }
         connection.exchangeBroke(isWhole: isAnswerWhole, isDelimited: response.isDelimited) {
-            self.record.finish(outcome, missing: $0)
+            self.record.finish(outcome, missing: $0, now: self.eventLoop.now)
         }
     }
 
@@ -261,6 +255,8 @@ final class CallerExchange {
         guard let requestLength, !request.fields.contains(.expect) else { return false }
         return requestLength - record.requestBytes <= Self.mostRest
     }
+
+    private var isRaw: Bool { length?.isRaw == true }
 
     private func originEndedRaw() {
         isOriginOver = true
@@ -272,7 +268,7 @@ final class CallerExchange {
     private func endRawIfOver() {
         guard isOutputOver, isOriginOver else { return }
         detach()
-        record.finish(.ok)
+        record.finish(.ok, now: eventLoop.now)
         connection?.exchangeEnded(keepAlive: false, isDelimited: false)
     }
 
@@ -287,20 +283,18 @@ final class CallerExchange {
         // What a slow caller has not read lies in our memory: until then the stream counts as in use.
         guard output.isWritable || !isRequestWhole else { return }
         if isRequestWhole { detach() } else { leave(.noError) }
-        record.finish(.ok)
+        record.finish(.ok, now: eventLoop.now)
         connection?.exchangeEnded(keepAlive: response.keepAlive, isDelimited: response.isDelimited)
     }
 }
 
-// MARK: - From the session
-
 extension CallerExchange: StreamReceiver {
     func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
         guard case .attached(let session, _) = phase else { return }
-        lastProgress = .now()
+        lastProgress = eventLoop.now
         if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
         do throws(HTTPMessageError) {
-            let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
+            var head = try ResponseHead(whole: bytes, limits: Self.headLimits)
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
@@ -315,15 +309,24 @@ extension CallerExchange: StreamReceiver {
             guard !isInterim || output.isWritable else { return }
             let isEarly = !isInterim && !isRequestWhole && !isRestSmall
             if isEarly || connection?.isLeaving == true { response.leave() }
-            guard let answer = try response.begin(head, isLast: isLast, date: output.date.text) else {
-                return
+            guard length == nil else { throw HTTPMessageError(.malformed, "a second final head") }
+            let upgrade = head.status == 101 ? head.fields[.upgrade] : nil
+            head.fields.removeHopByHop()
+            guard !isInterim else {
+                head.removeForbiddenLength()
+                if let interim = response.interim(head) { output.write(interim) }
+                return output.flushSoon()
             }
-            output.write(answer)
-            if !isInterim { record.responded(head.status) }
-            if head.status == 101 {
+            let length = try AnswerLength(settling: &head, toMethod: request.method, isLast: isLast)
+            self.length = length
+            record.responded(head.status, now: eventLoop.now)
+            if let upgrade {
+                output.write(response.switchProtocols(head, to: upgrade))
                 output.flushNow()
-                connection?.exchangeSwitchedProtocols()
-            } else if isLast {
+                return connection?.exchangeSwitchedProtocols() ?? ()
+            }
+            output.write(response.begin(head, length, date: output.date.text))
+            if isLast {
                 answerIsWhole()
             } else {
                 output.flushSoon()
@@ -335,12 +338,13 @@ extension CallerExchange: StreamReceiver {
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {
         guard case .attached(_, let port) = phase else { return }
-        lastProgress = .now()
+        lastProgress = eventLoop.now
         let count = data.readableBytes
-        guard response.accepts(count, isLast: isLast) else {
+        guard length?.accepts(count, isLast: isLast) == true else {
             brokenAnswer()
             return
         }
+        length?.took(count)
         record.responseBytes += count
         core.traffic.responseBody(count)
         response.write(data, isLast: isLast) { output.write($0) }
@@ -351,7 +355,7 @@ extension CallerExchange: StreamReceiver {
         }
         if !isLast {
             output.flushSoon()
-        } else if response.isRaw {
+        } else if isRaw {
             originEndedRaw()
         } else {
             answerIsWhole()
@@ -360,7 +364,7 @@ extension CallerExchange: StreamReceiver {
 
     func streamReceived(trailers bytes: ByteBuffer) {
         guard case .attached = phase else { return }
-        guard response.accepts(0, isLast: true), !response.isRaw,
+        guard length?.accepts(0, isLast: true) == true, !isRaw,
             let trailers = try? HeaderFields(trailerLines: bytes)
         else {
             brokenAnswer()
@@ -377,16 +381,11 @@ extension CallerExchange: StreamReceiver {
         switch code {
         case .refused where !hasSentBody && !response.hasBegun:
             tryAgain()
-        case .originFailed:
-            fail(.originFailed, .originFailed)
-        case .malformedMessage:
-            fail(.badAnswer, .originFailed)
-        case .requestTooLarge:
-            fail(.requestTooLarge, .callerFailed)
-        case .upgradeUnsupported:
-            fail(.upgradeUnsupported, .answeredHere)
-        case .tooSlow:
-            fail(.requestTooSlow, .callerFailed)
+        case .originFailed: fail(.originFailed, .originFailed)
+        case .malformedMessage: fail(.badAnswer, .originFailed)
+        case .requestTooLarge: fail(.requestTooLarge, .callerFailed)
+        case .upgradeUnsupported: fail(.upgradeUnsupported, .answeredHere)
+        case .tooSlow: fail(.requestTooSlow, .callerFailed)
         default:
             if core.isOver { fail(.cutShort, .shutdown) } else { fail(.tunnelLost, .tunnelLost) }
         }

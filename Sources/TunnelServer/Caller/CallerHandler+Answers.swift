@@ -43,13 +43,13 @@ extension CallerHandler {
             refuse(refusal, method: head.method, record: record)
             return
         }
-        output?.answer(refusal, closing: false, method: head.method, record: record)
+        output?.answer(refusal, closing: false, method: head.method, record: record, now: eventLoop.now)
         waitForNext()
     }
 
     /// Answers and closes.
     func refuse(_ refusal: Refusal, method: String, record: RequestRecord?) {
-        output?.answer(refusal, closing: true, method: method, record: record)
+        output?.answer(refusal, closing: true, method: method, record: record, now: eventLoop.now)
         linger()
     }
 
@@ -57,14 +57,14 @@ extension CallerHandler {
         phase = .awaitingHead
         hasServed = true
         body = nil
-        waitingSince = .now()
+        waitingSince = eventLoop.now
         watch(until: headDeadline)
     }
 
     /// The answer came before the end of its request: the rest is dropped, and the next one waited for.
     func takeRest() {
         phase = .takingRest
-        waitingSince = .now()
+        waitingSince = eventLoop.now
         watch(until: waitingSince + core.limits.headTimeout)
     }
 }

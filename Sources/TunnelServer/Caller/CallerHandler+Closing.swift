@@ -21,7 +21,7 @@ extension CallerHandler {
             patience: .init(
                 stalled: settings.httpTimeout, silence: limits.lingerTimeout,
                 lingering: limits.longestLingering),
-            now: .now())
+            now: eventLoop.now)
         if isLeaving { farewell?.leave() }
         waitingAtLast = output.waiting
         // The stream's credit is given back: what the next one fetches would come on top.
@@ -51,7 +51,7 @@ extension CallerHandler {
         if undelivered < undeliveredAtLast {
             undeliveredAtLast = undelivered
             exchange.noteProgress()
-            return watch(until: .now() + settings.httpTimeout)
+            return watch(until: eventLoop.now + settings.httpTimeout)
         }
         phase = .over
         exchange.callerLeft(.timeout, missing: output?.waiting ?? 0)
@@ -59,7 +59,8 @@ extension CallerHandler {
     }
 
     func checkFarewell() {
-        guard let output, let step = farewell?.next(undelivered: output.undelivered, now: .now()) else {
+        guard let output, let step = farewell?.next(undelivered: output.undelivered, now: eventLoop.now)
+        else {
             return
         }
         waitingAtLast = output.waiting

@@ -57,7 +57,7 @@ extension CallerHandler {
     /// An answer that has promised to stay may bring one more request, which is waited for as by those who were answered
     /// just now.
     func staysAWhile() {
-        if core.isStopping { leaving?.deadline = .now() + core.limits.leaveTimeout }
+        if core.isStopping { leaving?.deadline = eventLoop.now + core.limits.leaveTimeout }
     }
 
     /// Tells who waits for a request that it is here, or will not come.
@@ -65,7 +65,8 @@ extension CallerHandler {
         guard let leaving, !leaving.arrivals.isEmpty else { return }
         switch phase {
         case .awaitingHead: return
-        case .exchange(let exchange) where exchange.hasPromisedToStay && .now() < leaving.deadline: return
+        case .exchange(let exchange) where exchange.hasPromisedToStay && eventLoop.now < leaving.deadline:
+            return
         default: break
         }
         let arrivals = leaving.arrivals
@@ -80,7 +81,7 @@ extension CallerHandler {
         case .exchange(let exchange), .raw(let exchange): exchange.abort(with: .cutShort, .shutdown)
         case .lingering, .over: break
         }
-        farewell?.hurry(until: .now() + core.limits.cutTime)
+        farewell?.hurry(until: eventLoop.now + core.limits.cutTime)
         checkTime()
     }
 }

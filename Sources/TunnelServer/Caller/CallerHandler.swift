@@ -43,7 +43,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     var hasOutputEnded = false
     /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
     var restKeeper: CallerHandler?
-    var waitingSince = NIODeadline.now()
+    var waitingSince = NIODeadline.distantPast
     /// How it leaves, once it was asked to.
     var leaving: Leaving?
     /// How it ends, once it says nothing more.
@@ -90,7 +90,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         peerGroup = AddressGroup(peer)
         peerPort = context.remoteAddress?.port
         address = peer
-        waitingSince = .now()
+        waitingSince = eventLoop.now
         let caller = ConnectionTable.Caller(
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
         isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: peerGroup)
@@ -99,7 +99,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         } else if core.isOver {
             context.close(promise: nil)
         } else {
-            watch(until: .now() + core.limits.headTimeout)
+            watch(until: eventLoop.now + core.limits.headTimeout)
             if core.isStopping { stop() }
         }
         context.fireChannelActive()
@@ -109,13 +109,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         var bytes = unwrapInboundIn(data)
         switch phase {
         case .lingering:
-            farewell?.heard(now: .now())
+            farewell?.heard(now: eventLoop.now)
         case .over:
             return
         case .awaitingHead, .exchange, .takingRest, .raw:
             if input.readableBytes == 0 {
                 input = bytes
-                if case .awaitingHead = phase { waitingSince = .now() }
+                if case .awaitingHead = phase { waitingSince = eventLoop.now }
             } else {
                 input.writeBuffer(&bytes)
             }
@@ -332,7 +332,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
                     head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))
             phase = .exchange(exchange)
             undeliveredAtLast = .max
-            watch(until: .now() + settings.httpTimeout)
+            watch(until: eventLoop.now + settings.httpTimeout)
             exchange.start()
         }
     }
@@ -340,7 +340,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
         RequestRecord(
             log: core.access, serverName: core.name, tokenHint: tokenHint, requestID: core.nextRequestID(),
-            method: method, path: path, callerAddress: address)
+            method: method, path: path, callerAddress: address, now: eventLoop.now)
     }
 
     /// Lets a read go on that was held back.
@@ -363,7 +363,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     func checkTime() {
         defer { tellArrival() }
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         switch phase {
         case .awaitingHead where !isWritable:
             let deadline = waitingSince + settings.httpTimeout

@@ -114,14 +114,16 @@ final class CallerOutput {
     }
 
     /// Writes an answer of our own.
-    func answer(_ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?) {
+    func answer(
+        _ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?, now: NIODeadline
+    ) {
         let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method, date: date.text)
         write(bytes)
         flushNow()
         if var record {
-            record.responded(refusal.status)
+            record.responded(refusal.status, now: now)
             record.responseBytes = bodyBytes
-            record.finish(.answeredHere)
+            record.finish(.answeredHere, now: now)
         }
     }
 
