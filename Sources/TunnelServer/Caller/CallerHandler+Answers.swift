@@ -14,7 +14,7 @@ extension CallerHandler {
                 preface?.refusal ?? .malformed(error), method: method(at: start),
                 record: makeRecord("-", path: "-"))
         case .exchange(let exchange):
-            exchange.abort(with: .malformed(error), .callerFailed)
+            exchange.abort(.malformedRequest(error))
         case .takingRest:
             linger()
         case .raw, .lingering, .over:
@@ -56,7 +56,7 @@ extension CallerHandler {
     func waitForNext() {
         phase = .awaitingHead
         hasServed = true
-        body = nil
+        http = nil
         waitingSince = eventLoop.now
         watch(until: headDeadline)
     }

@@ -13,7 +13,7 @@ extension CallerHandler {
         guard context != nil, let output else { return }
         phase = .lingering
         input = ByteBuffer()
-        body = nil
+        http = nil
         output.flushNow()
         let limits = core.limits
         farewell = Farewell(
@@ -44,20 +44,6 @@ extension CallerHandler {
     /// caller might lose the answer.
     func linger() { sayFarewell(.linger, isDelimited: true) }
 
-    /// Nothing came or went through the tunnel for too long: but the caller may be slow to read what came before.
-    func exchangeStalled(_ exchange: CallerExchange) {
-        let undelivered = output?.undelivered ?? 0
-        guard undelivered > 0 else { return exchange.abort(with: .tunnelTimeout, .timeout) }
-        if undelivered < undeliveredAtLast {
-            undeliveredAtLast = undelivered
-            exchange.noteProgress()
-            return watch(until: eventLoop.now + settings.httpTimeout)
-        }
-        phase = .over
-        exchange.callerLeft(.timeout, missing: output?.waiting ?? 0)
-        output?.reset()
-    }
-
     func checkFarewell() {
         guard let output, let step = farewell?.next(undelivered: output.undelivered, now: eventLoop.now)
         else {
@@ -78,9 +64,9 @@ extension CallerHandler {
     }
 
     private func tellOut(missing: Int) {
-        let tell = whenOut
-        whenOut = nil
-        tell?(missing)
+        let exchange = brokenExchange
+        brokenExchange = nil
+        exchange?.answerIsOut(missing: missing)
     }
 
     private func borrow(_ count: Int) -> Bool {

@@ -65,8 +65,7 @@ extension CallerHandler {
         guard let leaving, !leaving.arrivals.isEmpty else { return }
         switch phase {
         case .awaitingHead: return
-        case .exchange(let exchange) where exchange.hasPromisedToStay && eventLoop.now < leaving.deadline:
-            return
+        case .exchange where http?.hasPromisedToStay == true && eventLoop.now < leaving.deadline: return
         default: break
         }
         let arrivals = leaving.arrivals
@@ -78,7 +77,7 @@ extension CallerHandler {
     func cut() {
         switch phase {
         case .awaitingHead, .takingRest: sayFarewell(.close, isDelimited: true)
-        case .exchange(let exchange), .raw(let exchange): exchange.abort(with: .cutShort, .shutdown)
+        case .exchange(let exchange), .raw(let exchange): exchange.abort(.cutShort)
         case .lingering, .over: break
         }
         farewell?.hurry(until: eventLoop.now + core.limits.cutTime)

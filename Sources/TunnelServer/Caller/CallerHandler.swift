@@ -29,7 +29,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     var context: ChannelHandlerContext?
     var input = ByteBuffer()
     private var headReader: RequestHeadReader
-    var body: BodyDecoder?
+    /// The exchange under way, as HTTP/1 has it.
+    var http: HTTP1Exchange?
     private var isAdvancing = false
     /// Whether it waits for its turn to go on with what came.
     private var isInLine = false
@@ -41,21 +42,17 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     private var hasInputEnded = false
     /// After an upgrade: the origin has closed its direction.
     var hasOutputEnded = false
-    /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
-    var restKeeper: CallerHandler?
     var waitingSince = NIODeadline.distantPast
     /// How it leaves, once it was asked to.
     var leaving: Leaving?
     /// How it ends, once it says nothing more.
     var farewell: Farewell?
     /// Told when the last answer has gone out, or how much of it could not.
-    var whenOut: ((_ missing: Int) -> Void)?
+    var brokenExchange: CallerExchange?
     /// What waited to go out when that was last looked at.
     var waitingAtLast = 0
     /// What of it is borrowed from the budget of the process.
     var borrowed = 0
-    /// How much had gone out of the exchange under way when that was last looked at.
-    var undeliveredAtLast = Int.max
     /// The address that connected.
     private var peer = ""
     /// What it counts as.
@@ -133,7 +130,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            phase.currentExchange?.connectionBecameWritable()
+            phase.currentExchange?.callerBecameWritable()
             advance()
         }
         context.fireChannelWritabilityChanged()
@@ -171,9 +168,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         output?.letGo()
         context = nil
         endFarewell()
+        // Where both directions ended in order, some of what the caller sent may still be to be taken: its stream keeps
+        // the exchange, and that keeps this handler.
         if case .raw = phase, hasInputEnded, hasOutputEnded {
-            // Both directions ended in order, but some of what the caller sent is still to be taken.
-            restKeeper = self
         } else {
             let exchange = phase.currentExchange
             phase = .over
@@ -188,8 +185,6 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
 
     // MARK: Requests
 
-    private var isWritable: Bool { output?.isWritable ?? false }
-
     /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
         switch phase {
@@ -197,7 +192,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         case .awaitingHead: !isWritable
         case .takingRest, .lingering, .over: false
         case .exchange(let exchange):
-            body != nil ? !exchange.takesBytes : input.readableBytes > 0
+            http?.isRequestWhole == false ? !exchange.takesBytes : input.readableBytes > 0
         case .raw(let exchange): !exchange.takesBytes
         }
     }
@@ -248,19 +243,18 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             try begin(head)
             return true
         case .exchange(let exchange):
-            guard body != nil, exchange.takesBytes else { return false }
-            switch try body?.next(&input) {
+            guard http?.isRequestWhole == false, exchange.takesBytes else { return false }
+            switch try http?.next(&input) {
             case .bytes(let bytes):
                 exchange.callerSent(bytes)
             case .end(let trailers):
-                body = nil
                 exchange.callerEndedRequest(trailers: trailers)
             case nil:
                 return false
             }
             return true
         case .takingRest:
-            switch try body?.next(&input) {
+            switch try http?.next(&input) {
             case .bytes: break
             case .end: waitForNext()
             case nil: return false
@@ -270,7 +264,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             guard exchange.takesBytes else { return false }
             guard input.readableBytes > 0 else {
                 // What came before the end goes first, however long it has to wait.
-                if hasInputEnded { exchange.callerEndedOutput() }
+                if hasInputEnded { exchange.callerEndedRaw() }
                 return false
             }
             let bytes = input
@@ -307,7 +301,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         case .refuse(let refusal):
             answerHere(refusal, head, framing, path: "")
         case .forward(let token, let target, let namedBy):
-            guard let output else { return }
+            guard output != nil else { return }
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 throw HTTPMessageError(.malformed, "the method holds the token")
             }
@@ -319,20 +313,18 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
                 return answerHere(
                     .hopsUsedUp(head.method), head, framing, path: TokenRemoval.masked(request.target))
             }
-            let keepAlive = head.allowsKeepAlive && !isLeaving
-            body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
+            http = HTTP1Exchange(
+                head, framing, keepAlive: head.allowsKeepAlive && !isLeaving, limits: core.limits.http)
             let exchange = CallerExchange(
-                core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
-                token: token, request: request,
+                core: core, settings: settings, loopIndex: loopIndex, stream: self, token: token,
+                request: request,
                 forwarding: Forwarding(
                     token: token, namedBy: namedBy, basePath: settings.basePath, peer: peer,
                     isPeerTrusted: caller.isPeerTrusted),
-                framing: framing, keepAlive: keepAlive,
+                framing: framing,
                 record: makeRecord(
                     head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))
             phase = .exchange(exchange)
-            undeliveredAtLast = .max
-            watch(until: eventLoop.now + settings.httpTimeout)
             exchange.start()
         }
     }
@@ -382,13 +374,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             guard now >= deadline else { return watch(until: deadline) }
             sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
-            exchange.streamReportsProgress()
-            let deadline = exchange.lastProgress + settings.httpTimeout
-            guard now >= deadline else {
-                undeliveredAtLast = .max
-                return watch(until: deadline)
-            }
-            exchangeStalled(exchange)
+            exchange.checkTime()
         case .raw:
             break
         case .lingering:

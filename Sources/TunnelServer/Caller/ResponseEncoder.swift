@@ -44,6 +44,9 @@ struct ResponseEncoder {
     /// The caller's connection is not used again after this answer, unless its head has promised that already.
     mutating func leave() { if !hasBegun { keepAlive = false } }
 
+    /// An answer goes out that was written whole, in place of one that this would write.
+    mutating func beginElsewhere() { framing = .length }
+
     /// - Returns: nil where an HTTP/1.0 caller would not understand it (RFC 9110 §15.2).
     func interim(_ head: ResponseHead) -> ByteBuffer? { version == .http10 ? nil : Self.encode(head) }
 

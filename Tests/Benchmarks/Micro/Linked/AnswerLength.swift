@@ -1,1 +1,1 @@
-../../../../Sources/TunnelServer/Caller/AnswerLength.swift
+../../../../Sources/TunnelServer/Exchange/AnswerLength.swift
