@@ -33,6 +33,8 @@ let package = Package(
         .target(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
+        .target(
+            name: "Routing", dependencies: ["HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore]),
 
         // Edges: each talks to one outside thing.
         .target(
@@ -54,7 +56,7 @@ let package = Package(
         .target(
             name: "TunnelServer",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability",
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "Routing",
                 "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
@@ -79,7 +81,7 @@ let package = Package(
             name: "Supervision",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
-                "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
+                "Routing", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
                 .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
@@ -93,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "microbenchmarks",
             dependencies: [
-                "HTTPMessage", "Observability", "Reconciliation", "TunnelConfiguration", "TunnelProtocol",
-                .nioCore,
+                "HTTPMessage", "Observability", "Reconciliation", "Routing", "TunnelConfiguration",
+                "TunnelProtocol", .nioCore,
             ],
             path: "Tests/Benchmarks/Micro"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -117,6 +119,11 @@ let package = Package(
         .testTarget(
             name: "GoCommandsTests",
             dependencies: ["GoCommands", "TestSupport", "TunnelConfiguration", "TunnelProtocol"]),
+        .testTarget(
+            name: "RoutingTests",
+            dependencies: [
+                "HTTPMessage", "Routing", "TestSupport", "TunnelConfiguration", "TunnelProtocol", .nioCore,
+            ]),
         .testTarget(
             name: "HostSystemTests",
             dependencies: [
@@ -146,7 +153,7 @@ let package = Package(
         .testTarget(
             name: "TunnelServerTests",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "TunnelConfiguration",
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Routing", "TunnelConfiguration",
                 "TunnelProtocol", "TunnelServer",
                 "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),

@@ -1,5 +1,6 @@
 import HostSystem
 import NIOCore
+import Routing
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -59,11 +60,11 @@ final class ConnectionTable: Sendable {
         of token: RendezvousToken, from address: AddressGroup, _ limits: SessionCounts.Limits
     ) -> Refusal? {
         counts.read { counts in
-            do throws(Refusal) {
+            do throws(AdmissionError) {
                 try counts.sessionCounts.checkRoom(for: token, from: address, limits)
                 return nil
             } catch {
-                return error
+                return Refusal(error)
             }
         }
     }

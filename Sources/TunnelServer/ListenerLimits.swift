@@ -1,5 +1,6 @@
 package import HTTPMessage
 package import NIOCore
+import Routing
 import TunnelConfiguration
 
 /// The bounds of one listener. They protect the process, whoever calls.
@@ -31,7 +32,7 @@ package struct ListenerLimits: Sendable {
     /// Sessions at once.
     package var sessions = ServerConfiguration.mostSessions
     /// Tokens that are known at once.
-    package var tokens = TunnelRegistry.Table.maximumTokens
+    package var tokens = TokenTable.maximumTokens
 
     package init() {}
 }

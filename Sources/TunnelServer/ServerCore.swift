@@ -4,6 +4,7 @@ import HTTPMessage
 import Logging
 import NIOCore
 import Observability
+import Routing
 import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
@@ -14,7 +15,7 @@ final class ServerCore: Sendable {
     let name: String
     let limits: ListenerLimits
     let registry: TunnelRegistry
-    let guesses = Guesses()
+    let guesses = Mutex(AuthenticationThrottle())
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
@@ -105,7 +106,8 @@ final class ServerCore: Sendable {
 
     /// Whether a caller has named too many tokens that are nobody's: then the log has been told.
     func isOneGuessTooMany(from address: String) -> Bool {
-        guard guesses.tokenFailed(from: AddressGroup(address)) else { return false }
+        let group = AddressGroup(address)
+        guard guesses.withLock({ $0.tokenFailed(from: group, now: .now) }) else { return false }
         tell("Guesses refused", .tooManyGuesses, from: address)
         return true
     }
@@ -135,7 +137,7 @@ final class ServerCore: Sendable {
     func stats(isDetailed: Bool) -> String {
         guard isDetailed else { return StatsReport.brief(tunnels: registry.tokenCount) }
         let now = MonotonicInstant.now
-        let summaries = registry.summaries.sorted { $0.token.secret < $1.token.secret }
+        let summaries = registry.summaries.sorted { $0.about.token.secret < $1.about.token.secret }
         let tunnels = summaries.map { summary in
             let latest = summary.sessions.max { $0.reference.lastHeard < $1.reference.lastHeard }
             let present = latest.map {
@@ -143,14 +145,15 @@ final class ServerCore: Sendable {
                     address: $0.endpoint, name: names.name(of: $0.address), software: $0.software,
                     idle: now.since($0.reference.lastHeard))
             }
-            let past = summary.lastPeer.map { peer, heard in
+            let past = summary.about.lastPeer.map { peer, heard in
                 StatsReport.Session(
                     address: peer.endpoint, name: names.name(of: peer.address), software: peer.software,
                     idle: now.since(heard))
             }
             return StatsReport.Tunnel(
-                tokenHint: summary.token.hint, pending: summary.pending, clients: summary.clients,
-                lastCaller: summary.lastCaller, session: present ?? past)
+                tokenHint: summary.about.token.hint, pending: summary.about.pending,
+                clients: summary.about.clients, lastCaller: summary.about.lastCaller, session: present ?? past
+            )
         }
         let settings = settings
         return StatsReport(

@@ -1,4 +1,5 @@
 import NIOCore
+import Routing
 import TunnelConfiguration
 import TunnelProtocol
 

@@ -5,6 +5,7 @@ import Logging
 package import NIOCore
 package import NIOPosix
 package import Observability
+package import Routing
 import Synchronization
 package import TunnelConfiguration
 import TunnelProtocol

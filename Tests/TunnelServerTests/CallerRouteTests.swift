@@ -1,4 +1,5 @@
 import HTTPMessage
+import Routing
 import Testing
 import TunnelProtocol
 
@@ -140,7 +141,8 @@ import TunnelProtocol
             case .stats: "stats"
             case .tunnel: "tunnel"
             case .forward(let token, let target, _): "\(token.secret) \(target)"
-            case .refuse(let refusal): "\(refusal.status) \(refusal.location ?? refusal.text)"
+            case .refuse(let error):
+                "\(Refusal(error).status) \(Refusal(error).location ?? Refusal(error).text)"
             }
         #expect(outcome == example.outcome)
     }

@@ -1,4 +1,5 @@
 import HTTPMessage
+import Routing
 import TestSupport
 import Testing
 import TunnelConfiguration
@@ -23,13 +24,14 @@ import TunnelProtocol
             all.remove(name)
             if !value.isEmpty { all.append(name, value) }
         }
-        do throws(Refusal) {
+        do throws(AdmissionError) {
             let head = RequestHead(method: method, target: "/_tunnel", fields: all)
             let claim = try TunnelAdmission.claim(of: head)
             try admission.check(claim, of: head)
             return claim.token.secret
         } catch {
-            return "\(error.status) \(error.label)"
+            let refusal = Refusal(error)
+            return "\(refusal.status) \(refusal.label)"
         }
     }
 
@@ -115,11 +117,11 @@ import TunnelProtocol
                     .origin: Self.listed, .upgrade: "websocket",
                     .authorization: BasicAuthorization.encode(user: Self.listed, password: password),
                 ]))
-            do throws(Refusal) {
+            do throws(AdmissionError) {
                 try admission.check(try TunnelAdmission.claim(of: head), of: head, isHeldOff: true)
                 return "admitted"
             } catch {
-                return error.label
+                return Refusal(error).label
             }
         }
         #expect(label(passwords[0]) == (isLookedAt ? "admitted" : "throttled"))

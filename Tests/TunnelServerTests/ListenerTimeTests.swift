@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Observability
+import Routing
 import TestSupport
 import Testing
 import TunnelConfiguration

@@ -3,6 +3,7 @@ import HostSystem
 import Logging
 import Observability
 import Reconciliation
+import Routing
 import TunnelConfiguration
 import TunnelServer
 

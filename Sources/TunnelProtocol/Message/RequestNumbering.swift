@@ -1,6 +1,6 @@
 /// Numbers of requests on the wire of protocol v1: the server counts 1, 2, … for each token, whichever of its
 /// sessions takes the request.
-package protocol RequestNumbering: Sendable {
+package protocol RequestNumbering: AnyObject, Sendable {
     /// - Returns: the next number, below `RequestNumber.modulus`.
     func next() -> UInt16
 }

@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Routing
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -298,8 +299,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             becomeTunnel(head, framing)
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
             refuse(.tooManyGuesses, method: head.method, record: nil)
-        case .refuse(let refusal):
-            answerHere(refusal, head, framing, path: "")
+        case .refuse(let error):
+            answerHere(Refusal(error), head, framing, path: "")
         case .forward(let token, let target, let namedBy):
             guard output != nil else { return }
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
@@ -370,8 +371,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
             guard now >= deadline else { return watch(until: deadline) }
             refuse(.headTimeout, method: method(at: input.readerIndex), record: makeRecord("-", path: "-"))
         case .awaitingHead:
-            let deadline = headDeadline
-            guard now >= deadline else { return watch(until: deadline) }
+            guard now >= headDeadline else { return watch(until: headDeadline) }
             sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
             exchange.checkTime()

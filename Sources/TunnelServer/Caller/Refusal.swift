@@ -1,4 +1,5 @@
 import HTTPMessage
+import Routing
 
 import struct NIOCore.ByteBuffer
 
@@ -129,5 +130,41 @@ package struct Refusal: Error, Sendable, Hashable {
         bytes.writeResponseHead(ResponseHead(status: status, fields: fields))
         if method != "HEAD" { bytes.writeString(body) }
         return (bytes, body.utf8.count)
+    }
+}
+
+extension Refusal {
+    /// The answer to a request that goes nowhere.
+    init(_ error: RouteError) {
+        self =
+            switch error {
+            case .connectUnsupported: .connectUnsupported
+            case .notOriginForm: .notOriginForm
+            case .outsideBasePath: .outsideBasePath
+            case .notTheTunnelPath: .notTheTunnelPath
+            case .missingToken: .missingToken
+            case .repeatedToken: .repeatedToken
+            case .missingTokenInPath: .missingTokenInPath
+            case .malformedTokenInPath: .malformedTokenInPath
+            case .missingSlash(let location): .missingSlash(location: location)
+            case .tunnelNotFound: .tunnelNotFound
+            }
+    }
+
+    /// The answer to a tunnel client that may not come in.
+    init(_ error: AdmissionError) {
+        self =
+            switch error {
+            case .notGET: .notGET
+            case .tokenMissing: .originMissing
+            case .tokenTooShort: .tokenTooShort
+            case .tokenMalformed: .tokenMalformed
+            case .notWebSocket: .notWebSocket
+            case .unauthorized: .unauthorized
+            case .tooManyFailures: .tooManyFailures
+            case .tooManySessions: .tooManySessions
+            case .tooManySessionsOfToken: .tooManySessionsOfToken
+            case .tooManySessionsFromAddress: .tooManySessionsFromAddress
+            }
     }
 }

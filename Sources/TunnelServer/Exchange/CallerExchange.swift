@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Routing
 import TunnelProtocol
 import TunnelTransport
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Routing
 import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
@@ -6,81 +7,144 @@ import TunnelTransport
 
 /// The one place that knows which sessions serve which token, for all event loops of a tunnel server.
 ///
-/// A lock around `TokenTable`, held for so long as a look-up takes; requests that get a session are told outside of it.
+/// A lock around `TokenTable` and what its numbers stand for, held for so long as a look-up takes; requests that get a
+/// session are told outside of it.
 final class TunnelRegistry: Sendable {
-    typealias Table = TokenTable<ServedSession, WaitingCaller>
+    typealias Table = TokenTable
 
     /// Tokens that are looked at while the lock is held, where it is about all of them.
     private static let part = 500
 
-    private let table: Mutex<Table>
+    /// What becomes of a request, as `TokenTable.Decision` has it.
+    enum Decision {
+        case send(to: Table.SessionID, ServedSession)
+        case wait(Table.RequestID, until: MonotonicInstant?)
+        case unknownToken
+        case tooManyWaiting
+    }
+
+    /// What there is to tell of one token, and the sessions that it has.
+    struct Summary: Sendable {
+        let about: Table.Summary
+        let sessions: [ServedSession]
+    }
+
+    /// A request that waited, and the session that takes it.
+    private struct Assignment {
+        let caller: WaitingCaller
+        let sessionID: Table.SessionID
+        let session: SessionReference
+    }
+
+    /// What follows when a session has joined.
+    struct Arrival {
+        /// Sessions of the same connection of the same client, which have to prove that they live.
+        let older: [SessionReference]
+        /// Whether others serve the token, and all of them from elsewhere.
+        let isFromElsewhere: Bool
+    }
+
+    private struct State {
+        var table: Table
+        var sessions = SlotTable<ServedSession>()
+        var callers = SlotTable<WaitingCaller>()
+
+        mutating func resolve(_ assignments: [Table.Assignment]) -> [Assignment] {
+            assignments.compactMap { assignment in
+                guard let caller = callers.remove(assignment.request),
+                    let session = sessions[assignment.session]
+                else { return nil }
+                return Assignment(
+                    caller: caller, sessionID: assignment.sessionID, session: session.reference)
+            }
+        }
+
+        func summaries(_ slots: Range<Int>, isConnected: Bool) -> [Summary] {
+            table.summaries(slots, isConnected: isConnected).map { about in
+                Summary(about: about, sessions: about.sessions.compactMap { sessions[$0] })
+            }
+        }
+    }
+
+    private let state: Mutex<State>
 
     init(maximumWaiting: Int, maximumClients: Int?, maximumTokens: Int) {
-        table = Mutex(
-            Table(
-                maximumWaiting: maximumWaiting, maximumClients: maximumClients, maximumTokens: maximumTokens))
+        state = Mutex(
+            State(
+                table: Table(
+                    maximumWaiting: maximumWaiting, maximumClients: maximumClients,
+                    maximumTokens: maximumTokens)))
     }
 
     /// A lower number of clients sends nobody away who is there.
     func setLimits(waiting: Int, clients: Int?) {
-        table.withLock {
-            $0.maximumWaiting = waiting
-            $0.maximumClients = clients
+        state.withLock {
+            $0.table.maximumWaiting = waiting
+            $0.table.maximumClients = clients
         }
     }
 
     /// For so long these tokens count as known.
     func expect(_ tokens: ExpectedTokens, for time: Duration) {
         let end = MonotonicInstant.now.advanced(by: time)
-        table.withLock { $0.expect(tokens, until: end) }
+        state.withLock { $0.table.expect(tokens, until: end) }
     }
 
     /// Whether the token has or had a session.
-    func hasSeen(_ token: RendezvousToken) -> Bool { table.withLock { $0.hasSeen(token) } }
+    func hasSeen(_ token: RendezvousToken) -> Bool { state.withLock { $0.table.hasSeen(token) } }
 
     /// Whether a session serves the token, be it that all the streams it takes are in use.
-    func isUp(_ token: RendezvousToken) -> Bool { table.withLock { $0.isUp(token) } }
+    func isUp(_ token: RendezvousToken) -> Bool { state.withLock { $0.table.isUp(token) } }
 
     /// Tokens that have a session, and requests that wait for one.
-    var load: (tunnels: Int, waiting: Int) { table.withLock { $0.load } }
+    var load: (tunnels: Int, waiting: Int) { state.withLock { $0.table.load } }
 
     func request(
         _ token: RendezvousToken, loop: Int, caller: String, isListed: @autoclosure () -> Bool,
         waiting: () -> WaitingCaller
-    ) -> Table.Decision {
+    ) -> Decision {
         let now = MonotonicInstant.now
-        return table.withLock {
-            $0.request(
-                token, loop: loop, caller: caller, now: now, isListed: isListed(), request: waiting)
+        return state.withLock { state in
+            let decision = state.table.request(
+                token, loop: loop, caller: caller, now: now, isListed: isListed(),
+                request: { state.callers.insert(waiting()) })
+            switch decision {
+            case .send(let id, let handle):
+                guard let session = state.sessions[handle] else { return .unknownToken }
+                return .send(to: id, session)
+            case .wait(let id, let end): return .wait(id, until: end)
+            case .unknownToken: return .unknownToken
+            case .tooManyWaiting: return .tooManyWaiting
+            }
         }
     }
 
     /// How many tokens are known.
-    var tokenCount: Int { table.withLock { $0.tokenCount } }
+    var tokenCount: Int { state.withLock { $0.table.tokenCount } }
 
     /// Every token that is known, in no order.
-    var summaries: [Table.Summary] { inParts { $0.summaries($1) } }
+    var summaries: [Summary] { inParts { $0.summaries($1, isConnected: false) } }
 
     /// Every token that has a session, in no order.
-    var connected: [Table.Summary] { inParts { $0.summaries($1, isConnected: true) } }
+    var connected: [Summary] { inParts { $0.summaries($1, isConnected: true) } }
 
     /// Knows the tokens that another one knows.
     func know(tokensOf other: TunnelRegistry, isListed: (RendezvousToken) -> Bool) {
-        let known = other.inParts { $0.known($1) }
+        let known = other.inParts { $0.table.known($1) }
         let now = MonotonicInstant.now
         for (token, owner) in known {
             let owner = isListed(token) ? nil : owner ?? .unknown
-            table.withLock { $0.remember(token, owner: owner, now: now) }
+            state.withLock { $0.table.remember(token, owner: owner, now: now) }
         }
     }
 
     /// Asks for what all tokens have to tell, in parts: callers need the lock in between.
-    private func inParts<Value: Sendable>(_ ask: (borrowing Table, Range<Int>) -> [Value]) -> [Value] {
+    private func inParts<Value: Sendable>(_ ask: (borrowing State, Range<Int>) -> [Value]) -> [Value] {
         var all: [Value] = []
         var start = 0
         while true {
-            let (part, isOver) = table.withLock { table in
-                (ask(table, start..<start + Self.part), start + Self.part >= table.slotCount)
+            let (part, isOver) = state.withLock { state in
+                (ask(state, start..<start + Self.part), start + Self.part >= state.table.slotCount)
             }
             all += part
             if isOver { return all }
@@ -88,65 +152,94 @@ final class TunnelRegistry: Sendable {
         }
     }
 
+    /// A waiting request gave up. False when it is not waiting any more.
     func abandon(_ token: RendezvousToken, _ id: Table.RequestID) -> Bool {
-        table.withLock { $0.abandon(token, id) }
+        state.withLock { state in
+            guard let request = state.table.abandon(token, id) else { return false }
+            state.callers.remove(request)
+            return true
+        }
     }
 
     func streamEnded(_ id: Table.SessionID) {
-        deliver(table.withLock { $0.streamEnded(id) })
+        deliver(state.withLock { $0.resolve($0.table.streamEnded(id)) })
     }
 
     func admits(_ token: RendezvousToken, _ client: ClientIdentity) -> Table.Admission {
-        table.withLock { $0.admits(token, client) }
+        state.withLock { $0.table.admits(token, client) }
     }
 
     func sessionsPerLoop(_ token: RendezvousToken, loops: Int) -> [Int] {
-        table.withLock { $0.sessionsPerLoop(token, loops: loops) }
+        state.withLock { $0.table.sessionsPerLoop(token, loops: loops) }
     }
 
+    /// A session is ready.
+    ///
+    /// - Parameter member: what the table has to know of it.
     /// - Returns: what follows; nil when it may not join: others that knocked at the same time were faster.
-    func join(_ token: RendezvousToken, _ member: Table.Member) -> Table.Arrival? {
+    func join(
+        _ token: RendezvousToken, _ session: ServedSession, _ client: ClientIdentity,
+        member: (Table.SessionHandle) -> Table.Member
+    ) -> Arrival? {
         let now = MonotonicInstant.now
-        let arrival = table.withLock { table in
-            table.admits(token, member.client) == .admitted ? table.join(token, member, now: now) : nil
+        let arrival = state.withLock { state -> (Arrival, [Assignment])? in
+            guard state.table.admits(token, client) == .admitted else { return nil }
+            let arrival = state.table.join(token, member(state.sessions.insert(session)), now: now)
+            let older = [arrival.replaced, arrival.elsewhere].compactMap { handle in
+                handle.flatMap { state.sessions[$0]?.reference }
+            }
+            return (
+                Arrival(older: older, isFromElsewhere: arrival.isFromElsewhere),
+                state.resolve(arrival.assignments)
+            )
         }
-        deliver(arrival?.assignments ?? [])
-        return arrival
+        deliver(arrival?.1 ?? [])
+        return arrival?.0
     }
 
     /// Those who serve a token and have to prove now that they live.
-    func sessionsToProbe(_ token: RendezvousToken) -> [ServedSession] {
+    func sessionsToProbe(_ token: RendezvousToken) -> [SessionReference] {
         let now = MonotonicInstant.now
-        return table.withLock { $0.sessionsToProbe(token, now: now) }
+        return state.withLock { state in
+            state.table.sessionsToProbe(token, now: now).compactMap { state.sessions[$0]?.reference }
+        }
     }
 
-    func numbering(_ token: RendezvousToken, client: ClientIdentity, isListed: Bool) -> RequestNumbers {
+    func numbering(
+        _ token: RendezvousToken, client: ClientIdentity, isListed: Bool
+    ) -> any RequestNumbering {
         let now = MonotonicInstant.now
-        return table.withLock { $0.numbering(token, client: client, isListed: isListed, now: now) }
+        return state.withLock {
+            $0.table.numbering(token, client: client, isListed: isListed, now: now) { RequestNumbers() }
+        }
     }
 
     func setOccupied(_ id: Table.SessionID, _ isOccupied: Bool) {
-        table.withLock { $0.setOccupied(id, isOccupied) }
+        state.withLock { $0.table.setOccupied(id, isOccupied) }
     }
 
     func drain(_ id: Table.SessionID) {
-        table.withLock { _ = $0.drain(id) }
+        state.withLock { _ = $0.table.drain(id) }
     }
 
     func leave(_ id: Table.SessionID, isListed: Bool) {
         let now = MonotonicInstant.now
-        table.withLock { $0.leave(id, isListed: isListed, now: now) { $0.reference.lastHeard } }
+        state.withLock { state in
+            let heard = state.table.handle(of: id).flatMap { state.sessions[$0]?.reference.lastHeard }
+            let handle = state.table.leave(id, isListed: isListed, now: now, lastHeard: heard)
+            if let handle { state.sessions.remove(handle) }
+        }
     }
 
     /// Forgets tokens that were not seen for long, a part of them at a time.
     func forgetOld() {
         let now = MonotonicInstant.now
-        table.withLock { $0.forgetOld(now: now, most: Self.part) }
+        state.withLock { $0.table.forgetOld(now: now, most: Self.part) }
     }
 
-    private func deliver(_ assignments: [Table.Assignment]) {
+    private func deliver(_ assignments: [Assignment]) {
         for assignment in assignments {
-            assignment.request.assigned(assignment.sessionID, assignment.session.reference)
+            assignment.caller.assigned(assignment.sessionID, assignment.session)
         }
     }
 }

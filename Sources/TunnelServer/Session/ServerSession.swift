@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOCore
 import Observability
+import Routing
 import TunnelProtocol
 import TunnelTransport
 
@@ -83,9 +84,6 @@ final class ServerSession: SessionOwner {
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
             protocolVersion: peer.version, since: time(nil))
         let about = SessionPeer(address: address, endpoint: endpoint, software: peer.software)
-        let member = TunnelRegistry.Table.Member(
-            id: id, session: served, loop: core.index(of: eventLoop),
-            capacity: peer.maximumStreams, client: client, isSerial: peer.version == 1, peer: about)
         logger[.tunnelName] = "\(peer.tunnelName)"
         // An update that came while it was on its way may not have found it.
         let settings = core.settings
@@ -94,13 +92,16 @@ final class ServerSession: SessionOwner {
             return
         }
         if settings.wsTimeout != keepalive { session.setKeepaliveTimeout(settings.wsTimeout) }
-        guard let arrival = core.registry.join(token, member) else {
+        let arrival = core.registry.join(token, served, client) { handle in
+            TunnelRegistry.Table.Member(
+                id: id, session: handle, loop: core.index(of: eventLoop), capacity: peer.maximumStreams,
+                client: client, isSerial: peer.version == 1, peer: about)
+        }
+        guard let arrival else {
             session.turnAway()
             return
         }
-        for older in [arrival.replaced, arrival.elsewhere] {
-            older?.reference.perform { $0.probe(within: Self.probePatience) }
-        }
+        for older in arrival.older { older.perform { $0.probe(within: Self.probePatience) } }
         logger.info(
             "Session joined",
             metadata: [

@@ -2,6 +2,7 @@ import HTTPMessage
 import Logging
 import NIOCore
 import Observability
+import Routing
 import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
@@ -45,7 +46,7 @@ struct TunnelDoor {
         case .tooManyClients:
             // A client that was cut off and started anew is another one: those that are dead must go soon.
             for session in core.registry.sessionsToProbe(token) {
-                session.reference.perform { $0.probe(within: ServerSession.probePatience) }
+                session.perform { $0.probe(within: ServerSession.probePatience) }
             }
             throw .tooManyClients
         }
@@ -62,7 +63,7 @@ struct TunnelDoor {
         of head: RequestHead, from group: AddressGroup, client: String?
     ) throws(Refusal) -> TunnelCredentials {
         let claim: TunnelCredentials
-        do throws(Refusal) {
+        do throws(AdmissionError) {
             claim = try TunnelAdmission.claim(of: head)
             // Where the token has no password, there is none to be guessed.
             guard settings.admission.lists(claim.token) else {
@@ -70,18 +71,23 @@ struct TunnelDoor {
                 return claim
             }
         } catch {
-            throw core.guesses.tokenFailed(from: group) ? .tooManyGuesses : error
+            let isTooMuch = core.guesses.withLock { $0.tokenFailed(from: group, now: .now) }
+            throw isTooMuch ? .tooManyGuesses : Refusal(error)
         }
-        let knocker = Guesses.Knocker(address: group, token: claim.token)
-        let guesser = core.guesses.guesser(knocker, client: client)
-        do throws(Refusal) {
-            try settings.admission.check(
-                claim, of: head, isHeldOff: core.guesses.refusePassword(guesser))
+        let knocker = AuthenticationThrottle.Knocker(address: group, token: claim.token)
+        let (guesser, isHeldOff) = core.guesses.withLock { guesses in
+            let guesser = guesses.guesser(knocker, client: client)
+            return (guesser, guesses.refusesPassword(guesser, now: .now))
+        }
+        do throws(AdmissionError) {
+            try settings.admission.check(claim, of: head, isHeldOff: isHeldOff)
         } catch {
-            if error == .unauthorized { core.guesses.passwordFailed(guesser, claim.password) }
-            throw error
+            if error == .unauthorized {
+                core.guesses.withLock { $0.passwordFailed(guesser, claim.password, now: .now) }
+            }
+            throw Refusal(error)
         }
-        core.guesses.passwordWasRight(knocker, client: client)
+        core.guesses.withLock { $0.passwordWasRight(knocker, client: client) }
         return claim
     }
 

@@ -1,4 +1,5 @@
 import AgentStatus
+import Routing
 import TunnelProtocol
 
 extension ServerCore {
@@ -13,13 +14,14 @@ extension ServerCore {
 }
 
 extension ConnectedToken {
-    fileprivate init?(_ summary: TunnelRegistry.Table.Summary) {
+    fileprivate init?(_ summary: TunnelRegistry.Summary) {
         guard let latest = summary.sessions.max(by: { $0.since < $1.since }) else { return nil }
+        let about = summary.about
         self.init(
-            name: latest.tunnelName, tokenHint: summary.token.hint, tokenTag: Self.tag(of: summary.token),
+            name: latest.tunnelName, tokenHint: about.token.hint, tokenTag: Self.tag(of: about.token),
             address: latest.address, software: latest.software, protocolVersion: latest.protocolVersion,
-            clients: summary.clients, sessions: summary.sessions.count, requests: summary.requests,
-            pending: summary.pending, since: summary.sessions.map(\.since).min() ?? latest.since)
+            clients: about.clients, sessions: summary.sessions.count, requests: about.requests,
+            pending: about.pending, since: summary.sessions.map(\.since).min() ?? latest.since)
     }
 
     /// 24 bits, in hexadecimal. Of a hash that everybody can work out they would tell most of what the hint leaves unsaid

@@ -1,13 +1,14 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import Routing
 import TunnelProtocol
 
 private let tunnelCount = 10_000
 
 /// Who is asked for, and which of the sessions takes it.
 private func lookUpToken() throws -> Operation {
-    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    var table = TokenTable(maximumWaiting: 100, maximumClients: nil)
     let now = MonotonicInstant(nanoseconds: 1)
     let tokens = try (0..<tunnelCount).map { try RendezvousToken("token-of-the-tunnel-\($0)") }
     for (index, token) in tokens.enumerated() {
@@ -34,7 +35,7 @@ private let crowdSize = 1000
 
 /// Which of many sessions of one token takes a request; it costs the same in a crowd, but for a logarithm.
 private func lookUpInCrowd() throws -> Operation {
-    var table = TokenTable<Int, Int>(maximumWaiting: 100, maximumClients: nil)
+    var table = TokenTable(maximumWaiting: 100, maximumClients: nil)
     let now = MonotonicInstant(nanoseconds: 1)
     let token = try RendezvousToken("token-of-the-tunnel")
     for index in 0..<crowdSize {

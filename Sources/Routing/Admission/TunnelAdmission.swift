@@ -1,0 +1,103 @@
+package import HTTPMessage
+package import TunnelConfiguration
+package import TunnelProtocol
+
+/// Whether a tunnel client may open a session: the checks of its handshake, without I/O.
+package struct TunnelAdmission: Sendable {
+    private let passwords: [RendezvousToken: Set<Secret>]
+    private let onlyListedTokens: Bool
+
+    /// - Parameters:
+    ///   - passwords: of the tokens that need one.
+    ///   - onlyListedTokens: whether other tokens are refused.
+    package init(passwords: [RendezvousToken: Set<Secret>], onlyListedTokens: Bool = false) {
+        self.passwords = passwords
+        self.onlyListedTokens = onlyListedTokens
+    }
+
+    /// A password of this many bytes is one that a program made (`openssl rand -hex 16`): trying finds none.
+    private static let generatedLength = 32
+    /// With fewer bytes that differ it is not.
+    private static let generatedVariety = 8
+
+    /// What the client says it may do.
+    ///
+    /// - Throws: why that is nothing.
+    package static func claim(of head: RequestHead) throws(AdmissionError) -> TunnelCredentials {
+        guard head.method == "GET" else { throw .notGET }
+        guard let text = head.fields[.origin], !text.isEmpty else { throw .tokenMissing }
+        let token: RendezvousToken
+        do throws(RendezvousTokenError) {
+            token = try RendezvousToken(text)
+        } catch {
+            throw error == .tooShort ? .tokenTooShort : .tokenMalformed
+        }
+        return TunnelCredentials(token, head.fields)
+    }
+
+    /// - Parameter isHeldOff: whether too many wrong passwords came before this one. Then it is looked at only if those of
+    ///   the token cannot be guessed: else whoever knows the token could shut out all who share his address.
+    /// - Throws: why it may not.
+    package func check(
+        _ claim: TunnelCredentials, of head: RequestHead, isHeldOff: Bool = false
+    ) throws(AdmissionError) {
+        if isHeldOff {
+            guard !isGuessable(claim.token), admits(claim) else { throw .tooManyFailures }
+        } else {
+            guard admits(claim) else { throw .unauthorized }
+        }
+        guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
+    }
+
+    /// Whether one of a token's passwords is short or simple enough to be found by trying.
+    private func isGuessable(_ token: RendezvousToken) -> Bool {
+        passwords[token, default: []].contains { password in
+            let bytes = password.secret.utf8
+            return bytes.count < Self.generatedLength || Set(bytes).count < Self.generatedVariety
+        }
+    }
+
+    /// Whether no token needs a password.
+    package var isOpen: Bool { passwords.isEmpty && !onlyListedTokens }
+
+    /// Whether the token has a password.
+    package func lists(_ token: RendezvousToken) -> Bool { passwords[token] != nil }
+
+    /// A token without a configured password is open to whoever knows it, unless only listed ones are.
+    package func admits(_ credentials: TunnelCredentials) -> Bool {
+        guard let allowed = passwords[credentials.token] else { return !onlyListedTokens }
+        guard let password = credentials.password?.secret else { return false }
+        var isPasswordRight = false
+        // No early end: the time must not tell which password came close.
+        for secret in allowed where ConstantTime.areEqual(password, secret.secret) { isPasswordRight = true }
+        return isPasswordRight
+    }
+}
+
+/// What a tunnel client brought: kept for as long as its session lasts, as passwords may be withdrawn.
+package struct TunnelCredentials: Hashable, Sendable {
+    package let token: RendezvousToken
+    /// Nil where none came, or one for another user than the token.
+    package let password: Secret?
+
+    /// - Parameters:
+    ///   - authorization: the field's value.
+    ///   - aside: that of `X-Tunnel-Authorization`, for clients whose `Authorization` is for a proxy before us.
+    package init(_ token: RendezvousToken, authorization: String?, aside: String? = nil) {
+        self.token = token
+        password = Self.password(of: token, authorization) ?? Self.password(of: token, aside)
+    }
+
+    /// - Parameter fields: of the handshake.
+    package init(_ token: RendezvousToken, _ fields: HeaderFields) {
+        self.init(
+            token, authorization: fields[.authorization], aside: fields[.xTunnelAuthorization])
+    }
+
+    /// The password in a field's value that names the token as its user.
+    private static func password(of token: RendezvousToken, _ value: String?) -> Secret? {
+        value.flatMap(BasicAuthorization.decode).flatMap { user, password in
+            ConstantTime.areEqual(user, token.secret) ? Secret(password) : nil
+        }
+    }
+}

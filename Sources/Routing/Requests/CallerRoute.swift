@@ -1,0 +1,133 @@
+package import HTTPMessage
+package import TunnelProtocol
+
+/// What the public side of a tunnel server does with a request.
+package enum CallerRoute: Sendable, Equatable {
+    /// `/_health_check`
+    case healthCheck
+    /// `/_stats`
+    case stats
+    /// `/_tunnel`: a tunnel client knocks.
+    case tunnel
+    /// To the tunnel of this token, with this target.
+    case forward(RendezvousToken, target: String, namedBy: TokenPlace)
+    /// Nobody's.
+    case refuse(RouteError)
+
+    /// Where a caller named its token.
+    package enum TokenPlace: Sendable {
+        /// `/_token/<token>/`
+        case path
+        /// `X-Token`
+        case field
+        /// `Host`, for which the server has a token.
+        case host
+    }
+
+    /// - Parameters:
+    ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
+    ///   - hosts: in lower case and without port, those whose requests need not name their token.
+    package init(_ head: RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]) {
+        guard head.method != "CONNECT" else {
+            self = .refuse(.connectUnsupported)
+            return
+        }
+        guard let target = Self.originForm(head.target) else {
+            self = .refuse(.notOriginForm)
+            return
+        }
+        guard let inside = Self.strip(basePath, from: target) else {
+            self = .refuse(Self.isHandshake(head) ? .notTheTunnelPath : .outsideBasePath)
+            return
+        }
+        // Nearly every request: what is answered here begins with "/_".
+        guard inside.utf8.dropFirst().first == UInt8(ascii: "_") else {
+            self = Self.tokenInField(head, hosts, target: inside)
+            return
+        }
+        let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
+        if path.elementsEqual("/_health_check".utf8) {
+            self = .healthCheck
+        } else if path.elementsEqual("/_stats".utf8) {
+            self = .stats
+        } else if path.elementsEqual("/_tunnel".utf8) {
+            self = .tunnel
+        } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
+            self = Self.tokenInPath(inside)
+        } else {
+            self = Self.tokenInField(head, hosts, target: inside)
+        }
+    }
+
+    /// `/_token/<token>/<path>?<query>`. The token may be percent-encoded; where it is not, a `%` is its own.
+    private static func tokenInPath(_ target: String) -> CallerRoute {
+        let rest = target.utf8.dropFirst("/_token/".utf8.count)
+        let end = rest.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
+        guard end > rest.startIndex else { return .refuse(.missingTokenInPath) }
+        let written = target[rest.startIndex..<end]
+        let text = PercentEncoding.decode(written) ?? String(written)
+        guard rest[end...].first == UInt8(ascii: "/") else {
+            guard (try? RendezvousToken(text)) != nil else { return .refuse(.malformedTokenInPath) }
+            // Relative, as proxies may have changed what stands before; `./`, as a token may look like a scheme.
+            return .refuse(.missingSlash(location: "./\(written)/\(target[end...])"))
+        }
+        return forward(text, target: String(target[end...]), namedBy: .path)
+    }
+
+    private static func tokenInField(
+        _ head: RequestHead, _ hosts: [String: RendezvousToken], target: String
+    ) -> CallerRoute {
+        guard let text = head.fields[.xToken], !text.isEmpty else {
+            guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
+                return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
+            }
+            return .forward(token, target: target, namedBy: .host)
+        }
+        guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
+        return forward(text, target: target, namedBy: .field)
+    }
+
+    /// Whether a tunnel client knocks that has another base path in mind.
+    private static func isHandshake(_ head: RequestHead) -> Bool {
+        guard head.asksForUpgrade, head.fields.list(.upgrade, contains: "websocket") else { return false }
+        let path = head.target.prefix { $0 != "?" }
+        return (path.hasSuffix("/") ? path.dropLast() : path).hasSuffix("/_tunnel")
+    }
+
+    /// The value of a `Host` field in lower case, without port and the dot of the root.
+    private static func name(ofHost value: String) -> String {
+        var name = value[...]
+        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("]") { name = name[..<colon] }
+        if name.last == "." { name.removeLast() }
+        return name.lowercased()
+    }
+
+    /// A text that cannot be a token names a tunnel that cannot be there.
+    private static func forward(_ text: String, target: String, namedBy place: TokenPlace) -> CallerRoute {
+        guard let token = try? RendezvousToken(text) else { return .refuse(.tunnelNotFound) }
+        return .forward(token, target: target, namedBy: place)
+    }
+
+    /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.
+    private static func originForm(_ target: String) -> String? {
+        if target.utf8.first == UInt8(ascii: "/") || target == "*" { return target }
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            let rest = target.dropFirst(scheme.count)
+            guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
+            return rest[end] == "/" ? String(rest[end...]) : "/" + rest[end...]
+        }
+        return nil
+    }
+
+    private static func strip(_ basePath: String, from target: String) -> String? {
+        guard !basePath.isEmpty else { return target }
+        // Nobody writes it with escapes that it does not need, but whoever does means the same.
+        guard
+            let rest = target.hasPrefix(basePath)
+                ? target.dropFirst(basePath.count) : PercentEncoding.rest(of: target, behind: basePath)
+        else { return nil }
+        if rest.isEmpty { return "/" }
+        if rest.hasPrefix("?") { return "/" + rest }
+        return rest.hasPrefix("/") ? String(rest) : nil
+    }
+}

@@ -1,1 +1,0 @@
-../../../../Sources/TunnelServer/Registry/SessionPeer.swift

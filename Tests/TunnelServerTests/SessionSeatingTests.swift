@@ -1,0 +1,15 @@
+import Testing
+
+@testable import TunnelServer
+
+/// Which event loop a new session goes to.
+@Suite struct SessionSeatingTests {
+    @Test(arguments: [
+        ([0], 0, 0), ([0, 0], 1, 1), ([1, 0], 0, 1), ([1, 0], 1, 1), ([2, 1, 1], 0, 1), ([2, 1, 1], 2, 2),
+        ([], 0, 0),
+        ([1, 1], 5, 5),
+    ])
+    func theEmptiestLoopIsTakenAndTheOwnOneAmongEquals(_ counts: [Int], _ current: Int, _ expected: Int) {
+        #expect(SessionSeating.choose(counts: counts, current: current) == expected)
+    }
+}
