@@ -59,13 +59,13 @@ struct HTTP1Exchange {
     ///   - isLeaving: whether the connection is to end behind this answer.
     ///   - date: what the answer says where it came without.
     mutating func begin(
-        _ head: ResponseHead, _ length: AnswerLength, isLeaving: Bool, date: @autoclosure () -> String
+        _ head: consuming ResponseHead, _ length: AnswerLength, isLeaving: Bool, date: @autoclosure () -> String
     ) -> ByteBuffer {
         if isLeaving || !isRestSmall { encoder.leave() }
         return encoder.begin(head, length, date: date())
     }
 
-    mutating func switchProtocols(_ head: ResponseHead, to upgrade: String) -> ByteBuffer {
+    mutating func switchProtocols(_ head: consuming ResponseHead, to upgrade: String) -> ByteBuffer {
         encoder.switchProtocols(head, to: upgrade)
     }
 

@@ -54,9 +54,8 @@ struct ResponseEncoder {
     ///   - head: the final one, as `AnswerLength` settled it.
     ///   - date: what an answer says that came without (RFC 9110 §6.6.1).
     mutating func begin(
-        _ head: ResponseHead, _ length: AnswerLength, date: @autoclosure () -> String
+        _ head: consuming ResponseHead, _ length: AnswerLength, date: @autoclosure () -> String
     ) -> ByteBuffer {
-        var head = head
         if length.isDelimited {
             framing = .length
         } else if version == .http11 {
@@ -78,8 +77,7 @@ struct ResponseEncoder {
     /// The connection leaves HTTP (RFC 9110 §15.2.2).
     ///
     /// - Parameter upgrade: the protocols that it leaves it for.
-    mutating func switchProtocols(_ head: ResponseHead, to upgrade: String) -> ByteBuffer {
-        var head = head
+    mutating func switchProtocols(_ head: consuming ResponseHead, to upgrade: String) -> ByteBuffer {
         framing = .raw
         keepAlive = false
         head.fields.append(.connection, "Upgrade")

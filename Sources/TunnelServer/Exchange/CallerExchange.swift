@@ -265,7 +265,7 @@ extension CallerExchange: StreamReceiver {
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
-            if isInterim { pass(interim: head) } else { try pass(head, isLast: isLast) }
+            if isInterim { pass(interim: head) } else { try pass(consume head, isLast: isLast) }
         } catch {
             perform(machine.fail(.brokenAnswer))
         }
@@ -280,8 +280,7 @@ extension CallerExchange: StreamReceiver {
         stream.send(interim: head)
     }
 
-    private func pass(_ head: ResponseHead, isLast: Bool) throws(HTTPMessageError) {
-        var head = head
+    private func pass(_ head: consuming ResponseHead, isLast: Bool) throws(HTTPMessageError) {
         let protocols = head.status == 101 ? head.fields[.upgrade] : nil
         guard head.status != 101 || upgrade.allows(head.fields) else {
             return perform(machine.fail(.unaskedUpgrade))

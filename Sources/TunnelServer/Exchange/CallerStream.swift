@@ -19,9 +19,9 @@ protocol CallerStream: AnyObject {
     /// Writes the final head.
     ///
     /// - Parameter isLast: it is the whole answer, which goes out at once.
-    func send(_ head: ResponseHead, _ length: AnswerLength, isLast: Bool)
+    func send(_ head: consuming ResponseHead, _ length: AnswerLength, isLast: Bool)
     /// Writes a 101: from now on both directions are raw bytes.
-    func send(switching head: ResponseHead, to upgrade: String)
+    func send(switching head: consuming ResponseHead, to upgrade: String)
     /// Writes part of the body, or raw bytes. The last ones go out at once.
     func send(_ data: ByteBuffer, isLast: Bool)
     /// Ends the body with trailers, where there is room for them; all goes out at once.

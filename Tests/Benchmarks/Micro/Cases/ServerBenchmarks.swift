@@ -93,7 +93,7 @@ private func writeAnswer() throws -> Operation {
         guard length.accepts(body.readableBytes, isLast: true) else {
             throw WrongResult(description: "another length")
         }
-        var count = encoder.begin(settled, length, date: "").readableBytes
+        var count = encoder.begin(consume settled, length, date: "").readableBytes
         encoder.write(body, isLast: true) {
             count += $0.readableBytes
             blackHole($0)
