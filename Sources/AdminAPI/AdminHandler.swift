@@ -17,11 +17,12 @@ struct AdminRequest: Sendable {
     ///
     /// What the client still sends is read until it closes in turn: a socket that is closed with bytes unread resets
     /// the connection, and the client may lose the answer.
-    func send(_ answer: ByteBuffer) {
+    func send(_ answer: OwnAnswer) {
         let channel = channel
         let timer = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
         channel.closeFuture.whenComplete { _ in timer.cancel() }
-        channel.writeAndFlush(answer).whenComplete { result in
+        channel.writeAndFlush(answer.encoded(toMethod: head.method, closing: true, date: nil)).whenComplete {
+            result in
             switch result {
             case .success: channel.close(mode: .output, promise: nil)
             case .failure: channel.close(promise: nil)
@@ -92,10 +93,9 @@ final class AdminHandler: ChannelInboundHandler {
             context.close(promise: nil)
         } catch {
             end()
-            let method = asksForHead ? "HEAD" : ""
-            let request = AdminRequest(
-                head: RequestHead(method: method, target: ""), channel: context.channel, patience: patience)
-            request.send(AdminAnswer(status: error.status, error: "\(error)").bytes(toMethod: method))
+            let head = RequestHead(method: asksForHead ? "HEAD" : "", target: "")
+            AdminRequest(head: head, channel: context.channel, patience: patience)
+                .send(.adminError(error.status, "\(error)"))
         }
     }
 

@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HostSystem
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -95,7 +96,7 @@ package final class AdminServer: Sendable {
         await withDiscardingTaskGroup { group in
             for await request in requests {
                 group.addTask {
-                    request.send(await self.answer(to: request.head).bytes(toMethod: request.head.method))
+                    request.send(await self.answer(to: request.head))
                 }
             }
         }
@@ -114,26 +115,26 @@ package final class AdminServer: Sendable {
     /// Returns when, after `stop`, its socket is closed.
     package func untilClosed() async { try? await listener.closeFuture.get() }
 
-    private func answer(to head: RequestHead) async -> AdminAnswer {
+    private func answer(to head: RequestHead) async -> OwnAnswer {
         let isLocal = if case .localUser = access { true } else { false }
         switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
         case .status(let tunnel):
-            return AdminAnswer(status: 200, await control.snapshot(ofTunnel: tunnel))
+            return .json(200, await control.snapshot(ofTunnel: tunnel))
         case .plan:
             let report = await control.plan()
-            return AdminAnswer(status: report.plan == nil ? 422 : 200, report)
+            return .json(report.plan == nil ? 422 : 200, report)
         case .reload:
             let reload = await control.reload()
-            return AdminAnswer(status: reload.outcome == .refused ? 422 : 200, reload)
+            return .json(reload.outcome == .refused ? 422 : 200, reload)
         case .handOver:
             return await control.handOver()
-                ? AdminAnswer(status: 200, [String: String]())
-                : AdminAnswer(status: 409, error: "the agent has handed over to another process already")
+                ? .json(200, [String: String]())
+                : .adminError(409, "the agent has handed over to another process already")
         case .refused(let status, let words):
             if status == 401 { await slowDown() }
-            return AdminAnswer(status: status, error: words)
+            return .adminError(status, words)
         case .wrongMethod(let allowed):
-            return AdminAnswer(status: 405, error: "use \(allowed)", allowed: allowed)
+            return .adminError(405, "use \(allowed)", allowed: allowed)
         }
     }
 

@@ -45,7 +45,7 @@ extension ResponseHead {
     }
 
     /// Whether nothing follows the head, whatever its fields say.
-    private func hasNoBody(requestMethod: String) -> Bool {
+    func hasNoBody(requestMethod: String) -> Bool {
         requestMethod == "HEAD" || status < 200 || status == 204 || status == 304
     }
 }

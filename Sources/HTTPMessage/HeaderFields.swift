@@ -29,14 +29,6 @@ package struct HeaderFields: Sendable {
         for (name, value) in fields { append(name, value) }
     }
 
-    /// The fields of an answer of our own in words, which no browser may take for anything else and no cache may keep:
-    /// what it says may be over in the next moment.
-    package init(plainText body: String) {
-        self.init([.contentType: "text/plain; charset=utf-8", .contentLength: String(body.utf8.count)])
-        append(named: "Cache-Control", "no-store")
-        append(named: "X-Content-Type-Options", "nosniff")
-    }
-
     init(bytes: ByteBuffer, entries: [Entry]) {
         self.bytes = bytes
         self.entries = entries

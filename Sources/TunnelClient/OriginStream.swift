@@ -55,17 +55,16 @@ final class OriginStream {
 
     /// Answers a request of this method in the origin's place.
     func refuse(_ status: Int, _ words: String, to method: String) {
-        let body = words + "\n"
-        let hasBody = method != "HEAD"
         hasBegun = true
         early = []
         hasAnswered = true
-        var fields = HeaderFields(plainText: body)
-        if status == 503 { fields.append(.retryAfter, "1") }
-        respond(ResponseHead(status: status, fields: fields), isLast: !hasBody)
-        if hasBody {
-            traffic.responseBody(body.utf8.count)
-            _ = session.send(id, ByteBuffer(string: body))
+        var answer = OwnAnswer(status, line: words)
+        if status == 503 { answer.append(.retryAfter, "1") }
+        let (head, body) = answer.parts(toMethod: method)
+        respond(head, isLast: body == nil)
+        if let body {
+            traffic.responseBody(body.readableBytes)
+            _ = session.send(id, body)
         }
         answerIsWhole(trailers: nil)
     }

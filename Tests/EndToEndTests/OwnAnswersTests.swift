@@ -46,6 +46,28 @@ import Testing
             }
         }
     }
+
+    /// The head tells how long the body of another answer would be, and nothing comes behind it (RFC 9110 §9.3.2).
+    @Test func anAnswerToHEADHasTheLengthOfABodyAndNoBody() throws {
+        let world = try Self.shared.value { try OwnAnswers() }
+        for answer in OwnAnswers.all + OwnAnswers.ofOrigins {
+            let fields = answer.fields.map { "\($0.0): \($0.1)\r\n" }.joined()
+            let what = "\(answer.target) \(answer.fields)"
+            var lengths: [String?] = []
+            for method in ["HEAD", "GET"] {
+                let caller = try HTTPConnection(port: world.port)
+                try caller.send(
+                    "\(method) \(answer.target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\(fields)\r\n")
+                let head = try caller.readHead()
+                let body = try caller.socket.readToEnd()
+                #expect(head.status == answer.status, "\(what)")
+                #expect(body.isEmpty == (method == "HEAD"), "\(what)")
+                lengths.append(head["Content-Length"])
+                if method == "GET" { #expect(head["Content-Length"] == String(body.count), "\(what)") }
+            }
+            if !answer.namesMethod { #expect(lengths[0] == lengths[1], "\(what)") }
+        }
+    }
 }
 
 /// A server, and clients of both protocols before an origin that is away.
@@ -54,11 +76,15 @@ private final class OwnAnswers: Sendable {
         var target = "/"
         var fields: [(String, String)] = []
         let status: Int
+        /// Whether what it says depends on the method.
+        var namesMethod = false
     }
 
     private static let new = "own-answers-new-0001"
     private static let old = "own-answers-old-0001"
     private static let away = "own-answers-away-001"
+    private static let folder = "own-answers-folder-01"
+    private static let echo = "own-answers-echo-0001"
 
     static let all =
         [new, old].flatMap { token in
@@ -77,16 +103,34 @@ private final class OwnAnswers: Sendable {
             Answer(target: "/_health_check", status: 200), Answer(target: "/_stats", status: 200),
         ]
 
+    /// Those that other parts than the server and its clients give, or that callers seldom meet.
+    static let ofOrigins = [
+        Answer(target: "/_token/\(new)", status: 308),
+        Answer(target: "/_tunnel", status: 400, namesMethod: true),
+        Answer(target: "/%00", fields: [("X-Token", folder)], status: 400),
+        Answer(target: "/nowhere", fields: [("X-Token", folder)], status: 404),
+        Answer(
+            fields: [("X-Token", echo), ("Connection", "Upgrade"), ("Upgrade", "other")], status: 426),
+        Answer(
+            fields: [("X-Token", folder), ("Connection", "Upgrade"), ("Upgrade", "websocket")], status: 501),
+        Answer(fields: [("X-Token", echo)], status: 200, namesMethod: true),
+    ]
+
     let port: Int
     private let agent: AgentProcess
+    private let files: TemporaryFolder
 
     init() throws {
         let nobody = try freePort()
         let port = try freePort()
         self.port = port
-        let tunnels = [(Self.new, "auto"), (Self.old, "v1")].map { token, protocolName in
+        files = try TemporaryFolder()
+        let tunnels = [
+            (Self.new, "auto", "http://127.0.0.1:\(nobody)"), (Self.old, "v1", "http://127.0.0.1:\(nobody)"),
+            (Self.folder, "v1", "file://\(files.path)"), (Self.echo, "auto", "builtin:echo"),
+        ].map { token, protocolName, origin in
             """
-              - { name: \(protocolName), tunnel: "ws://127.0.0.1:\(port)", server: "http://127.0.0.1:\(nobody)",
+              - { name: \(token), tunnel: "ws://127.0.0.1:\(port)", server: "\(origin)",
                   regexp: "http://127.*", token: "\(token)", protocol: \(protocolName), connections: 1 }
             """
         }
@@ -98,6 +142,6 @@ private final class OwnAnswers: Sendable {
                 tunnels:
                 \(tunnels.joined(separator: "\n"))
                 """)
-        try agent.waitForSessions(2)
+        try agent.waitForSessions(4)
     }
 }

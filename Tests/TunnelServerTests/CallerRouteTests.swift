@@ -142,7 +142,7 @@ import TunnelProtocol
             case .tunnel: "tunnel"
             case .forward(let token, let target, _): "\(token.secret) \(target)"
             case .refuse(let error):
-                "\(Refusal(error).status) \(Refusal(error).location ?? Refusal(error).text)"
+                "\(Refusal(error).status) \(Refusal(error).answer.fields.first(named: "Location") ?? Refusal(error).text)"
             }
         #expect(outcome == example.outcome)
     }

@@ -33,9 +33,11 @@ private final class EchoExchange: OriginExchange {
     init(_ request: RequestHead, framing: BodyFraming, answer: LocalAnswer) {
         self.answer = answer
         if !request.upgradeOffer.isEmpty {
-            answer.sendText("builtin:echo speaks no other protocol than HTTP\n", status: 426, to: request)
+            answer.send(
+                OwnAnswer(426, text: "builtin:echo speaks no other protocol than HTTP\n", isCacheable: true),
+                to: request)
         } else if framing == .none || request.method == "HEAD" {
-            answer.sendText(EchoOrigin.describe(request), status: 200, to: request)
+            answer.send(OwnAnswer(200, text: EchoOrigin.describe(request), isCacheable: true), to: request)
         } else {
             sendBack(request, framing: framing)
         }
@@ -83,22 +85,5 @@ private final class EchoExchange: OriginExchange {
     private func refuse(_ reason: String) {
         sendsBack = false
         answer.fail(.badRequest, reason)
-    }
-}
-
-extension LocalAnswer {
-    /// A whole answer of plain text; without its body to `HEAD`.
-    func sendText(
-        _ text: String, status: Int, to request: RequestHead, fields extra: HeaderFields = HeaderFields()
-    ) {
-        var fields = extra
-        fields.append(.contentType, "text/plain; charset=utf-8")
-        fields.append(named: "X-Content-Type-Options", "nosniff")
-        fields.append(.contentLength, String(text.utf8.count))
-        let hasBody = request.method != "HEAD" && !text.isEmpty
-        let head = ResponseHead(status: status, fields: fields)
-        answer(head, framing: hasBody ? .length(text.utf8.count) : .none)
-        if hasBody { send(ByteBuffer(string: text)) }
-        end()
     }
 }

@@ -70,10 +70,9 @@ private final class FileExchange: OriginExchange {
 
     func start(folder: String, servesHidden: Bool) {
         guard request.method == "GET" || request.method == "HEAD" else {
-            var fields = HeaderFields()
-            fields.append(named: "Allow", "GET, HEAD")
-            return answer.sendText(
-                "only GET and HEAD are served here\n", status: 405, to: request, fields: fields)
+            var refusal = OwnAnswer(405, text: "only GET and HEAD are served here\n", isCacheable: true)
+            refusal.append(named: "Allow", "GET, HEAD")
+            return answer.send(refusal, to: request)
         }
         do throws(FolderPath.Refusal) {
             let path = try FolderPath(target: request.target, servesHidden: servesHidden)
@@ -158,12 +157,13 @@ private final class FileExchange: OriginExchange {
     }
 
     private func redirect() {
-        var fields = HeaderFields()
-        fields.append(named: "Location", FolderPath.redirect(request.target))
-        answer.sendText("", status: 301, to: request, fields: fields)
+        var elsewhere = OwnAnswer(301, text: "", isCacheable: true)
+        elsewhere.append(named: "Location", FolderPath.redirect(request.target))
+        answer.send(elsewhere, to: request)
     }
 
     private func refuse(_ status: Int) {
-        answer.sendText("\(ReasonPhrase.standard(status))\n", status: status, to: request)
+        answer.send(
+            OwnAnswer(status, text: "\(ReasonPhrase.standard(status))\n", isCacheable: true), to: request)
     }
 }

@@ -51,6 +51,14 @@ final class LocalAnswer {
         add(.bytes(bytes))
     }
 
+    /// Sends a whole answer that is known beforehand.
+    func send(_ whole: OwnAnswer, to request: RequestHead) {
+        let (head, body) = whole.parts(toMethod: request.method)
+        answer(head, framing: body.map { .length($0.readableBytes) } ?? .none)
+        if let body { send(body) }
+        end()
+    }
+
     func end(trailers: HeaderFields? = nil) { add(.end(trailers)) }
 
     func fail(_ code: OriginError.Code, _ message: String) { add(.failure(OriginError(code, message))) }

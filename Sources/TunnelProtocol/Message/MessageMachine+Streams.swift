@@ -62,10 +62,7 @@ extension MessageMachine {
         guard let old = streams[id] else { return }
         let budget = budget
         streams[id]?.outgoing.release(to: budget)
-        let body = reason + "\n"
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(ResponseHead(status: status, fields: HeaderFields(plainText: body)))
-        if old.method != "HEAD" { bytes.writeString(body) }
+        let bytes = OwnAnswer(status, line: reason).encoded(toMethod: old.method, closing: false, date: nil)
         var answer = OutgoingMessage(limits: limits)
         answer.begin(head: bytes, isChunked: false, isWhole: true)
         streams[id]?.outgoing = answer

@@ -48,7 +48,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
         isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: reception.group)
         if !isCounted {
-            answerHere(.tooManyCallers, method: "GET", record: nil, closes: true)
+            answerHere(Refusal.tooManyCallers.answer, method: "GET", record: nil, closes: true)
         } else if core.isOver {
             context.close(promise: nil)
         } else {
@@ -163,8 +163,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     private func begin(_ head: RequestHead, _ framing: BodyFraming) {
         settings = core.settings
         switch reception.receive(head, framing, settings, isLeaving: isLeaving, for: self) {
-        case .answer(let refusal, let record, let closes):
-            answerHere(refusal, method: head.method, record: record, closes: closes)
+        case .answer(let answer, let record, let closes):
+            answerHere(answer, method: head.method, record: record, closes: closes)
         case .tunnel(let door):
             becomeTunnel(head, framing, by: door)
         case .exchange(let exchange):
@@ -183,7 +183,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
                 door.seat(guest, in: context, from: self, leftover: self.machine.leavesHTTP())
             case .failure(let refusal):
                 let record = door.report(refusal, head, now: self.eventLoop.now)
-                self.answerHere(refusal, method: head.method, record: record, closes: true)
+                self.answerHere(refusal.answer, method: head.method, record: record, closes: true)
             }
         }
     }
@@ -191,12 +191,12 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     /// Answers what was no request, and closes.
     private func refuse(_ refusal: Refusal, method: String) {
         let record = reception.makeRecord("-", path: "-", now: eventLoop.now)
-        answerHere(refusal, method: method, record: record, closes: true)
+        answerHere(refusal.answer, method: method, record: record, closes: true)
     }
 
-    private func answerHere(_ refusal: Refusal, method: String, record: RequestRecord?, closes: Bool) {
+    private func answerHere(_ answer: OwnAnswer, method: String, record: RequestRecord?, closes: Bool) {
         let now = eventLoop.now
-        output?.answer(refusal, closing: closes, method: method, record: record, now: now)
+        output?.answer(answer, closing: closes, method: method, record: record, now: now)
         if closes {
             sayFarewell(.linger, isDelimited: true)
         } else {
@@ -350,13 +350,12 @@ extension CallerHandler: CallerStream {
         output.flushNow()
     }
 
-    func answer(_ refusal: Refusal, closes: Bool) -> Int {
+    func send(_ answer: OwnAnswer, closes: Bool) {
         let isLast = closes || isLeaving
         guard let output,
-            let answer = machine.http?.answer(refusal, isLeaving: isLast, date: output.date.text)
-        else { return 0 }
-        write(answer.bytes, to: output, isLast: true)
-        return answer.bodyBytes
+            let bytes = machine.http?.encode(answer, isLeaving: isLast, date: output.date.text)
+        else { return }
+        write(bytes, to: output, isLast: true)
     }
 
     private func write(_ bytes: ByteBuffer, to output: CallerOutput, isLast: Bool) {

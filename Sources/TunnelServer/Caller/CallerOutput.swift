@@ -144,14 +144,13 @@ final class CallerOutput {
 
     /// Writes an answer of our own.
     func answer(
-        _ refusal: Refusal, closing: Bool, method: String, record: RequestRecord?, now: NIODeadline
+        _ answer: OwnAnswer, closing: Bool, method: String, record: RequestRecord?, now: NIODeadline
     ) {
-        let (bytes, bodyBytes) = refusal.encoded(closing: closing, method: method, date: date.text)
-        write(bytes)
+        write(answer.encoded(toMethod: method, closing: closing, date: date.text))
         flushNow()
         if var record {
-            record.responded(refusal.status, now: now)
-            record.responseBytes = bodyBytes
+            record.responded(answer.status, now: now)
+            record.responseBytes = answer.textBytes
             record.finish(.answeredHere, now: now)
         }
     }

@@ -12,7 +12,7 @@ struct CallerReception {
         /// An answer of our own.
         ///
         /// - Parameter closes: the connection ends behind it.
-        case answer(Refusal, RequestRecord?, closes: Bool)
+        case answer(OwnAnswer, RequestRecord?, closes: Bool)
         case exchange(CallerExchange)
         /// A tunnel client knocks.
         case tunnel(TunnelDoor)
@@ -60,20 +60,21 @@ struct CallerReception {
         case .healthCheck:
             var record = makeRecord(head.method, path: "/_health_check", now: now)
             record.level = .debug
-            return .answer(Refusal(200, "WSTUNSRV RUNNING", "ok"), record, closes: closes)
+            return .answer(.healthy, record, closes: closes)
         case .stats:
-            let stats = Refusal(200, core.stats(isDetailed: caller.isLocal), "ok")
+            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(stats, makeRecord(head.method, path: "/_stats", now: now), closes: closes)
         case .tunnel:
             return .tunnel(TunnelDoor(core: core, settings: settings, address: address, endpoint: endpoint))
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
-            return .answer(.tooManyGuesses, nil, closes: true)
+            return .answer(Refusal.tooManyGuesses.answer, nil, closes: true)
         case .refuse(let error):
-            return .answer(Refusal(error), makeRecord(head.method, path: "", now: now), closes: closes)
+            return .answer(Refusal(error).answer, makeRecord(head.method, path: "", now: now), closes: closes)
         case .forward(let token, let target, let namedBy):
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 let error = HTTPMessageError(.malformed, "the method holds the token")
-                return .answer(.malformed(error), makeRecord("-", path: "-", now: now), closes: true)
+                return .answer(
+                    Refusal.malformed(error).answer, makeRecord("-", path: "-", now: now), closes: true)
             }
             var request = head
             // The log shows it, too.

@@ -59,7 +59,8 @@ struct HTTP1Exchange {
     ///   - isLeaving: whether the connection is to end behind this answer.
     ///   - date: what the answer says where it came without.
     mutating func begin(
-        _ head: consuming ResponseHead, _ length: AnswerLength, isLeaving: Bool, date: @autoclosure () -> String
+        _ head: consuming ResponseHead, _ length: AnswerLength, isLeaving: Bool,
+        date: @autoclosure () -> String
     ) -> ByteBuffer {
         if isLeaving || !isRestSmall { encoder.leave() }
         return encoder.begin(head, length, date: date())
@@ -69,13 +70,11 @@ struct HTTP1Exchange {
         encoder.switchProtocols(head, to: upgrade)
     }
 
-    /// A whole answer of our own; with how long its body is, be it left out.
-    mutating func answer(
-        _ refusal: Refusal, isLeaving: Bool, date: String
-    ) -> (bytes: ByteBuffer, bodyBytes: Int) {
+    /// A whole answer of our own.
+    mutating func encode(_ answer: OwnAnswer, isLeaving: Bool, date: String) -> ByteBuffer {
         if isLeaving || !isRestSmall { encoder.leave() }
         encoder.beginElsewhere()
-        return refusal.encoded(closing: !encoder.keepAlive, method: method, date: date)
+        return answer.encoded(toMethod: method, closing: !encoder.keepAlive, date: date)
     }
 
     func write(_ data: ByteBuffer, isLast: Bool, to write: (ByteBuffer) -> Void) {

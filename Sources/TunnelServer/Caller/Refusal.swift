@@ -1,26 +1,27 @@
-import HTTPMessage
+package import HTTPMessage
 import Routing
 
-import struct NIOCore.ByteBuffer
-
-/// An answer that the tunnel server gives itself, in the words of the Go program where it has them.
-package struct Refusal: Error, Sendable, Hashable {
-    package var status: Int
-    /// The body, a line of text.
-    package var text: String
-    /// Seconds after which trying again makes sense, or nil.
-    package var retryAfter: Int?
-    /// Where to ask instead, or nil.
-    package var location: String?
+/// Why the tunnel server does not do what a caller or a tunnel client asks: the reason for the log, and what it answers,
+/// in the words of the Go program where it has them.
+package struct Refusal: Error, Sendable, Equatable {
     /// A bounded word for logs and metrics.
-    package var label: String
+    package let label: String
+    /// The reason, a line of text.
+    package let text: String
+    /// What who asked gets: the same line.
+    package private(set) var answer: OwnAnswer
 
+    /// - Parameter retryAfter: seconds after which trying again makes sense, or nil.
     init(_ status: Int, _ text: String, _ label: String, retryAfter: Int? = nil) {
-        self.status = status
-        self.text = text
         self.label = label
-        self.retryAfter = retryAfter
+        self.text = text
+        answer = OwnAnswer(status, line: text)
+        if status == 401 { answer.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
+        if let retryAfter { answer.append(.retryAfter, String(retryAfter)) }
     }
+
+    /// Of the answer.
+    package var status: Int { answer.status }
 
     // Requests of callers.
     static let missingToken = Refusal(400, "Missing X-Token header", "missing-token")
@@ -95,7 +96,7 @@ package struct Refusal: Error, Sendable, Hashable {
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {
         var refusal = Refusal(308, "The path behind the token begins with a slash", "missing-slash")
-        refusal.location = location
+        refusal.answer.append(named: "Location", location)
         return refusal
     }
 
@@ -106,30 +107,20 @@ package struct Refusal: Error, Sendable, Hashable {
         400, "This port speaks plain HTTP, not TLS: use http:// or ws://, or a proxy that ends TLS",
         "tls-spoken")
 
-    /// The answer to a request that may go no further.
-    static func hopsUsedUp(_ method: String) -> Refusal {
-        method == "TRACE"
-            ? Refusal(501, "This tunnel server does not answer TRACE itself", "hops-used-up")
-            : Refusal(200, "A tunnel server: with Max-Forwards: 0 the request goes no further", "ok")
-    }
-
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", "bad-request")
     }
+}
 
-    /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.
-    func encoded(closing: Bool, method: String, date: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
-        let body = text.hasSuffix("\n") ? text : text + "\n"
-        var fields = HeaderFields(plainText: body)
-        fields.append(.date, date)
-        if status == 401 { fields.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
-        if let location { fields.append(named: "Location", location) }
-        if let retryAfter { fields.append(.retryAfter, String(retryAfter)) }
-        if closing { fields.append(.connection, "close") }
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(ResponseHead(status: status, fields: fields))
-        if method != "HEAD" { bytes.writeString(body) }
-        return (bytes, body.utf8.count)
+extension OwnAnswer {
+    /// What `/_health_check` tells.
+    static let healthy = OwnAnswer(200, line: "WSTUNSRV RUNNING")
+
+    /// To a request that may go no further.
+    static func hopsUsedUp(_ method: String) -> OwnAnswer {
+        method == "TRACE"
+            ? OwnAnswer(501, line: "This tunnel server does not answer TRACE itself")
+            : OwnAnswer(200, line: "A tunnel server: with Max-Forwards: 0 the request goes no further")
     }
 }
 

@@ -243,9 +243,10 @@ final class CallerExchange {
     }
 
     private func answer(_ failure: ExchangeFailure) {
-        let refusal = failure.refusal
-        record.responded(refusal.status, now: eventLoop.now)
-        record.responseBytes += stream.answer(refusal, closes: failure == .tooManyGuesses)
+        let answer = failure.refusal.answer
+        record.responded(answer.status, now: eventLoop.now)
+        record.responseBytes += answer.textBytes
+        stream.send(answer, closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)
         stream.exchangeEnded()
     }

@@ -29,8 +29,7 @@ protocol CallerStream: AnyObject {
     /// Writes an answer of our own in place of another, whole.
     ///
     /// - Parameter closes: whether the caller has to connect anew for more.
-    /// - Returns: how long its body is, be it left out.
-    func answer(_ refusal: Refusal, closes: Bool) -> Int
+    func send(_ answer: OwnAnswer, closes: Bool)
     /// The peer's raw bytes are over.
     func endRawOutput()
 

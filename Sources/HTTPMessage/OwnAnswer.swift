@@ -1,0 +1,92 @@
+package import struct NIOCore.ByteBuffer
+
+/// An answer that this program gives itself, whole: a status, fields and a text. It is the same to every method, but that
+/// one to HEAD leaves its text out (RFC 9110 §9.3.2).
+package struct OwnAnswer: Sendable, Equatable {
+    /// What the text is.
+    package enum MediaType: String, Sendable {
+        /// Words for people.
+        case plainText = "text/plain; charset=utf-8"
+        /// Values for programs (RFC 8259).
+        case json = "application/json"
+    }
+
+    /// All of the head but what depends on the connection: `Date` and `Connection`.
+    private var head: ResponseHead
+    /// UTF-8. Empty where a status has no content: 1xx, 204, 304.
+    package let text: String
+
+    /// An answer without a text.
+    ///
+    /// - Parameters:
+    ///   - status: 100 to 599.
+    ///   - fields: not those that tell of the text.
+    package init(_ status: Int, fields: HeaderFields = HeaderFields()) {
+        head = ResponseHead(status: status, fields: fields)
+        text = ""
+        if !head.hasNoBody(requestMethod: "") { head.fields.append(.contentLength, "0") }
+    }
+
+    /// An answer with a text, which no browser may take for anything else.
+    ///
+    /// - Parameters:
+    ///   - status: 200 to 599. One that has no content drops the text.
+    ///   - isCacheable: whether caches may keep it. They must not where what it says may be over in the next moment.
+    package init(_ status: Int, text: String, as type: MediaType = .plainText, isCacheable: Bool = false) {
+        head = ResponseHead(status: status)
+        guard !head.hasNoBody(requestMethod: "") else {
+            self.text = ""
+            return
+        }
+        self.text = text
+        head.fields = HeaderFields([.contentType: type.rawValue, .contentLength: String(text.utf8.count)])
+        if !isCacheable { head.fields.append(named: "Cache-Control", "no-store") }
+        if type == .plainText { head.fields.append(named: "X-Content-Type-Options", "nosniff") }
+    }
+
+    /// An answer in a line of words that holds for this moment.
+    package init(_ status: Int, line: String) {
+        self.init(status, text: line.hasSuffix("\n") ? line : line + "\n")
+    }
+
+    /// 100 to 599.
+    package var status: Int { head.status }
+
+    /// Those that the head says wherever it goes.
+    package var fields: HeaderFields { head.fields }
+
+    /// Appends a field to the head, as `Location` or `Retry-After`.
+    package mutating func append(_ name: FieldName, _ value: String) { head.fields.append(name, value) }
+
+    /// Appends a field with a name outside `FieldName`.
+    package mutating func append(named name: String, _ value: String) {
+        head.fields.append(named: name, value)
+    }
+
+    /// Bytes of the text, also where HEAD leaves it out.
+    package var textBytes: Int { text.utf8.count }
+
+    /// The two parts of the answer to a request with this method, for a connection with a framing of its own.
+    ///
+    /// - Returns: the body is nil where none follows.
+    package func parts(toMethod method: String) -> (head: ResponseHead, body: ByteBuffer?) {
+        let hasBody = !text.isEmpty && method != "HEAD"
+        return (head, hasBody ? ByteBuffer(string: text) : nil)
+    }
+
+    /// The whole answer as HTTP/1.1.
+    ///
+    /// - Parameters:
+    ///   - method: of the request.
+    ///   - closing: whether the connection ends behind it (RFC 9112 §9.6).
+    ///   - date: now, as `HTTPDate` writes it, or nil where no clock is at hand (RFC 9110 §6.6.1).
+    package func encoded(toMethod method: String, closing: Bool, date: String?) -> ByteBuffer {
+        var head = head
+        if let date { head.fields.append(.date, date) }
+        if closing { head.fields.append(.connection, "close") }
+        var bytes = ByteBuffer()
+        bytes.writeResponseHead(head)
+        if method != "HEAD" { bytes.writeString(text) }
+        return bytes
+    }
+}
