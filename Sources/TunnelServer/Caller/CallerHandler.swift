@@ -1,85 +1,39 @@
 import HTTPMessage
-import HostSystem
 import NIOCore
-import Observability
-import Routing
-import TunnelConfiguration
-import TunnelProtocol
-import TunnelTransport
 
 /// One connection to the public side of a tunnel server: HTTP/1 in, one exchange after another, until it becomes a
-/// tunnel session, raw bytes, or ends. Bound to its event loop.
-final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTaker {
+/// tunnel session, raw bytes, or ends. Carries out what its `CallerConnectionMachine` decides. Bound to its event loop.
+final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTaker {
     typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
 
-    /// Requests and pieces of a body that are taken as soon as they have come; who sends more small ones at once waits for
-    /// its turn of the event loop.
-    private static let freeSteps = 20
-    /// What one of them is in units of `LoopTurns`.
-    private static let stepWork = 64
-
-    let core: ServerCore
-    let loopIndex: Int
+    let eventLoop: any EventLoop
+    private let core: ServerCore
+    private let loopIndex: Int
     /// Which listener it came by.
-    let listener: Int
+    private let listener: Int
     /// What the request under way began with, or the latest one.
-    var settings: ServerSettings
-    var phase = CallerPhase.awaitingHead
-    var context: ChannelHandlerContext?
-    var input = ByteBuffer()
-    private var headReader: RequestHeadReader
-    var body: BodyDecoder?
-    private var isAdvancing = false
-    /// Whether it waits for its turn to go on with what came.
-    private var isInLine = false
-    private var isReadHeld = false
-    private lazy var turns = LoopTurns.of(eventLoop)
-    var output: CallerOutput?
+    private var settings: ServerSettings
+    private var machine: CallerConnectionMachine<CallerExchange>
+    private var reception: CallerReception
+    private var context: ChannelHandlerContext?
+    private var output: CallerOutput?
     private var timer: DeadlineTimer?
-    /// After an upgrade: the caller has closed its direction.
-    private var hasInputEnded = false
-    /// After an upgrade: the origin has closed its direction.
-    var hasOutputEnded = false
-    /// Keeps this handler beyond its channel until the exchange has taken the caller's last bytes, or broke.
-    var restKeeper: CallerHandler?
-    var waitingSince = NIODeadline.now()
-    /// How it leaves, once it was asked to.
-    var leaving: Leaving?
-    /// How it ends, once it says nothing more.
-    var farewell: Farewell?
-    /// Told when the last answer has gone out, or how much of it could not.
-    var whenOut: ((_ missing: Int) -> Void)?
-    /// What waited to go out when that was last looked at.
-    var waitingAtLast = 0
-    /// What of it is borrowed from the budget of the process.
-    var borrowed = 0
-    /// How much had gone out of the exchange under way when that was last looked at.
-    var undeliveredAtLast = Int.max
-    /// The address that connected.
-    private var peer = ""
-    /// What it counts as.
-    private var peerGroup = AddressGroup.unknown
-    private var peerPort: Int?
-    /// Who calls, as far as is known from its latest request.
-    var address = ""
+    private var isReadHeld = false
+    private let pace: StepPace
+    /// Who waits for a request that may be on its way, while the server stops.
+    private var arrivals: [EventLoopPromise<Void>] = []
     private var isCounted = false
-    var hasServed = false
 
     init(core: ServerCore, loopIndex: Int, listener: Int) {
+        self.eventLoop = core.loops[loopIndex]
         self.core = core
         self.loopIndex = loopIndex
         self.listener = listener
         self.settings = core.settings
-        self.headReader = RequestHeadReader(limits: core.limits.http)
-    }
-
-    /// Who calls, with the port where that is known.
-    var endpoint: String {
-        guard address == peer, let peerPort else { return address }
-        return hostAndPort(peer, peerPort)
+        self.pace = StepPace(on: core.loops[loopIndex])
+        self.machine = CallerConnectionMachine(core.limits)
+        self.reception = CallerReception(core: core, loopIndex: loopIndex, peer: nil)
     }
 
     // MARK: Channel events
@@ -87,69 +41,45 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
         output = CallerOutput(context, date: core.dates[loopIndex].value, budget: core.budget)
-        timer = DeadlineTimer(on: context.eventLoop)
-        peer = context.remoteAddress?.ipAddress ?? "unknown"
-        peerGroup = AddressGroup(peer)
-        peerPort = context.remoteAddress?.port
-        address = peer
-        waitingSince = .now()
+        timer = DeadlineTimer(on: context.eventLoop) { self.checkTime() }
+        reception = CallerReception(core: core, loopIndex: loopIndex, peer: context.remoteAddress)
+        machine.connected(now: eventLoop.now)
         let caller = ConnectionTable.Caller(
             eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
-        isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: peerGroup)
+        isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: reception.group)
         if !isCounted {
-            refuse(.tooManyCallers, method: "GET", record: nil)
+            answerHere(Refusal.tooManyCallers.answer, method: "GET", record: nil, closes: true)
         } else if core.isOver {
             context.close(promise: nil)
         } else {
-            watch(until: .now() + core.limits.headTimeout)
+            checkTime()
             if core.isStopping { stop() }
         }
         context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        switch phase {
-        case .lingering:
-            farewell?.heard(now: .now())
-        case .over:
-            return
-        case .awaitingHead, .exchange, .takingRest, .raw:
-            if input.readableBytes == 0 {
-                input = bytes
-                if case .awaitingHead = phase { waitingSince = .now() }
-            } else {
-                input.writeBuffer(&bytes)
-            }
-            advance()
-        }
+        if machine.received(unwrapInboundIn(data), now: eventLoop.now) { workOff() }
     }
 
     func read(context: ChannelHandlerContext) {
-        if isPaused {
-            isReadHeld = true
-        } else {
-            context.read()
-        }
+        if isPaused { isReadHeld = true } else { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            phase.currentExchange?.connectionBecameWritable()
-            advance()
+            machine.current?.callerBecameWritable()
+            workOff()
         }
         context.fireChannelWritabilityChanged()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            switch phase {
-            case .raw:
-                hasInputEnded = true
-                advance()
-            // It has ended its direction, and may still read.
-            case .lingering: break
-            default: context.close(promise: nil)
+            switch machine.inputEnded() {
+            case .workOff: workOff()
+            case .goesOn: break
+            case .close: context.close(promise: nil)
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -160,238 +90,309 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, TurnTa
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        end()
-    }
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
+    /// Where an exchange goes on, its stream keeps it, and it keeps this handler.
     private func end() {
         timer?.cancel()
+        timer = nil
         output?.letGo()
         context = nil
-        endFarewell()
-        if case .raw = phase, hasInputEnded, hasOutputEnded {
-            // Both directions ended in order, but some of what the caller sent is still to be taken.
-            restKeeper = self
-        } else {
-            let exchange = phase.currentExchange
-            phase = .over
-            exchange?.callerLeft()
-        }
+        tellOut(missing: output?.waitingAtLast ?? 0)
+        machine.closed()?.callerLeft()
         if isCounted {
             isCounted = false
-            core.connections.leave(ObjectIdentifier(self), address: peerGroup)
+            core.connections.leave(ObjectIdentifier(self), address: reception.group)
         }
         tellArrival()
     }
 
-    // MARK: Requests
-
-    private var isWritable: Bool { output?.isWritable ?? false }
+    // MARK: What came
 
     /// Whether bytes are left in the kernel for now.
     private var isPaused: Bool {
-        switch phase {
-        case _ where isInLine: true
-        case .awaitingHead: !isWritable
-        case .takingRest, .lingering, .over: false
-        case .exchange(let exchange):
-            body != nil ? !exchange.takesBytes : input.readableBytes > 0
-        case .raw(let exchange): !exchange.takesBytes
-        }
-    }
-
-    /// Takes as much of the input as there is use for now, and time.
-    func advance() { advance(steps: Self.freeSteps) }
-
-    /// - Parameter steps: how many may be taken in this turn of the event loop.
-    private func advance(steps: Int) {
-        guard !isAdvancing, !isInLine else { return }
-        isAdvancing = true
-        var left = steps
-        defer {
-            isAdvancing = false
-            // A few are not worth counting.
-            if steps - left >= Self.freeSteps / 4 { turns.spend((steps - left) * Self.stepWork) }
-            if left == 0 {
-                isInLine = true
-                turns.wait(self)
-            }
-            if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
-            readOnIfHeld()
-            tellArrival()
-        }
-        var start = input.readerIndex
-        do throws(HTTPMessageError) {
-            while left > 0, try step() {
-                left -= 1
-                start = input.readerIndex
-            }
-        } catch {
-            requestIsMalformed(error, at: start)
-        }
-    }
-
-    /// - Returns: whether there may be more to do.
-    private func step() throws(HTTPMessageError) -> Bool {
-        switch phase {
-        case .awaitingHead:
-            // A caller that does not read its answers gets no more of them.
-            guard isWritable else { return false }
-            guard let head = try headReader.next(&input) else {
-                // It waits for an answer in TLS, and sends no more.
-                if isTLS { throw HTTPMessageError(.malformed, "TLS instead of HTTP") }
-                if input.readableBytes > 0 { watch(until: waitingSince + core.limits.headTimeout) }
-                return false
-            }
-            try begin(head)
-            return true
-        case .exchange(let exchange):
-            guard body != nil, exchange.takesBytes else { return false }
-            switch try body?.next(&input) {
-            case .bytes(let bytes):
-                exchange.callerSent(bytes)
-            case .end(let trailers):
-                body = nil
-                exchange.callerEndedRequest(trailers: trailers)
-            case nil:
-                return false
-            }
-            return true
-        case .takingRest:
-            switch try body?.next(&input) {
-            case .bytes: break
-            case .end: waitForNext()
-            case nil: return false
-            }
-            return true
-        case .raw(let exchange):
-            guard exchange.takesBytes else { return false }
-            guard input.readableBytes > 0 else {
-                // What came before the end goes first, however long it has to wait.
-                if hasInputEnded { exchange.callerEndedOutput() }
-                return false
-            }
-            let bytes = input
-            input = ByteBuffer()
-            exchange.callerSent(bytes)
-            return true
-        case .lingering, .over:
-            return false
-        }
-    }
-
-    /// Whether what came is the beginning of TLS.
-    private var isTLS: Bool { input.getInteger(at: input.readerIndex, as: UInt16.self) == 0x1603 }
-
-    private func begin(_ head: RequestHead) throws(HTTPMessageError) {
-        var head = head
-        let framing = try head.bodyFraming()
-        try head.settleTarget()
-        try head.settleLength()
-        settings = core.settings
-        let caller = settings.routes.caller(at: peer, head.fields)
-        address = caller.text
-        switch settings.routes.route(head) {
-        case .healthCheck:
-            answerHere(.healthy, head, framing, path: "/_health_check", level: .debug)
-        case .stats:
-            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
-            answerHere(stats, head, framing, path: "/_stats")
-        case .tunnel:
-            becomeTunnel(head, framing)
-        case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
-            refuse(.tooManyGuesses, method: head.method, record: nil)
-        case .refuse(let error):
-            answerHere(Refusal(error).answer, head, framing, path: "")
-        case .forward(let route):
-            guard let output else { return }
-            let token = route.token
-            guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
-                throw HTTPMessageError(.malformed, "the method holds the token")
-            }
-            var request = head
-            // The log shows it, too.
-            request.target = TokenRemoval.clean(
-                route.target, token: token.secret, basePath: route.policy.basePath)
-            // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
-            if request.takeHop() == 0 {
-                return answerHere(
-                    .hopsUsedUp(head.method), head, framing, path: TokenRemoval.masked(request.target))
-            }
-            let keepAlive = head.allowsKeepAlive && !isLeaving
-            body = framing == .none ? nil : BodyDecoder(framing, limits: core.limits.http)
-            let exchange = CallerExchange(
-                core: core, settings: settings, loopIndex: loopIndex, connection: self, output: output,
-                token: token, request: request, forwarding: route.forwarding(from: peer, caller),
-                framing: framing, keepAlive: keepAlive,
-                record: makeRecord(
-                    head.method, path: TokenRemoval.masked(request.target), tokenHint: token.hint))
-            phase = .exchange(exchange)
-            undeliveredAtLast = .max
-            watch(until: .now() + settings.times.stall)
-            exchange.start()
-        }
-    }
-
-    func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
-        RequestRecord(
-            log: core.access, serverName: core.name, tokenHint: tokenHint, requestID: core.nextRequestID(),
-            method: method, path: path, callerAddress: address)
+        pace.isInLine || machine.isPaused(isWritable: isWritable) { $0.takesBytes }
     }
 
     /// Lets a read go on that was held back.
-    func readOnIfHeld() {
+    private func readOnIfHeld() {
         guard isReadHeld, !isPaused else { return }
         isReadHeld = false
         context?.read()
     }
 
-    func haveTurn(_ share: Int) {
-        isInLine = false
-        advance(steps: max(Self.freeSteps, share / Self.stepWork))
+    private func workOff() { pace.run(self) }
+
+    func restsAfterSteps() {
+        machine.tidy()
+        readOnIfHeld()
+        tellArrival()
+    }
+
+    func takeStep() -> Bool {
+        switch machine.next(isWritable: isWritable, takesBytes: { $0.takesBytes }) {
+        case .body(let bytes, let exchange), .raw(let bytes, let exchange):
+            exchange.callerSent(bytes)
+        case .request(let head, let framing): begin(head, framing)
+        case .requestEnd(let trailers, let exchange): exchange.callerEndedRequest(trailers: trailers)
+        case .rest: break
+        case .restEnd: watch(until: machine.waitsForNext(now: eventLoop.now))
+        case .nothing: return false
+        case .partOfHead(let deadline):
+            watch(until: deadline)
+            return false
+        case .rawEnd(let exchange):
+            exchange.callerEndedRaw()
+            return false
+        case .malformedHead(let error, let method, let preface):
+            if let preface { core.tell("Connection is not HTTP", preface.refusal, from: reception.address) }
+            refuse(preface?.refusal ?? .malformed(error), method: method)
+            return false
+        case .malformedBody(let error, let exchange):
+            exchange.abort(.malformedRequest(error))
+            return false
+        case .malformedRest:
+            sayFarewell(.linger, isDelimited: true)
+            return false
+        }
+        return true
+    }
+
+    private func begin(_ head: RequestHead, _ framing: BodyFraming) {
+        settings = core.settings
+        switch reception.receive(head, framing, settings, isLeaving: isLeaving, for: self) {
+        case .answer(let answer, let record, let closes):
+            answerHere(answer, method: head.method, record: record, closes: closes)
+        case .tunnel(let handshake):
+            becomeTunnel(head, framing, by: handshake)
+        case .exchange(let exchange):
+            let keepAlive = head.allowsKeepAlive && !isLeaving
+            machine.began(
+                exchange, HTTP1Exchange(head, framing, keepAlive: keepAlive, limits: core.limits.http))
+            exchange.start()
+        }
+    }
+
+    private func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming, by handshake: TunnelHandshake) {
+        guard let context else { return }
+        handshake.receive(head, framing, on: context.channel) { result in
+            switch result {
+            case .success(let admitted):
+                handshake.seat(admitted, in: context, from: self, leftover: self.machine.leavesHTTP())
+            case .failure(let refusal):
+                let record = handshake.report(refusal, head, now: self.eventLoop.now)
+                self.answerHere(refusal.answer, method: head.method, record: record, closes: true)
+            }
+        }
+    }
+
+    /// Answers what was no request, and closes.
+    private func refuse(_ refusal: Refusal, method: String) {
+        let record = reception.makeRecord("-", path: "-", now: eventLoop.now)
+        answerHere(refusal.answer, method: method, record: record, closes: true)
+    }
+
+    private func answerHere(_ answer: OwnAnswer, method: String, record: RequestRecord?, closes: Bool) {
+        let now = eventLoop.now
+        output?.answer(answer, closing: closes, method: method, record: record, now: now)
+        if closes {
+            sayFarewell(.linger, isDelimited: true)
+        } else {
+            watch(until: machine.waitsForNext(now: now))
+        }
+    }
+
+    // MARK: Ends
+
+    /// The connection says nothing more: what was written goes out, then it ends. See `Farewell`.
+    ///
+    /// - Parameter isBroken: the answer of the exchange under way broke off, and it is told when that has gone out.
+    private func sayFarewell(_ manner: Farewell.Manner, isDelimited: Bool, isBroken: Bool = false) {
+        guard context != nil, let output else { return }
+        let limits = core.limits
+        let patience = Farewell.Patience(
+            stalled: settings.times.stall, silence: limits.lingerTimeout, lingering: limits.longestLingering)
+        let farewell = Farewell(manner, isDelimited: isDelimited, patience: patience, now: eventLoop.now)
+        machine.saysFarewell(farewell, isBroken: isBroken, isLeaving: isLeaving)
+        output.flushNow()
+        guard output.borrowWhatWaits() else { return isDelimited ? output.close() : output.reset() }
+        let whenSent = { [self] (isSent: Bool) in
+            guard isSent, context != nil else { return }
+            output.giveBack()
+            tellOut(missing: 0)
+            machine.farewellIsSent()
+            checkTime()
+        }
+        if case .linger = manner { output.closeOutput(whenSent) } else { output.whenSent(whenSent) }
+        checkTime()
+        readOnIfHeld()
+    }
+
+    private func goOnWithFarewell() {
+        guard let output,
+            let step = machine.farewellStep(undelivered: output.undelivered, now: eventLoop.now)
+        else { return }
+        output.noteWaiting()
+        switch step {
+        case .wait(let deadline): watch(until: deadline)
+        case .close: output.close()
+        case .reset: output.reset()
+        }
+    }
+
+    private func tellOut(missing: Int) { machine.takeBroken()?.answerIsOut(missing: missing) }
+
+    // MARK: Leaving
+
+    /// Whether the next answer is the last.
+    private var isLeaving: Bool { machine.leaving.isAsked || core.isStopping }
+
+    /// Its listener is closed, and another in its place: the next answer is the last.
+    func leave(ifBy listener: Int) { if listener == self.listener { machine.leave() } }
+
+    /// Finishes what is under way, then closes. Who came or was answered just now may have sent a request already:
+    /// it gets its answer.
+    ///
+    /// - Returns: when there is nothing more to wait for but answers.
+    @discardableResult func stop() -> EventLoopFuture<Void> {
+        let now = eventLoop.now
+        let arrival = eventLoop.makePromise(of: Void.self)
+        arrivals.append(arrival)
+        switch machine.stop(isWritable: isWritable, now: now) {
+        case .nothing: break
+        case .checkTime: checkTime()
+        case .close: sayFarewell(.close, isDelimited: true)
+        case .exchange(let exchange):
+            exchange.serverStops()
+            watch(until: now + core.limits.leaveTimeout)
+        }
+        tellArrival()
+        return arrival.futureResult
+    }
+
+    /// Tells who waits for a request that it is here, or will not come.
+    private func tellArrival() {
+        guard !arrivals.isEmpty, !machine.awaitsRequest(now: eventLoop.now) else { return }
+        let told = arrivals
+        arrivals = []
+        for arrival in told { arrival.succeed() }
+    }
+
+    /// The grace is over: what came goes out if that takes no time.
+    func cut() {
+        switch machine.cut() {
+        case .nothing, .checkTime: break
+        case .close: sayFarewell(.close, isDelimited: true)
+        case .exchange(let exchange): exchange.abort(.cutShort)
+        }
+        machine.hurry(until: eventLoop.now + core.limits.cutTime)
+        checkTime()
     }
 
     // MARK: Time limits
 
-    func watch(until deadline: NIODeadline) {
-        timer?.ring(by: deadline) { self.checkTime() }
-    }
+    private func watch(until deadline: NIODeadline) { timer?.ring(by: deadline) }
 
-    func checkTime() {
+    private func checkTime() {
         defer { tellArrival() }
-        let now = NIODeadline.now()
-        switch phase {
-        case .awaitingHead where !isWritable:
-            let deadline = waitingSince + settings.times.stall
-            guard now >= deadline else { return watch(until: deadline) }
-            output?.close()
-        case .takingRest:
-            let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
-            guard now >= deadline else { return watch(until: deadline) }
-            linger()
-        case .awaitingHead where input.readableBytes > 0:
-            let deadline = min(waitingSince + core.limits.headTimeout, leaving?.deadline ?? .distantFuture)
-            guard now >= deadline else { return watch(until: deadline) }
-            refuse(.headTimeout, method: method(at: input.readerIndex), record: makeRecord("-", path: "-"))
-        case .awaitingHead:
-            guard now >= headDeadline else { return watch(until: headDeadline) }
-            sayFarewell(.close, isDelimited: true)
-        case .exchange(let exchange):
-            exchange.streamReportsProgress()
-            let deadline = exchange.lastProgress + settings.times.stall
-            guard now >= deadline else {
-                undeliveredAtLast = .max
-                return watch(until: deadline)
-            }
-            exchangeStalled(exchange)
-        case .lingering:
-            checkFarewell()
-        case .raw, .over:
-            break
+        switch machine.due(isWritable: isWritable, patience: settings.times.stall, now: eventLoop.now) {
+        case .nothing(let deadline): watch(until: deadline)
+        case .exchange(let exchange): exchange.checkTime()
+        case .headTimeout(let method): refuse(.headTimeout, method: method)
+        case .idle: sayFarewell(.close, isDelimited: true)
+        case .stuck: output?.close()
+        case .restTimeout: sayFarewell(.linger, isDelimited: true)
+        case .farewell: goOnWithFarewell()
         }
     }
+}
+
+// MARK: - The exchange under way
+
+extension CallerHandler: CallerStream {
+    var isWritable: Bool { output?.isWritable ?? false }
+    var waiting: Int { output?.waiting ?? 0 }
+    var undelivered: Int { output?.undelivered ?? 0 }
+
+    func send(interim head: ResponseHead) {
+        guard let output, let bytes = machine.http?.interim(head) else { return }
+        output.write(bytes)
+        output.flushSoon()
+    }
+
+    func send(_ head: consuming ResponseHead, _ length: AnswerLength, isLast: Bool) {
+        let isLeaving = isLeaving
+        guard let output,
+            let bytes = machine.http?.begin(head, length, isLeaving: isLeaving, date: output.date.text)
+        else { return }
+        write(bytes, to: output, isLast: isLast)
+    }
+
+    func send(switching head: consuming ResponseHead) {
+        guard let output, let bytes = machine.http?.switchProtocols(head) else { return }
+        write(bytes, to: output, isLast: true)
+        machine.switchedProtocols()
+        output.allowHalfClosure()
+        workOff()
+    }
+
+    func send(_ data: ByteBuffer, isLast: Bool) {
+        guard let output else { return }
+        machine.http?.write(data, isLast: isLast) { output.write($0) }
+        if isLast { output.flushNow() } else { output.flushSoon() }
+    }
+
+    func send(trailers: HeaderFields) {
+        guard let output else { return }
+        machine.http?.writeEnd(trailers: trailers) { output.write($0) }
+        output.flushNow()
+    }
+
+    func send(_ answer: OwnAnswer, closes: Bool) {
+        let isLast = closes || isLeaving
+        guard let output,
+            let bytes = machine.http?.encode(answer, isLeaving: isLast, date: output.date.text)
+        else { return }
+        write(bytes, to: output, isLast: true)
+    }
+
+    private func write(_ bytes: ByteBuffer, to output: CallerOutput, isLast: Bool) {
+        output.write(bytes)
+        if isLast { output.flushNow() } else { output.flushSoon() }
+    }
+
+    func endRawOutput() {
+        machine.outputEnded()
+        output?.shutDownOnceSent()
+    }
+
+    func exchangeEnded() {
+        guard let http = machine.http, context != nil else { return machine.ended() }
+        if machine.isRaw { return sayFarewell(.close, isDelimited: http.isDelimited) }
+        guard http.keepAlive else { return sayFarewell(.linger, isDelimited: http.isDelimited) }
+        watch(until: machine.goesOn(isStopping: core.isStopping, now: eventLoop.now))
+        workOff()
+    }
+
+    func exchangeBroke(isWhole: Bool) {
+        guard let http = machine.http, context != nil else {
+            let exchange = machine.current
+            machine.ended()
+            exchange?.answerIsOut(missing: 0)
+            return
+        }
+        sayFarewell(
+            isWhole || http.isDelimited ? .linger : .reset, isDelimited: http.isDelimited, isBroken: true)
+    }
+
+    func exchangeGaveUp() {
+        machine.ended()
+        output?.reset()
+    }
+
+    func requestMayFlow() { workOff() }
+
+    func ring(by deadline: NIODeadline) { watch(until: deadline) }
 }

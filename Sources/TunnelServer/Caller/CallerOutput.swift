@@ -18,6 +18,8 @@ final class CallerOutput {
     private static let littleKept = ChannelOptions.Types.WriteBufferWaterMark(low: 1, high: 1)
     /// What the kernel takes ahead of what it sends, while memory is short.
     private static let littleUnsent: UnsentBytes.Count = 16 << 10
+    /// What may wait at last beside what the budget of the process allows, in bytes.
+    private static let freelyWaiting = 64 << 10
     /// Pieces up to this size, in bytes, are copied into a buffer that may be twice as large.
     private static let pettyPiece = 4 << 10
 
@@ -29,6 +31,10 @@ final class CallerOutput {
     /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
     /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
+    /// What of it is borrowed from the budget of the process.
+    private var borrowed = 0
+    /// Bytes that waited when that was last looked at.
+    private(set) var waitingAtLast = 0
 
     init(_ context: ChannelHandlerContext, date: DateStamp, budget: ProcessReceiveBudget) {
         self.context = context
@@ -37,7 +43,30 @@ final class CallerOutput {
     }
 
     /// The connection is over, or another handler's.
-    func letGo() { context = nil }
+    func letGo() {
+        giveBack()
+        context = nil
+    }
+
+    /// Nothing more will be written. The stream's credit is given back: what the next one fetches would come on top of what
+    /// waits.
+    ///
+    /// - Returns: false where the budget of the process has no room for that.
+    func borrowWhatWaits() -> Bool {
+        noteWaiting()
+        let more = waitingAtLast - Self.freelyWaiting
+        guard more > 0 else { return true }
+        guard budget.take(more) else { return false }
+        borrowed += more
+        return true
+    }
+
+    func giveBack() {
+        if borrowed > 0 { budget.giveBack(borrowed) }
+        borrowed = 0
+    }
+
+    func noteWaiting() { waitingAtLast = waiting }
 
     /// Keeps little for a caller that does not read while memory is short, and else as usual.
     private func keepWithinBudget() {
@@ -114,13 +143,15 @@ final class CallerOutput {
     }
 
     /// Writes an answer of our own.
-    func answer(_ answer: OwnAnswer, closing: Bool, method: String, record: RequestRecord?) {
+    func answer(
+        _ answer: OwnAnswer, closing: Bool, method: String, record: RequestRecord?, now: NIODeadline
+    ) {
         write(answer.encoded(toMethod: method, closing: closing, date: date.text))
         flushNow()
         if var record {
-            record.responded(answer.status)
+            record.responded(answer.status, now: now)
             record.responseBytes = answer.textBytes
-            record.finish(.answeredHere)
+            record.finish(.answeredHere, now: now)
         }
     }
 

@@ -4,25 +4,33 @@ import NIOCore
 /// hears it looks again at what the deadline is by then.
 final class DeadlineTimer {
     private let eventLoop: NIOIsolatedEventLoop
+    private var action: (() -> Void)?
     private var scheduled: Scheduled<Void>?
     private var deadline = NIODeadline.distantFuture
 
     /// Call on the event loop on which it shall ring.
-    init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop.assumeIsolated() }
+    ///
+    /// - Parameter action: kept until `cancel`.
+    init(on eventLoop: any EventLoop, _ action: @escaping () -> Void) {
+        self.eventLoop = eventLoop.assumeIsolated()
+        self.action = action
+    }
 
-    /// Rings at the deadline or before.
-    func ring(by deadline: NIODeadline, _ action: @escaping () -> Void) {
-        guard scheduled == nil || deadline < self.deadline else { return }
+    /// Rings at the deadline or before, unless that is never.
+    func ring(by deadline: NIODeadline) {
+        guard scheduled == nil ? deadline < .distantFuture : deadline < self.deadline else { return }
         scheduled?.cancel()
         self.deadline = deadline
         scheduled = eventLoop.scheduleTask(deadline: deadline) {
             self.scheduled = nil
-            action()
+            self.action?()
         }
     }
 
+    /// It never rings again.
     func cancel() {
         scheduled?.cancel()
         scheduled = nil
+        action = nil
     }
 }

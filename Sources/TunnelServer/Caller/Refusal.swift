@@ -2,8 +2,6 @@ package import AgentStatus
 package import HTTPMessage
 import Routing
 
-import struct NIOCore.ByteBuffer
-
 /// Why the tunnel server does not do what a caller or a tunnel client asks: the reason for the log, and what it answers,
 /// in the words of the Go program where it has them.
 package struct Refusal: Error, Sendable, Equatable {
@@ -112,11 +110,6 @@ package struct Refusal: Error, Sendable, Equatable {
 
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", .badRequest)
-    }
-
-    /// The whole answer to a request with this method, and how long its body is, also where `HEAD` leaves it out.
-    func encoded(closing: Bool, method: String, date: String) -> (bytes: ByteBuffer, bodyBytes: Int) {
-        (answer.encoded(toMethod: method, closing: closing, date: date), answer.textBytes)
     }
 }
 

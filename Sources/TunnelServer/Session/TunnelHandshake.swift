@@ -29,8 +29,34 @@ struct TunnelHandshake {
     /// The same with its port, where that is known.
     let endpoint: String
 
+    /// Looks at a handshake.
+    ///
+    /// - Parameters:
+    ///   - channel: that it came on.
+    ///   - completion: told who may come in, or the answer for one that may not.
+    func receive(
+        _ head: RequestHead, _ framing: BodyFraming, on channel: any Channel,
+        _ completion: @escaping (Result<AdmittedClient, Refusal>) -> Void
+    ) {
+        do throws(Refusal) {
+            let (credentials, client) = try admit(head, framing)
+            let version = WebSocketHandshake.version(offeredBy: head)
+            WebSocketHandshake.accept(head, version: version, on: channel)
+                .assumeIsolated().whenSuccess { answer in
+                    guard let answer else { return completion(.failure(.notWebSocket)) }
+                    completion(
+                        .success(
+                            AdmittedClient(
+                                credentials: credentials, client: client, answer: answer, version: version,
+                                software: head.fields[.xClientVersion] ?? "")))
+                }
+        } catch {
+            completion(.failure(error))
+        }
+    }
+
     /// - Throws: the answer for a client that may not come in.
-    func admit(
+    private func admit(
         _ head: RequestHead, _ framing: BodyFraming
     ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
         let group = AddressGroup(address)
@@ -92,10 +118,13 @@ struct TunnelHandshake {
     }
 
     /// Tells the log that a client was sent away.
-    func report(_ refusal: Refusal, _ head: RequestHead) {
+    ///
+    /// - Returns: what the access log will say of it; nil where strangers can have it as often as they like.
+    func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) -> RequestRecord? {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
         guard !refusal.isToldRarely else {
-            return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
+            core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
+            return nil
         }
         core.note(
             fault: refusal.code, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
@@ -105,6 +134,9 @@ struct TunnelHandshake {
                 .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)",
             ])
+        return RequestRecord(
+            log: core.access, serverName: core.name, tokenHint: hint, requestID: core.nextRequestID(),
+            method: head.method, path: "/_tunnel", callerAddress: address, now: now)
     }
 
     /// Makes the connection a session, on the loop where its token has the fewest.

@@ -85,12 +85,15 @@ private func writeAnswer() throws -> Operation {
     // `Connection: keep-alive` is the origin's.
     let expected = 1024 + Texts.response(1024).readableBytes - 24
     return {
-        var writer = ResponseWriter(request: request, keepAlive: true)
-        guard let text = try writer.begin(head, isLast: false, date: ""),
-            writer.accepts(body.readableBytes, isLast: true)
-        else { throw WrongResult(description: "no head") }
-        var count = text.readableBytes
-        writer.write(body, isLast: true) {
+        var encoder = ResponseEncoder(request.version, keepAlive: true)
+        var settled = head
+        Forwarding.rewrite(&settled, at: .answerToCaller)
+        let length = try AnswerLength(settling: &settled, toMethod: request.method, isLast: false)
+        guard length.accepts(body.readableBytes, isLast: true) else {
+            throw WrongResult(description: "another length")
+        }
+        var count = encoder.begin(consume settled, length, date: "").readableBytes
+        encoder.write(body, isLast: true) {
             count += $0.readableBytes
             blackHole($0)
         }

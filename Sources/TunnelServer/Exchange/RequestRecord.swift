@@ -4,7 +4,7 @@ import Observability
 /// What the access log will say of one request.
 struct RequestRecord {
     private let log: AccessLog
-    private let started = NIODeadline.now()
+    private let started: NIODeadline
     private let serverName: String
     private let tokenHint: String?
     private let requestID: UInt64
@@ -21,9 +21,10 @@ struct RequestRecord {
     /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
     init(
         log: AccessLog, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
-        path: String, callerAddress: String
+        path: String, callerAddress: String, now: NIODeadline
     ) {
         self.log = log
+        self.started = now
         self.serverName = serverName
         self.tokenHint = tokenHint
         self.requestID = requestID
@@ -48,15 +49,15 @@ struct RequestRecord {
     mutating func keepSilent() { isFinished = true }
 
     /// The final head goes out.
-    mutating func responded(_ status: Int) {
+    mutating func responded(_ status: Int, now: NIODeadline) {
         self.status = status
-        firstByte = .now()
+        firstByte = now
     }
 
     /// The exchange is over; writes its line, once.
     ///
     /// - Parameter missing: bytes of the answer that were counted, and did not go out.
-    mutating func finish(_ outcome: AccessOutcome, missing: Int = 0) {
+    mutating func finish(_ outcome: AccessOutcome, missing: Int = 0, now: NIODeadline) {
         guard !isFinished else { return }
         isFinished = true
         responseBytes -= min(missing, responseBytes)
@@ -66,7 +67,7 @@ struct RequestRecord {
                 path: path,
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
-                duration: Self.duration(from: started, to: .now()), callerAddress: callerAddress,
+                duration: Self.duration(from: started, to: now), callerAddress: callerAddress,
                 outcome: outcome, level: level))
     }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import TunnelServer
 
 /// Answers in the framing of their callers.
-@Suite struct ResponseWriterTests {
+@Suite struct ResponseEncoderTests {
     struct Example: CustomTestStringConvertible, Sendable {
         let testDescription: String
         var method = "GET"
@@ -85,29 +85,44 @@ import Testing
 
     private static func lines(_ text: String) -> String { text.replacing("|", with: "\r\n") }
 
+    private static func head(_ text: String) throws -> ResponseHead {
+        var reader = ResponseHeadReader()
+        var bytes = ByteBuffer(string: lines("HTTP/1.1 \(text)||"))
+        return try #require(try reader.next(&bytes))
+    }
+
+    /// Begins an answer as an exchange does.
+    private static func begin(
+        _ head: ResponseHead, by encoder: inout ResponseEncoder, method: String = "GET", isLast: Bool
+    ) throws(HTTPMessageError) -> (bytes: ByteBuffer, length: AnswerLength) {
+        var head = head
+        Forwarding.rewrite(&head, at: .answerToCaller)
+        let length = try AnswerLength(settling: &head, toMethod: method, isLast: isLast)
+        return (encoder.begin(head, length, date: "today"), length)
+    }
+
     /// Plays an answer; nil when it must not be given.
     private static func play(_ example: Example) throws -> (String, staysOpen: Bool)? {
-        var writer = ResponseWriter(
-            request: RequestHead(method: example.method, target: "/", version: example.version),
-            keepAlive: example.keepAlive)
-        var reader = ResponseHeadReader()
-        var bytes = ByteBuffer(string: lines("HTTP/1.1 \(example.head)||"))
-        let head = try #require(try reader.next(&bytes))
+        var encoder = ResponseEncoder(example.version, keepAlive: example.keepAlive)
         var written = ByteBuffer()
         let isLast = example.parts.isEmpty && example.trailers == nil
-        guard let begun = try? writer.begin(head, isLast: isLast, date: "today") else { return nil }
-        written.writeImmutableBuffer(begun)
+        guard
+            var (begun, length) = try? begin(
+                head(example.head), by: &encoder, method: example.method, isLast: isLast)
+        else { return nil }
+        written.writeBuffer(&begun)
         for (index, part) in example.parts.enumerated() {
             let isLast = index == example.parts.count - 1 && example.trailers == nil
-            guard writer.accepts(part.utf8.count, isLast: isLast) else { return nil }
-            writer.write(ByteBuffer(string: part), isLast: isLast) { written.writeImmutableBuffer($0) }
+            guard length.accepts(part.utf8.count, isLast: isLast) else { return nil }
+            length.took(part.utf8.count)
+            encoder.write(ByteBuffer(string: part), isLast: isLast) { written.writeImmutableBuffer($0) }
         }
         if let trailers = example.trailers {
-            guard writer.accepts(0, isLast: true) else { return nil }
-            writer.writeEnd(trailers: HeaderFields(trailers)) { written.writeImmutableBuffer($0) }
+            guard length.accepts(0, isLast: true) else { return nil }
+            encoder.writeEnd(trailers: HeaderFields(trailers)) { written.writeImmutableBuffer($0) }
         }
         let text = String(buffer: written).replacing("Date: today\r\n", with: "")
-        return (text, writer.keepAlive)
+        return (text, encoder.keepAlive)
     }
 
     @Test(arguments: examples) func answersAreFramedForTheirCallers(_ example: Example) throws {
@@ -127,65 +142,67 @@ import Testing
     /// RFC 9110 §6.6.1
     @Test func anAnswerWithoutADateGetsOne() throws {
         for (fields, date) in [("", "today"), ("Date: yesterday|", "yesterday")] {
-            var reader = ResponseHeadReader()
-            var bytes = ByteBuffer(string: Self.lines("HTTP/1.1 200 OK|\(fields)Content-Length: 0||"))
-            let head = try #require(try reader.next(&bytes))
-            var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
-            let begun = try writer.begin(head, isLast: true, date: "today")
-            let written = try ResponseHead(whole: try #require(begun), limits: HTTPLimits())
+            let head = try Self.head("200 OK|\(fields)Content-Length: 0")
+            var encoder = ResponseEncoder(.http11, keepAlive: true)
+            let begun = try Self.begin(head, by: &encoder, isLast: true)
+            let written = try ResponseHead(whole: begun.bytes, limits: HTTPLimits())
             #expect(written.fields.values(.date) == [date])
         }
     }
 
     @Test func whetherAnAnswersEndShowsDependsOnItsFraming() throws {
-        for (version, fields, status, isDelimited) in [
-            (HTTPVersion.http11, "", 200, true), (.http10, "", 200, false),
-            (.http10, "Content-Length: 5|", 200, true), (.http11, "Content-Length: 5|", 200, true),
-            (.http11, "Upgrade: x|", 101, false),
+        for (version, fields, isDelimited) in [
+            (HTTPVersion.http11, "", true), (.http10, "", false),
+            (.http10, "|Content-Length: 5", true), (.http11, "|Content-Length: 5", true),
         ] {
-            var reader = ResponseHeadReader()
-            var bytes = ByteBuffer(string: Self.lines("HTTP/1.1 \(status) OK|\(fields)|"))
-            let head = try #require(try reader.next(&bytes))
-            var writer = ResponseWriter(
-                request: RequestHead(method: "GET", target: "/", version: version), keepAlive: true)
-            _ = try writer.begin(head, isLast: false, date: "today")
-            #expect(writer.isDelimited == isDelimited, "\(version) \(fields) \(status)")
+            var encoder = ResponseEncoder(version, keepAlive: true)
+            _ = try Self.begin(Self.head("200 OK\(fields)"), by: &encoder, isLast: false)
+            #expect(encoder.isDelimited == isDelimited, "\(version) \(fields)")
         }
+        var encoder = ResponseEncoder(.http11, keepAlive: true)
+        _ = encoder.switchProtocols(ResponseHead(status: 101))
+        #expect(!encoder.isDelimited)
     }
 
     @Test func anUpgradeIsRawBytes() throws {
-        var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
-        let head = ResponseHead(status: 101, fields: HeaderFields([.connection: "Upgrade", .upgrade: "x"]))
-        let begun = try writer.begin(head, isLast: false, date: "today")
-        let written = try #require(begun)
+        var encoder = ResponseEncoder(.http11, keepAlive: true)
+        var head = ResponseHead(status: 101, fields: HeaderFields([.connection: "Upgrade", .upgrade: "x"]))
+        Forwarding.rewrite(&head, at: .answerToCaller)
+        let length = try AnswerLength(settling: &head, toMethod: "GET", isLast: false)
+        let written = encoder.switchProtocols(head)
         #expect(
             String(buffer: written).lowercased()
                 == Self.lines("HTTP/1.1 101 Switching Protocols|connection: Upgrade|upgrade: x||")
                 .lowercased())
-        #expect(writer.isRaw && !writer.keepAlive)
+        #expect(length.isRaw && !encoder.keepAlive)
     }
 
     @Test func interimHeadsComeBeforeTheFinalOneAndNeverToHTTP10() throws {
-        var new = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
-        let hints = try new.begin(ResponseHead(status: 103), isLast: false, date: "today")
-        #expect(hints != nil)
+        var new = ResponseEncoder(.http11, keepAlive: true)
+        #expect(new.interim(ResponseHead(status: 103)) != nil)
         #expect(!new.hasBegun)
-        let final = try new.begin(ResponseHead(status: 204), isLast: true, date: "today")
-        #expect(final != nil)
-        #expect(throws: HTTPMessageError.self) {
-            try new.begin(ResponseHead(status: 103), isLast: false, date: "today")
-        }
-        var old = ResponseWriter(
-            request: RequestHead(method: "GET", target: "/", version: .http10), keepAlive: false)
-        let oldHints = try old.begin(ResponseHead(status: 103), isLast: false, date: "today")
-        #expect(oldHints == nil)
+        _ = try Self.begin(ResponseHead(status: 204), by: &new, isLast: true)
+        #expect(new.hasBegun)
+        let old = ResponseEncoder(.http10, keepAlive: false)
+        #expect(old.interim(ResponseHead(status: 103)) == nil)
     }
 
     /// An answer of our own can still be given then.
     @Test func aHeadThatIsRefusedHasNotBegun() {
-        var writer = ResponseWriter(request: RequestHead(method: "GET", target: "/"), keepAlive: true)
+        var encoder = ResponseEncoder(.http11, keepAlive: true)
         let head = ResponseHead(status: 200, fields: HeaderFields([.contentLength: "5"]))
-        #expect(throws: HTTPMessageError.self) { try writer.begin(head, isLast: true, date: "today") }
-        #expect(!writer.hasBegun)
+        #expect(throws: HTTPMessageError.self) { try Self.begin(head, by: &encoder, isLast: true) }
+        #expect(!encoder.hasBegun)
+    }
+
+    @Test func whatHasBegunKeepsItsPromiseToStay() throws {
+        var encoder = ResponseEncoder(.http11, keepAlive: true)
+        _ = try Self.begin(ResponseHead(status: 204), by: &encoder, isLast: true)
+        encoder.leave()
+        #expect(encoder.keepAlive)
+        encoder = ResponseEncoder(.http11, keepAlive: true)
+        encoder.leave()
+        let begun = try Self.begin(ResponseHead(status: 204), by: &encoder, isLast: true)
+        #expect(String(buffer: begun.bytes).lowercased().contains("connection: close"))
     }
 }

@@ -1,0 +1,328 @@
+import HTTPMessage
+import NIOCore
+import Observability
+import Routing
+import TunnelProtocol
+import TunnelTransport
+
+/// One request of a caller and its answer, from the head to the last byte: carries out what its `ExchangeMachine` decides,
+/// on a session's stream and the caller's. Bound to the caller's event loop.
+final class CallerExchange {
+    /// What it holds of its tunnel.
+    private enum Place {
+        case none
+        case queued(TunnelRegistry.Table.RequestID)
+        /// A session has room for it.
+        case offered(TunnelRegistry.Table.SessionID)
+        /// A stream carries it.
+        case attached(TunnelRegistry.Table.SessionID, any StreamPort)
+    }
+
+    private static let headLimits = SessionLimits().headLimits
+
+    private let core: ServerCore
+    /// Those that the request began with.
+    private let settings: ServerSettings
+    private let loopIndex: Int
+    private let eventLoop: any EventLoop
+    private let stream: any CallerStream
+    private let token: RendezvousToken
+    private let request: RequestHead
+    private let forwarding: Forwarding
+    /// What the request may leave HTTP for.
+    private let upgrade: UpgradeOffer
+    private var machine: ExchangeMachine
+    private var place = Place.none
+    private var record: RequestRecord
+
+    /// - Parameters:
+    ///   - request: its target freed of the token.
+    ///   - framing: of the request's body.
+    init(
+        core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
+        token: RendezvousToken, request: RequestHead, forwarding: Forwarding, framing: BodyFraming,
+        record: RequestRecord
+    ) {
+        let eventLoop = stream.eventLoop
+        self.core = core
+        self.settings = settings
+        self.loopIndex = loopIndex
+        self.eventLoop = eventLoop
+        self.stream = stream
+        self.token = token
+        self.request = request
+        self.forwarding = forwarding
+        self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
+        self.machine = ExchangeMachine(
+            isRequestWhole: framing == .none,
+            ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
+            now: eventLoop.now)
+        self.record = record
+    }
+
+    // MARK: From the caller
+
+    /// Whether request body (or raw bytes) may come.
+    var takesBytes: Bool { machine.takesBytes }
+
+    /// Looks for a session, or waits for one.
+    func start() {
+        core.traffic.requestBegan()
+        checkTime()
+        look()
+    }
+
+    func callerSent(_ bytes: ByteBuffer) {
+        guard case .attached(_, let port) = place else { return }
+        let count = bytes.readableBytes
+        record.requestBytes += count
+        core.traffic.requestBody(count)
+        let takesMore = port.send(bytes)
+        machine.requestSent(count, takesMore: takesMore, now: eventLoop.now)
+    }
+
+    func callerEndedRequest(trailers: HeaderFields?) {
+        perform(machine.requestEnded(), trailers: trailers.map { forwarding.lines(ofTrailers: $0) })
+    }
+
+    /// The caller closed its direction of a connection that left HTTP.
+    func callerEndedRaw() { perform(machine.rawRequestEnded()) }
+
+    /// The caller is gone: the origin is told to stop.
+    func callerLeft() { perform(machine.callerLeft()) }
+
+    /// What was written has gone out to the caller.
+    func callerBecameWritable() { perform(machine.becameWritable()) }
+
+    /// After `CallerStream.exchangeBroke`: everything has gone out, but for so many bytes.
+    func answerIsOut(missing: Int) { perform(machine.answerIsOut(missing: missing)) }
+
+    /// The caller broke the rules, or the server ends.
+    func abort(_ failure: ExchangeFailure) { perform(machine.fail(failure)) }
+
+    /// The server stops taking requests.
+    func serverStops() { perform(machine.serverStops()) }
+
+    // MARK: Time
+
+    /// Does what is due, and has itself called again in time.
+    func checkTime() {
+        streamReportsProgress()
+        let now = eventLoop.now
+        switch machine.due(now) {
+        case .nothing(let deadline): stream.ring(by: deadline)
+        case .waitedTooLong: waitedTooLong(now)
+        case .stalled:
+            perform(machine.stalled(undelivered: stream.undelivered, waiting: stream.waiting, now: now))
+        }
+    }
+
+    /// For its tunnel, for room in it, or for anything to be heard of it.
+    private func waitedTooLong(_ now: NIODeadline) {
+        guard case .queued(let id) = place else { return }
+        if machine.waitsOn(isKnown: core.registry.hasSeen(token), now: now) { return checkTime() }
+        guard core.registry.abandon(token, id) else {
+            machine.waitsForAssignment()
+            return checkTime()
+        }
+        place = .none
+        perform(machine.waitedTooLong(isUp: core.registry.isUp(token), now: now))
+    }
+
+    // MARK: The way to a session
+
+    private func look() {
+        let eventLoop = eventLoop
+        let decision = core.registry.request(
+            token, loop: loopIndex, caller: record.callerAddress, isListed: settings.lists(token)
+        ) {
+            WaitingCaller(self, eventLoop: eventLoop)
+        }
+        // A token that the configuration names is none, though its tunnel has not come yet.
+        let isGuess = if case .unknownToken = decision { !settings.lists(token) } else { false }
+        if isGuess, core.isOneGuessTooMany(from: record.callerAddress) {
+            record.keepSilent()
+            return found(.failed(.tooManyGuesses))
+        }
+        record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
+        switch decision {
+        case .send(let id, let session):
+            open(id, session.reference)
+        case .wait(let id, let end):
+            place = .queued(id)
+            found(.queued(until: end.map { .uptimeNanoseconds($0.nanoseconds) }))
+        case .unknownToken:
+            found(.failed(.tunnelUnknown))
+        case .tooManyWaiting:
+            found(.failed(.tooManyWaiting))
+        }
+    }
+
+    private func found(_ finding: ExchangeMachine.Finding) {
+        perform(machine.found(finding, isStopping: core.isStopping, now: eventLoop.now))
+    }
+
+    /// A session has room for a request that waits.
+    func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+        // If it gave up meanwhile, the place goes to the next.
+        guard machine.assigned() else { return core.registry.streamEnded(id) }
+        open(id, session)
+        if takesBytes { stream.requestMayFlow() }
+    }
+
+    private func open(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
+        place = .offered(id)
+        let port = session.open(
+            head: forwarding.head(of: request, upgrade: upgrade),
+            isLast: machine.isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
+        guard let port else { return perform(machine.wasNotOpened()) }
+        place = .attached(id, port)
+        machine.opened(takesBytes: port.isTaken)
+        record.noteDeparture()
+    }
+
+    private func giveBackPlace() {
+        switch place {
+        case .none, .queued: break
+        case .offered(let id), .attached(let id, _):
+            place = .none
+            core.registry.streamEnded(id)
+        }
+    }
+
+    // MARK: Actions
+
+    private func perform(_ actions: ExchangeActions, trailers: ByteBuffer? = nil) {
+        if actions.consumed > 0, case .attached(_, let port) = place { port.consumed(actions.consumed) }
+        perform(actions.tunnel, trailers: trailers)
+        perform(actions.caller)
+    }
+
+    private func perform(_ action: ExchangeActions.Tunnel, trailers: ByteBuffer?) {
+        switch (action, place) {
+        case (.none, _): return
+        case (.leaveQueue, .queued(let id)):
+            place = .none
+            _ = core.registry.abandon(token, id)
+            return
+        case (.finish, .attached(_, let port)):
+            port.finish(trailers: trailers)
+            return
+        case (.finishAndForget, .attached(_, let port)):
+            port.finish(trailers: nil)
+            port.forget()
+        case (.forget, .attached(_, let port)): port.forget()
+        case (.reset(let code), .attached(_, let port)): port.reset(code, reason: "")
+        default: break
+        }
+        giveBackPlace()
+        guard case .lookAgain = action else { return }
+        look()
+        if takesBytes { stream.requestMayFlow() }
+    }
+
+    private func perform(_ action: ExchangeActions.Caller) {
+        switch action {
+        case .none, .pass: break
+        case .resume: stream.requestMayFlow()
+        case .ring(let deadline): stream.ring(by: deadline)
+        case .end:
+            record.finish(.ok, now: eventLoop.now)
+            stream.exchangeEnded()
+        case .endRawOutput(let isLast):
+            stream.endRawOutput()
+            if isLast { perform(.end) }
+        case .answer(let failure): answer(failure)
+        case .cut(let isWhole): stream.exchangeBroke(isWhole: isWhole)
+        case .giveUp(let missing):
+            record.finish(.timeout, missing: missing, now: eventLoop.now)
+            stream.exchangeGaveUp()
+        case .finish(let outcome, let missing):
+            record.finish(outcome, missing: missing, now: eventLoop.now)
+        }
+    }
+
+    private func answer(_ failure: ExchangeFailure) {
+        let answer = failure.refusal.answer
+        record.responded(answer.status, now: eventLoop.now)
+        record.responseBytes += answer.textBytes
+        stream.send(answer, closes: failure == .tooManyGuesses)
+        record.finish(failure.outcome, now: eventLoop.now)
+        stream.exchangeEnded()
+    }
+
+    /// What was to be passed on has been written.
+    private func wrote(_ count: Int, isLast: Bool) {
+        perform(machine.wrote(count, isLast: isLast, isWritable: stream.isWritable))
+    }
+}
+
+extension CallerExchange: StreamReceiver {
+    func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        guard case .attached(let session, _) = place else { return }
+        if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
+        do throws(HTTPMessageError) {
+            let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
+            guard head.isInterim == isInterim else {
+                throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
+            }
+            if isInterim { pass(interim: head) } else { try pass(consume head, isLast: isLast) }
+        } catch {
+            perform(machine.fail(.brokenAnswer))
+        }
+    }
+
+    private func pass(interim head: ResponseHead) {
+        let actions = machine.interimHeadCame(isWritable: stream.isWritable, now: eventLoop.now)
+        guard case .pass = actions.caller else { return perform(actions) }
+        var head = head
+        Forwarding.rewrite(&head, at: .answerToCaller)
+        stream.send(interim: head)
+    }
+
+    private func pass(_ head: consuming ResponseHead, isLast: Bool) throws(HTTPMessageError) {
+        guard head.status != 101 || upgrade.allows(head.fields) else {
+            return perform(machine.fail(.unaskedUpgrade))
+        }
+        Forwarding.rewrite(&head, at: .answerToCaller)
+        let length = try AnswerLength(settling: &head, toMethod: request.method, isLast: isLast)
+        let now = eventLoop.now
+        let actions = machine.headCame(length, isLast: isLast, now: now)
+        guard case .pass = actions.caller else { return perform(actions) }
+        record.responded(head.status, now: now)
+        guard !length.isRaw else { return stream.send(switching: head) }
+        stream.send(head, length, isLast: isLast)
+        wrote(0, isLast: isLast)
+    }
+
+    func streamReceived(data: ByteBuffer, isLast: Bool) {
+        let count = data.readableBytes
+        let actions = machine.dataCame(count, isLast: isLast, now: eventLoop.now)
+        guard case .pass = actions.caller else { return perform(actions) }
+        record.responseBytes += count
+        core.traffic.responseBody(count)
+        stream.send(data, isLast: isLast)
+        wrote(count, isLast: isLast)
+    }
+
+    func streamReceived(trailers bytes: ByteBuffer) {
+        let actions = machine.trailersCame()
+        guard case .pass = actions.caller else { return perform(actions) }
+        guard let trailers = try? HeaderFields(trailerLines: bytes) else {
+            return perform(machine.fail(.brokenAnswer))
+        }
+        stream.send(trailers: trailers)
+        wrote(0, isLast: true)
+    }
+
+    func streamWasReset(_ end: StreamTermination, reason: String) {
+        perform(machine.streamWasReset(end, isServerOver: core.isOver))
+    }
+
+    func streamBecameWritable() { perform(machine.streamBecameWritable()) }
+
+    func streamReportsProgress() {
+        guard case .attached = place else { return }
+        perform(machine.callerTook(allBut: stream.waiting, now: eventLoop.now))
+    }
+}

@@ -1,0 +1,47 @@
+import NIOCore
+
+/// How long an exchange waits, and how long it has.
+struct ExchangePatience: Sendable {
+    struct Limits: Sendable {
+        /// How long a request waits for a session, in all.
+        var queue: TimeAmount
+        /// How long nothing may move while a request is under way.
+        var stalled: TimeAmount
+    }
+
+    private let limits: Limits
+    /// When bytes last went either way, as far as is known.
+    private var lastProgress: NIODeadline
+    /// How much had not arrived at the caller's machine when nothing else had moved for long.
+    private var undeliveredAtLast = Int.max
+    private var queueDeadline: NIODeadline?
+
+    init(_ limits: Limits, now: NIODeadline) {
+        self.limits = limits
+        self.lastProgress = now
+    }
+
+    /// When it has stalled, unless something moves.
+    var stalledDeadline: NIODeadline { lastProgress + limits.stalled }
+
+    /// Bytes went either way.
+    mutating func progressed(_ now: NIODeadline) {
+        lastProgress = now
+        undeliveredAtLast = .max
+    }
+
+    /// When the request has waited too long. That holds for all its waiting, also when a session that took it is lost.
+    mutating func queue(now: NIODeadline) -> NIODeadline {
+        let deadline = queueDeadline ?? now + limits.queue
+        queueDeadline = deadline
+        return deadline
+    }
+
+    /// Whether a caller that was slow to read what came before has taken some of it since this was last asked.
+    mutating func callerTakes(_ undelivered: Int, now: NIODeadline) -> Bool {
+        guard undelivered < undeliveredAtLast else { return false }
+        undeliveredAtLast = undelivered
+        lastProgress = now
+        return true
+    }
+}

@@ -1,0 +1,1 @@
+../../../../Sources/TunnelServer/Exchange/AnswerLength.swift

@@ -1,1 +1,0 @@
-../../../../Sources/TunnelServer/Caller/Refusal.swift

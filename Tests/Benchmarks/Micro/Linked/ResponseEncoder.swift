@@ -1,0 +1,1 @@
+../../../../Sources/TunnelServer/Caller/ResponseEncoder.swift

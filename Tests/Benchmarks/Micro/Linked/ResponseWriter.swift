@@ -1,1 +1,0 @@
-../../../../Sources/TunnelServer/Caller/ResponseWriter.swift
