@@ -21,7 +21,7 @@ final class ServerCore: Sendable {
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
     let logger: Logger
-    let access: AccessLog
+    let observer: RequestObserver
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
@@ -58,7 +58,7 @@ final class ServerCore: Sendable {
         let fault = LatestFault()
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
-        self.access = log.access
+        self.observer = RequestObserver(traffic: traffic, log: log.access)
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software

@@ -150,7 +150,7 @@ final class CallerOutput {
         flushNow()
         if var record {
             record.responded(answer.status, now: now)
-            record.responseBytes = answer.textBytes
+            record.answeredHere(answer.textBytes)
             record.finish(.answeredHere, now: now)
         }
     }

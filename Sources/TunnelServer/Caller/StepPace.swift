@@ -1,5 +1,5 @@
+import HostSystem
 import NIOCore
-import TunnelTransport
 
 /// Does something with what came, one step after another.
 protocol StepTaker: AnyObject {

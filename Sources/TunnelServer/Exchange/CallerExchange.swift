@@ -67,7 +67,7 @@ final class CallerExchange {
 
     /// Looks for a session, or waits for one.
     func start() {
-        core.traffic.requestBegan()
+        record.goesToTunnel()
         checkTime()
         look()
     }
@@ -75,8 +75,7 @@ final class CallerExchange {
     func callerSent(_ bytes: ByteBuffer) {
         guard case .attached(_, let port) = place else { return }
         let count = bytes.readableBytes
-        record.requestBytes += count
-        core.traffic.requestBody(count)
+        record.requestSent(count)
         let takesMore = port.send(bytes)
         machine.requestSent(count, takesMore: takesMore, now: eventLoop.now)
     }
@@ -245,7 +244,7 @@ final class CallerExchange {
     private func answer(_ failure: ExchangeFailure) {
         let answer = failure.refusal.answer
         record.responded(answer.status, now: eventLoop.now)
-        record.responseBytes += answer.textBytes
+        record.answeredHere(answer.textBytes)
         stream.send(answer, closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)
         stream.exchangeEnded()
@@ -299,8 +298,7 @@ extension CallerExchange: StreamReceiver {
         let count = data.readableBytes
         let actions = machine.dataCame(count, isLast: isLast, now: eventLoop.now)
         guard case .pass = actions.caller else { return perform(actions) }
-        record.responseBytes += count
-        core.traffic.responseBody(count)
+        record.answerCame(count)
         stream.send(data, isLast: isLast)
         wrote(count, isLast: isLast)
     }

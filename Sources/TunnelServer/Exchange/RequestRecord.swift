@@ -1,9 +1,9 @@
 import NIOCore
 import Observability
 
-/// What the access log will say of one request.
+/// What is known of one request: counted here alone, and told to the server's `RequestObserver` as it comes and at the end.
 struct RequestRecord {
-    private let log: AccessLog
+    private let observer: RequestObserver
     private let started: NIODeadline
     private let serverName: String
     private let tokenHint: String?
@@ -15,15 +15,16 @@ struct RequestRecord {
     private var status: Int?
     private var isFinished = false
     var level = AccessLevel.info
-    var requestBytes = 0
-    var responseBytes = 0
+    /// Of the bodies.
+    private var requestBytes = 0
+    private var responseBytes = 0
 
     /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
     init(
-        log: AccessLog, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
+        observer: RequestObserver, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
         path: String, callerAddress: String, now: NIODeadline
     ) {
-        self.log = log
+        self.observer = observer
         self.started = now
         self.serverName = serverName
         self.tokenHint = tokenHint
@@ -35,7 +36,7 @@ struct RequestRecord {
 
     /// Tells of the request on its way, where the log is text.
     func note(_ step: @autoclosure () -> AccessStep) {
-        log.write(step(), tokenHint: tokenHint, requestID: requestID)
+        observer.note(step(), tokenHint: tokenHint, requestID: requestID)
     }
 
     /// It came, or is offered to another session.
@@ -47,6 +48,24 @@ struct RequestRecord {
 
     /// Says nothing: the request is told otherwise, with others of its kind.
     mutating func keepSilent() { isFinished = true }
+
+    /// It is one for a tunnel.
+    func goesToTunnel() { observer.requestBegan() }
+
+    /// So many more bytes of its body went into the tunnel.
+    mutating func requestSent(_ bytes: Int) {
+        requestBytes += bytes
+        observer.requestBody(bytes)
+    }
+
+    /// So many more bytes of the answer's body came out of the tunnel.
+    mutating func answerCame(_ bytes: Int) {
+        responseBytes += bytes
+        observer.responseBody(bytes)
+    }
+
+    /// The body of an answer of our own, which no tunnel carried.
+    mutating func answeredHere(_ bytes: Int) { responseBytes += bytes }
 
     /// The final head goes out.
     mutating func responded(_ status: Int, now: NIODeadline) {
@@ -61,7 +80,7 @@ struct RequestRecord {
         guard !isFinished else { return }
         isFinished = true
         responseBytes -= min(missing, responseBytes)
-        log.write(
+        observer.finished(
             AccessRecord(
                 serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method,
                 path: path,

@@ -135,7 +135,7 @@ struct TunnelHandshake {
                 .errorMessage: "\(refusal.text)",
             ])
         return RequestRecord(
-            log: core.access, serverName: core.name, tokenHint: hint, requestID: core.nextRequestID(),
+            observer: core.observer, serverName: core.name, tokenHint: hint, requestID: core.nextRequestID(),
             method: head.method, path: "/_tunnel", callerAddress: address, now: now)
     }
 
