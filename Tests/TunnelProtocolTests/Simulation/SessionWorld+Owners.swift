@@ -70,11 +70,19 @@ extension SessionWorld {
             exchange.isFinished = true
         }
         if promises.answerEndsExchange, end === client, exchange.isFinished, !exchange.sawEnd {
-            exchange.ignoresRest = true
-            end.machine.ignoreRest(id)
+            end.exchanges[id] = exchange
+            ignoreRest(id, at: end)
+        } else {
+            end.exchanges[id] = exchange
         }
-        end.exchanges[id] = exchange
         deal(with: end)
+    }
+
+    /// Who needs no more of a request does not take what came of it either.
+    private func ignoreRest(_ id: StreamID, at end: WorldEnd<Tested>) {
+        end.exchanges[id]?.ignoresRest = true
+        end.exchanges[id]?.unread = 0
+        end.machine.ignoreRest(id)
     }
 
     private func respond(_ id: StreamID, _ exchange: inout WorldExchange) {
@@ -113,8 +121,7 @@ extension SessionWorld {
         // A stream that is through cannot be cut any more.
         guard let id = pick(end, { !$0.isCut && !$0.isLetGo }), Tested.holds(&end.machine, id) else { return }
         if end === client, !promises.answerEndsExchange, Bool.random(using: &random) {
-            end.exchanges[id]?.ignoresRest = true
-            end.machine.ignoreRest(id)
+            ignoreRest(id, at: end)
         } else if chance(3) {
             end.exchanges[id]?.isCut = true
             letGo(id, at: end, end === server ? .cancelled : .originFailed)
