@@ -105,7 +105,7 @@ struct CallerReception {
         _ method: String, path: String, tokenHint: String? = nil, now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
-            observer: core.observer, serverName: core.name, tokenHint: tokenHint, requestID: core.nextRequestID(),
-            method: method, path: path, callerAddress: address, now: now)
+            observer: core.observer, serverName: core.name, tokenHint: tokenHint,
+            requestID: core.nextRequestID(), method: method, path: path, callerAddress: address, now: now)
     }
 }
