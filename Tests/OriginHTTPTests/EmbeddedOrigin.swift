@@ -14,6 +14,8 @@ final class EmbeddedOrigin {
     private(set) var readCounters: [ReadCounter] = []
     /// Connections that can be open at once; attempts beyond them fail.
     var descriptors = Int.max
+    /// Connections stay open when they are closed, as where TLS waits for the origin's farewell.
+    var closesLate = false
     /// Attempts fail while true.
     var refuses = false
     private var made: OriginPool?
@@ -47,7 +49,8 @@ final class EmbeddedOrigin {
             if refuses { throw ChannelError.connectTimeout(.seconds(1)) }
             let counter = ReadCounter()
             let connection = OriginConnection(to: address, on: loop)
-            let channel = EmbeddedChannel(handlers: [counter, connection], loop: loop)
+            let holder: [any ChannelHandler] = closesLate ? [CloseHolder()] : []
+            let channel = EmbeddedChannel(handlers: holder + [counter, connection], loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 8080), promise: nil)
             channels.append(channel)
             readCounters.append(counter)
@@ -97,6 +100,15 @@ final class EmbeddedOrigin {
     func closeByOrigin(_ index: Int) {
         channels[index].pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         loop.run()
+    }
+}
+
+/// Keeps a channel open.
+private final class CloseHolder: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        promise?.succeed()
     }
 }
 

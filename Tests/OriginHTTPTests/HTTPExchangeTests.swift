@@ -93,6 +93,30 @@ struct HTTPExchangeTests {
         #expect(try origin.pool.idleCount == 1)
     }
 
+    @Test(arguments: ["cancelled", "too long"]) func whatIsGivenUpInTheTurnInWhichItBeganIsNotSent(
+        how: String
+    ) throws {
+        let origin = EmbeddedOrigin()
+        origin.closesLate = true
+        _ = try origin.begin()
+        try origin.receive(Self.answer)
+        #expect(try origin.written().count == 1)
+        let upload = try origin.start(Self.post, framing: .length(2))
+        if how == "cancelled" {
+            upload.isCancelled = true
+            upload.exchange?.cancel()
+        } else {
+            send("abc", on: upload)
+            #expect(upload.error?.code == .badRequest)
+        }
+        #expect(try origin.written().isEmpty)
+        #expect(upload.violations.isEmpty)
+        // It counts until it is gone, and carries nothing more.
+        #expect(try origin.pool.active == 1)
+        _ = try origin.begin()
+        #expect(origin.channels.count == 2)
+    }
+
     // MARK: Again
 
     @Test func aRequestIsRepeatedOnceOnAConnectionOfItsOwn() throws {

@@ -67,6 +67,27 @@ struct OriginConnectionTests {
         #expect(turns >= 19)
     }
 
+    @Test func connectionsThatSendTinyChunksShareTheTurnsOfTheirLoop() throws {
+        let origin = EmbeddedOrigin()
+        let downloads = try (0..<3).map { _ in try origin.begin() }
+        let chunks = String(repeating: "1\r\nx\r\n", count: 10_000)
+        for index in downloads.indices {
+            try origin.receive(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n", on: index)
+        }
+        for _ in 0..<10 {
+            let before = downloads.map(\.body.utf8.count)
+            origin.loop.advanceTime(by: .microseconds(50))
+            let gained = zip(downloads, before).map { $0.body.utf8.count - $1 }
+            #expect(gained.allSatisfy { $0 > 0 } && gained.reduce(0, +) <= 64 * 16)
+        }
+        downloads[0].isCancelled = true
+        downloads[0].exchange?.cancel()
+        for _ in 0..<40 { origin.loop.advanceTime(by: .microseconds(50)) }
+        #expect(downloads.map(\.isEnded) == [false, true, true])
+        #expect(downloads.allSatisfy { $0.violations.isEmpty })
+    }
+
     @Test func sendersAreStoppedWhileTheChannelIsFull() throws {
         let origin = EmbeddedOrigin()
         let upload = try origin.begin("POST", framing: .chunked)

@@ -266,6 +266,26 @@ struct OriginPoolMachineTests {
         #expect(machine.active == 0 && machine.idleCount == 1 && actions(&machine).isEmpty)
     }
 
+    @Test func theRoomOfAnIdleConnectionThatIsTakenIsForThoseInLine() throws {
+        var machine = Machine(HTTPOriginOptions(activeConnections: 1))
+        let kept = try inUse(&machine, capacity: 3)
+        machine.exchangeEnded(on: kept, isReusable: true, now: Self.start)
+        let (first, other) = try attempt(&machine, Self.repetition)
+        var line: [Machine.WaiterID] = []
+        for _ in 0..<2 {
+            guard case .wait(let waiter) = machine.requested(Self.get, now: Self.start) else {
+                throw Unexpected()
+            }
+            line.append(waiter)
+        }
+        machine.attemptFailed(other, Self.refused, now: Self.start)
+        #expect(
+            actions(&machine) == [
+                .carry(kept, line[0]), .carry(kept, line[1]), .fail(first, Self.refused),
+            ])
+        #expect(machine.active == 1)
+    }
+
     @Test func aConnectionThatTakesNoMoreIsClosedWhenItCarriesNothing() throws {
         var machine = Machine(HTTPOriginOptions())
         let connection = try inUse(&machine, capacity: 3)

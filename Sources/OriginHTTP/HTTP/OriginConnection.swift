@@ -152,8 +152,14 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
     }
 
     func cancel() {
-        carried = nil
+        letGo()
         close()
+    }
+
+    /// Nothing more of the exchange leaves: where TLS says farewell, the connection still takes bytes.
+    private func letGo() {
+        carried = nil
+        output = Output()
     }
 
     // MARK: Writing
@@ -334,7 +340,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
         guard !carried.parser.isUpgraded else { return rawInputEnded(carried) }
         var isReusable = carried.parser.allowsReuse && !flushIsScheduled && inputEnd == nil
         if case .whole = carried.request {} else { isReusable = false }
-        self.carried = nil
+        if isReusable { self.carried = nil } else { letGo() }
         isReused = true
         if let place {
             place.pool.exchangeEnded(on: place.id, isReusable: isReusable)
@@ -380,7 +386,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
             } else {
                 OriginError(.closedEarly, "\(origin) closed the connection before the response was whole")
             }
-        carried = nil
+        letGo()
         close()
         exchange.channelFailed(reason, isUntouched: isUntouched)
     }

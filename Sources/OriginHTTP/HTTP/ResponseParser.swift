@@ -28,7 +28,8 @@ struct ResponseParser {
     private let upgrade: UpgradeOffer
     private var phase = Phase.head
     private var reader = ResponseHeadReader(limits: Self.limits)
-    private var decoder = BodyDecoder(.none)
+    /// Of the body; there once the final head has come.
+    private var decoder: BodyDecoder?
     private var keepsAlive = false
     private var input = ByteBuffer()
     /// The first four bytes that came, where so many came at once.
@@ -98,7 +99,7 @@ struct ResponseParser {
             throw HTTPMessageError(.truncated, "the connection ended before a response")
         case .body:
             phase = .ended
-            guard case .end(let trailers)? = try decoder.endOfInput() else { return nil }
+            guard case .end(let trailers)? = try decoder?.endOfInput() else { return nil }
             return .end(trailers)
         case .raw:
             phase = .ended
@@ -131,7 +132,7 @@ struct ResponseParser {
     }
 
     private mutating func nextPart() throws(HTTPMessageError) -> Event? {
-        switch try decoder.next(&input) {
+        switch try decoder?.next(&input) {
         case .bytes(let bytes)?:
             if input.readableBytes == 0 { input = ByteBuffer() }
             return .bytes(bytes)

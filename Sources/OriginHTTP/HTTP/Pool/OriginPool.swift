@@ -106,6 +106,10 @@ final class OriginPool {
     func retire() {
         machine.retire()
         work()
+        // Nothing of the pool is to stay with the loop.
+        guard machine.wakeUp == nil else { return }
+        alarm?.task.cancel()
+        alarm = nil
     }
 
     private func attemptEnded(_ id: ConnectionID, _ result: Result<OriginConnection, OriginError>) {

@@ -173,6 +173,7 @@ struct OriginPoolMachine {
         }
         active -= 1
         if let waiter { lacksDescriptor(waiter, error, now: now) }
+        fillRoom()
         guard waiters.queued > 0 else { return }
         closeIdle()
         if descriptorRetry == nil { descriptorRetry = now + Self.descriptorPause }
@@ -301,10 +302,18 @@ extension OriginPoolMachine {
         }
         if let connection = takeIdle(waiter.needs, now: now) {
             carry(id, on: connection)
+            fillRoom()
         } else {
             connect(for: id)
         }
         return true
+    }
+
+    /// Requests in line have what room there is on connections in use.
+    private mutating func fillRoom() {
+        while waiters.queued > 0, let connection = takeRoomy(), let id = nextQueued() {
+            carry(id, on: connection)
+        }
     }
 
     /// No connection can be opened now: the request takes one that has become free meanwhile, or else waits for one of ours
