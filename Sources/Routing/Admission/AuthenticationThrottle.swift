@@ -24,7 +24,8 @@ package struct AuthenticationThrottle: Sendable {
     }
 
     private var passwords = FailureThrottle<PasswordGuesser>(tolerance: 10, forgiveness: .seconds(10))
-    /// Who names tokens that are nobody's: as callers, or as tunnel clients where they have to be listed.
+    /// Who names tokens that are nobody's: as callers, or as tunnel clients whose handshake makes no sense, or where tokens
+    /// have to be listed.
     private var tokens = FailureThrottle<AddressGroup>(tolerance: 100, forgiveness: .seconds(1))
     /// Who was right about the password of a token.
     private var known = KnownClients<Knocker>()

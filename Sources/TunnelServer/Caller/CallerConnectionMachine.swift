@@ -13,7 +13,7 @@ struct CallerConnectionMachine<Exchange> {
         case awaitingHead(since: NIODeadline)
         /// A request and its answer are under way. Next: awaitingHead, takingRest, raw, farewell, over.
         case exchange(Exchange)
-        /// The answer is out, and what is left of the request is dropped. Next: awaitingHead, farewell.
+        /// The answer is out, and what is left of the request is dropped. Next: awaitingHead, farewell, over.
         case takingRest(since: NIODeadline)
         /// After an upgrade. Next: farewell, over.
         case raw(Exchange, hasInputEnded: Bool, hasOutputEnded: Bool)
@@ -21,7 +21,7 @@ struct CallerConnectionMachine<Exchange> {
         ///
         /// - Parameter broken: whose answer broke off; it is to be told how much went out.
         case farewell(Farewell, broken: Exchange?)
-        /// Closed, or a tunnel's session now.
+        /// Not connected yet, closed, or a tunnel's session now.
         case over
     }
 

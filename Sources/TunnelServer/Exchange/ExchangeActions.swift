@@ -23,7 +23,7 @@ struct ExchangeActions: Hashable {
 
     enum Caller: Hashable {
         case none
-        /// What came goes to the caller; `ExchangeMachine.wrote` is told next.
+        /// What came goes to the caller; `ExchangeMachine.wrote` is told next, but of an interim head or a 101.
         case pass
         /// Bytes of the request may flow again.
         case resume

@@ -25,7 +25,7 @@ enum ExchangeFailure: Hashable, Sendable {
 
     /// The origin broke off.
     case originFailed
-    /// The tunnel client could make no sense of the origin's answer.
+    /// The tunnel client could make no sense of the request, or the origin's head is larger than a tunnel carries.
     case malformedAnswer
     /// What came through the tunnel is no answer, or not the one that its head promised.
     case brokenAnswer
