@@ -43,11 +43,18 @@ import Testing
 
     private static func start(_ configuration: String) throws -> ChildProcess {
         let variables = try programEnvironment()
+        // Those that this process opened and did not mark in time are none of the agent's.
+        let script = """
+            for file in /proc/self/fd/*; do
+                number=${file##*/}
+                if ((number > 2)); then eval "exec $number>&-"; fi
+            done
+            ulimit -n 64
+            exec "$0" "$@"
+            """
         return try ChildProcess(
-            [
-                "/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\"", try wstunnelPath(variables),
-                "--config", configuration,
-            ], environment: variables)
+            ["/bin/bash", "-c", script, try wstunnelPath(variables), "--config", configuration],
+            environment: variables)
     }
 
     /// Without any, libraries underneath end the process.
