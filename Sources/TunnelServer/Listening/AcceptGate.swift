@@ -1,8 +1,5 @@
 import NIOCore
 
-/// A connection was taken that uses up a descriptor which callers should leave alone.
-struct DescriptorsRunLow {}
-
 /// Takes connections from a listening socket when its server wants them and descriptors are left. Else the kernel
 /// keeps them in its queue: NIO alone would be told of the one in front again and again, and get no further.
 ///
@@ -41,9 +38,11 @@ final class AcceptGate: ChannelInboundHandler {
         pause()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is DescriptorsRunLow else { return context.fireUserInboundEventTriggered(event) }
-        pause()
+    /// A connection was taken. Looked at here and at once: its own event loop may be busy, and meanwhile others would be
+    /// taken, and with them the descriptors which callers should leave alone.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if !isPaused, reserve.isUsedUp { pause() }
+        context.fireChannelRead(data)
     }
 
     private func pause() {

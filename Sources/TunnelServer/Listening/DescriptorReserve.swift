@@ -7,6 +7,9 @@ struct DescriptorReserve: Sendable {
     /// What the system says when there are none, or no memory for one.
     private static let shortages: Set<CInt> = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
+    /// Connections that NIO takes at once, at most, before it looks whether it should take more.
+    private static let takenAtOnce = 4
+
     /// The limit on open files of the process.
     let limit: Int
     /// Callers get descriptors below this one alone: the system gives out the lowest that is free.
@@ -20,13 +23,10 @@ struct DescriptorReserve: Sendable {
     /// As the limit is now.
     static var ofProcess: DescriptorReserve { DescriptorReserve(limit: OpenFileLimit.current ?? 1024) }
 
-    /// Whether this one is not a caller's.
-    func keeps(_ descriptor: CInt) -> Bool { descriptor >= firstKept }
-
-    /// Whether there is none for a caller now.
+    /// Whether no more connections should be taken: those that come in the same go are let in yet.
     var isUsedUp: Bool {
         guard let probe = try? SocketCalls.open(AF_UNIX) else { return true }
-        return keeps(probe.number)
+        return Int(probe.number) > firstKept - Self.takenAtOnce
     }
 
     static func isShortage(_ error: any Error) -> Bool {

@@ -32,10 +32,7 @@ final class Listener: ConnectionAcceptor {
                         AcceptGate(reserve, core.shortage), ListenerFaultHandler(fault))
                 }
             }
-            .childChannelInitializer { child in
-                Self.setUp(child, core: core, listener: id)
-                    .map { if Self.isKept(child, by: reserve) { Self.tellRunLow(child.parent) } }
-            }
+            .childChannelInitializer { Self.setUp($0, core: core, listener: id) }
             // A failure closes the descriptor.
             .withBoundSocket(descriptor).get()
         let listener = Listener(socket, id: id, channel: channel, core: core, fault: fault)
@@ -79,17 +76,6 @@ final class Listener: ConnectionAcceptor {
         try await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.handler(type: AcceptGate.self).setWanted(isWanted)
         }.get()
-    }
-
-    private static func isKept(_ channel: any Channel, by reserve: DescriptorReserve) -> Bool {
-        let isKept = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { reserve.keeps($0) }
-        return isKept ?? false
-    }
-
-    private static func tellRunLow(_ listener: (any Channel)?) {
-        listener?.pipeline.fireUserInboundEventTriggered(DescriptorsRunLow())
     }
 
     /// Tells when it closes although nobody asked.
