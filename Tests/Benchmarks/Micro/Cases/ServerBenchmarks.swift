@@ -67,6 +67,20 @@ private func route() throws -> Operation {
     }
 }
 
+/// The same where the token is in the path, as in a link or a webhook.
+private func routeByPath() throws -> Operation {
+    var head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
+    head.target = "/_token/\(Texts.token)\(head.target)"
+    let request = head
+    return {
+        guard case .forward(let route) = CallerRoute(request, basePath: "") else {
+            throw WrongResult(description: "refused")
+        }
+        try require(route.token.secret == Texts.token && route.policy.namedBy == .path, route.target)
+        blackHole(route.target)
+    }
+}
+
 private func forward() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
     return {
@@ -121,6 +135,7 @@ let serverBenchmarks = [
     Benchmark(
         "token-lookup-crowd", "a request finds its session among 1,000 of one tunnel", prepare: lookUpInCrowd),
     Benchmark("caller-route", "address and tunnel of a browser's request", prepare: route),
+    Benchmark("caller-route-path", "the tunnel of a request with a token in its path", prepare: routeByPath),
     Benchmark("caller-forward", "a browser's request is written for the tunnel", prepare: forward),
     Benchmark("caller-answer", "an answer of 1 KiB is written for the caller", prepare: writeAnswer),
     Benchmark("access-line-text", "a line of the access log, as text") { try accessLine(.text) },
