@@ -21,7 +21,7 @@ final class ServerCore: Sendable {
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
     let logger: Logger
-    let observer: RequestObserver
+    private let observer: RequestObserver
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
@@ -115,6 +115,19 @@ final class ServerCore: Sendable {
 
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
+
+    /// What is to be known of a request that begins.
+    ///
+    /// - Parameters:
+    ///   - path: the target inside the tunnel.
+    ///   - caller: the address.
+    func makeRecord(
+        _ method: String, path: String, tokenHint: String?, caller: String, now: NIODeadline
+    ) -> RequestRecord {
+        RequestRecord(
+            observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
+            method: method, path: path, callerAddress: caller, now: now)
+    }
 
     /// Counts sessions since the start.
     func nextSessionID() -> UInt64 { sessionCount.add(1, ordering: .relaxed).newValue }

@@ -105,9 +105,12 @@ struct CallerConnectionMachine<Exchange> {
 
     private mutating func nextHead(_ since: NIODeadline) throws(HTTPMessageError) -> Event {
         guard var head = try headReader.next(&input) else {
+            guard input.readableBytes > 0 else { return .nothing }
             // It waits for an answer in TLS, and sends no more.
-            if isTLS { throw HTTPMessageError(.malformed, "TLS instead of HTTP") }
-            return input.readableBytes > 0 ? .partOfHead(until: since + limits.headTimeout) : .nothing
+            guard ForeignPreface(input.readableBytesView) != .tls else {
+                throw HTTPMessageError(.malformed, "TLS instead of HTTP")
+            }
+            return .partOfHead(until: since + limits.headTimeout)
         }
         let framing = try head.bodyFraming()
         try head.settleTarget()
@@ -124,9 +127,6 @@ struct CallerConnectionMachine<Exchange> {
         input = ByteBuffer()
         return .raw(bytes, exchange)
     }
-
-    /// Whether what came is the beginning of TLS.
-    private var isTLS: Bool { input.getInteger(at: input.readerIndex, as: UInt16.self) == 0x1603 }
 
     /// What came from there on, read or not: `tidy` discards what was. No bytes are copied.
     private func request(at start: Int) -> ByteBufferView {

@@ -149,8 +149,7 @@ final class CallerOutput {
         write(answer.encoded(toMethod: method, closing: closing, date: date.text))
         flushNow()
         if var record {
-            record.responded(answer.status, now: now)
-            record.answeredHere(answer.textBytes)
+            record.responded(with: answer, now: now)
             record.finish(.answeredHere, now: now)
         }
     }

@@ -104,8 +104,6 @@ struct CallerReception {
     func makeRecord(
         _ method: String, path: String, tokenHint: String? = nil, now: NIODeadline
     ) -> RequestRecord {
-        RequestRecord(
-            observer: core.observer, serverName: core.name, tokenHint: tokenHint,
-            requestID: core.nextRequestID(), method: method, path: path, callerAddress: address, now: now)
+        core.makeRecord(method, path: path, tokenHint: tokenHint, caller: address, now: now)
     }
 }

@@ -243,8 +243,7 @@ final class CallerExchange {
 
     private func answer(_ failure: ExchangeFailure) {
         let answer = failure.refusal.answer
-        record.responded(answer.status, now: eventLoop.now)
-        record.answeredHere(answer.textBytes)
+        record.responded(with: answer, now: eventLoop.now)
         stream.send(answer, closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)
         stream.exchangeEnded()

@@ -1,3 +1,4 @@
+import HTTPMessage
 import NIOCore
 import Observability
 
@@ -64,13 +65,16 @@ struct RequestRecord {
         observer.responseBody(bytes)
     }
 
-    /// The body of an answer of our own, which no tunnel carried.
-    mutating func answeredHere(_ bytes: Int) { responseBytes += bytes }
-
     /// The final head goes out.
     mutating func responded(_ status: Int, now: NIODeadline) {
         self.status = status
         firstByte = now
+    }
+
+    /// An answer of our own goes out, which no tunnel carried.
+    mutating func responded(with answer: OwnAnswer, now: NIODeadline) {
+        responded(answer.status, now: now)
+        responseBytes += answer.textBytes
     }
 
     /// The exchange is over; writes its line, once.

@@ -134,9 +134,7 @@ struct TunnelHandshake {
                 .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)",
             ])
-        return RequestRecord(
-            observer: core.observer, serverName: core.name, tokenHint: hint, requestID: core.nextRequestID(),
-            method: head.method, path: "/_tunnel", callerAddress: address, now: now)
+        return core.makeRecord(head.method, path: "/_tunnel", tokenHint: hint, caller: address, now: now)
     }
 
     /// Makes the connection a session, on the loop where its token has the fewest.
