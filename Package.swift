@@ -52,6 +52,7 @@ let package = Package(
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .nioCore,
                 .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .system,
             ]),
+        .target(name: "HTTPServing", dependencies: ["HTTPMessage", "HostSystem", .nioCore]),
         .target(
             name: "OriginHTTP",
             dependencies: [
@@ -63,7 +64,8 @@ let package = Package(
         .target(
             name: "TunnelServer",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "Routing",
+                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
+                "Routing",
                 "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .logging, .nioCore, .nioPosix,
             ]),
@@ -78,7 +80,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "TunnelConfiguration",
+                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
+                "TunnelConfiguration",
                 "TunnelProtocol",
                 .logging, .nioCore, .nioPosix, .system,
             ]),
@@ -150,6 +153,11 @@ let package = Package(
                 "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
         .testTarget(
+            name: "HTTPServingTests",
+            dependencies: [
+                "HTTPMessage", "HTTPServing", "HostSystem", "TestSupport", .nioCore, .nioEmbedded,
+            ]),
+        .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
                 "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", .logging, .nioCore,
@@ -159,7 +167,8 @@ let package = Package(
         .testTarget(
             name: "TunnelServerTests",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Routing", "TunnelConfiguration",
+                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Observability", "Routing",
+                "TunnelConfiguration",
                 "TunnelProtocol", "TunnelServer",
                 "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
             ]),
@@ -179,8 +188,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "AgentStatus", "HTTPMessage", "TestSupport", "TunnelConfiguration", .logging,
-                .nioCore, .nioPosix, .system,
+                "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "TestSupport", "TunnelConfiguration",
+                .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),

@@ -53,7 +53,8 @@ package struct AdminClient: Sendable {
     ) throws(AdminClientError) -> Answer {
         let socket = try Self.connect(to: path, patience)
         let length = method == "POST" ? "Content-Length: 0\r\n" : ""
-        try Self.write("\(method) \(target) HTTP/1.1\r\nHost: wstunnel\r\n\(length)\r\n", to: socket.number)
+        let fields = "Host: wstunnel\r\nConnection: close\r\n\(length)"
+        try Self.write("\(method) \(target) HTTP/1.1\r\n\(fields)\r\n", to: socket.number)
         let (status, body) = try Self.readAnswer(from: socket.number)
         // A plan or reload that was refused (422) is an answer like any other.
         if status == 200 || status == 422, let answer = try? JSONDecoder().decode(type, from: Data(body)) {
@@ -95,25 +96,38 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// The body, which ends with the connection.
     private static func readAnswer(
         from socket: CInt
     ) throws(AdminClientError) -> (status: Int, body: [UInt8]) {
         var buffer = ByteBuffer()
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while buffer.readableBytes <= mostAnswerBytes {
+        var reader = ResponseHeadReader()
+        var head: (status: Int, bodyBytes: Int)?
+        while buffer.readableBytes < head?.bodyBytes ?? mostAnswerBytes {
             let count = read(socket, &chunk, chunk.count)
             if count == 0 { break }
             guard count > 0 || errno == EINTR else {
                 throw AdminClientError(errno == EAGAIN ? .timedOut : .brokeOff)
             }
             buffer.writeBytes(chunk[..<max(0, count)])
+            if head == nil { head = try nextHead(&reader, &buffer) }
         }
-        var reader = ResponseHeadReader()
-        guard let head = try? reader.next(&buffer), let length = try? head.fields.contentLength(),
-            length == buffer.readableBytes
-        else { throw AdminClientError(buffer.readableBytes == 0 ? .brokeOff : .nonsense) }
+        guard let head, head.bodyBytes == buffer.readableBytes else {
+            throw AdminClientError(head == nil && buffer.readableBytes == 0 ? .brokeOff : .nonsense)
+        }
         return (head.status, Array(buffer.readableBytesView))
+    }
+
+    private static func nextHead(
+        _ reader: inout ResponseHeadReader, _ buffer: inout ByteBuffer
+    ) throws(AdminClientError) -> (status: Int, bodyBytes: Int)? {
+        do throws(HTTPMessageError) {
+            guard let head = try reader.next(&buffer) else { return nil }
+            if let length = try head.fields.contentLength(), length <= mostAnswerBytes {
+                return (head.status, length)
+            }
+        } catch {}
+        throw AdminClientError(.nonsense)
     }
 }
 

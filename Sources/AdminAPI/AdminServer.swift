@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HTTPServing
 import HostSystem
 package import Logging
 package import NIOCore
@@ -11,8 +12,8 @@ import TunnelProtocol
 
 /// Serves the admin API on one listener: the control socket, or a TCP port.
 ///
-/// HTTP/1.1, one request a connection. Few connections at once, each bounded in size and in the time it may take to
-/// ask; so neither a slow nor a greedy client holds up the agent.
+/// HTTP/1, one request after another on each connection. Few connections at once, each bounded in size and in the time it
+/// may take to ask; so neither a slow nor a greedy client holds up the agent.
 package final class AdminServer: Sendable {
     /// Who may ask.
     package enum Access: Sendable {
@@ -35,6 +36,7 @@ package final class AdminServer: Sendable {
     private let loops: [any EventLoop]
     private let requests: AsyncStream<AdminRequest>
     private let source: AsyncStream<AdminRequest>.Continuation
+    private let door: AdminDoor
     private let access: Access
     private let control: any AgentControl
     private let logger: Logger
@@ -52,7 +54,7 @@ package final class AdminServer: Sendable {
     ) async throws -> AdminServer {
         let (requests, source) = AsyncStream.makeStream(
             of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
-        let census = AdminCensus()
+        let door = AdminDoor()
         let listener = try await ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -65,26 +67,29 @@ package final class AdminServer: Sendable {
                     guard
                         try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, admits) == true
                     else { throw ChannelError.operationUnsupported }
+                    if let options = channel.syncOptions { try CallerHandler.prepare(options) }
                     try sync.addHandler(
-                        AdminHandler(census: census, patience: TimeAmount(patience), requests: source))
+                        AdminReception.handler(
+                            on: channel.eventLoop, door, patience: TimeAmount(patience), requests: source))
                 }
             }
             .withBoundSocket(descriptor).get()
         return AdminServer(
             listener: listener, loops: Array(group.makeIterator()), requests: requests, source: source,
-            access: access, control: control,
-            logger: logger)
+            door: door, access: access, control: control, logger: logger)
     }
 
     private init(
         listener: any Channel, loops: [any EventLoop], requests: AsyncStream<AdminRequest>,
-        source: AsyncStream<AdminRequest>.Continuation, access: Access, control: any AgentControl,
+        source: AsyncStream<AdminRequest>.Continuation, door: AdminDoor, access: Access,
+        control: any AgentControl,
         logger: Logger
     ) {
         self.listener = listener
         self.loops = loops
         self.requests = requests
         self.source = source
+        self.door = door
         self.access = access
         self.control = control
         self.logger = logger
@@ -108,6 +113,7 @@ package final class AdminServer: Sendable {
 
     /// Takes no new requests.
     package func stop() {
+        door.close()
         listener.close(promise: nil)
         source.finish()
     }
@@ -155,24 +161,5 @@ package final class AdminServer: Sendable {
             }
             return ConstantTime.areEqual(String(value.dropFirst("bearer ".count)), token.secret)
         }
-    }
-}
-
-/// How many connections there are.
-final class AdminCensus: Sendable {
-    private let all = Atomic<Int>(0)
-    private let others = Atomic<Int>(0)
-
-    /// - Parameter isOwn: whether it comes from this machine.
-    /// - Returns: false when there are too many; `leave` is due all the same.
-    func enter(isOwn: Bool) -> Bool {
-        let hasPlace =
-            isOwn || others.add(1, ordering: .relaxed).newValue <= AdminServer.mostOfOthers
-        return all.add(1, ordering: .relaxed).newValue <= AdminServer.mostConnections && hasPlace
-    }
-
-    func leave(isOwn: Bool) {
-        all.subtract(1, ordering: .relaxed)
-        if !isOwn { others.subtract(1, ordering: .relaxed) }
     }
 }

@@ -43,11 +43,13 @@ package enum Change<Spec: Specification>: Hashable, Sendable {
 /// - Returns: what comes and what changes, by name, then what goes, by name: nothing is let go before what may take
 ///   its place is there.
 package func reconcile<Spec: Specification>(running: [Spec], desired: [Spec]) -> [Change<Spec>] {
-    let before = Dictionary(running.map { ($0.name, $0) }) { first, _ in first }
-    let after = Dictionary(desired.map { ($0.name, $0) }) { first, _ in first }
-    let coming = after.values.compactMap { wanted -> Change<Spec>? in
+    // By their places: specifications are large.
+    let before = Dictionary(zip(running.map(\.name), running.indices)) { first, _ in first }
+    let after = Dictionary(zip(desired.map(\.name), desired.indices)) { first, _ in first }
+    let coming = after.values.compactMap { place -> Change<Spec>? in
+        let wanted = desired[place]
         guard let current = before[wanted.name] else { return .start(wanted) }
-        let changes = current.changes(to: wanted)
+        let changes = running[current].changes(to: wanted)
         guard !changes.isEmpty else { return nil }
         let isReplacement = changes.contains { $0.effect == .replacement }
         let keys = changes.map(\.key)

@@ -1,3 +1,4 @@
+import HTTPServing
 import HostSystem
 import NIOCore
 import Routing
@@ -10,6 +11,8 @@ final class ConnectionTable: Sendable {
     /// A caller's connection, as seen from any event loop.
     struct Caller: Sendable {
         let eventLoop: any EventLoop
+        /// By which listener it came.
+        let listener: Int
         let handler: NIOLoopBound<CallerHandler>
     }
 
@@ -90,6 +93,9 @@ final class ConnectionTable: Sendable {
 
     /// Every caller who is here now.
     var callers: [Caller] { counts.read { Array($0.callers.values) } }
+
+    /// Those who came by this listener.
+    func callers(by listener: Int) -> [Caller] { callers.filter { $0.listener == listener } }
 
     /// Every session that is here now, by its number.
     var sessions: [UInt64: Session] { counts.read { $0.sessions } }

@@ -1,6 +1,7 @@
 import AgentStatus
 import Glibc
 import HTTPMessage
+import HTTPServing
 import HostSystem
 import Logging
 import NIOCore

@@ -1,5 +1,6 @@
 package import AgentStatus
 import HTTPMessage
+import HTTPServing
 package import HostSystem
 import Logging
 package import NIOCore
@@ -68,8 +69,8 @@ package final class TunnelServer: Sendable {
         ///   there yet. Without it, and while no other server listens on it, the socket is of no further use.
         package func leave(keepingSocket: Bool = false) async {
             await listener.leave(isKept: keepingSocket, patience: core.limits.handshakeTime)
-            let told = core.connections.callers.map { caller in
-                caller.eventLoop.submit { caller.handler.value.leave(ifBy: listener.id) }
+            let told = core.connections.callers(by: listener.id).map { caller in
+                caller.eventLoop.submit { caller.handler.value.leave() }
             }
             for future in told { try? await future.get() }
         }

@@ -23,7 +23,7 @@ import Testing
             #expect(answer.status == status)
             #expect(answer.head["Content-Type"] == "application/json")
             #expect(answer.head["Cache-Control"] == "no-store")
-            #expect(answer.head["Connection"] == "close")
+            #expect(answer.head["Connection"] == nil)
             #expect((answer.head["Allow"] != nil) == (status == 405))
         }
     }
@@ -94,11 +94,10 @@ import Testing
     }
 
     @Test func otherMachinesLeavePlacesToThisOne() {
-        let census = AdminCensus()
-        let others = (0..<AdminServer.mostConnections).map { _ in census.enter(isOwn: false) }
+        let door = AdminDoor()
+        let others = (0..<AdminServer.mostConnections).map { _ in door.enter(isOwn: false) }
         #expect(others.count(where: { $0 }) == AdminServer.mostOfOthers)
-        for _ in AdminServer.mostOfOthers..<AdminServer.mostConnections { census.leave(isOwn: false) }
-        let own = (0...AdminServer.mostConnections).map { _ in census.enter(isOwn: true) }
+        let own = (0...AdminServer.mostConnections).map { _ in door.enter(isOwn: true) }
         #expect(own.count(where: { $0 }) == AdminServer.mostConnections - AdminServer.mostOfOthers)
     }
 
@@ -111,7 +110,7 @@ import Testing
 
     @Test func aBodyIsReadAndDropped() async throws {
         try await AdminWorld().run { world in
-            let body = [UInt8](repeating: 7, count: AdminHandler.mostBodyBytes)
+            let body = [UInt8](repeating: 7, count: AdminExchange.mostBodyBytes)
             #expect(try world.ask("POST", "/api/reload", body: body).status == 200)
             let chunked = try HTTPConnection(port: world.port)
             try chunked.send(
@@ -126,7 +125,7 @@ import Testing
     @Test func aBodyThatIsTooLargeIsRefusedAndTheAnswerArrives() async throws {
         try await AdminWorld().run { world in
             for _ in 0..<20 {
-                let body = [UInt8](repeating: 7, count: AdminHandler.mostBodyBytes + 100_000)
+                let body = [UInt8](repeating: 7, count: AdminExchange.mostBodyBytes + 100_000)
                 let answer = try world.ask("POST", "/api/reload", body: body)
                 #expect(answer.status == 400 && answer.text.contains("too large"))
             }
@@ -149,13 +148,102 @@ import Testing
         }
     }
 
-    @Test func onlyOneRequestIsAnsweredOnAConnection() async throws {
+    @Test func requestsInOnePacketAreAnsweredOneAfterAnother() async throws {
         try await AdminWorld().run { world in
             let connection = try HTTPConnection(path: world.path)
-            let request = "GET /api/status HTTP/1.1\r\nHost: a\r\n\r\n"
-            try connection.send(request + request)
-            #expect(try connection.readResponse().status == 200)
+            let request = "GET /api/status HTTP/1.1\r\nHost: a\r\n"
+            try connection.send(request + "\r\n" + request + "Connection: close\r\n\r\n" + request + "\r\n")
+            for isLast in [false, true] {
+                let answer = try connection.readResponse()
+                #expect(answer.status == 200)
+                #expect(answer.head["Connection"] == (isLast ? "close" : nil))
+            }
             #expect(connection.waitForEnd() == .closed)
+        }
+    }
+
+    @Test func aConnectionIsKeptWhateverWasAsked() async throws {
+        try await AdminWorld().run { world in
+            let connection = try HTTPConnection(port: world.port)
+            let authorization = ("Authorization", "Bearer \(AdminWorld.token)")
+            let asked: [(method: String, target: String, body: [UInt8]?, status: Int)] = [
+                ("POST", "/api/reload", Array("a body".utf8), 200), ("GET", "/nowhere", nil, 404),
+                ("POST", "/api/reload", nil, 200), ("DELETE", "/api/status", nil, 405),
+                ("GET", "/api/status", nil, 200),
+            ]
+            for (method, target, body, status) in asked {
+                let answer = try connection.exchange(method, target, fields: [authorization], body: body)
+                #expect(answer.status == status, "\(method) \(target)")
+            }
+            #expect(try connection.exchange("GET", "/api/status").status == 401)
+            #expect(world.agent.reloads.value == 2)
+        }
+    }
+
+    @Test func aConnectionThatIsNotUsedIsClosed() async throws {
+        try await AdminWorld(patience: .milliseconds(300)).run { world in
+            let connection = try HTTPConnection(path: world.path)
+            #expect(try connection.exchange("GET", "/api/status").status == 200)
+            #expect(connection.waitForEnd() == .closed)
+        }
+    }
+
+    /// Much longer than what the kernel takes ahead.
+    @Test func aLongAnswerArrivesWhole() async throws {
+        let name = String(repeating: "x", count: 20_000_000)
+        try await AdminWorld(.init(software: name)).run { world in
+            let connection = try HTTPConnection(path: world.path)
+            for _ in 0..<2 {
+                let answer = try connection.exchange("GET", "/api/status")
+                let snapshot = try JSONDecoder().decode(AgentSnapshot.self, from: Data(answer.body))
+                #expect(snapshot.software == name)
+            }
+            #expect(try AdminClient(socketPath: world.path).status().software == name)
+        }
+    }
+
+    @Test func whoDoesNotTakeALongAnswerIsLeft() async throws {
+        let name = String(repeating: "x", count: 20_000_000)
+        try await AdminWorld(.init(software: name), patience: .milliseconds(300)).run { world in
+            let stuck = try (0..<AdminServer.mostConnections).map { _ in
+                let connection = try HTTPConnection(path: world.path)
+                try connection.send("GET", "/api/status")
+                return connection
+            }
+            // Its place is free again.
+            world.agent.answers.withLock { $0.software = "short" }
+            var status = 0
+            for _ in 0..<400 where status != 200 {
+                status = (try? HTTPConnection(path: world.path).exchange("GET", "/api/status").status) ?? 0
+                if status != 200 { usleep(10_000) }
+            }
+            #expect(status == 200)
+            for connection in stuck { connection.close() }
+        }
+    }
+
+    @Test func aServerThatStopsAnswersOnKeptConnectionsAndClosesThem() async throws {
+        let world = try await AdminWorld()
+        let client = try await onThread {
+            let client = try HTTPConnection(path: world.path)
+            #expect(try client.exchange("GET", "/api/status").status == 200)
+            return client
+        }
+        world.local.stop()
+        try await onThread {
+            let answer = try client.exchange("GET", "/api/status")
+            #expect(answer.status == 503 && answer.head["Connection"] == "close")
+            #expect(client.waitForEnd() == .closed)
+        }
+        try await world.stop()
+    }
+
+    @Test func whoSpeaksTLSToThePortIsTold() async throws {
+        try await AdminWorld().run { world in
+            let connection = try HTTPConnection(port: world.port)
+            try connection.send("\u{16}\u{3}\u{1}\u{2}")
+            let answer = try connection.readResponse()
+            #expect(answer.status == 400 && answer.text.contains("TLS"))
         }
     }
 
@@ -167,6 +255,7 @@ import Testing
             let connection = try HTTPConnection(path: world.path)
             try connection.send(text)
             let start = ContinuousClock.now
+            if !text.isEmpty { #expect(try connection.readResponse().status == 408) }
             #expect(connection.waitForEnd() != .timedOut)
             #expect(ContinuousClock.now - start < .seconds(10))
             #expect(world.agent.reloads.value == 0)

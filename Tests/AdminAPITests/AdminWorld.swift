@@ -14,6 +14,7 @@ final class FakeAgent: AgentControl {
         var reload = ReloadSnapshot.Outcome.applied
         var hasPlan = true
         var handsOver = true
+        var software = "test 1"
         /// What a reload waits for.
         var reloadGate: Gate?
     }
@@ -26,7 +27,8 @@ final class FakeAgent: AgentControl {
 
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
         AgentSnapshot(
-            software: name ?? "test 1", processID: 7, configurationFile: "tunnels.yaml", phase: .running,
+            software: name ?? answers.withLock { $0.software }, processID: 7,
+            configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1,
             takenAt: 2, generation: 3)
     }

@@ -29,6 +29,7 @@ private let importTable: [String: Set<String>] = [
         "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL", "NIOWebSocket",
         "SystemPackage", "TunnelProtocol",
     ]),
+    "HTTPServing": ["Glibc", "HTTPMessage", "HostSystem", "NIOCore"],
     "OriginHTTP": networking.union([
         "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL",
         "NIOTLS",
@@ -37,8 +38,8 @@ private let importTable: [String: Set<String>] = [
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
-        "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "NameResolution", "Observability",
-        "Routing", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+        "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
+        "Observability", "Routing", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "TunnelClient": networking.union([
         "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "NameResolution", "Observability",
@@ -46,8 +47,8 @@ private let importTable: [String: Set<String>] = [
         "SystemPackage", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging", "Observability",
-        "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
+        "Observability", "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
     ]),
 
     // Composition.

@@ -137,7 +137,8 @@ import TunnelProtocol
         var fields = HeaderFields([.host: example.host])
         let other = try RendezvousToken(Self.other)
         for token in example.tokens { fields.append(.xToken, token) }
-        let head = RequestHead(method: "GET", target: example.target, fields: fields)
+        var head = RequestHead(method: "GET", target: example.target, fields: fields)
+        if head.target.contains(":/") { try head.settleTarget() }
         let outcome =
             switch CallerRoute(
                 head, basePath: example.basePath, hosts: ["listed.example": other, "[::1]": other])

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPMessage
+import HTTPServing
 import Logging
 import NIOCore
 import NIOPosix
@@ -55,8 +56,8 @@ import TunnelTransport
 
     private static var limits: ListenerLimits {
         var limits = ListenerLimits()
-        limits.headTimeout = .milliseconds(300)
-        limits.idleTimeout = .seconds(3)
+        limits.connection.headTimeout = .milliseconds(300)
+        limits.connection.idleTimeout = .seconds(3)
         return limits
     }
 
@@ -115,8 +116,8 @@ import TunnelTransport
     /// The exchange is over for the server while most of the answer still waits in it for the caller.
     @Test func aSlowReaderGetsItsAnswerWholeBeyondTheIdleTimeout() async throws {
         var limits = ListenerLimits()
-        limits.idleTimeout = .milliseconds(200)
-        limits.lingerTimeout = .milliseconds(200)
+        limits.connection.idleTimeout = .milliseconds(200)
+        limits.connection.lingerTimeout = .milliseconds(200)
         try await Self.withServer(limits, tunnelOwnedBy: LargeAnswers()) { port in
             let caller = try HTTPConnection(port: port, receiveBuffer: 4096)
             try caller.send("GET", "/", fields: [("X-Token", Self.token)])

@@ -15,6 +15,7 @@ package enum CallerRoute: Sendable, Equatable {
     case refuse(RouteError)
 
     /// - Parameters:
+    ///   - head: its target as `RequestHead.settleTarget` left it.
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     ///   - hosts: in lower case and without port, those whose requests need not name their token.
     package init(_ head: RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]) {
@@ -22,11 +23,11 @@ package enum CallerRoute: Sendable, Equatable {
             self = .refuse(.connectUnsupported)
             return
         }
-        guard let target = Self.originForm(head.target) else {
+        guard head.target.utf8.first == UInt8(ascii: "/") || head.target == "*" else {
             self = .refuse(.notOriginForm)
             return
         }
-        guard let inside = Self.strip(basePath, from: target) else {
+        guard let inside = Self.strip(basePath, from: head.target) else {
             self = .refuse(Self.isHandshake(head) ? .notTheTunnelPath : .outsideBasePath)
             return
         }
@@ -97,17 +98,6 @@ package enum CallerRoute: Sendable, Equatable {
     private static func forward(_ text: String, target: String, _ policy: RoutePolicy) -> CallerRoute {
         guard let token = try? RendezvousToken(text) else { return .refuse(.tunnelNotFound) }
         return .forward(Route(token: token, target: target, policy: policy))
-    }
-
-    /// Origin form, or the origin form of absolute form (RFC 9112 §3.2.2), or `*`.
-    private static func originForm(_ target: String) -> String? {
-        if target.utf8.first == UInt8(ascii: "/") || target == "*" { return target }
-        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
-            let rest = target.dropFirst(scheme.count)
-            guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
-            return rest[end] == "/" ? String(rest[end...]) : "/" + rest[end...]
-        }
-        return nil
     }
 
     private static func strip(_ basePath: String, from target: String) -> String? {

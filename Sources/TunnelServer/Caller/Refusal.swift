@@ -1,5 +1,6 @@
 package import AgentStatus
 package import HTTPMessage
+import HTTPServing
 import Routing
 
 /// Why the tunnel server does not do what a caller or a tunnel client asks: the reason for the log, and what it answers,
@@ -126,6 +127,17 @@ extension OwnAnswer {
 }
 
 extension Refusal {
+    /// The answer to what is no request.
+    init(_ fault: RequestFault) {
+        self =
+            switch fault {
+            case .headTimeout: .headTimeout
+            case .malformed(_, .tls): .tlsSpoken
+            case .malformed(_, .proxyProtocol): .proxyProtocol
+            case .malformed(let error, nil): .malformed(error)
+            }
+    }
+
     /// The answer to a request that goes nowhere.
     init(_ error: RouteError) {
         self =

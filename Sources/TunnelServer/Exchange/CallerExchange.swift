@@ -1,4 +1,5 @@
 import HTTPMessage
+import HTTPServing
 import NIOCore
 import Observability
 import Routing
@@ -7,7 +8,7 @@ import TunnelTransport
 
 /// One request of a caller and its answer, from the head to the last byte: carries out what its `ExchangeMachine` decides,
 /// on a session's stream and the caller's. Bound to the caller's event loop.
-final class CallerExchange {
+final class CallerExchange: ServedExchange {
     /// What it holds of its tunnel.
     private enum Place {
         case none
@@ -62,7 +63,6 @@ final class CallerExchange {
 
     // MARK: From the caller
 
-    /// Whether request body (or raw bytes) may come.
     var takesBytes: Bool { machine.takesBytes }
 
     /// Looks for a session, or waits for one.
@@ -84,27 +84,23 @@ final class CallerExchange {
         perform(machine.requestEnded(), trailers: trailers.map { forwarding.lines(ofTrailers: $0) })
     }
 
-    /// The caller closed its direction of a connection that left HTTP.
     func callerEndedRaw() { perform(machine.rawRequestEnded()) }
 
-    /// The caller is gone: the origin is told to stop.
+    /// The origin is told to stop.
     func callerLeft() { perform(machine.callerLeft()) }
 
-    /// What was written has gone out to the caller.
     func callerBecameWritable() { perform(machine.becameWritable()) }
 
-    /// After `CallerStream.exchangeBroke`: everything has gone out, but for so many bytes.
     func answerIsOut(missing: Int) { perform(machine.answerIsOut(missing: missing)) }
 
-    /// The caller broke the rules, or the server ends.
-    func abort(_ failure: ExchangeFailure) { perform(machine.fail(failure)) }
+    func callerBrokeRules(_ error: HTTPMessageError) { perform(machine.fail(.malformedRequest(error))) }
 
-    /// The server stops taking requests.
+    func cutShort() { perform(machine.fail(.cutShort)) }
+
     func serverStops() { perform(machine.serverStops()) }
 
     // MARK: Time
 
-    /// Does what is due, and has itself called again in time.
     func checkTime() {
         streamReportsProgress()
         let now = eventLoop.now

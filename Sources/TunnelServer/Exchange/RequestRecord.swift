@@ -77,6 +77,12 @@ struct RequestRecord {
         responseBytes += answer.textBytes
     }
 
+    /// All that came of it is an answer of our own.
+    mutating func answeredHere(_ answer: OwnAnswer, now: NIODeadline) {
+        responded(with: answer, now: now)
+        finish(.answeredHere, now: now)
+    }
+
     /// The exchange is over; writes its line, once.
     ///
     /// - Parameter missing: bytes of the answer that were counted, and did not go out.

@@ -1,4 +1,5 @@
 import Glibc
+import HTTPServing
 import HostSystem
 import NIOCore
 import NIOPosix
@@ -135,17 +136,14 @@ final class Listener: ConnectionAcceptor {
             if let options = channel.syncOptions {
                 try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
                 try options.setOption(UnsentBytes.option, value: UnsentBytes.most)
-                // A pause takes hold after the read under way: of several in a row each would have to be kept.
-                try options.setOption(.maxMessagesPerRead, value: 1)
                 try options.setOption(.socketOption(.so_keepalive), value: 1)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)), value: 60)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: 15)
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
-                try options.setOption(.writeBufferWaterMark, value: CallerOutput.usuallyKept)
+                try CallerHandler.prepare(options)
             }
             try channel.pipeline.syncOperations.addHandler(
-                CallerHandler(
-                    core: core, loopIndex: core.index(of: channel.eventLoop), listener: listener))
+                CallerReception.handler(core: core, on: channel.eventLoop, listener: listener))
         }
     }
 }

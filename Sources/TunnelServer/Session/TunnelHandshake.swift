@@ -1,4 +1,5 @@
 import HTTPMessage
+import HTTPServing
 import Logging
 import NIOCore
 import Observability
@@ -29,12 +30,27 @@ struct TunnelHandshake {
     /// The same with its port, where that is known.
     let endpoint: String
 
+    /// What looks at the handshake that this head is, and makes the connection a session.
+    func upgrade(_ head: RequestHead, _ framing: BodyFraming) -> UpgradeLook {
+        { channel, tell in
+            receive(head, framing, on: channel) { result in
+                switch result {
+                case .success(let admitted):
+                    tell(.leavesHTTP { seat(admitted, in: $0, from: $1, leftover: $2) })
+                case .failure(let refusal):
+                    report(refusal, head, now: channel.eventLoop.now)
+                    tell(.refused(refusal.answer))
+                }
+            }
+        }
+    }
+
     /// Looks at a handshake.
     ///
     /// - Parameters:
     ///   - channel: that it came on.
     ///   - completion: told who may come in, or the answer for one that may not.
-    func receive(
+    private func receive(
         _ head: RequestHead, _ framing: BodyFraming, on channel: any Channel,
         _ completion: @escaping (Result<AdmittedClient, Refusal>) -> Void
     ) {
@@ -117,14 +133,11 @@ struct TunnelHandshake {
         return claim
     }
 
-    /// Tells the log that a client was sent away.
-    ///
-    /// - Returns: what the access log will say of it; nil where strangers can have it as often as they like.
-    func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) -> RequestRecord? {
+    /// Tells the log that a client was sent away; the access log not of what strangers can have as often as they like.
+    private func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
         guard !refusal.isToldRarely else {
-            core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
-            return nil
+            return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
         }
         core.note(
             fault: refusal.code, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
@@ -134,7 +147,9 @@ struct TunnelHandshake {
                 .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)",
             ])
-        return core.makeRecord(head.method, path: "/_tunnel", tokenHint: hint, caller: address, now: now)
+        var record = core.makeRecord(
+            head.method, path: "/_tunnel", tokenHint: hint, caller: address, now: now)
+        record.answeredHere(refusal.answer, now: now)
     }
 
     /// Makes the connection a session, on the loop where its token has the fewest.
@@ -142,7 +157,7 @@ struct TunnelHandshake {
     /// - Parameters:
     ///   - handler: the connection's handler, which gives way.
     ///   - leftover: bytes that came behind the handshake.
-    func seat(
+    private func seat(
         _ admitted: AdmittedClient, in context: ChannelHandlerContext, from handler: CallerHandler,
         leftover: ByteBuffer
     ) {

@@ -7,7 +7,7 @@ extension MachineSession {
         guard state < .over else { return nil }
         // Also when it is not opened: the session may have decided to leave.
         defer { scheduleFlush() }
-        guard let id = machine.open(head: head, isLast: isLast, now: .now) else { return nil }
+        guard let id = machine.open(head: head, isLast: isLast, now: now) else { return nil }
         receivers[id] = receiver
         return id
     }
@@ -66,13 +66,13 @@ extension MachineSession {
     package func consumed(_ id: StreamID, _ count: Int) {
         let count = spilling?.consumed(id, count) ?? count
         guard count > 0 else { return }
-        machine.consumed(id, count, now: .now)
+        machine.consumed(id, count, now: now)
         if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
     }
 
     /// So many bytes of what came on a stream lie in a file now.
     func liesOutside(_ id: StreamID, _ count: Int) {
-        machine.consumed(id, count, now: .now)
+        machine.consumed(id, count, now: now)
         if isHeld { scheduleFlush() }
     }
 }

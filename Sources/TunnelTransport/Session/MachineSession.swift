@@ -26,6 +26,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     private var carrier: (any SessionCarrier)?
     /// Known when the carrier is open.
     private var eventLoop: NIOIsolatedEventLoop?
+    private var clock: (any EventLoop)?
     /// Where it is ticked from, since then.
     private var seat: KeepaliveWheel.Seat?
     private var progress = PeerProgress()
@@ -60,6 +61,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     }
 
     private var isOver: Bool { state == .over }
+    var now: MonotonicInstant { clock?.instant ?? .now }
 
     // MARK: From the carrier
 
@@ -68,6 +70,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         guard self.carrier == nil else { return }
         self.carrier = carrier
         self.eventLoop = eventLoop.assumeIsolated()
+        clock = eventLoop
         seat = KeepaliveWheel.of(eventLoop).seat { [weak self] in self?.tick() }
         flush()
         tick()
@@ -138,13 +141,13 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     // MARK: From the owner
 
     package func drain(reason: String) {
-        machine.drain(reason: reason, now: .now)
+        machine.drain(reason: reason, now: now)
         scheduleFlush()
     }
 
     package func setKeepaliveTimeout(_ timeout: Duration) {
         guard !isOver else { return }
-        machine.setKeepaliveTimeout(timeout, now: .now)
+        machine.setKeepaliveTimeout(timeout, now: now)
         patience = SessionLimits(keepaliveTimeout: timeout).keepaliveTimeout
         // The tick was set for the old timeout; before there is a carrier that comes by itself.
         if carrier != nil { tick() }
@@ -152,12 +155,12 @@ package final class MachineSession<Machine: SessionMachine>: Session {
 
     package func probe(within patience: TimeAmount) {
         guard !isOver, machine.canProbe, let eventLoop else { return }
-        let asked = MonotonicInstant.now
+        let asked = now
         machine.sendPing(now: asked)
         flush()
         lookAtProgress(now: asked)
         eventLoop.scheduleTask(in: patience) {
-            self.lookAtProgress(now: .now)
+            self.lookAtProgress(now: self.now)
             if self.machine.lastHeard <= asked { self.end(.peerSilent) }
         }
     }
@@ -249,7 +252,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         writeMessages(to: carrier)
         isFlushing = false
         var work = 0
-        dispatchEvents(now: .now, work: &work)
+        dispatchEvents(now: now, work: &work)
         guard !isOver else { return }
         tellOccupation()
         if let urgent = machine.urgentTick { seat?.move(to: urgent, ifSooner: true) }
@@ -288,7 +291,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
 
     private func tick() {
         guard !isOver else { return }
-        let now = MonotonicInstant.now
+        let now = now
         lookAtProgress(now: now)
         guard !isOver else { return }
         guard let next = machine.tick(now: now) else { return end(.peerSilent) }

@@ -92,7 +92,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
         } else {
             input.writeBuffer(&bytes)
         }
-        let now = MonotonicInstant.now
+        let now = now
         session.beginsToReceive(now: now)
         process(now: now)
     }
@@ -124,13 +124,15 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
         if readsLittle, !isInLine { read(little: false) }
     }
 
+    private var now: MonotonicInstant { context?.eventLoop.instant ?? .now }
+
     /// The peer is gone; what came before, and waited for a slow reader or for a turn, is still given out: it may end a
     /// whole answer.
     private func takeRest() {
         guard session.isHeld, session.state < .over, let turns else { return }
         session.stopBlocking()
         isInLine = false
-        take(.max, of: turns, now: .now)
+        take(.max, of: turns, now: now)
     }
 
     private func take(_ share: Int, of turns: LoopTurns, now: MonotonicInstant) {
@@ -268,7 +270,7 @@ extension WebSocketCarrier: SessionCarrier {
 
     package func resume() {
         guard !isInLine else { return }
-        process(now: .now)
+        process(now: now)
         readOnIfHeld()
     }
 
@@ -299,7 +301,7 @@ extension WebSocketCarrier: TurnTaker {
     package func haveTurn(_ share: Int) {
         guard isInLine, session.state < .over, let turns else { return }
         isInLine = false
-        let now = MonotonicInstant.now
+        let now = now
         session.beginsToReceive(now: now)
         take(share, of: turns, now: now)
         readOnIfHeld()

@@ -1,4 +1,5 @@
 import HTTPMessage
+import HTTPServing
 import NIOCore
 import NIOEmbedded
 import Testing
@@ -373,10 +374,11 @@ import TunnelProtocol
     @Test func aConnectionWhoseListenerIsGoneLeavesBehindItsNextAnswer() throws {
         try EmbeddedServer.run { server in
             let caller = try server.caller()
-            try caller.handler.leave(ifBy: 2)
+            let callers = server.core.connections
+            for caller in callers.callers(by: 2) { caller.handler.value.leave() }
             try caller.send("GET /_health_check HTTP/1.1|Host: a||")
             #expect(!(try caller.received().lowercased().contains("connection: close")))
-            try caller.handler.leave(ifBy: 1)
+            for caller in callers.callers(by: 1) { caller.handler.value.leave() }
             #expect(caller.isOpen)
             try caller.send("GET /_health_check HTTP/1.1|Host: a||")
             #expect(try caller.received().lowercased().contains("connection: close"))

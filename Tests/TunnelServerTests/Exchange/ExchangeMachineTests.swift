@@ -1,4 +1,5 @@
 import HTTPMessage
+import HTTPServing
 import NIOCore
 import Observability
 import Testing

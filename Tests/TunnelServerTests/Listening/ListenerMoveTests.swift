@@ -1,4 +1,5 @@
 import AgentStatus
+import HTTPServing
 import HostSystem
 import NIOCore
 import NIOPosix
@@ -197,7 +198,7 @@ import TunnelConfiguration
 
     @Test func whoConnectedJustBeforeADrainIsServed() async throws {
         var limits = ListenerLimits()
-        limits.leaveTimeout = .seconds(20)
+        limits.connection.leaveTimeout = .seconds(20)
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer(limits: limits)
             let tunnel = try await world.connect(TestTokens.first, to: server)
@@ -217,7 +218,7 @@ import TunnelConfiguration
     /// Its head went out before the drain, and has promised that the connection may be used again.
     @Test func anAnswerThatHasPromisedToStayBringsOneMoreRequest() async throws {
         var limits = ListenerLimits()
-        limits.leaveTimeout = .seconds(20)
+        limits.connection.leaveTimeout = .seconds(20)
         try await ServerWorld.run { world in
             let (server, socket) = try await world.startServer(limits: limits)
             let tunnel = try await world.connect(TestTokens.first, to: server)

@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import HTTPServing
 import HostSystem
 import NIOCore
 import TestSupport

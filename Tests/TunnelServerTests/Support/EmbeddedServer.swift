@@ -1,4 +1,5 @@
 import HTTPMessage
+import HTTPServing
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -77,7 +78,8 @@ final class EmbeddedCaller {
     init(_ server: EmbeddedServer) throws {
         self.server = server
         channel = EmbeddedChannel(
-            handlers: [wire, CallerHandler(core: server.core, loopIndex: 0, listener: 1)], loop: server.loop)
+            handlers: [wire, CallerReception.handler(core: server.core, on: server.loop, listener: 1)],
+            loop: server.loop)
         channel.connect(to: try SocketAddress(ipAddress: "203.0.113.7", port: 4711), promise: nil)
         try server.run()
     }

@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HTTPServing
 import HostSystem
 import Logging
 import NIOCore

@@ -1,1 +1,1 @@
-../../../../Sources/TunnelServer/Exchange/AnswerLength.swift
+../../../../Sources/HTTPServing/Exchange/AnswerLength.swift

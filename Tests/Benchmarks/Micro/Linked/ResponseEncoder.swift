@@ -1,1 +1,1 @@
-../../../../Sources/TunnelServer/Caller/ResponseEncoder.swift
+../../../../Sources/HTTPServing/Exchange/ResponseEncoder.swift

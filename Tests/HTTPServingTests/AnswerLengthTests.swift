@@ -2,7 +2,7 @@ import HTTPMessage
 import NIOCore
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// What an answer's head promises of its body.
 @Suite struct AnswerLengthTests {

@@ -2,7 +2,7 @@ import HTTPMessage
 import NIOCore
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// One HTTP/1 connection without I/O; its exchanges are numbers.
 @Suite struct CallerConnectionMachineTests {
@@ -19,7 +19,7 @@ import Testing
     }
 
     private static func connected() -> Machine {
-        var machine = Machine(ListenerLimits())
+        var machine = Machine(ConnectionLimits())
         machine.connected(now: at(0))
         return machine
     }

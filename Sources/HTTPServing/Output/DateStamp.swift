@@ -2,9 +2,11 @@ import Glibc
 import HTTPMessage
 
 /// What the `Date` of an answer says now (RFC 9110 §6.6.1), written anew once a second. One for each event loop.
-final class DateStamp {
+package final class DateStamp {
     private var second = -1
     private var written = ""
+
+    package init() {}
 
     var text: String {
         let now = time(nil)

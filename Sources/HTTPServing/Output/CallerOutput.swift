@@ -1,9 +1,6 @@
 import Glibc
-import HTTPMessage
+import HostSystem
 import NIOCore
-import NIOPosix
-import Observability
-import TunnelTransport
 
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
 final class CallerOutput {
@@ -23,8 +20,7 @@ final class CallerOutput {
     /// Pieces up to this size, in bytes, are copied into a buffer that may be twice as large.
     private static let pettyPiece = 4 << 10
 
-    let date: DateStamp
-    private let budget: ProcessReceiveBudget
+    private let budget: (any OutputBudget)?
     private var context: ChannelHandlerContext?
     private var keepsLittle = false
     private var isFlushScheduled = false
@@ -36,9 +32,8 @@ final class CallerOutput {
     /// Bytes that waited when that was last looked at.
     private(set) var waitingAtLast = 0
 
-    init(_ context: ChannelHandlerContext, date: DateStamp, budget: ProcessReceiveBudget) {
+    init(_ context: ChannelHandlerContext, budget: (any OutputBudget)?) {
         self.context = context
-        self.date = date
         self.budget = budget
     }
 
@@ -55,14 +50,14 @@ final class CallerOutput {
     func borrowWhatWaits() -> Bool {
         noteWaiting()
         let more = waitingAtLast - Self.freelyWaiting
-        guard more > 0 else { return true }
+        guard more > 0, let budget else { return true }
         guard budget.take(more) else { return false }
         borrowed += more
         return true
     }
 
     func giveBack() {
-        if borrowed > 0 { budget.giveBack(borrowed) }
+        if borrowed > 0 { budget?.giveBack(borrowed) }
         borrowed = 0
     }
 
@@ -70,7 +65,7 @@ final class CallerOutput {
 
     /// Keeps little for a caller that does not read while memory is short, and else as usual.
     private func keepWithinBudget() {
-        guard budget.isShort != keepsLittle else { return }
+        guard let budget, budget.isShort != keepsLittle else { return }
         keepsLittle.toggle()
         let options = context?.channel.syncOptions
         try? options?.setOption(
@@ -139,18 +134,6 @@ final class CallerOutput {
         context.eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
             self.flushNow()
-        }
-    }
-
-    /// Writes an answer of our own.
-    func answer(
-        _ answer: OwnAnswer, closing: Bool, method: String, record: RequestRecord?, now: NIODeadline
-    ) {
-        write(answer.encoded(toMethod: method, closing: closing, date: date.text))
-        flushNow()
-        if var record {
-            record.responded(with: answer, now: now)
-            record.finish(.answeredHere, now: now)
         }
     }
 

@@ -20,12 +20,12 @@ struct CallerConnectionMachine<Exchange> {
         /// The last answer is written; what still comes is dropped. Next: over.
         ///
         /// - Parameter broken: whose answer broke off; it is to be told how much went out.
-        case farewell(Farewell, broken: Exchange?)
+        indirect case farewell(Farewell, broken: Exchange?)
         /// Not connected yet, closed, or a tunnel's session now.
         case over
     }
 
-    private let limits: ListenerLimits
+    private let limits: ConnectionLimits
     private var state = State.over
     private var input = ByteBuffer()
     private var headReader: RequestHeadReader
@@ -34,7 +34,7 @@ struct CallerConnectionMachine<Exchange> {
     /// The exchange under way, as HTTP/1 has it.
     var http: HTTP1Exchange?
 
-    init(_ limits: ListenerLimits) {
+    init(_ limits: ConnectionLimits) {
         self.limits = limits
         self.headReader = RequestHeadReader(limits: limits.http)
     }

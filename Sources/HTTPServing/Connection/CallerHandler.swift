@@ -1,21 +1,19 @@
-import HTTPMessage
-import NIOCore
+package import HTTPMessage
+package import NIOCore
 
-/// One connection to the public side of a tunnel server: HTTP/1 in, one exchange after another, until it becomes a
-/// tunnel session, raw bytes, or ends. Carries out what its `CallerConnectionMachine` decides. Bound to its event loop.
-final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTaker {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
+/// One connection of whoever sends requests to one of our listeners: HTTP/1 in, one exchange after another, until it
+/// becomes another handler's, raw bytes, or ends. Carries out what its `CallerConnectionMachine` decides; what the requests
+/// are for, its `RequestReception` knows. Bound to its event loop.
+package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTaker {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
 
-    let eventLoop: any EventLoop
-    private let core: ServerCore
-    private let loopIndex: Int
-    /// Which listener it came by.
-    private let listener: Int
-    /// What the request under way began with, or the latest one.
-    private var settings: ServerSettings
-    private var machine: CallerConnectionMachine<CallerExchange>
-    private var reception: CallerReception
+    package let eventLoop: any EventLoop
+    private let limits: ConnectionLimits
+    private let date: DateStamp
+    private let budget: (any OutputBudget)?
+    private let reception: any RequestReception
+    private var machine: CallerConnectionMachine<any ServedExchange>
     private var context: ChannelHandlerContext?
     private var output: CallerOutput?
     private var timer: DeadlineTimer?
@@ -23,50 +21,60 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     private let pace: StepPace
     /// Who waits for a request that may be on its way, while the server stops.
     private var arrivals: [EventLoopPromise<Void>] = []
-    private var isCounted = false
+    /// Whether the reception let it in, and is to be told when it is over.
+    private var isIn = false
 
-    init(core: ServerCore, loopIndex: Int, listener: Int) {
-        self.eventLoop = core.loops[loopIndex]
-        self.core = core
-        self.loopIndex = loopIndex
-        self.listener = listener
-        self.settings = core.settings
-        self.pace = StepPace(on: core.loops[loopIndex])
-        self.machine = CallerConnectionMachine(core.limits)
-        self.reception = CallerReception(core: core, loopIndex: loopIndex, peer: nil)
+    /// - Parameters:
+    ///   - eventLoop: of its channel; called on it.
+    ///   - date: that of the event loop.
+    ///   - budget: for what waits to go out; nil where there are so few connections that none is needed.
+    package init(
+        on eventLoop: any EventLoop, limits: ConnectionLimits, date: DateStamp, budget: (any OutputBudget)?,
+        reception: any RequestReception
+    ) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+        self.date = date
+        self.budget = budget
+        self.reception = reception
+        self.pace = StepPace(on: eventLoop)
+        self.machine = CallerConnectionMachine(limits)
+    }
+
+    /// Sets a connection's channel up for a handler.
+    package static func prepare(_ options: any NIOSynchronousChannelOptions) throws {
+        // A pause takes hold after the read under way: of several in a row each would have to be kept.
+        try options.setOption(.maxMessagesPerRead, value: 1)
+        try options.setOption(.writeBufferWaterMark, value: CallerOutput.usuallyKept)
     }
 
     // MARK: Channel events
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        output = CallerOutput(context, date: core.dates[loopIndex].value, budget: core.budget)
+        output = CallerOutput(context, budget: budget)
         timer = DeadlineTimer(on: context.eventLoop) { self.checkTime() }
-        reception = CallerReception(core: core, loopIndex: loopIndex, peer: context.remoteAddress)
         machine.connected(now: eventLoop.now)
-        let caller = ConnectionTable.Caller(
-            eventLoop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
-        isCounted = core.connections.enter(ObjectIdentifier(self), caller, address: reception.group)
-        if !isCounted {
-            answerHere(Refusal.tooManyCallers.answer, method: "GET", record: nil, closes: true)
-        } else if core.isOver {
-            context.close(promise: nil)
-        } else {
+        switch reception.welcome(self, on: context.channel) {
+        case .stays:
+            isIn = true
             checkTime()
-            if core.isStopping { stop() }
+            if reception.isStopping { stop() }
+        case .isRefused(let answer): answerHere(answer, method: "GET", closes: true)
+        case .isClosed: context.close(promise: nil)
         }
         context.fireChannelActive()
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if machine.received(unwrapInboundIn(data), now: eventLoop.now) { workOff() }
     }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if isPaused { isReadHeld = true } else { context.read() }
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
             machine.current?.callerBecameWritable()
             workOff()
@@ -74,7 +82,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
         context.fireChannelWritabilityChanged()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
             switch machine.inputEnded() {
             case .workOff: workOff()
@@ -85,14 +93,14 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
         context.fireUserInboundEventTriggered(event)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         end()
         context.fireChannelInactive()
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { end() }
+    package func handlerRemoved(context: ChannelHandlerContext) { end() }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     /// Where an exchange goes on, its stream keeps it, and it keeps this handler.
     private func end() {
@@ -102,9 +110,9 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
         context = nil
         tellOut(missing: output?.waitingAtLast ?? 0)
         machine.closed()?.callerLeft()
-        if isCounted {
-            isCounted = false
-            core.connections.leave(ObjectIdentifier(self), address: reception.group)
+        if isIn {
+            isIn = false
+            reception.left(self)
         }
         tellArrival()
     }
@@ -133,8 +141,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
 
     func takeStep() -> Bool {
         switch machine.next(isWritable: isWritable, takesBytes: { $0.takesBytes }) {
-        case .body(let bytes, let exchange), .raw(let bytes, let exchange):
-            exchange.callerSent(bytes)
+        case .body(let bytes, let exchange): exchange.callerSent(bytes)
+        case .raw(let bytes, let exchange): exchange.callerSent(bytes)
         case .request(let head, let framing): begin(head, framing)
         case .requestEnd(let trailers, let exchange): exchange.callerEndedRequest(trailers: trailers)
         case .rest: break
@@ -147,11 +155,10 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
             exchange.callerEndedRaw()
             return false
         case .malformedHead(let error, let method, let preface):
-            if let preface { core.tell("Connection is not HTTP", preface.refusal, from: reception.address) }
-            refuse(preface?.refusal ?? .malformed(error), method: method)
+            refuse(.malformed(error, preface), method: method)
             return false
         case .malformedBody(let error, let exchange):
-            exchange.abort(.malformedRequest(error))
+            exchange.callerBrokeRules(error)
             return false
         case .malformedRest:
             sayFarewell(.linger, isDelimited: true)
@@ -161,46 +168,42 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     }
 
     private func begin(_ head: RequestHead, _ framing: BodyFraming) {
-        settings = core.settings
-        switch reception.receive(head, framing, settings, isLeaving: isLeaving, for: self) {
-        case .answer(let answer, let record, let closes):
-            answerHere(answer, method: head.method, record: record, closes: closes)
-        case .tunnel(let handshake):
-            becomeTunnel(head, framing, by: handshake)
+        let keepAlive = head.allowsKeepAlive && !isLeaving
+        switch reception.receive(head, framing, for: self) {
+        case .answer(let answer, let closes):
+            // A body that comes with the request is not read.
+            answerHere(answer, method: head.method, closes: closes || !keepAlive || framing != .none)
+        case .upgrade(let look): upgrade(asked: head.method, look)
         case .exchange(let exchange):
-            let keepAlive = head.allowsKeepAlive && !isLeaving
-            machine.began(
-                exchange, HTTP1Exchange(head, framing, keepAlive: keepAlive, limits: core.limits.http))
+            machine.began(exchange, HTTP1Exchange(head, framing, keepAlive: keepAlive, limits: limits.http))
             exchange.start()
         }
     }
 
-    private func becomeTunnel(_ head: RequestHead, _ framing: BodyFraming, by handshake: TunnelHandshake) {
+    private func upgrade(asked method: String, _ look: UpgradeLook) {
         guard let context else { return }
-        handshake.receive(head, framing, on: context.channel) { result in
-            switch result {
-            case .success(let admitted):
-                handshake.seat(admitted, in: context, from: self, leftover: self.machine.leavesHTTP())
-            case .failure(let refusal):
-                let record = handshake.report(refusal, head, now: self.eventLoop.now)
-                self.answerHere(refusal.answer, method: head.method, record: record, closes: true)
+        look(context.channel) { verdict in
+            switch verdict {
+            case .leavesHTTP(let takeOver): takeOver(context, self, self.machine.leavesHTTP())
+            case .refused(let answer): self.answerHere(answer, method: method, closes: true)
             }
         }
     }
 
     /// Answers what was no request, and closes.
-    private func refuse(_ refusal: Refusal, method: String) {
-        let record = reception.makeRecord("-", path: "-", now: eventLoop.now)
-        answerHere(refusal.answer, method: method, record: record, closes: true)
+    private func refuse(_ fault: RequestFault, method: String) {
+        answerHere(reception.refuse(fault), method: method, closes: true)
     }
 
-    private func answerHere(_ answer: OwnAnswer, method: String, record: RequestRecord?, closes: Bool) {
-        let now = eventLoop.now
-        output?.answer(answer, closing: closes, method: method, record: record, now: now)
+    private func answerHere(_ answer: OwnAnswer, method: String, closes: Bool) {
+        if let output {
+            output.write(answer.encoded(toMethod: method, closing: closes, date: date.text))
+            output.flushNow()
+        }
         if closes {
             sayFarewell(.linger, isDelimited: true)
         } else {
-            watch(until: machine.waitsForNext(now: now))
+            watch(until: machine.waitsForNext(now: eventLoop.now))
         }
     }
 
@@ -211,9 +214,8 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     /// - Parameter isBroken: the answer of the exchange under way broke off, and it is told when that has gone out.
     private func sayFarewell(_ manner: Farewell.Manner, isDelimited: Bool, isBroken: Bool = false) {
         guard context != nil, let output else { return }
-        let limits = core.limits
         let patience = Farewell.Patience(
-            stalled: settings.times.stall, silence: limits.lingerTimeout, lingering: limits.longestLingering)
+            stalled: reception.stall, silence: limits.lingerTimeout, lingering: limits.longestLingering)
         let farewell = Farewell(manner, isDelimited: isDelimited, patience: patience, now: eventLoop.now)
         machine.saysFarewell(farewell, isBroken: isBroken, isLeaving: isLeaving)
         output.flushNow()
@@ -247,16 +249,16 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     // MARK: Leaving
 
     /// Whether the next answer is the last.
-    private var isLeaving: Bool { machine.leaving.isAsked || core.isStopping }
+    private var isLeaving: Bool { machine.leaving.isAsked || reception.isStopping }
 
-    /// Its listener is closed, and another in its place: the next answer is the last.
-    func leave(ifBy listener: Int) { if listener == self.listener { machine.leave() } }
+    /// The next answer is the last.
+    package func leave() { machine.leave() }
 
     /// Finishes what is under way, then closes. Who came or was answered just now may have sent a request already:
     /// it gets its answer.
     ///
     /// - Returns: when there is nothing more to wait for but answers.
-    @discardableResult func stop() -> EventLoopFuture<Void> {
+    @discardableResult package func stop() -> EventLoopFuture<Void> {
         let now = eventLoop.now
         let arrival = eventLoop.makePromise(of: Void.self)
         arrivals.append(arrival)
@@ -266,7 +268,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
         case .close: sayFarewell(.close, isDelimited: true)
         case .exchange(let exchange):
             exchange.serverStops()
-            watch(until: now + core.limits.leaveTimeout)
+            watch(until: now + limits.leaveTimeout)
         }
         tellArrival()
         return arrival.futureResult
@@ -281,13 +283,13 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
     }
 
     /// The grace is over: what came goes out if that takes no time.
-    func cut() {
+    package func cut() {
         switch machine.cut() {
         case .nothing, .checkTime: break
         case .close: sayFarewell(.close, isDelimited: true)
-        case .exchange(let exchange): exchange.abort(.cutShort)
+        case .exchange(let exchange): exchange.cutShort()
         }
-        machine.hurry(until: eventLoop.now + core.limits.cutTime)
+        machine.hurry(until: eventLoop.now + limits.cutTime)
         checkTime()
     }
 
@@ -297,7 +299,7 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
 
     private func checkTime() {
         defer { tellArrival() }
-        switch machine.due(isWritable: isWritable, patience: settings.times.stall, now: eventLoop.now) {
+        switch machine.due(isWritable: isWritable, patience: reception.stall, now: eventLoop.now) {
         case .nothing(let deadline): watch(until: deadline)
         case .exchange(let exchange): exchange.checkTime()
         case .headTimeout(let method): refuse(.headTimeout, method: method)
@@ -312,25 +314,25 @@ final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTa
 // MARK: - The exchange under way
 
 extension CallerHandler: CallerStream {
-    var isWritable: Bool { output?.isWritable ?? false }
-    var waiting: Int { output?.waiting ?? 0 }
-    var undelivered: Int { output?.undelivered ?? 0 }
+    package var isWritable: Bool { output?.isWritable ?? false }
+    package var waiting: Int { output?.waiting ?? 0 }
+    package var undelivered: Int { output?.undelivered ?? 0 }
 
-    func send(interim head: ResponseHead) {
+    package func send(interim head: ResponseHead) {
         guard let output, let bytes = machine.http?.interim(head) else { return }
         output.write(bytes)
         output.flushSoon()
     }
 
-    func send(_ head: consuming ResponseHead, _ length: AnswerLength, isLast: Bool) {
+    package func send(_ head: consuming ResponseHead, _ length: AnswerLength, isLast: Bool) {
         let isLeaving = isLeaving
         guard let output,
-            let bytes = machine.http?.begin(head, length, isLeaving: isLeaving, date: output.date.text)
+            let bytes = machine.http?.begin(head, length, isLeaving: isLeaving, date: date.text)
         else { return }
         write(bytes, to: output, isLast: isLast)
     }
 
-    func send(switching head: consuming ResponseHead) {
+    package func send(switching head: consuming ResponseHead) {
         guard let output, let bytes = machine.http?.switchProtocols(head) else { return }
         write(bytes, to: output, isLast: true)
         machine.switchedProtocols()
@@ -338,22 +340,22 @@ extension CallerHandler: CallerStream {
         workOff()
     }
 
-    func send(_ data: ByteBuffer, isLast: Bool) {
+    package func send(_ data: ByteBuffer, isLast: Bool) {
         guard let output else { return }
         machine.http?.write(data, isLast: isLast) { output.write($0) }
         if isLast { output.flushNow() } else { output.flushSoon() }
     }
 
-    func send(trailers: HeaderFields) {
+    package func send(trailers: HeaderFields) {
         guard let output else { return }
         machine.http?.writeEnd(trailers: trailers) { output.write($0) }
         output.flushNow()
     }
 
-    func send(_ answer: OwnAnswer, closes: Bool) {
+    package func send(_ answer: OwnAnswer, closes: Bool) {
         let isLast = closes || isLeaving
         guard let output,
-            let bytes = machine.http?.encode(answer, isLeaving: isLast, date: output.date.text)
+            let bytes = machine.http?.encode(answer, isLeaving: isLast, date: date.text)
         else { return }
         write(bytes, to: output, isLast: true)
     }
@@ -363,20 +365,20 @@ extension CallerHandler: CallerStream {
         if isLast { output.flushNow() } else { output.flushSoon() }
     }
 
-    func endRawOutput() {
+    package func endRawOutput() {
         machine.outputEnded()
         output?.shutDownOnceSent()
     }
 
-    func exchangeEnded() {
+    package func exchangeEnded() {
         guard let http = machine.http, context != nil else { return machine.ended() }
         if machine.isRaw { return sayFarewell(.close, isDelimited: http.isDelimited) }
         guard http.keepAlive else { return sayFarewell(.linger, isDelimited: http.isDelimited) }
-        watch(until: machine.goesOn(isStopping: core.isStopping, now: eventLoop.now))
+        watch(until: machine.goesOn(isStopping: reception.isStopping, now: eventLoop.now))
         workOff()
     }
 
-    func exchangeBroke(isWhole: Bool) {
+    package func exchangeBroke(isWhole: Bool) {
         guard let http = machine.http, context != nil else {
             let exchange = machine.current
             machine.ended()
@@ -387,12 +389,12 @@ extension CallerHandler: CallerStream {
             isWhole || http.isDelimited ? .linger : .reset, isDelimited: http.isDelimited, isBroken: true)
     }
 
-    func exchangeGaveUp() {
+    package func exchangeGaveUp() {
         machine.ended()
         output?.reset()
     }
 
-    func requestMayFlow() { workOff() }
+    package func requestMayFlow() { workOff() }
 
-    func ring(by deadline: NIODeadline) { watch(until: deadline) }
+    package func ring(by deadline: NIODeadline) { watch(until: deadline) }
 }

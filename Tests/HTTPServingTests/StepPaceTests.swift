@@ -2,7 +2,7 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// How much a connection does at once.
 @Suite struct StepPaceTests {

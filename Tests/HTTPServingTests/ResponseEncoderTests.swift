@@ -2,7 +2,7 @@ import HTTPMessage
 import NIOCore
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// Answers in the framing of their callers.
 @Suite struct ResponseEncoderTests {

@@ -1,8 +1,8 @@
-import HTTPMessage
+package import HTTPMessage
 
 /// What the head of an answer promised of its body, and how much of that has still to come: the origin is held to it, in
 /// whatever version of HTTP its caller has the answer.
-struct AnswerLength: Sendable, Hashable {
+package struct AnswerLength: Sendable, Hashable {
     private enum Promise: Hashable {
         /// So many bytes are still to come; none where there is no body.
         case bytes(left: Int)
@@ -20,7 +20,7 @@ struct AnswerLength: Sendable, Hashable {
     ///   - method: that was asked.
     ///   - isLast: no body follows.
     /// - Throws: for a length that contradicts itself, or a promised body that is missing.
-    init(
+    package init(
         settling head: inout ResponseHead, toMethod method: String, isLast: Bool
     ) throws(HTTPMessageError) {
         guard head.status != 101 else {
@@ -40,10 +40,10 @@ struct AnswerLength: Sendable, Hashable {
     }
 
     /// Whether the answer left HTTP.
-    var isRaw: Bool { promise == .raw }
+    package var isRaw: Bool { promise == .raw }
 
     /// Whether the end of the body shows without a mark behind it.
-    var isDelimited: Bool {
+    package var isDelimited: Bool {
         switch promise {
         case .bytes: true
         case .open, .raw: false
@@ -51,7 +51,7 @@ struct AnswerLength: Sendable, Hashable {
     }
 
     /// Whether so many more bytes fit what was promised, and, for the last ones, fill it.
-    func accepts(_ count: Int, isLast: Bool) -> Bool {
+    package func accepts(_ count: Int, isLast: Bool) -> Bool {
         switch promise {
         case .bytes(let left): isLast ? count == left : count <= left
         case .open, .raw: true
@@ -59,7 +59,7 @@ struct AnswerLength: Sendable, Hashable {
     }
 
     /// So many more bytes came. `accepts` was asked before.
-    mutating func took(_ count: Int) {
+    package mutating func took(_ count: Int) {
         if case .bytes(let left) = promise { promise = .bytes(left: left - count) }
     }
 }

@@ -3,8 +3,8 @@ import NIOCore
 
 /// What a connection's machine tells of.
 extension CallerConnectionMachine {
-    /// What came next of what was received.
-    enum Event {
+    /// What came next of what was received. Moved, not copied: a head has many parts.
+    enum Event: ~Copyable {
         /// Nothing that there is use for now.
         case nothing
         /// Part of a head: the rest is waited for until then.

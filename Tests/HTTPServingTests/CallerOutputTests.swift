@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// What waits for a caller that does not read.
 @Suite struct CallerOutputTests {

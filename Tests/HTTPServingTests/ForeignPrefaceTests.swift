@@ -1,6 +1,6 @@
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// Connections that are meant for another kind of port.
 @Suite struct ForeignPrefaceTests {
@@ -14,7 +14,11 @@ import Testing
         #expect(ForeignPreface(bytes) == preface)
     }
 
-    @Test(arguments: ["", "PROPFIND / HTTP/1.1\r\n", "\r\n\r\nGET / HTTP/1.1\r\n", "PROXYTCP4", "\u{16}"])
+    @Test(arguments: [
+        "", "PROPFIND / HTTP/1.1\r\n", "PROXY / HTTP/1.1\r\n", "PROXY * HTTP/1.1\r\n",
+        "\r\n\r\nGET / HTTP/1.1\r\n", "PROXYTCP4",
+        "\u{16}",
+    ])
     func nothingElseIs(_ text: String) {
         #expect(ForeignPreface(Array(text.utf8)) == nil)
     }

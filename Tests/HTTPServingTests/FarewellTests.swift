@@ -1,7 +1,7 @@
 import NIOCore
 import Testing
 
-@testable import TunnelServer
+@testable import HTTPServing
 
 /// When and how a connection ends that says nothing more.
 @Suite struct FarewellTests {

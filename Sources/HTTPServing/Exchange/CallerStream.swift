@@ -1,11 +1,11 @@
-import HTTPMessage
-import NIOCore
+package import HTTPMessage
+package import NIOCore
 
-/// Where the answer to one request goes, and its alarm: all that a `CallerExchange` knows of a caller's connection,
+/// Where the answer to one request goes, and its alarm: all that a `ServedExchange` knows of its connection,
 /// whatever version of HTTP that speaks. Used on its event loop.
 ///
 /// It is called for one exchange until that is over: by `exchangeEnded`, `exchangeBroke` or `exchangeGaveUp`.
-protocol CallerStream: AnyObject {
+package protocol CallerStream: AnyObject {
     var eventLoop: any EventLoop { get }
     /// Whether the caller keeps up with what is written.
     var isWritable: Bool { get }
@@ -36,13 +36,13 @@ protocol CallerStream: AnyObject {
     /// The answer is whole, or both raw directions are.
     func exchangeEnded()
     /// There will be no more of the answer. What there is goes out, then an end: so that the caller sees that
-    /// something is missing, unless nothing is. `CallerExchange.answerIsOut` is told when that is done.
+    /// something is missing, unless nothing is. `ServedExchange.answerIsOut` is told when that is done.
     func exchangeBroke(isWhole: Bool)
     /// The caller takes nothing of what waits for it: it is cut off.
     func exchangeGaveUp()
 
     /// The exchange takes bytes of the request (or raw ones) again.
     func requestMayFlow()
-    /// Has `CallerExchange.checkTime` called, by then or before.
+    /// Has `ServedExchange.checkTime` called, by then or before.
     func ring(by deadline: NIODeadline)
 }

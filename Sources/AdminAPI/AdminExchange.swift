@@ -1,0 +1,169 @@
+import HTTPMessage
+import HTTPServing
+import NIOCore
+
+/// A whole request, and the way back to who sent it.
+struct AdminRequest: Sendable {
+    let head: RequestHead
+    private let eventLoop: any EventLoop
+    private let exchange: NIOLoopBound<AdminExchange>
+
+    /// Called on the exchange's event loop.
+    init(_ head: RequestHead, of exchange: AdminExchange, on eventLoop: any EventLoop) {
+        self.head = head
+        self.eventLoop = eventLoop
+        self.exchange = NIOLoopBound(exchange, eventLoop: eventLoop)
+    }
+
+    /// Answers, unless who asked has left.
+    func send(_ answer: OwnAnswer) { eventLoop.execute { exchange.value.answer(answer) } }
+}
+
+/// One request to the admin API and its answer, which goes out as fast as it is taken. Bound to its connection's event loop.
+final class AdminExchange: ServedExchange {
+    /// No request needs a body; a small one is read and dropped.
+    static let mostBodyBytes = 64 << 10
+    /// What of a long answer is handed on at once, in bytes.
+    private static let piece = 64 << 10
+
+    private enum State {
+        /// Next: asked, answering, over.
+        case receiving(bodyBytes: Int, until: NIODeadline)
+        /// The agent is at work, which may take minutes. Next: answering, over.
+        case asked
+        /// A long answer goes out. Next: over.
+        ///
+        /// - Parameters:
+        ///   - undelivered: bytes that had not arrived when that was last looked at.
+        ///   - since: when more of them had.
+        case answering(rest: ByteBuffer, undelivered: Int, since: NIODeadline)
+        case over
+    }
+
+    private let head: RequestHead
+    private let isWholeAtOnce: Bool
+    private let stream: any CallerStream
+    /// Time for the request to come, and for the next piece of its answer to be taken.
+    private let patience: TimeAmount
+    private let requests: AsyncStream<AdminRequest>.Continuation
+    private var state: State
+
+    init(
+        _ head: RequestHead, _ framing: BodyFraming, on stream: any CallerStream, patience: TimeAmount,
+        requests: AsyncStream<AdminRequest>.Continuation
+    ) {
+        self.head = head
+        self.isWholeAtOnce = framing == .none
+        self.stream = stream
+        self.patience = patience
+        self.requests = requests
+        self.state = .receiving(bodyBytes: 0, until: stream.eventLoop.now + patience)
+    }
+
+    // MARK: The request
+
+    var takesBytes: Bool { true }
+
+    func start() { isWholeAtOnce ? ask() : checkTime() }
+
+    func callerSent(_ bytes: ByteBuffer) {
+        guard case .receiving(let before, let deadline) = state else { return }
+        let count = before + bytes.readableBytes
+        state = .receiving(bodyBytes: count, until: deadline)
+        if count > Self.mostBodyBytes { refuse(HTTPMessageError(.malformed, "the body is too large")) }
+    }
+
+    func callerEndedRequest(trailers: HeaderFields?) { ask() }
+
+    func callerBrokeRules(_ error: HTTPMessageError) { refuse(error) }
+
+    private func ask() {
+        guard case .receiving = state else { return }
+        state = .asked
+        if case .enqueued = requests.yield(AdminRequest(head, of: self, on: stream.eventLoop)) { return }
+        end(with: .adminError(503, "the agent is stopping, or has too much to do"))
+    }
+
+    // MARK: The answer
+
+    func answer(_ answer: OwnAnswer) {
+        guard case .asked = state else { return }
+        var (head, body) = answer.parts(toMethod: self.head.method)
+        guard let body, body.readableBytes > Self.piece,
+            let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
+        else {
+            stream.send(answer, closes: false)
+            return end()
+        }
+        state = .answering(rest: body, undelivered: .max, since: stream.eventLoop.now)
+        stream.send(head, length, isLast: false)
+        goOn()
+    }
+
+    private func goOn() {
+        while case .answering(var rest, let undelivered, let since) = state, stream.isWritable {
+            let piece = rest.readSlice(length: min(Self.piece, rest.readableBytes)) ?? ByteBuffer()
+            let isLast = rest.readableBytes == 0
+            state = .answering(rest: rest, undelivered: undelivered, since: since)
+            stream.send(piece, isLast: isLast)
+            if isLast { return end() }
+        }
+        checkTime()
+    }
+
+    func callerBecameWritable() {
+        guard case .answering(let rest, _, _) = state else { return }
+        state = .answering(rest: rest, undelivered: .max, since: stream.eventLoop.now)
+        goOn()
+    }
+
+    private func refuse(_ error: HTTPMessageError) { end(with: .adminError(error.status, "\(error)")) }
+
+    /// - Parameter answer: the last one on the connection.
+    private func end(with answer: OwnAnswer) {
+        stream.send(answer, closes: true)
+        end()
+    }
+
+    private func end() {
+        state = .over
+        stream.exchangeEnded()
+    }
+
+    // MARK: Ends before time
+
+    func callerLeft() { state = .over }
+
+    func cutShort() {
+        state = .over
+        stream.exchangeBroke(isWhole: false)
+    }
+
+    func checkTime() {
+        let now = stream.eventLoop.now
+        switch state {
+        case .receiving(_, let deadline):
+            if now >= deadline { return end(with: .adminError(408, "the request did not come in time")) }
+            stream.ring(by: deadline)
+        case .answering(let rest, let before, var since):
+            let undelivered = stream.undelivered
+            if undelivered < before { since = now }
+            guard now < since + patience else {
+                state = .over
+                return stream.exchangeGaveUp()
+            }
+            state = .answering(rest: rest, undelivered: min(undelivered, before), since: since)
+            stream.ring(by: since + patience)
+        case .asked, .over: break
+        }
+    }
+
+    /// The connection ends behind the answer by itself.
+    func serverStops() {}
+
+    /// Nobody waits for that.
+    func answerIsOut(missing: Int) {}
+
+    /// No connection to the admin API leaves HTTP.
+    func callerEndedRaw() {}
+}
