@@ -9,6 +9,14 @@ extension UInt64 {
     @inline(__always)
     fileprivate var zeroBytes: UInt64 { (self &- ones) & ~self & highBits }
 
+    /// Its first bytes in memory, fewer than eight, with those of another word behind them. It is as read from memory, the
+    /// first byte lowest.
+    @inline(__always)
+    fileprivate func first(_ count: Int, else other: UInt64) -> UInt64 {
+        let mask = UInt64.max &<< UInt64(count &* 8)
+        return self & ~mask | other & mask
+    }
+
     /// Not zero exactly when a byte is below 0x20 or is 0x7f.
     @inline(__always)
     fileprivate var controlBytes: UInt64 {
@@ -34,6 +42,11 @@ extension UnsafeRawBufferPointer {
             guard word(at: index).isPlainName else { break }
             index += 8
         }
+        // Most names are no multiple of eight bytes long, but more of the head stands behind them.
+        let rest = range.upperBound - index
+        if rest < 8, index + 8 <= count, word(at: index).first(rest, else: ones &* 0x61).isPlainName {
+            return true
+        }
         while index < range.upperBound {
             guard self[index].isTokenByte else { return false }
             index += 1
@@ -58,6 +71,11 @@ extension UnsafeRawBufferPointer {
             let found = matches(at: index, pattern)
             if let first = found.firstMatch { return index + first }
             index += 16
+        }
+        if index < count, count >= 16 {
+            // The last sixteen, without those that were looked at before.
+            let last = count - 16
+            return matches(at: last, pattern).behind(index - last).firstMatch.map { last + $0 }
         }
         while index < count {
             if self[index] == byte { return index }
@@ -109,6 +127,12 @@ extension UnsafeRawBufferPointer {
                 index = next < range.upperBound ? Swift.min(next, range.upperBound - 8) : next
                 continue
             }
+            let rest = range.upperBound - index
+            if rest < 8, index + 8 <= count,
+                word(at: index).first(rest, else: ones &* 0x20).controlBytes == 0
+            {
+                return false
+            }
             let end = Swift.min(index + 8, range.upperBound)
             while index < end {
                 let byte = self[index]
@@ -121,6 +145,13 @@ extension UnsafeRawBufferPointer {
 }
 
 extension SIMD2<UInt64> {
+    /// Without what is set in its first bytes, fewer than sixteen.
+    @inline(__always)
+    fileprivate func behind(_ count: Int) -> SIMD2<UInt64> {
+        let mask = UInt64(littleEndian: .max &<< UInt64((count & 7) &* 8))
+        return count < 8 ? SIMD2(self[0] & mask, self[1]) : SIMD2(0, self[1] & mask)
+    }
+
     /// The first byte that is set; the words are as they lie in memory.
     @inline(__always)
     fileprivate var firstMatch: Int? {

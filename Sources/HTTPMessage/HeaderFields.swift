@@ -328,22 +328,39 @@ extension UnsafeRawBufferPointer {
         guard count == other.count, let left = baseAddress, let right = other.baseAddress else {
             return count == other.count
         }
-        var offset = 0
-        while offset < count {
-            // Most names come in the spelling that we have.
-            if offset + 8 <= count,
-                left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                    == right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            {
-                offset += 8
-                continue
-            }
+        // Most names come in the spelling that we have.
+        if left.holdsTheSame(as: right, count) { return true }
+        for offset in 0..<count {
             let a = left.load(fromByteOffset: offset, as: UInt8.self)
             let b = right.load(fromByteOffset: offset, as: UInt8.self)
             guard a == b || a.asciiLowercased == b.asciiLowercased else { return false }
-            offset += 1
         }
         return true
+    }
+}
+
+extension UnsafeRawPointer {
+    /// Whether so many bytes are those of another place, in few steps: the last one overlaps the one before. False of fewer
+    /// than four, which are not worth it.
+    fileprivate func holdsTheSame(as other: UnsafeRawPointer, _ count: Int) -> Bool {
+        guard count >= 8 else {
+            return count >= 4 && equals(other, at: 0, UInt32.self)
+                && equals(other, at: count - 4, UInt32.self)
+        }
+        var offset = 0
+        while offset < count - 8 {
+            guard equals(other, at: offset, UInt64.self) else { return false }
+            offset += 8
+        }
+        return equals(other, at: count - 8, UInt64.self)
+    }
+
+    @inline(__always)
+    private func equals<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ other: UnsafeRawPointer, at offset: Int, _ type: Word.Type
+    ) -> Bool {
+        loadUnaligned(fromByteOffset: offset, as: type)
+            == other.loadUnaligned(fromByteOffset: offset, as: type)
     }
 }
 
@@ -354,7 +371,9 @@ struct ListElements: Sequence, IteratorProtocol {
 
     mutating func next() -> Range<Int>? {
         while !rest.isEmpty {
-            let comma = memory[rest].firstIndex(of: UInt8(ascii: ",")) ?? rest.upperBound
+            // Not `firstIndex` of a slice, which takes several times as long.
+            var comma = rest.lowerBound
+            while comma < rest.upperBound, memory[comma] != UInt8(ascii: ",") { comma += 1 }
             let element = memory.trimmed(rest.lowerBound..<comma)
             rest = Swift.min(comma + 1, rest.upperBound)..<rest.upperBound
             if !element.isEmpty { return element }
