@@ -34,6 +34,8 @@ final class CallerExchange {
     private var machine: ExchangeMachine
     private var place = Place.none
     private var record: RequestRecord
+    /// The record's: to ask a record that may change would copy it.
+    private let observer: RequestObserver
 
     /// - Parameters:
     ///   - request: its target freed of the token.
@@ -58,6 +60,7 @@ final class CallerExchange {
             ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
             now: eventLoop.now)
         self.record = record
+        self.observer = record.observer
     }
 
     // MARK: From the caller
@@ -143,7 +146,9 @@ final class CallerExchange {
             record.keepSilent()
             return found(.failed(.tooManyGuesses))
         }
-        record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
+        if observer.wantsSteps {
+            record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
+        }
         switch decision {
         case .send(let id, let session):
             open(id, session.reference)
@@ -177,7 +182,7 @@ final class CallerExchange {
         guard let port else { return perform(machine.wasNotOpened()) }
         place = .attached(id, port)
         machine.opened(takesBytes: port.isTaken)
-        record.noteDeparture()
+        if observer.wantsSteps { record.noteDeparture() }
     }
 
     private func giveBackPlace() {
@@ -258,7 +263,9 @@ final class CallerExchange {
 extension CallerExchange: StreamReceiver {
     func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
         guard case .attached(let session, _) = place else { return }
-        if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
+        if !isInterim, observer.wantsSteps {
+            record.note(.answered(sessionID: session, bytes: bytes.readableBytes))
+        }
         do throws(HTTPMessageError) {
             let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
             guard head.isInterim == isInterim else {
