@@ -87,11 +87,13 @@ final class ClientSession: SessionOwner {
             let framing = try Self.framing(request, isLast: arrival.isLast)
             if isOldServer { removeToken(&request, arrival.head) }
             let isHostListed = !isOldServer && request.fields.contains(.xTunnelHost)
+            let method = request.method
             do throws(OriginRefusal) {
-                let destination = try setup.directory.destination(of: request, isHostListed: isHostListed)
+                let destination = try setup.directory.destination(
+                    of: consume request, isHostListed: isHostListed)
                 stream.begin(at: destination, framing: framing, on: eventLoop)
             } catch {
-                stream.refuse(error.status, error.words, to: request.method)
+                stream.refuse(error.status, error.words, to: method)
             }
         } catch {
             stream.refuseMalformed("\(error)")

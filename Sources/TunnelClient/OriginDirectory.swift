@@ -51,8 +51,9 @@ final class OriginDirectory: Sendable {
     /// Where a request goes, and the request as it goes there.
     ///
     /// - Parameter isHostListed: whether the server says that the request came by its `Host`.
-    func destination(of request: RequestHead, isHostListed: Bool) throws(OriginRefusal) -> Destination {
-        var request = request
+    func destination(
+        of request: consuming RequestHead, isHostListed: Bool
+    ) throws(OriginRefusal) -> Destination {
         let choice = rules.choose(request.fields)
         Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {

@@ -36,7 +36,7 @@ final class OriginStream {
         self.logger = logger
     }
 
-    func begin(at destination: Destination, framing: BodyFraming, on eventLoop: any EventLoop) {
+    func begin(at destination: consuming Destination, framing: BodyFraming, on eventLoop: any EventLoop) {
         hasBegun = true
         method = destination.request.method
         exchange = destination.origin.begin(
@@ -168,8 +168,7 @@ extension OriginStream: StreamReceiver {
 // MARK: - From the origin
 
 extension OriginStream: OriginResponseReceiver {
-    func originAnswered(_ head: ResponseHead, framing: BodyFraming) {
-        var head = head
+    func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
         Forwarding.rewrite(&head, at: .answerIntoTunnel)
         guard !head.isInterim else { return respond(head, isLast: false) }
         hasAnswered = true
