@@ -62,23 +62,52 @@ extension UnsafeRawBufferPointer {
     /// Where the first LF at or behind `start` is.
     func firstNewline(from start: Int) -> Int? { firstByte(0x0a, from: start) }
 
+    /// Where the first LF at or behind `start` is, and whether there is no other control character before it, but for a CR
+    /// at the line's end: one search tells both of nearly every line.
+    func lineEnd(from start: Int) -> (newline: Int, isPlain: Bool)? {
+        let (highest, delete) = (SIMD16<UInt8>(repeating: 0x1f), SIMD16<UInt8>(repeating: 0x7f))
+        let first = firstPlace(
+            from: start, where: { $0 <= 0x1f || $0 == 0x7f }, among: { $0 .<= highest .| $0 .== delete })
+        guard let first else { return nil }
+        if self[first] == 0x0a { return (first, true) }
+        if self[first] == 0x0d, first + 1 < count, self[first + 1] == 0x0a { return (first + 1, true) }
+        return firstNewline(from: first).map { ($0, false) }
+    }
+
     /// Where the first such byte at or behind `start` is.
     @inline(__always)
     func firstByte(_ byte: UInt8, from start: Int = 0) -> Int? {
         let pattern = SIMD16<UInt8>(repeating: byte)
+        return firstPlace(from: start, where: { $0 == byte }, among: { $0 .== pattern })
+    }
+
+    /// Where the first byte at or behind `start` is that is meant.
+    ///
+    /// - Parameters:
+    ///   - isMeant: whether one is.
+    ///   - areMeant: which of sixteen are.
+    @inline(__always)
+    private func firstPlace(
+        from start: Int, where isMeant: (UInt8) -> Bool,
+        among areMeant: (SIMD16<UInt8>) -> SIMDMask<SIMD16<Int8>>
+    ) -> Int? {
+        /// All bits of their places are set.
+        func found(_ place: Int) -> SIMD2<UInt64> {
+            let bytes = loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
+            return unsafeBitCast(areMeant(bytes), to: SIMD2<UInt64>.self)
+        }
         var index = start
         while index + 16 <= count {
-            let found = matches(at: index, pattern)
-            if let first = found.firstMatch { return index + first }
+            if let first = found(index).firstMatch { return index + first }
             index += 16
         }
         if index < count, count >= 16 {
             // The last sixteen, without those that were looked at before.
             let last = count - 16
-            return matches(at: last, pattern).behind(index - last).firstMatch.map { last + $0 }
+            return found(last).behind(index - last).firstMatch.map { last + $0 }
         }
         while index < count {
-            if self[index] == byte { return index }
+            if isMeant(self[index]) { return index }
             index += 1
         }
         return nil

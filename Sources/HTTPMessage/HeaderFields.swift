@@ -328,39 +328,35 @@ extension UnsafeRawBufferPointer {
         guard count == other.count, let left = baseAddress, let right = other.baseAddress else {
             return count == other.count
         }
-        // Most names come in the spelling that we have.
-        if left.holdsTheSame(as: right, count) { return true }
-        for offset in 0..<count {
-            let a = left.load(fromByteOffset: offset, as: UInt8.self)
-            let b = right.load(fromByteOffset: offset, as: UInt8.self)
-            guard a == b || a.asciiLowercased == b.asciiLowercased else { return false }
+        // By whole words, of which the last one may overlap the one before.
+        if count >= 8 {
+            var offset = 0
+            while offset < count - 8 {
+                guard left.equalsIgnoringCase(right, at: offset, UInt64.self) else { return false }
+                offset += 8
+            }
+            return left.equalsIgnoringCase(right, at: count - 8, UInt64.self)
         }
-        return true
+        if count >= 4 {
+            return left.equalsIgnoringCase(right, at: 0, UInt32.self)
+                && left.equalsIgnoringCase(right, at: count - 4, UInt32.self)
+        }
+        return (0..<count).allSatisfy { left.equalsIgnoringCase(right, at: $0, UInt8.self) }
     }
 }
 
 extension UnsafeRawPointer {
-    /// Whether so many bytes are those of another place, in few steps: the last one overlaps the one before. False of fewer
-    /// than four, which are not worth it.
-    fileprivate func holdsTheSame(as other: UnsafeRawPointer, _ count: Int) -> Bool {
-        guard count >= 8 else {
-            return count >= 4 && equals(other, at: 0, UInt32.self)
-                && equals(other, at: count - 4, UInt32.self)
-        }
-        var offset = 0
-        while offset < count - 8 {
-            guard equals(other, at: offset, UInt64.self) else { return false }
-            offset += 8
-        }
-        return equals(other, at: count - 8, UInt64.self)
-    }
-
+    /// Whether the bytes of a word of both differ in letter case at most.
     @inline(__always)
-    private func equals<Word: FixedWidthInteger & BitwiseCopyable>(
+    fileprivate func equalsIgnoringCase<Word: FixedWidthInteger & BitwiseCopyable>(
         _ other: UnsafeRawPointer, at offset: Int, _ type: Word.Type
     ) -> Bool {
-        loadUnaligned(fromByteOffset: offset, as: type)
-            == other.loadUnaligned(fromByteOffset: offset, as: type)
+        let mine = loadUnaligned(fromByteOffset: offset, as: type)
+        let others = other.loadUnaligned(fromByteOffset: offset, as: type)
+        // Most names come in the spelling that we have.
+        return mine == others
+            || UInt64(truncatingIfNeeded: mine).asciiLowercased
+                == UInt64(truncatingIfNeeded: others).asciiLowercased
     }
 }
 
