@@ -43,7 +43,7 @@ enum LogEscaping {
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.
     static func appendName(_ name: String, to bytes: inout LineBytes) {
-        if isPlain(name), name.utf8.count <= longestName { return bytes.append(utf8: name) }
+        if name.utf8.count <= longestName, appendPlain(name, to: &bytes) { return }
         if name.isEmpty { bytes.append(UInt8(ascii: "_")) }
         for byte in name.utf8.prefix(longestName) {
             bytes.append(isPlainByte(byte) ? byte : UInt8(ascii: "_"))
