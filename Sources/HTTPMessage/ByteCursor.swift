@@ -7,6 +7,7 @@ struct ByteCursor {
 
     init(_ memory: UnsafeMutableRawBufferPointer) { self.memory = memory }
 
+    @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= memory.count - count, "a head is longer than it was measured")
         guard let source = bytes.baseAddress, let target = memory.baseAddress else { return }
@@ -14,12 +15,26 @@ struct ByteCursor {
         count += bytes.count
     }
 
+    /// Inlined: of a literal, length and bytes are known then, and a store or two take the place of a call.
+    @inline(__always)
     mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func append(_ text: String) {
+    /// It has a name of its own, as literals would be taken for texts of this type, which cost several times as much.
+    mutating func append(utf8 text: String) {
         var text = text
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// A whole number of so many digits.
+    mutating func append(decimal number: UInt, digits: Int) {
+        precondition(digits <= memory.count - count, "a head is longer than it was measured")
+        var rest = number
+        for place in (count..<count + digits).reversed() {
+            memory[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        count += digits
     }
 }

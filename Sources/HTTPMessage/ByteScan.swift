@@ -9,6 +9,14 @@ extension UInt64 {
     @inline(__always)
     fileprivate var zeroBytes: UInt64 { (self &- ones) & ~self & highBits }
 
+    /// Its first bytes in memory, fewer than eight, with those of another word behind them. It is as read from memory, the
+    /// first byte lowest.
+    @inline(__always)
+    fileprivate func first(_ count: Int, else other: UInt64) -> UInt64 {
+        let mask = UInt64.max &<< UInt64(count &* 8)
+        return self & ~mask | other & mask
+    }
+
     /// Not zero exactly when a byte is below 0x20 or is 0x7f.
     @inline(__always)
     fileprivate var controlBytes: UInt64 {
@@ -34,6 +42,11 @@ extension UnsafeRawBufferPointer {
             guard word(at: index).isPlainName else { break }
             index += 8
         }
+        // Most names are no multiple of eight bytes long, but more of the head stands behind them.
+        let rest = range.upperBound - index
+        if rest < 8, index + 8 <= count, word(at: index).first(rest, else: ones &* 0x61).isPlainName {
+            return true
+        }
         while index < range.upperBound {
             guard self[index].isTokenByte else { return false }
             index += 1
@@ -49,18 +62,52 @@ extension UnsafeRawBufferPointer {
     /// Where the first LF at or behind `start` is.
     func firstNewline(from start: Int) -> Int? { firstByte(0x0a, from: start) }
 
+    /// Where the first LF at or behind `start` is, and whether there is no other control character before it, but for a CR
+    /// at the line's end: one search tells both of nearly every line.
+    func lineEnd(from start: Int) -> (newline: Int, isPlain: Bool)? {
+        let (highest, delete) = (SIMD16<UInt8>(repeating: 0x1f), SIMD16<UInt8>(repeating: 0x7f))
+        let first = firstPlace(
+            from: start, where: { $0 <= 0x1f || $0 == 0x7f }, among: { $0 .<= highest .| $0 .== delete })
+        guard let first else { return nil }
+        if self[first] == 0x0a { return (first, true) }
+        if self[first] == 0x0d, first + 1 < count, self[first + 1] == 0x0a { return (first + 1, true) }
+        return firstNewline(from: first).map { ($0, false) }
+    }
+
     /// Where the first such byte at or behind `start` is.
     @inline(__always)
     func firstByte(_ byte: UInt8, from start: Int = 0) -> Int? {
         let pattern = SIMD16<UInt8>(repeating: byte)
+        return firstPlace(from: start, where: { $0 == byte }, among: { $0 .== pattern })
+    }
+
+    /// Where the first byte at or behind `start` is that is meant.
+    ///
+    /// - Parameters:
+    ///   - isMeant: whether one is.
+    ///   - areMeant: which of sixteen are.
+    @inline(__always)
+    private func firstPlace(
+        from start: Int, where isMeant: (UInt8) -> Bool,
+        among areMeant: (SIMD16<UInt8>) -> SIMDMask<SIMD16<Int8>>
+    ) -> Int? {
+        /// All bits of their places are set.
+        func found(_ place: Int) -> SIMD2<UInt64> {
+            let bytes = loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
+            return unsafeBitCast(areMeant(bytes), to: SIMD2<UInt64>.self)
+        }
         var index = start
         while index + 16 <= count {
-            let found = matches(at: index, pattern)
-            if let first = found.firstMatch { return index + first }
+            if let first = found(index).firstMatch { return index + first }
             index += 16
         }
+        if index < count, count >= 16 {
+            // The last sixteen, without those that were looked at before.
+            let last = count - 16
+            return found(last).behind(index - last).firstMatch.map { last + $0 }
+        }
         while index < count {
-            if self[index] == byte { return index }
+            if isMeant(self[index]) { return index }
             index += 1
         }
         return nil
@@ -109,6 +156,12 @@ extension UnsafeRawBufferPointer {
                 index = next < range.upperBound ? Swift.min(next, range.upperBound - 8) : next
                 continue
             }
+            let rest = range.upperBound - index
+            if rest < 8, index + 8 <= count,
+                word(at: index).first(rest, else: ones &* 0x20).controlBytes == 0
+            {
+                return false
+            }
             let end = Swift.min(index + 8, range.upperBound)
             while index < end {
                 let byte = self[index]
@@ -121,6 +174,13 @@ extension UnsafeRawBufferPointer {
 }
 
 extension SIMD2<UInt64> {
+    /// Without what is set in its first bytes, fewer than sixteen.
+    @inline(__always)
+    fileprivate func behind(_ count: Int) -> SIMD2<UInt64> {
+        let mask = UInt64(littleEndian: .max &<< UInt64((count & 7) &* 8))
+        return count < 8 ? SIMD2(self[0] & mask, self[1]) : SIMD2(0, self[1] & mask)
+    }
+
     /// The first byte that is set; the words are as they lie in memory.
     @inline(__always)
     fileprivate var firstMatch: Int? {

@@ -27,7 +27,9 @@ struct FieldBlockReader {
 
     /// - Returns: how many bytes the block takes, or nil while its end has not come.
     mutating func read(_ memory: UnsafeRawBufferPointer) throws(HTTPMessageError) -> Int? {
-        while let newline = memory.firstNewline(from: scanned) {
+        while let (newline, isRestPlain) = memory.lineEnd(from: scanned) {
+            // Of what was scanned before nobody knows any more.
+            let isPlain = isRestPlain && scanned == lineStart
             scanned = newline + 1
             try checkLimits(lineEnd: newline)
             let line = try lineRange(memory, newline: newline)
@@ -37,7 +39,7 @@ struct FieldBlockReader {
                 if hasStartLine, startLine == nil { continue }
                 return scanned
             }
-            try take(line, of: memory)
+            try take(line, isPlain: isPlain, of: memory)
         }
         scanned = memory.count
         try checkLimits(lineEnd: scanned)
@@ -66,8 +68,10 @@ struct FieldBlockReader {
         return lineStart..<newline
     }
 
-    private mutating func take(_ line: Range<Int>, of memory: UnsafeRawBufferPointer) throws(HTTPMessageError)
-    {
+    /// - Parameter isPlain: it is known to have no control characters.
+    private mutating func take(
+        _ line: Range<Int>, isPlain: Bool, of memory: UnsafeRawBufferPointer
+    ) throws(HTTPMessageError) {
         if hasStartLine, startLine == nil {
             guard line.count <= limits.startLineBytes else {
                 throw HTTPMessageError(.targetTooLong, "start line too long")
@@ -79,26 +83,28 @@ struct FieldBlockReader {
             throw HTTPMessageError(.headTooLarge, "too many header fields")
         }
         if entries.isEmpty { entries.reserveCapacity(Self.usualFieldCount) }
-        entries.append(try Self.field(line, of: memory))
+        entries.append(try Self.field(line, isPlain: isPlain, of: memory))
     }
+
+    private static let malformedName = HTTPMessageError(.malformed, "malformed header field name")
 
     /// `name ":" OWS value OWS` (RFC 9112 §5.1). White space before the colon and folded lines are refused.
     private static func field(
-        _ line: Range<Int>, of memory: UnsafeRawBufferPointer
+        _ line: Range<Int>, isPlain: Bool, of memory: UnsafeRawBufferPointer
     ) throws(HTTPMessageError) -> HeaderFields.Entry {
         guard let colon = memory.firstByte(UInt8(ascii: ":"), from: line.lowerBound),
-            colon < line.upperBound, colon > line.lowerBound, memory.isToken(in: line.lowerBound..<colon)
-        else {
-            throw HTTPMessageError(.malformed, "malformed header field name")
-        }
+            colon < line.upperBound, colon > line.lowerBound
+        else { throw malformedName }
         let name = line.lowerBound..<colon
+        let fieldName = FieldName(UnsafeRawBufferPointer(rebasing: memory[name]))
+        // The names that we know are tokens, in any letter case.
+        guard fieldName != .other || memory.isToken(in: name) else { throw malformedName }
         let value = memory.trimmed(colon + 1..<line.upperBound)
-        guard !memory.hasControlCharacter(in: value) else {
+        guard isPlain || !memory.hasControlCharacter(in: value) else {
             throw HTTPMessageError(.malformed, "control character in a header field value")
         }
         return HeaderFields.Entry(
-            name: FieldName(UnsafeRawBufferPointer(rebasing: memory[name])),
-            nameStart: UInt32(name.lowerBound), nameLength: UInt32(name.count),
+            name: fieldName, nameStart: UInt32(name.lowerBound), nameLength: UInt32(name.count),
             valueStart: UInt32(value.lowerBound), valueLength: UInt32(value.count))
     }
 }

@@ -166,7 +166,14 @@ extension StaticString {
     }
 }
 
-extension UInt8 {
-    /// The byte with `A`…`Z` mapped to `a`…`z`.
-    var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+extension UInt64 {
+    /// Its bytes with `A`…`Z` mapped to `a`…`z`, others as they are: the high bit of each tells whether it is one of those, as
+    /// sums of seven bits do not reach the next byte.
+    var asciiLowercased: UInt64 {
+        let (ones, highBits): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let low = self & ~highBits
+        let fromA = low &+ ones &* (0x80 - 0x41)
+        let behindZ = low &+ ones &* (0x80 - 0x5b)
+        return self | (fromA & ~behindZ & ~self & highBits) >> 2
+    }
 }

@@ -104,12 +104,11 @@ package struct Forwarding: Sendable {
         Self.rewrite(&head.fields, at: .requestIntoTunnel)
         if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
         if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
-        addForwarding(&head.fields)
-        if isHostListed { head.fields.append(.xTunnelHost, "listed") }
-        if !upgrade.isEmpty { head.fields.appendUpgrade(upgrade.fieldValue) }
+        let gain = replaceForwarding(&head.fields, upgrade)
         var text = ByteBuffer()
-        text.writeRequestHead(head)
+        text.writeRequestHead(head, behindWhich: gain.each)
         guard TokenRemoval.mayFind(token, in: text) else { return text }
+        gain.each { head.fields.append($0, $1) }
         TokenRemoval(token: token, basePath: basePath).clean(&head)
         text.clear()
         text.writeRequestHead(head)
@@ -125,19 +124,40 @@ package struct Forwarding: Sendable {
         return trailers.trailerLines
     }
 
+    /// The fields that a request gains on its way. They are written behind its own, without becoming some of them: that
+    /// would copy these first.
+    private struct Gain {
+        let hops: String
+        let saysProtocol: Bool
+        let host: String?
+        let isHostListed: Bool
+        let upgrade: UpgradeOffer
+
+        @inline(__always)
+        func each(_ body: (FieldName, String) -> Void) {
+            body(.xForwardedFor, hops)
+            // Our listeners speak plain HTTP.
+            if saysProtocol { body(.xForwardedProto, "http") }
+            if let host { body(.xForwardedHost, host) }
+            if isHostListed { body(.xTunnelHost, "listed") }
+            if !upgrade.isEmpty {
+                body(.connection, "Upgrade")
+                body(.upgrade, upgrade.fieldValue)
+            }
+        }
+    }
+
     /// Says who calls, by which protocol and for which host. What strangers say themselves counts for nothing; a trusted
     /// proxy knows more than we do, and is itself one more hop.
-    private func addForwarding(_ fields: inout HeaderFields) {
+    private func replaceForwarding(_ fields: inout HeaderFields, _ upgrade: UpgradeOffer) -> Gain {
         let hops = isPeerTrusted ? fields.values(.xForwardedFor).filter { !$0.isEmpty } : []
         if isPeerTrusted { fields.remove(.xForwardedFor) } else { fields.removeForwarding() }
-        fields.append(.xForwardedFor, hops.isEmpty ? peer : (hops + [peer]).joined(separator: ", "))
-        // Our listeners speak plain HTTP.
-        if !fields.contains(.xForwardedProto) { fields.append(.xForwardedProto, "http") }
-        if !fields.contains(.xForwardedHost), let host = fields[.host], !host.isEmpty,
-            host.utf8.count <= Self.longestHost
-        {
-            fields.append(.xForwardedHost, host)
-        }
+        let host = fields.contains(.xForwardedHost) ? nil : fields[.host]
+        return Gain(
+            hops: hops.isEmpty ? peer : (hops + [peer]).joined(separator: ", "),
+            saysProtocol: !fields.contains(.xForwardedProto),
+            host: host.flatMap { $0.isEmpty || $0.utf8.count > Self.longestHost ? nil : $0 },
+            isHostListed: isHostListed, upgrade: upgrade)
     }
 
     /// A page of another tunnel may lead here: its token is none of this origin's business either.

@@ -45,7 +45,17 @@ package struct RequestHeadReader: Sendable {
             throw HTTPMessageError(.malformed, "malformed request target")
         }
         let version = try HTTPVersion(UnsafeRawBufferPointer(rebasing: line[(last + 1)...]))
-        return (String(decoding: method, as: UTF8.self), text, version)
+        return (Self.text(ofMethod: method), text, version)
+    }
+
+    /// To read UTF-8 takes long, and nearly every request is this one.
+    private static func text(ofMethod method: UnsafeRawBufferPointer) -> String {
+        if method.count == 3, method[0] == UInt8(ascii: "G"), method[1] == UInt8(ascii: "E"),
+            method[2] == UInt8(ascii: "T")
+        {
+            return "GET"
+        }
+        return String(decoding: method, as: UTF8.self)
     }
 
     /// - Returns: nil for what is empty, holds white space or control characters, or is not UTF-8.
@@ -114,11 +124,18 @@ package struct ResponseHeadReader: Sendable {
         guard status >= 100, line.count == 12 || line[12] == 0x20 else {
             throw HTTPMessageError(.malformed, "malformed status code")
         }
-        let reason = line.dropFirst(13)
-        guard !line.hasControlCharacter(in: line.count - reason.count..<line.count) else {
+        let reason = min(13, line.count)..<line.count
+        guard !line.hasControlCharacter(in: reason) else {
             throw HTTPMessageError(.malformed, "control character in a reason phrase")
         }
-        return (status, String(decoding: reason, as: UTF8.self), version)
+        return (status, Self.text(ofReason: UnsafeRawBufferPointer(rebasing: line[reason])), version)
+    }
+
+    /// To read UTF-8 takes long, and nearly every answer is one of these.
+    private static func text(ofReason reason: UnsafeRawBufferPointer) -> String {
+        if reason.isEmpty { return "" }
+        if reason.count == 2, reason[0] == UInt8(ascii: "O"), reason[1] == UInt8(ascii: "K") { return "OK" }
+        return String(decoding: reason, as: UTF8.self)
     }
 }
 

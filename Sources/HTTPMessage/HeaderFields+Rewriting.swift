@@ -13,14 +13,16 @@ extension HeaderFields {
     /// `X-Forwarded-…`): anybody can write it.
     package mutating func removeForwarding() {
         let bytes = self.bytes
-        let isForwarding = { (entry: Entry) in
-            guard entry.name == .other else { return Self.tellsOfHops.contains(entry.name) }
-            return bytes.withUnsafeReadableBytes {
-                Self.isForwarding(UnsafeRawBufferPointer(rebasing: $0[entry.nameRange]))
-            }
+        // One look at the memory for all of them: most heads have none that goes.
+        bytes.withUnsafeReadableBytes { memory in
+            guard entries.contains(where: { Self.isForwarding($0, memory) }) else { return }
+            removeEntries { Self.isForwarding($0, memory) }
         }
-        guard entries.contains(where: isForwarding) else { return }
-        removeEntries(where: isForwarding)
+    }
+
+    private static func isForwarding(_ entry: Entry, _ memory: UnsafeRawBufferPointer) -> Bool {
+        guard entry.name == .other else { return tellsOfHops.contains(entry.name) }
+        return isForwarding(UnsafeRawBufferPointer(rebasing: memory[entry.nameRange]))
     }
 
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -328,22 +328,35 @@ extension UnsafeRawBufferPointer {
         guard count == other.count, let left = baseAddress, let right = other.baseAddress else {
             return count == other.count
         }
-        var offset = 0
-        while offset < count {
-            // Most names come in the spelling that we have.
-            if offset + 8 <= count,
-                left.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                    == right.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            {
+        // By whole words, of which the last one may overlap the one before.
+        if count >= 8 {
+            var offset = 0
+            while offset < count - 8 {
+                guard left.equalsIgnoringCase(right, at: offset, UInt64.self) else { return false }
                 offset += 8
-                continue
             }
-            let a = left.load(fromByteOffset: offset, as: UInt8.self)
-            let b = right.load(fromByteOffset: offset, as: UInt8.self)
-            guard a == b || a.asciiLowercased == b.asciiLowercased else { return false }
-            offset += 1
+            return left.equalsIgnoringCase(right, at: count - 8, UInt64.self)
         }
-        return true
+        if count >= 4 {
+            return left.equalsIgnoringCase(right, at: 0, UInt32.self)
+                && left.equalsIgnoringCase(right, at: count - 4, UInt32.self)
+        }
+        return (0..<count).allSatisfy { left.equalsIgnoringCase(right, at: $0, UInt8.self) }
+    }
+}
+
+extension UnsafeRawPointer {
+    /// Whether the bytes of a word of both differ in letter case at most.
+    @inline(__always)
+    fileprivate func equalsIgnoringCase<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ other: UnsafeRawPointer, at offset: Int, _ type: Word.Type
+    ) -> Bool {
+        let mine = loadUnaligned(fromByteOffset: offset, as: type)
+        let others = other.loadUnaligned(fromByteOffset: offset, as: type)
+        // Most names come in the spelling that we have.
+        return mine == others
+            || UInt64(truncatingIfNeeded: mine).asciiLowercased
+                == UInt64(truncatingIfNeeded: others).asciiLowercased
     }
 }
 
@@ -354,7 +367,9 @@ struct ListElements: Sequence, IteratorProtocol {
 
     mutating func next() -> Range<Int>? {
         while !rest.isEmpty {
-            let comma = memory[rest].firstIndex(of: UInt8(ascii: ",")) ?? rest.upperBound
+            // Not `firstIndex` of a slice, which takes several times as long.
+            var comma = rest.lowerBound
+            while comma < rest.upperBound, memory[comma] != UInt8(ascii: ",") { comma += 1 }
             let element = memory.trimmed(rest.lowerBound..<comma)
             rest = Swift.min(comma + 1, rest.upperBound)..<rest.upperBound
             if !element.isEmpty { return element }

@@ -31,7 +31,7 @@ extension RequestHead {
         guard let (scheme, rest) = absoluteForm else { return }
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
-        guard !authority.isEmpty, Authority.isValid(authority.utf8) else {
+        guard !authority.isEmpty, Authority.isValid(authority) else {
             throw HTTPMessageError(.malformed, "the target's host is not host[:port]")
         }
         if let host = fields[.host] {
@@ -83,7 +83,9 @@ extension HeaderFields {
 
     fileprivate var hasValidHost: Bool {
         guard let entry = first(.host) else { return false }
-        return bytes.withUnsafeReadableBytes { Authority.isValid($0[entry.valueRange]) }
+        return bytes.withUnsafeReadableBytes {
+            Authority.isValid(UnsafeRawBufferPointer(rebasing: $0[entry.valueRange]))
+        }
     }
 
     fileprivate var hasPaddedLength: Bool {
@@ -96,28 +98,33 @@ extension HeaderFields {
 
 /// `host[:port]` (RFC 9110 §7.2, RFC 3986 §3.2.2).
 private enum Authority {
+    static func isValid(_ text: Substring) -> Bool {
+        var text = text
+        return text.withUTF8 { isValid(UnsafeRawBufferPointer($0)) }
+    }
+
     /// An empty one is a way to say that there is none.
-    static func isValid(_ text: some Collection<UInt8>) -> Bool {
-        var rest = text[...]
-        if rest.first == UInt8(ascii: "[") {
-            guard let end = rest.firstIndex(of: UInt8(ascii: "]")), end > rest.index(after: rest.startIndex)
-            else {
-                return false
-            }
-            let literal = rest[rest.index(after: rest.startIndex)..<end]
-            guard
-                literal.allSatisfy({
+    static func isValid(_ text: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        if text.first == UInt8(ascii: "[") {
+            guard let end = text.firstByte(UInt8(ascii: "]")), end > 1,
+                text[1..<end].allSatisfy({
                     $0.hexadecimalValue != nil || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
                 })
             else { return false }
-            rest = rest[rest.index(after: end)...]
+            index = end + 1
         } else {
-            rest = rest.drop { isNameByte($0) }
+            while index < text.count, isNameByte(text[index]) { index += 1 }
         }
-        guard !rest.isEmpty else { return true }
-        let port = rest.dropFirst()
-        return rest.first == UInt8(ascii: ":") && port.count <= 5 && port.allSatisfy { $0 &- 0x30 < 10 }
-            && port.reduce(0) { $0 * 10 + Int($1 &- 0x30) } <= 65_535
+        guard index < text.count else { return true }
+        guard text[index] == UInt8(ascii: ":"), text.count - index <= 6 else { return false }
+        var port = 0
+        while index + 1 < text.count {
+            index += 1
+            guard text[index] &- 0x30 < 10 else { return false }
+            port = port * 10 + Int(text[index] &- 0x30)
+        }
+        return port <= 65_535
     }
 
     /// Of a registered name: unreserved, sub-delims, and the sign of an escape; a bit for each.

@@ -169,6 +169,9 @@ package struct AccessLog: Sendable {
     /// False when the level leaves requests out: then a record need not even be made.
     package var isEnabled: Bool { level.value <= .info }
 
+    /// Whether requests on their way are told of.
+    package var tellsSteps: Bool { isEnabled && sinks.contains { $0.format == .text } }
+
     /// Writes the request's line, when it is over. Never waits.
     package func write(_ record: @autoclosure () -> AccessRecord) {
         guard isEnabled else { return }
@@ -180,7 +183,7 @@ package struct AccessLog: Sendable {
 
     /// Writes a line about a request on its way, where lines are text. Never waits.
     package func write(_ step: @autoclosure () -> AccessStep, tokenHint: String?, requestID: UInt64) {
-        guard isEnabled, sinks.contains(where: { $0.format == .text }) else { return }
+        guard tellsSteps else { return }
         let step = step()
         let stepLevel: Logger.Level = if case .received = step { .info } else { .debug }
         guard level.value <= stepLevel else { return }

@@ -46,6 +46,30 @@ struct LineBytes: ~Copyable {
         append(number, digits: digits)
     }
 
+    /// Appends the last two decimal digits of a number, with a leading zero.
+    mutating func append(twoDigits number: UInt8) {
+        makeRoom(for: 2)
+        memory[count] = UInt8(ascii: "0") + number / 10 % 10
+        memory[count + 1] = UInt8(ascii: "0") + number % 10
+        count += 2
+    }
+
+    /// Appends what stands before the value of a field: its name between two texts.
+    @inline(__always)
+    mutating func append(_ front: StaticString, _ name: StaticString, _ back: StaticString) {
+        makeRoom(for: front.utf8CodeUnitCount + name.utf8CodeUnitCount + back.utf8CodeUnitCount)
+        place(front)
+        place(name)
+        place(back)
+    }
+
+    /// Puts a text where there is room for it.
+    @inline(__always)
+    private mutating func place(_ text: StaticString) {
+        (memory + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+        count += text.utf8CodeUnitCount
+    }
+
     /// Appends the last `digits` decimal digits of a number, with leading zeros.
     mutating func append(_ number: UInt64, digits: Int) {
         makeRoom(for: digits)
@@ -62,7 +86,7 @@ struct LineBytes: ~Copyable {
     /// The bytes as an array.
     consuming func array() -> [UInt8] { Array(UnsafeBufferPointer(start: memory, count: count)) }
 
-    private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+    mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
         guard let start = bytes.baseAddress else { return }
         makeRoom(for: bytes.count)
         (memory + count).update(from: start, count: bytes.count)

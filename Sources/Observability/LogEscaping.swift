@@ -20,13 +20,30 @@ enum LogEscaping {
 
     /// True when a text can stand in a `key=value` line without quotes.
     static func isPlain(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= longestValue
-            && text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
+        var text = text
+        return !text.isEmpty && text.utf8.count <= longestValue && text.withUTF8(isPlain)
+    }
+
+    /// Appends a text that can stand in a `key=value` line without quotes: it is looked at and copied in one go.
+    ///
+    /// - Returns: whether it can; if not, nothing is appended.
+    static func appendPlain(_ text: String, to bytes: inout LineBytes) -> Bool {
+        guard !text.isEmpty, text.utf8.count <= longestValue else { return false }
+        var text = text
+        return text.withUTF8 { text in
+            guard isPlain(text) else { return false }
+            bytes.append(text)
+            return true
+        }
+    }
+
+    private static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
     }
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.
     static func appendName(_ name: String, to bytes: inout LineBytes) {
-        if isPlain(name), name.utf8.count <= longestName { return bytes.append(utf8: name) }
+        if name.utf8.count <= longestName, appendPlain(name, to: &bytes) { return }
         if name.isEmpty { bytes.append(UInt8(ascii: "_")) }
         for byte in name.utf8.prefix(longestName) {
             bytes.append(isPlainByte(byte) ? byte : UInt8(ascii: "_"))
@@ -85,29 +102,35 @@ enum LogEscaping {
 }
 
 extension String {
-    /// Whether each byte lies between `lowest` and 0x7e and is none of three. Eight bytes are looked at at a time.
+    /// The same of a text.
     @inline(__always)
     fileprivate func isVisible(from lowest: UInt8, without a: UInt8, _ b: UInt8, _ c: UInt8) -> Bool {
         var text = self
-        return text.withUTF8 { bytes in
-            let memory = UnsafeRawBufferPointer(bytes)
-            var index = 0
-            while index + 8 <= memory.count {
-                let word = memory.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                guard word.isVisible(from: lowest, without: a, b, c) else { return false }
-                index += 8
-            }
-            if index == memory.count { return true }
-            if index > 0 {
-                // The last word overlaps the one before.
-                let word = memory.loadUnaligned(fromByteOffset: memory.count - 8, as: UInt64.self)
-                return word.isVisible(from: lowest, without: a, b, c)
-            }
-            for byte in memory where byte < lowest || byte > 0x7e || byte == a || byte == b || byte == c {
-                return false
-            }
-            return true
+        return text.withUTF8 { $0.isVisible(from: lowest, without: a, b, c) }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Whether each byte lies between `lowest` and 0x7e and is none of three. Eight bytes are looked at at a time.
+    @inline(__always)
+    fileprivate func isVisible(from lowest: UInt8, without a: UInt8, _ b: UInt8, _ c: UInt8) -> Bool {
+        let memory = UnsafeRawBufferPointer(self)
+        var index = 0
+        while index + 8 <= memory.count {
+            let word = memory.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            guard word.isVisible(from: lowest, without: a, b, c) else { return false }
+            index += 8
         }
+        if index == memory.count { return true }
+        if index > 0 {
+            // The last word overlaps the one before.
+            let word = memory.loadUnaligned(fromByteOffset: memory.count - 8, as: UInt64.self)
+            return word.isVisible(from: lowest, without: a, b, c)
+        }
+        for byte in memory where byte < lowest || byte > 0x7e || byte == a || byte == b || byte == c {
+            return false
+        }
+        return true
     }
 }
 

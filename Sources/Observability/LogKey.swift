@@ -86,6 +86,11 @@ struct Milliseconds: CustomStringConvertible, Sendable {
     private let microseconds: Int64
 
     init(_ duration: Duration) {
+        // Of less than nine seconds, which is nearly all, no number of 128 bits need be divided.
+        if let attoseconds = Int64(exactly: duration.attoseconds) {
+            microseconds = max(0, attoseconds / 1_000_000_000_000)
+            return
+        }
         let (seconds, attoseconds) = duration.components
         let secondsBound: Int64 = 1_000_000_000_000
         let bounded = min(max(seconds, 0), secondsBound)

@@ -17,7 +17,7 @@ struct LogLine: ~Copyable {
         case .text:
             timestamp.append(to: &bytes)
             append(" ")
-            append(Self.textName(of: level))
+            bytes.append(utf8: Self.textName(of: level))
             append(" ")
             LogEscaping.appendName(logger, to: &bytes)
             append(": ")
@@ -26,7 +26,7 @@ struct LogLine: ~Copyable {
             append("time=")
             timestamp.append(to: &bytes)
             append(" level=")
-            append(level.rawValue)
+            bytes.append(utf8: level.rawValue)
             append(" logger=")
             LogEscaping.appendName(logger, to: &bytes)
             append(" message=")
@@ -35,7 +35,7 @@ struct LogLine: ~Copyable {
             append(#"{"time":""#)
             timestamp.append(to: &bytes)
             append(#"","level":""#)
-            append(level.rawValue)
+            bytes.append(utf8: level.rawValue)
             append(#"","logger":"#)
             appendQuoted(logger)
             append(#","message":"#)
@@ -88,10 +88,10 @@ struct LogLine: ~Copyable {
         guard case .stringConvertible(let convertible) = value else { return appendValue(value.description) }
         switch convertible {
         // These print as JSON writes them.
-        case let integer as any BinaryInteger: append(integer.description)
+        case let integer as any BinaryInteger: bytes.append(utf8: integer.description)
         case let duration as Milliseconds: duration.append(to: &bytes)
-        case let float as Double where float.isFinite: append(float.description)
-        case let flag as Bool: append(flag.description)
+        case let float as Double where float.isFinite: bytes.append(utf8: float.description)
+        case let flag as Bool: bytes.append(utf8: flag.description)
         default: appendValue(convertible.description)
         }
     }
@@ -106,13 +106,9 @@ struct LogLine: ~Copyable {
     private mutating func beginField(_ name: StaticString) {
         switch format {
         case .text, .logfmt:
-            bytes.append(UInt8(ascii: " "))
-            bytes.append(name)
-            bytes.append(UInt8(ascii: "="))
+            bytes.append(" ", name, "=")
         case .json:
-            bytes.append(",\"")
-            bytes.append(name)
-            bytes.append("\":")
+            bytes.append(",\"", name, "\":")
         }
     }
 
@@ -132,15 +128,11 @@ struct LogLine: ~Copyable {
     }
 
     private mutating func appendValue(_ value: String, limit: Int = LogEscaping.longestValue) {
-        if format != .json, value.utf8.count <= limit, LogEscaping.isPlain(value) {
-            append(value)
-        } else {
-            appendQuoted(value, limit: limit)
-        }
+        if format != .json, value.utf8.count <= limit, LogEscaping.appendPlain(value, to: &bytes) { return }
+        appendQuoted(value, limit: limit)
     }
 
-    private mutating func append(_ text: String) { bytes.append(utf8: text) }
-
+    /// Of literals alone: `append(utf8:)` of `LineBytes` is the one for other texts, and takes several times as long.
     private mutating func append(_ text: StaticString) { bytes.append(text) }
 
     private mutating func appendQuoted(_ text: String, limit: Int = LogEscaping.longestValue) {

@@ -18,6 +18,9 @@ package struct RequestObserver: Sendable {
     /// So many more bytes of an answer's body came out of one.
     package func responseBody(_ bytes: Int) { traffic.responseBody(bytes) }
 
+    /// Whether anybody wants to know of a request on its way.
+    package var wantsSteps: Bool { log.tellsSteps }
+
     /// A request is on its way; the step is made where somebody wants to know.
     package func note(_ step: @autoclosure () -> AccessStep, tokenHint: String?, requestID: UInt64) {
         log.write(step(), tokenHint: tokenHint, requestID: requestID)

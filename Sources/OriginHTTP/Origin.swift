@@ -16,7 +16,7 @@ package protocol Origin: Sendable {
     /// - Parameter framing: of the request's body; `.untilClose` is an error.
     /// - Parameter host: what `Host` says in place of the request's; nil for the origin's own.
     func begin(
-        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
+        _ request: consuming RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange
     /// No exchange is to begin any more: closes connections that wait for one, and others when they are through.
@@ -36,7 +36,7 @@ package protocol OriginResponseReceiver: AnyObject {
     ///
     /// The fields are as the origin sent them, those of its hop included. `framing` tells how the body that
     /// follows is delimited; after 101 it is `.untilClose`: raw bytes follow in both directions.
-    func originAnswered(_ head: ResponseHead, framing: BodyFraming)
+    func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming)
     /// Some bytes of the body, freed of chunk framing and never empty.
     func originSent(_ bytes: ByteBuffer)
     /// The response is whole; after 101, the origin closed its direction and may still listen.

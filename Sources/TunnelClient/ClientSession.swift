@@ -13,7 +13,7 @@ final class ClientSession: SessionOwner {
     private static let beginsPerTurn = 16
 
     private let setup: CurrentSetup
-    private let traffic: TrafficCount
+    let traffic: TrafficCount
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
@@ -56,8 +56,7 @@ final class ClientSession: SessionOwner {
     }
 
     func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
-        let stream = OriginStream(
-            session: session, id: id, isRequestWhole: isLast, traffic: traffic, logger: logger)
+        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, owner: self)
         session.accept(id, receiver: stream)
         arrivals.append(Arrival(stream: stream, head: head, isLast: isLast))
         guard !isBeginning else { return }
@@ -88,8 +87,8 @@ final class ClientSession: SessionOwner {
             if isOldServer { removeToken(&request, arrival.head) }
             let isHostListed = !isOldServer && request.fields.contains(.xTunnelHost)
             do throws(OriginRefusal) {
-                let destination = try setup.directory.destination(of: request, isHostListed: isHostListed)
-                stream.begin(at: destination, framing: framing, on: eventLoop)
+                let destination = try setup.directory.destination(of: &request, isHostListed: isHostListed)
+                stream.begin(request, at: destination, framing: framing, on: eventLoop)
             } catch {
                 stream.refuse(error.status, error.words, to: request.method)
             }
@@ -117,6 +116,15 @@ final class ClientSession: SessionOwner {
             return .none
         }
         return length.map { $0 == 0 ? .none : .length($0) } ?? .chunked
+    }
+
+    func originFailed(_ id: StreamID, _ error: OriginError) {
+        logger.warning(
+            "Origin failed",
+            metadata: [
+                .streamID: .stringConvertible(id.rawValue), .errorCode: .code(error.errorCode),
+                .errorMessage: "\(error.message)",
+            ])
     }
 
     func sessionPeerDrains(_ session: any Session, reason: String) {

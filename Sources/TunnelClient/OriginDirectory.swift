@@ -48,21 +48,24 @@ final class OriginDirectory: Sendable {
         }
     }
 
-    /// Where a request goes, and the request as it goes there.
+    /// Where a request goes.
     ///
-    /// - Parameter isHostListed: whether the server says that the request came by its `Host`.
-    func destination(of request: RequestHead, isHostListed: Bool) throws(OriginRefusal) -> Destination {
-        var request = request
+    /// - Parameters:
+    ///   - request: made what it is as it goes there.
+    ///   - isHostListed: whether the server says that the request came by its `Host`.
+    func destination(
+        of request: inout RequestHead, isHostListed: Bool
+    ) throws(OriginRefusal) -> Destination {
         let choice = rules.choose(request.fields)
         Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {
         case .configured:
             guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }
             let host = try rewriting?.prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: configured, request: request, host: host)
+            return Destination(origin: configured, host: host)
         case .named(let address):
             let host = try OriginRequest(address: address).prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: named(address), request: request, host: host)
+            return Destination(origin: named(address), host: host)
         case .refused(let words):
             throw OriginRefusal(status: 403, words: words)
         }
@@ -96,7 +99,6 @@ final class OriginDirectory: Sendable {
 /// Where a request goes.
 struct Destination {
     var origin: any Origin
-    var request: RequestHead
     /// What `Host` is to say; nil for the origin's own.
     var host: String?
 }

@@ -1,5 +1,4 @@
 import HTTPMessage
-import Logging
 import NIOCore
 import Observability
 import OriginHTTP
@@ -10,8 +9,8 @@ import TunnelTransport
 final class OriginStream {
     private let session: any Session
     private let id: StreamID
-    private let traffic: TrafficCount
-    private let logger: Logger
+    /// Who counts and logs for all streams of the session: to give each a logger of its own would copy it each time.
+    private let owner: ClientSession
     private var exchange: (any OriginExchange)?
     private var method = ""
     private var isRequestWhole: Bool
@@ -28,19 +27,21 @@ final class OriginStream {
     /// Whether the stream was over before the exchange began.
     private(set) var isWithdrawn = false
 
-    init(session: any Session, id: StreamID, isRequestWhole: Bool, traffic: TrafficCount, logger: Logger) {
+    init(session: any Session, id: StreamID, isRequestWhole: Bool, owner: ClientSession) {
         self.session = session
         self.id = id
         self.isRequestWhole = isRequestWhole
-        self.traffic = traffic
-        self.logger = logger
+        self.owner = owner
     }
 
-    func begin(at destination: Destination, framing: BodyFraming, on eventLoop: any EventLoop) {
+    func begin(
+        _ request: consuming RequestHead, at destination: Destination, framing: BodyFraming,
+        on eventLoop: any EventLoop
+    ) {
         hasBegun = true
-        method = destination.request.method
+        method = request.method
         exchange = destination.origin.begin(
-            destination.request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
+            request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
         early = []
         if endCameEarly { exchange?.end(trailers: earlyTrailers) }
@@ -63,7 +64,7 @@ final class OriginStream {
         let (head, body) = answer.parts(toMethod: method)
         respond(head, isLast: body == nil)
         if let body {
-            traffic.responseBody(body.readableBytes)
+            owner.traffic.responseBody(body.readableBytes)
             _ = session.send(id, body)
         }
         answerIsWhole(trailers: nil)
@@ -125,7 +126,7 @@ extension OriginStream: StreamReceiver {
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {
         if data.readableBytes > 0 {
-            traffic.requestBody(data.readableBytes)
+            owner.traffic.requestBody(data.readableBytes)
             if hasBegun { pass(data) } else { early.append(data) }
         }
         if isLast { requestIsWhole(trailers: nil) }
@@ -168,8 +169,7 @@ extension OriginStream: StreamReceiver {
 // MARK: - From the origin
 
 extension OriginStream: OriginResponseReceiver {
-    func originAnswered(_ head: ResponseHead, framing: BodyFraming) {
-        var head = head
+    func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
         Forwarding.rewrite(&head, at: .answerIntoTunnel)
         guard !head.isInterim else { return respond(head, isLast: false) }
         hasAnswered = true
@@ -180,7 +180,7 @@ extension OriginStream: OriginResponseReceiver {
     }
 
     func originSent(_ bytes: ByteBuffer) {
-        traffic.responseBody(bytes.readableBytes)
+        owner.traffic.responseBody(bytes.readableBytes)
         if !session.send(id, bytes) { exchange?.pauseReading() }
     }
 
@@ -189,12 +189,7 @@ extension OriginStream: OriginResponseReceiver {
     }
 
     func originFailed(_ error: OriginError) {
-        logger.warning(
-            "Origin failed",
-            metadata: [
-                .streamID: .stringConvertible(id.rawValue), .errorCode: .code(error.errorCode),
-                .errorMessage: "\(error.message)",
-            ])
+        owner.originFailed(id, error)
         exchange = nil
         guard !isAnswerWhole || isUpgraded else { return }
         guard !hasAnswered else {

@@ -42,13 +42,14 @@ public struct StreamTable<Value> {
         let index = Int(slots[slot]) - 1
         empty(slot)
         let last = ids.count - 1
-        if index < last, let moved = self.slot(of: ids[last]) {
-            slots[moved] = Int32(index + 1)
-            ids.swapAt(index, last)
-            values.swapAt(index, last)
+        if index < last, let moved = self.slot(of: ids[last]) { slots[moved] = Int32(index + 1) }
+        let lastID = ids.removeLast()
+        var value = values.removeLast()
+        if index < last {
+            ids[index] = lastID
+            // Not `swapAt`, which copies both.
+            swap(&values[index], &value)
         }
-        ids.removeLast()
-        let value = values.removeLast()
         // After a flood of streams its memory is not kept.
         if ids.isEmpty, slots.count > Self.keptSlots { self = StreamTable() }
         return value

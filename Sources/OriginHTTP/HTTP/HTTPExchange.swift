@@ -182,7 +182,7 @@ final class HTTPExchange: OriginExchange {
 
     // MARK: What the channel says
 
-    func answered(_ head: ResponseHead, framing: BodyFraming) {
+    func answered(_ head: consuming ResponseHead, framing: BodyFraming) {
         if head.status == 101, case .carried(let channel) = state { state = .switched(channel, .both) }
         receiver?.originAnswered(head, framing: framing)
     }

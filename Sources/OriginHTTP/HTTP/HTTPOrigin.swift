@@ -66,13 +66,13 @@ package final class HTTPOrigin: Origin {
     }
 
     package func begin(
-        _ request: RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
+        _ request: consuming RequestHead, framing: BodyFraming, host: String?, on eventLoop: any EventLoop,
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         do throws(OriginError) {
-            let request = try OutgoingRequest(
+            let outgoing = try OutgoingRequest(
                 request, framing: framing, authority: authority, host: host)
-            let exchange = HTTPExchange(request, pool: pool(on: eventLoop), receiver: receiver)
+            let exchange = HTTPExchange(consume outgoing, pool: pool(on: eventLoop), receiver: receiver)
             exchange.start()
             return exchange
         } catch {

@@ -182,8 +182,8 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
 
     /// Hands bytes to the channel, without a flush.
     private func writeOutput() {
-        var pending = output
-        output = Output()
+        var pending = Output()
+        swap(&output, &pending)
         pending.drain { context?.write(wrapOutboundOut($0), promise: nil) }
     }
 
@@ -303,7 +303,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
             left -= 1
             do throws(HTTPMessageError) {
                 guard let event = try nextEvent() else { break }
-                switch event {
+                switch consume event {
                 case .head(let head, let framing): try answered(exchange, head, framing)
                 case .bytes(let bytes): exchange.received(bytes)
                 case .end(let trailers): ended(exchange, trailers: trailers)
@@ -324,7 +324,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
     }
 
     private func answered(
-        _ exchange: HTTPExchange, _ head: ResponseHead, _ framing: BodyFraming
+        _ exchange: HTTPExchange, _ head: consuming ResponseHead, _ framing: BodyFraming
     ) throws(HTTPMessageError) {
         if head.status == 101 {
             guard case .whole? = carried?.request else {
@@ -336,11 +336,15 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
     }
 
     private func ended(_ exchange: HTTPExchange, trailers: HeaderFields?) {
-        guard let carried else { return }
-        guard !carried.parser.isUpgraded else { return rawInputEnded(carried) }
+        // Taken out, not copied: it is over but for an upgrade.
+        guard let carried = carried.take() else { return }
+        guard !carried.parser.isUpgraded else {
+            self.carried = carried
+            return rawInputEnded(carried)
+        }
         var isReusable = carried.parser.allowsReuse && !flushIsScheduled && inputEnd == nil
         if case .whole = carried.request {} else { isReusable = false }
-        if isReusable { self.carried = nil } else { letGo() }
+        if !isReusable { letGo() }
         isReused = true
         if let place {
             place.pool.exchangeEnded(on: place.id, isReusable: isReusable)

@@ -20,7 +20,7 @@ struct OutgoingRequest {
     ///   - authority: of the origin; also for messages.
     ///   - host: what the field `Host` says; nil for the authority.
     init(
-        _ request: RequestHead, framing: BodyFraming, authority: String, host: String? = nil
+        _ request: consuming RequestHead, framing: BodyFraming, authority: String, host: String? = nil
     ) throws(OriginError) {
         guard request.method != "CONNECT" else {
             throw OriginError(.badRequest, "CONNECT is not supported towards \(authority)")
@@ -28,24 +28,29 @@ struct OutgoingRequest {
         guard request.hasWritableLine else {
             throw OriginError(.badRequest, "malformed request line for \(authority)")
         }
-        upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
-        var fields = request.fields
-        Forwarding.rewrite(&fields, at: .requestToOrigin, upgrade: upgrade)
+        let upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
+        // In place: a copy of the fields would be changed by copying all of them.
+        Forwarding.rewrite(&request.fields, at: .requestToOrigin, upgrade: upgrade)
         switch framing {
         case .none:
-            guard (try? fields.contentLength() ?? 0) == 0 else { throw Self.unframed(authority) }
+            guard (try? request.fields.contentLength() ?? 0) == 0 else { throw Self.unframed(authority) }
         case .length(let length):
-            guard (try? fields.contentLength() ?? length) == length else { throw Self.unframed(authority) }
-            if !fields.contains(.contentLength) { fields.append(.contentLength, String(length)) }
+            guard (try? request.fields.contentLength() ?? length) == length else {
+                throw Self.unframed(authority)
+            }
+            if !request.fields.contains(.contentLength) {
+                request.fields.append(.contentLength, String(length))
+            }
         case .chunked:
-            fields.remove(.contentLength)
+            request.fields.remove(.contentLength)
         case .untilClose:
             throw Self.unframed(authority)
         }
         method = request.method
         target = request.target
         self.host = host ?? authority
-        self.fields = fields
+        self.upgrade = upgrade
+        fields = request.fields
         self.framing = framing
         isRepeatable = RequestBody(framing).isWhole && Self.isIdempotent(request.method)
     }

@@ -15,12 +15,20 @@ struct Output {
 
     /// Appends the request line and the fields of a request, `Host` and framing included, and the empty line.
     mutating func appendHead(_ request: OutgoingRequest) {
-        var fields = request.fields
-        if request.framing == .chunked { fields.append(.transferEncoding, "chunked") }
         count -= small.readableBytes
+        if request.framing == .chunked {
+            var fields = request.fields
+            fields.append(.transferEncoding, "chunked")
+            appendHead(request, fields)
+        } else {
+            appendHead(request, request.fields)
+        }
+        count += small.readableBytes
+    }
+
+    private mutating func appendHead(_ request: OutgoingRequest, _ fields: HeaderFields) {
         small.writeRequestHead(
             method: request.method, target: request.target, host: request.host, fields: fields)
-        count += small.readableBytes
     }
 
     /// Appends bytes as they are.
@@ -54,8 +62,8 @@ struct Output {
 
     /// Hands over everything in order, and is empty afterwards.
     mutating func drain(_ write: (ByteBuffer) -> Void) {
-        let drained = self
-        self = Output()
+        var drained = Output()
+        swap(&self, &drained)
         for buffer in drained.large { write(buffer) }
         if drained.small.readableBytes > 0 { write(drained.small) }
     }

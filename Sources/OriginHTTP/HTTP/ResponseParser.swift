@@ -128,7 +128,7 @@ struct ResponseParser {
         keepsAlive =
             head.allowsKeepAlive && framing != .untilClose && isPlain
             && !(head.version == .http10 && head.fields.contains(.transferEncoding))
-        return .head(head, framing)
+        return .head(consume head, framing)
     }
 
     private mutating func nextPart() throws(HTTPMessageError) -> Event? {

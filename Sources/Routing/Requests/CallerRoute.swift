@@ -18,7 +18,9 @@ package enum CallerRoute: Sendable, Equatable {
     ///   - head: its target as `RequestHead.settleTarget` left it.
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     ///   - hosts: in lower case and without port, those whose requests need not name their token.
-    package init(_ head: RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]) {
+    package init(
+        _ head: borrowing RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]
+    ) {
         guard head.method != "CONNECT" else {
             self = .refuse(.connectUnsupported)
             return

@@ -34,24 +34,26 @@ extension MuxMachine {
             let next = try decoder.next()
             idleTalk += decoder.skippedFrames &- skipped
             guard idleTalk <= Self.mostIdleTalk else { throw .flooded }
-            guard let frame = next else { return nil }
+            guard let frame = consume next else { return nil }
             work -= 4
-            if let event = try handle(frame, now: now) { return event }
+            if let event = try handle(consume frame, now: now) { return event }
         }
     }
 
-    private mutating func handle(_ frame: MuxFrame, now: MonotonicInstant) throws(MuxError) -> SessionEvent? {
-        if case .settings(let settings) = frame {
-            guard peer == nil else { throw .malformedFrame }
+    /// Takes the frame over: what is in it becomes the event's, without a copy.
+    private mutating func handle(
+        _ frame: consuming MuxFrame, now: MonotonicInstant
+    ) throws(MuxError) -> SessionEvent? {
+        guard peer != nil else {
+            guard case .settings(let settings) = consume frame else { throw .settingsMissing }
             guard settings.initialWindow <= Int(Int32.max) else { throw .flowControl }
             peer = settings
             lastHeard = now
             return .ready(settings)
         }
-        guard peer != nil else { throw .settingsMissing }
-        switch frame {
+        switch consume frame {
         case .settings:
-            return nil
+            throw .malformedFrame
         case .request(let id, let window, let head, let isLast):
             return try requestCame(id, window: window, head: head, isLast: isLast, now: now)
         case .response(let id, let head, let isInterim, let isLast):

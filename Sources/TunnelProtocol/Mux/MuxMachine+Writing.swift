@@ -4,6 +4,9 @@ extension MuxMachine {
     /// What a stream writes in its turn at least, if it has that, in bytes: the frame's header is a hundredth of it.
     private static var shortestTurn: Int { 1 << 10 }
 
+    /// Room that is made for a message before it is known what of that is written, in bytes.
+    private static var mostRoomAhead: Int { 8 << 10 }
+
     /// Whether `write` would write something.
     package var hasSomethingToWrite: Bool { control.readableBytes > 0 || turns.count > 0 }
 
@@ -14,6 +17,11 @@ extension MuxMachine {
     ///   never more than the longest message. A turn is half of it at most, so that those on a slow link are short.
     package mutating func write(to message: inout ByteBuffer, budget: Int) -> SessionOutput? {
         let start = message.readableBytes
+        // Room for short answers at once: made frame by frame, it would be copied again and again. There may be less to
+        // write than waits, for want of credit.
+        let data = turns.count > 0 ? waitingBytes + turns.count * MuxFrame.headerBytes : 0
+        message.reserveCapacity(
+            minimumWritableBytes: min(control.readableBytes + data, budget, Self.mostRoomAhead))
         writeControl(to: &message, budget: budget)
         // A head that still waits must not be overtaken by its body.
         if control.readableBytes == 0 { writeData(to: &message, budget: budget) }

@@ -26,11 +26,10 @@ package struct FrameBuffer: ~Copyable {
     package consuming func finished(
         as opcode: WebSocketOpcode, isFinal: Bool = true, mask: WebSocketMask?
     ) -> ByteBuffer {
-        var header = ByteBuffer()
-        header.writeFrameHeader(opcode, isFinal: isFinal, length: buffer.readableBytes, mask: mask)
+        let length = buffer.readableBytes
         mask?.apply(to: &buffer, from: 0)
-        let start = Self.longestHeader - header.readableBytes
-        buffer.setBuffer(header, at: start)
+        let start = Self.longestHeader - ByteBuffer.frameHeaderBytes(length: length, isMasked: mask != nil)
+        buffer.setFrameHeader(opcode, isFinal: isFinal, length: length, mask: mask, at: start)
         buffer.moveReaderIndex(to: start)
         return buffer
     }

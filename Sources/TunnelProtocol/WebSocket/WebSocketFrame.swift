@@ -71,22 +71,33 @@ extension ByteBuffer {
         }
     }
 
-    /// Writes a frame's header, the mask's key included (RFC 6455 §5.2).
-    mutating func writeFrameHeader(
-        _ opcode: WebSocketOpcode, isFinal: Bool = true, length: Int, mask: WebSocketMask?
+    private mutating func writeFrameHeader(_ opcode: WebSocketOpcode, length: Int, mask: WebSocketMask?) {
+        let start = writerIndex
+        writeRepeatingByte(0, count: Self.frameHeaderBytes(length: length, isMasked: mask != nil))
+        setFrameHeader(opcode, isFinal: true, length: length, mask: mask, at: start)
+    }
+
+    /// How long the header of a frame is whose payload is so long, the mask's key included.
+    static func frameHeaderBytes(length: Int, isMasked: Bool) -> Int {
+        (length < 126 ? 2 : length < 65536 ? 4 : 10) + (isMasked ? 4 : 0)
+    }
+
+    /// Puts a frame's header, the mask's key included (RFC 6455 §5.2), where there are `frameHeaderBytes` for it.
+    mutating func setFrameHeader(
+        _ opcode: WebSocketOpcode, isFinal: Bool, length: Int, mask: WebSocketMask?, at start: Int
     ) {
-        let maskBit: UInt8 = mask == nil ? 0 : 0x80
-        writeInteger((isFinal ? 0x80 : 0) | opcode.rawValue)
+        let first = UInt16((isFinal ? 0x80 : 0) | opcode.rawValue) << 8 | (mask == nil ? 0 : 0x80)
+        var end = start + 2
         switch length {
         case ..<126:
-            writeInteger(maskBit | UInt8(length))
+            setInteger(first | UInt16(length), at: start)
         case ..<65536:
-            writeInteger(maskBit | 126)
-            writeInteger(UInt16(length))
+            setInteger(first | 126, at: start)
+            end += setInteger(UInt16(length), at: end)
         default:
-            writeInteger(maskBit | 127)
-            writeInteger(UInt64(length))
+            setInteger(first | 127, at: start)
+            end += setInteger(UInt64(length), at: end)
         }
-        if let mask { writeInteger(mask.wire) }
+        if let mask { setInteger(mask.wire, at: end) }
     }
 }

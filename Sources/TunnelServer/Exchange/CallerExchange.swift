@@ -35,6 +35,8 @@ final class CallerExchange: ServedExchange {
     private var machine: ExchangeMachine
     private var place = Place.none
     private var record: RequestRecord
+    /// The record's: to ask a record that may change would copy it.
+    private let observer: RequestObserver
 
     /// - Parameters:
     ///   - request: its target freed of the token.
@@ -59,6 +61,7 @@ final class CallerExchange: ServedExchange {
             ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
             now: eventLoop.now)
         self.record = record
+        self.observer = record.observer
     }
 
     // MARK: From the caller
@@ -139,7 +142,9 @@ final class CallerExchange: ServedExchange {
             record.keepSilent()
             return found(.failed(.tooManyGuesses))
         }
-        record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
+        if observer.wantsSteps {
+            record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
+        }
         switch decision {
         case .send(let id, let session):
             open(id, session.reference)
@@ -173,7 +178,7 @@ final class CallerExchange: ServedExchange {
         guard let port else { return perform(machine.wasNotOpened()) }
         place = .attached(id, port)
         machine.opened(takesBytes: port.isTaken)
-        record.noteDeparture()
+        if observer.wantsSteps { record.noteDeparture() }
     }
 
     private func giveBackPlace() {
@@ -254,7 +259,9 @@ final class CallerExchange: ServedExchange {
 extension CallerExchange: StreamReceiver {
     func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
         guard case .attached(let session, _) = place else { return }
-        if !isInterim { record.note(.answered(sessionID: session, bytes: bytes.readableBytes)) }
+        if !isInterim, observer.wantsSteps {
+            record.note(.answered(sessionID: session, bytes: bytes.readableBytes))
+        }
         do throws(HTTPMessageError) {
             let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
             guard head.isInterim == isInterim else {

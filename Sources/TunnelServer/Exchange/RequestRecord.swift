@@ -4,7 +4,7 @@ import Observability
 
 /// What is known of one request: counted here alone, and told to the server's `RequestObserver` as it comes and at the end.
 struct RequestRecord {
-    private let observer: RequestObserver
+    let observer: RequestObserver
     private let started: NIODeadline
     private let serverName: String
     private let tokenHint: String?

@@ -244,8 +244,9 @@ final class TunnelRegistry: Sendable {
     }
 }
 
-/// A session with what is known of its client.
-struct ServedSession: Sendable {
+/// A session with what is known of its client. A class, as each request is given one: to copy all of this is many times the
+/// work.
+final class ServedSession: Sendable {
     let reference: SessionReference
     /// Of the tunnel client.
     let address: String
@@ -257,6 +258,19 @@ struct ServedSession: Sendable {
     let protocolVersion: ProtocolVersion
     /// When it began to serve, in seconds since 1970.
     let since: Int
+
+    init(
+        reference: SessionReference, address: String, endpoint: String, software: String, tunnelName: String,
+        protocolVersion: ProtocolVersion, since: Int
+    ) {
+        self.reference = reference
+        self.address = address
+        self.endpoint = endpoint
+        self.software = software
+        self.tunnelName = tunnelName
+        self.protocolVersion = protocolVersion
+        self.since = since
+    }
 }
 
 /// A request that waits for a session, as seen from any event loop.

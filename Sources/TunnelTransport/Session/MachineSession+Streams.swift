@@ -67,7 +67,7 @@ extension MachineSession {
         let count = spilling?.consumed(id, count) ?? count
         guard count > 0 else { return }
         machine.consumed(id, count, now: now)
-        if isHeld || machine.hasSomethingToWrite { scheduleFlush() }
+        if !awaitsFlush, isHeld || machine.hasSomethingToWrite { scheduleFlush() }
     }
 
     /// So many bytes of what came on a stream lie in a file now.

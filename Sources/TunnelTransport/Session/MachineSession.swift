@@ -186,8 +186,8 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         }
     }
 
-    private func dispatch(_ event: SessionEvent) {
-        switch event {
+    private func dispatch(_ event: consuming SessionEvent) {
+        switch consume event {
         case .ready(let settings):
             settingsTimer?.cancel()
             state = .ready
@@ -234,6 +234,9 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     }
 
     // MARK: Writing
+
+    /// Whether a flush comes by itself.
+    var awaitsFlush: Bool { isReceiving || isFlushScheduled }
 
     /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
     func scheduleFlush() {

@@ -107,7 +107,7 @@ final class OriginPool {
         machine.retire()
         work()
         // Nothing of the pool is to stay with the loop.
-        guard machine.wakeUp == nil else { return }
+        guard machine.nextWakeUp() == nil else { return }
         alarm?.task.cancel()
         alarm = nil
     }
@@ -158,7 +158,7 @@ final class OriginPool {
 
     /// One timer for all that waits for a time. One that is early does no harm, and finds nothing to do.
     private func setAlarm() {
-        guard let time = machine.wakeUp else { return }
+        guard let time = machine.nextWakeUp() else { return }
         if let alarm {
             guard time < alarm.time else { return }
             alarm.task.cancel()

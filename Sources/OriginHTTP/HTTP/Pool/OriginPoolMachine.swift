@@ -73,6 +73,7 @@ struct OriginPoolMachine {
     private(set) var active = 0
 
     private let options: HTTPOriginOptions
+    private let idleTimeout: TimeAmount
     private var connections = SlotTable<Connection>()
     /// Unused connections, the one used last at the end.
     private var idle: [Idle] = []
@@ -88,6 +89,7 @@ struct OriginPoolMachine {
 
     init(_ options: HTTPOriginOptions) {
         self.options = options
+        idleTimeout = TimeAmount(options.idleTimeout)
     }
 
     /// Unused connections.
@@ -100,11 +102,14 @@ struct OriginPoolMachine {
         var earliest = descriptorRetry
         if let deadline = waiters.earliestDeadline { earliest = min(earliest ?? deadline, deadline) }
         if let oldest = idle.first {
-            let expiry = oldest.since + TimeAmount(options.idleTimeout)
+            let expiry = oldest.since + idleTimeout
             earliest = min(earliest ?? expiry, expiry)
         }
         return earliest
     }
+
+    /// The same for who holds the machine in a class: to ask for a property that is worked out would copy all of it.
+    mutating func nextWakeUp() -> NIODeadline? { wakeUp }
 
     /// The next thing to do; nil when there is nothing more.
     mutating func nextAction() -> Action? { actions.popFirst() ?? failures.popFirst() }
@@ -217,7 +222,7 @@ struct OriginPoolMachine {
             left(waiter)
             failures.append(.fail(id, waiter.lack))
         }
-        while let oldest = idle.first, oldest.since + TimeAmount(options.idleTimeout) <= now {
+        while let oldest = idle.first, oldest.since + idleTimeout <= now {
             idle.removeFirst()
             close(oldest.id)
         }
