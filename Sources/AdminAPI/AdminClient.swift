@@ -91,8 +91,10 @@ package struct AdminClient: Sendable {
             let count = rest.withUnsafeBytes {
                 send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { throw AdminClientError(errno == EAGAIN ? .timedOut : .brokeOff) }
-            rest = rest.dropFirst(count)
+            guard count > 0 || errno == EINTR else {
+                throw AdminClientError(errno == EAGAIN ? .timedOut : .brokeOff)
+            }
+            rest = rest.dropFirst(max(0, count))
         }
     }
 
@@ -112,9 +114,9 @@ package struct AdminClient: Sendable {
             buffer.writeBytes(chunk[..<max(0, count)])
             if head == nil { head = try nextHead(&reader, &buffer) }
         }
-        guard let head, head.bodyBytes == buffer.readableBytes else {
-            throw AdminClientError(head == nil && buffer.readableBytes == 0 ? .brokeOff : .nonsense)
-        }
+        guard let head else { throw AdminClientError(buffer.readableBytes == 0 ? .brokeOff : .nonsense) }
+        guard buffer.readableBytes >= head.bodyBytes else { throw AdminClientError(.brokeOff) }
+        guard buffer.readableBytes == head.bodyBytes else { throw AdminClientError(.nonsense) }
         return (head.status, Array(buffer.readableBytesView))
     }
 

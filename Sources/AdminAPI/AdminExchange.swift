@@ -27,13 +27,14 @@ final class AdminExchange: ServedExchange {
     private static let piece = 64 << 10
 
     private enum State {
-        /// Next: asked, answering, over.
+        /// Next: asked, over.
         case receiving(bodyBytes: Int, until: NIODeadline)
         /// The agent is at work, which may take minutes. Next: answering, over.
         case asked
         /// A long answer goes out. Next: over.
         ///
         /// - Parameters:
+        ///   - rest: what was not handed on yet.
         ///   - undelivered: bytes that had not arrived when that was last looked at.
         ///   - since: when more of them had.
         case answering(rest: ByteBuffer, undelivered: Int, since: NIODeadline)
@@ -42,7 +43,9 @@ final class AdminExchange: ServedExchange {
 
     private let head: RequestHead
     private let isWholeAtOnce: Bool
-    private let stream: any CallerStream
+    /// Let go when the exchange is over: the agent may be at work for one who has left.
+    private var stream: (any CallerStream)?
+    private let eventLoop: any EventLoop
     /// Time for the request to come, and for the next piece of its answer to be taken.
     private let patience: TimeAmount
     private let requests: AsyncStream<AdminRequest>.Continuation
@@ -55,6 +58,7 @@ final class AdminExchange: ServedExchange {
         self.head = head
         self.isWholeAtOnce = framing == .none
         self.stream = stream
+        self.eventLoop = stream.eventLoop
         self.patience = patience
         self.requests = requests
         self.state = .receiving(bodyBytes: 0, until: stream.eventLoop.now + patience)
@@ -80,76 +84,84 @@ final class AdminExchange: ServedExchange {
     private func ask() {
         guard case .receiving = state else { return }
         state = .asked
-        if case .enqueued = requests.yield(AdminRequest(head, of: self, on: stream.eventLoop)) { return }
-        end(with: .adminError(503, "the agent is stopping, or has too much to do"))
+        if case .enqueued = requests.yield(AdminRequest(head, of: self, on: eventLoop)) { return }
+        answerLast(.adminError(503, "no more requests are taken here: ask again"))
     }
 
     // MARK: The answer
 
     func answer(_ answer: OwnAnswer) {
-        guard case .asked = state else { return }
+        guard case .asked = state, let stream else { return }
         var (head, body) = answer.parts(toMethod: self.head.method)
         guard let body, body.readableBytes > Self.piece,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
-        else {
-            stream.send(answer, closes: false)
-            return end()
-        }
-        state = .answering(rest: body, undelivered: .max, since: stream.eventLoop.now)
+        else { return end { $0.send(answer, closes: false) } }
+        state = .answering(rest: body, undelivered: .max, since: eventLoop.now)
         stream.send(head, length, isLast: false)
         goOn()
     }
 
+    /// Hands on as much as is taken. The exchange is over when all of it was: behind it the connection has no eye on how
+    /// far its caller gets.
     private func goOn() {
-        while case .answering(var rest, let undelivered, let since) = state, stream.isWritable {
-            let piece = rest.readSlice(length: min(Self.piece, rest.readableBytes)) ?? ByteBuffer()
-            let isLast = rest.readableBytes == 0
+        while case .answering(var rest, let undelivered, let since) = state, let stream, stream.isWritable {
+            guard rest.readableBytes > 0,
+                let piece = rest.readSlice(length: min(Self.piece, rest.readableBytes))
+            else { return end { _ in } }
             state = .answering(rest: rest, undelivered: undelivered, since: since)
-            stream.send(piece, isLast: isLast)
-            if isLast { return end() }
+            stream.send(piece, isLast: rest.readableBytes == 0)
         }
         checkTime()
     }
 
     func callerBecameWritable() {
         guard case .answering(let rest, _, _) = state else { return }
-        state = .answering(rest: rest, undelivered: .max, since: stream.eventLoop.now)
+        state = .answering(rest: rest, undelivered: .max, since: eventLoop.now)
         goOn()
     }
 
-    private func refuse(_ error: HTTPMessageError) { end(with: .adminError(error.status, "\(error)")) }
+    private func refuse(_ error: HTTPMessageError) { answerLast(.adminError(error.status, "\(error)")) }
 
-    /// - Parameter answer: the last one on the connection.
-    private func end(with answer: OwnAnswer) {
-        stream.send(answer, closes: true)
-        end()
-    }
+    /// The connection ends behind the answer.
+    private func answerLast(_ answer: OwnAnswer) { end { $0.send(answer, closes: true) } }
 
-    private func end() {
-        state = .over
+    // MARK: Ends
+
+    /// - Parameter finish: what is to be done on the stream before; whatever that brings about, the exchange is over.
+    private func end(_ finish: (any CallerStream) -> Void) {
+        guard let stream else { return }
+        over()
+        finish(stream)
         stream.exchangeEnded()
     }
 
-    // MARK: Ends before time
+    private func over() {
+        state = .over
+        stream = nil
+    }
 
-    func callerLeft() { state = .over }
+    func callerLeft() { over() }
 
     func cutShort() {
-        state = .over
+        guard case .answering = state, let stream else {
+            return answerLast(.adminError(503, "the agent stopped before the answer was there"))
+        }
+        over()
         stream.exchangeBroke(isWhole: false)
     }
 
     func checkTime() {
-        let now = stream.eventLoop.now
+        guard let stream else { return }
+        let now = eventLoop.now
         switch state {
         case .receiving(_, let deadline):
-            if now >= deadline { return end(with: .adminError(408, "the request did not come in time")) }
+            if now >= deadline { return answerLast(.adminError(408, "the request did not come in time")) }
             stream.ring(by: deadline)
         case .answering(let rest, let before, var since):
             let undelivered = stream.undelivered
             if undelivered < before { since = now }
             guard now < since + patience else {
-                state = .over
+                over()
                 return stream.exchangeGaveUp()
             }
             state = .answering(rest: rest, undelivered: min(undelivered, before), since: since)

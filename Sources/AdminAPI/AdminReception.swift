@@ -1,18 +1,17 @@
 import HTTPMessage
 import HTTPServing
 import NIOCore
-import Synchronization
 
 /// Whom a connection to the admin API is for.
 final class AdminReception: RequestReception {
     /// Time that a connection may wait for its next request. Short: places are few.
-    private static let mostIdle: TimeAmount = .seconds(5)
+    static let mostIdle: TimeAmount = .seconds(5)
+    /// Time that a server which stops leaves who was answered last, to send another request: round trips are short.
+    private static let leaveTimeout: TimeAmount = .milliseconds(200)
 
     private let door: AdminDoor
     private let requests: AsyncStream<AdminRequest>.Continuation
     let stall: TimeAmount
-    /// Whether who asks is on this machine.
-    private var isOwn = true
 
     /// The handler of a connection. Called on its event loop.
     ///
@@ -26,6 +25,7 @@ final class AdminReception: RequestReception {
         var limits = ConnectionLimits()
         limits.headTimeout = patience
         limits.idleTimeout = min(patience, mostIdle)
+        limits.leaveTimeout = leaveTimeout
         return CallerHandler(
             on: eventLoop, limits: limits, date: DateStamp(), budget: nil,
             reception: AdminReception(door, patience, requests))
@@ -43,11 +43,17 @@ final class AdminReception: RequestReception {
 
     func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome {
         // By a Unix socket there are no addresses.
-        isOwn = channel.remoteAddress?.ipAddress == channel.localAddress?.ipAddress
-        return door.enter(isOwn: isOwn) ? .stays : .isClosed
+        let isOwn = channel.remoteAddress?.ipAddress == channel.localAddress?.ipAddress
+        let (eventLoop, handler) = (
+            connection.eventLoop, NIOLoopBound(connection, eventLoop: connection.eventLoop)
+        )
+        let hasPlace = door.enter(ObjectIdentifier(connection), isOwn: isOwn) {
+            eventLoop.execute { handler.value.stop() }
+        }
+        return hasPlace ? .stays : .isClosed
     }
 
-    func left(_ connection: CallerHandler) { door.leave(isOwn: isOwn) }
+    func left(_ connection: CallerHandler) { door.leave(ObjectIdentifier(connection)) }
 
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
@@ -59,33 +65,9 @@ final class AdminReception: RequestReception {
         switch fault {
         case .headTimeout: .adminError(408, "the request did not come in time")
         case .malformed(_, .tls): .adminError(400, "this port speaks plain HTTP, not TLS: use http://")
-        case .malformed(let error, _): .adminError(error.status, "\(error)")
+        case .malformed(_, .proxyProtocol):
+            .adminError(400, "the PROXY protocol is not understood here: switch it off in what stands before")
+        case .malformed(let error, nil): .adminError(error.status, "\(error)")
         }
     }
-}
-
-/// Whether more connections may come in: there are few at once.
-final class AdminDoor: Sendable {
-    private let all = Atomic<Int>(0)
-    private let others = Atomic<Int>(0)
-    private let closed = Atomic<Bool>(false)
-
-    /// - Parameter isOwn: whether it comes from this machine.
-    /// - Returns: false when there are too many.
-    func enter(isOwn: Bool) -> Bool {
-        let hasPlace = isOwn || others.add(1, ordering: .relaxed).newValue <= AdminServer.mostOfOthers
-        if all.add(1, ordering: .relaxed).newValue <= AdminServer.mostConnections, hasPlace { return true }
-        leave(isOwn: isOwn)
-        return false
-    }
-
-    func leave(isOwn: Bool) {
-        all.subtract(1, ordering: .relaxed)
-        if !isOwn { others.subtract(1, ordering: .relaxed) }
-    }
-
-    /// Each connection ends behind its next answer.
-    func close() { closed.store(true, ordering: .releasing) }
-
-    var isClosed: Bool { closed.load(ordering: .acquiring) }
 }

@@ -27,6 +27,8 @@ package final class AdminServer: Sendable {
     package static let usualPatience: Duration = .seconds(10)
     /// What a wrong token costs who sent it.
     static let guessDelay: Duration = .seconds(1)
+    /// Time that answers have to go out, and their clients to leave, when the server ends.
+    static let farewellTime: TimeAmount = .milliseconds(500)
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
     /// Of those, the ones that other machines may have: who is at the agent's own gets in.
@@ -95,8 +97,8 @@ package final class AdminServer: Sendable {
         self.logger = logger
     }
 
-    /// Answers requests until `stop`; then returns when those under way are answered and the listener is closed:
-    /// nothing is accepted for event loops that end.
+    /// Answers requests until `stop`; then returns when those under way are answered, their answers have gone out if that
+    /// takes no time, and the listener is closed: nothing is accepted for event loops that end.
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await request in requests {
@@ -106,15 +108,17 @@ package final class AdminServer: Sendable {
             }
         }
         try? await listener.closeFuture.get()
+        // What the kernel has not taken of an answer is lost when the event loops end.
+        await door.becomesEmpty(within: Self.farewellTime, on: listener.eventLoop)
         // A connection that was accepted goes to its event loop and back once more.
         for loop in loops { try? await loop.submit {}.get() }
         try? await listener.eventLoop.submit {}.get()
     }
 
-    /// Takes no new requests.
+    /// Takes no new requests. Who has a connection and asks for nothing has to connect anew, to whoever listens then.
     package func stop() {
-        door.close()
         listener.close(promise: nil)
+        door.close()
         source.finish()
     }
 

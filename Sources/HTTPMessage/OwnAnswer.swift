@@ -74,16 +74,23 @@ package struct OwnAnswer: Sendable, Equatable {
         return (head, hasBody ? ByteBuffer(string: text) : nil)
     }
 
-    /// The whole answer as HTTP/1.1.
+    /// The whole answer as HTTP/1.
     ///
     /// - Parameters:
     ///   - method: of the request.
-    ///   - closing: whether the connection ends behind it (RFC 9112 §9.6).
+    ///   - version: of the request.
+    ///   - closing: whether the connection ends behind it (RFC 9112 §9.3, §9.6).
     ///   - date: now, as `HTTPDate` writes it, or nil where no clock is at hand (RFC 9110 §6.6.1).
-    package func encoded(toMethod method: String, closing: Bool, date: String?) -> ByteBuffer {
+    package func encoded(
+        toMethod method: String, _ version: HTTPVersion = .http11, closing: Bool, date: String?
+    ) -> ByteBuffer {
         var head = head
         if let date { head.fields.append(.date, date) }
-        if closing { head.fields.append(.connection, "close") }
+        if closing {
+            head.fields.append(.connection, "close")
+        } else if version == .http10 {
+            head.fields.append(.connection, "keep-alive")
+        }
         var bytes = ByteBuffer()
         bytes.writeResponseHead(head)
         if method != "HEAD" { bytes.writeString(text) }

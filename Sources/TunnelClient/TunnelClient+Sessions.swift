@@ -207,13 +207,14 @@ extension TunnelClient {
         case .v1:
             session = MessageSession(
                 role: .acceptor, limits: limits, peer: "unknown", budget: budget,
-                numbering: nil, owner: owner)
+                numbering: nil, owner: owner, now: eventLoop.instant)
         case .v2:
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
                 software: software, tunnelName: configuration.name)
             session = MuxSession(
-                role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner)
+                role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner,
+                now: eventLoop.instant)
         }
         life.began(SessionReference(session, eventLoop: eventLoop), version: version)
         // Who changed it before the session was known here could not tell the session.

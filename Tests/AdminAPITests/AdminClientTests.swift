@@ -72,6 +72,8 @@ import Testing
     }
 
     /// What the other end does with the request.
+    ///
+    /// - Parameter text: nil for nothing, without an end.
     private func answered(by text: String?, patience: Duration? = nil) throws -> AdminClientError? {
         let listener = try listeningSocket(at: path)
         defer {
@@ -95,12 +97,20 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n{}", "{}",
+        "HTTP/1.1 200 OK\r\n\r\n{}", "{}", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}",
     ])
     func whatIsNoAnswerIsTold(text: String) throws {
         let error = try answered(by: text)
-        #expect(error?.reason == (text.isEmpty ? .brokeOff : .nonsense))
+        #expect(error?.reason == .nonsense)
+        #expect(error?.isNobodyThere == false)
+    }
+
+    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"])
+    func anAgentThatEndsBeforeItsAnswerIsToldSo(text: String) throws {
+        let error = try answered(by: text)
+        #expect(error?.reason == .brokeOff)
         #expect(error?.isNobodyThere == false)
     }
 

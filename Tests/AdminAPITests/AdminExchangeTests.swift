@@ -24,7 +24,10 @@ import Testing
     }
 
     @Test func aShortAnswerGoesOutWhole() {
-        exchange().answer(OwnAnswer(200, line: "short"))
+        let exchange = exchange()
+        exchange.answer(OwnAnswer(200, line: "short"))
+        exchange.answer(OwnAnswer(200, line: "again"))
+        exchange.callerBecameWritable()
         #expect(connection.log == ["answer 200", "end"])
     }
 
@@ -33,12 +36,44 @@ import Testing
         let exchange = exchange()
         exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
         #expect(connection.log == ["head 200", "65536"])
+        #expect(connection.deadline == .uptimeNanoseconds(0) + Self.patience)
         connection.room = 2
         exchange.callerBecameWritable()
         #expect(connection.log == ["head 200", "65536", "65536", "65536"])
-        connection.room = 9
+        connection.room = 2
         exchange.callerBecameWritable()
-        #expect(connection.log.suffix(3) == ["65536", "37856 last", "end"])
+        // The end of it is not taken yet.
+        #expect(connection.log.suffix(2) == ["65536", "37856 last"])
+        connection.room = 1
+        exchange.callerBecameWritable()
+        #expect(connection.log.suffix(2) == ["37856 last", "end"])
+    }
+
+    /// As where the kernel takes all at once while it is written.
+    @Test func whatIsTakenWhileItIsWrittenEndsOnce() {
+        connection.room = 1
+        connection.takesAtOnce = true
+        exchange().answer(OwnAnswer(200, text: Self.long, as: .json))
+        #expect(connection.log.count == 7 && connection.log.suffix(2) == ["37856 last", "end"])
+    }
+
+    @Test func whoLeavesWhileItIsWrittenGetsNoMore() {
+        connection.leavesAtOnce = true
+        exchange().answer(OwnAnswer(200, text: Self.long, as: .json))
+        #expect(connection.log == ["head 200", "65536"])
+    }
+
+    @Test func whoTakesAPieceNowAndThenIsNotGivenUp() {
+        connection.room = 1
+        connection.undelivered = 50_000
+        let exchange = exchange()
+        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        for _ in 0..<3 {
+            connection.loop.advanceTime(by: .seconds(8))
+            connection.room = 1
+            exchange.callerBecameWritable()
+        }
+        #expect(connection.log.count == 5)
     }
 
     @Test func aLongAnswerToHeadHasNoBody() {
@@ -68,6 +103,7 @@ import Testing
 
     @Test func aBodyHasToComeInTime() {
         let exchange = exchange("POST", .length(10))
+        #expect(connection.deadline == .uptimeNanoseconds(0) + Self.patience)
         exchange.callerSent(ByteBuffer(string: "abc"))
         connection.loop.advanceTime(by: .seconds(9))
         exchange.checkTime()
@@ -108,6 +144,29 @@ import Testing
         exchange.callerBecameWritable()
         #expect(connection.log == ["head 200", "65536", "broken"])
     }
+
+    @Test func whoWaitsIsToldThatTheAgentStopped() {
+        let exchange = exchange()
+        exchange.cutShort()
+        exchange.answer(OwnAnswer(200, line: "late"))
+        #expect(connection.log == ["answer 503 closes", "end"])
+    }
+
+    /// The agent may be at work for minutes.
+    @Test func nothingIsKeptForOneWhoHasLeft() {
+        weak var kept: FakeConnection?
+        let exchange = {
+            let connection = FakeConnection()
+            kept = connection
+            return AdminExchange(
+                RequestHead(method: "POST", target: "/"), .none, on: connection, patience: Self.patience,
+                requests: requests.continuation)
+        }()
+        exchange.start()
+        #expect(kept != nil)
+        exchange.callerLeft()
+        #expect(kept == nil)
+    }
 }
 
 /// Notes what an exchange does.
@@ -120,6 +179,9 @@ private final class FakeConnection: CallerStream {
     /// How many pieces it takes before it is full.
     var room = 99
     var undelivered = 0
+    /// What it takes makes room for more while it is written.
+    var takesAtOnce = false
+    var leavesAtOnce = false
 
     var isWritable: Bool { room > 0 }
     var waiting: Int { undelivered }
@@ -132,6 +194,11 @@ private final class FakeConnection: CallerStream {
     func send(_ data: ByteBuffer, isLast: Bool) {
         room -= 1
         log.append("\(data.readableBytes)\(isLast ? " last" : "")")
+        if takesAtOnce {
+            room = 1
+            exchange?.callerBecameWritable()
+        }
+        if leavesAtOnce { exchange?.callerLeft() }
     }
     func send(trailers: HeaderFields) { log.append("trailers") }
     func send(_ answer: OwnAnswer, closes: Bool) {

@@ -22,11 +22,14 @@ final class FakeAgent: AgentControl {
     let answers: Mutex<Answers>
     /// Reloads that have begun.
     let reloads = WaitableCounter()
+    /// Questions for the status.
+    let snapshots = WaitableCounter()
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
 
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
-        AgentSnapshot(
+        snapshots.add(1)
+        return AgentSnapshot(
             software: name ?? answers.withLock { $0.software }, processID: 7,
             configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1,

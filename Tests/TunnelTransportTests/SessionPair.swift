@@ -23,13 +23,13 @@ final class SessionPair {
             if isOld {
                 session = MessageSession(
                     role: role, limits: limits, peer: "test", budget: budget,
-                    numbering: role == .opener ? CountedNumbers() : nil, owner: owner)
+                    numbering: role == .opener ? CountedNumbers() : nil, owner: owner, now: loop.instant)
             } else {
                 session = MuxSession(
                     role: role, limits: limits,
                     settings: SessionSettings(
                         maximumStreams: 0, initialWindow: 0, software: "test", tunnelName: "\(role)"),
-                    budget: budget, owner: owner)
+                    budget: budget, owner: owner, now: loop.instant)
             }
             channel = EmbeddedChannel(handlers: [reads, WebSocketCarrier(session)], loop: loop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)

@@ -21,7 +21,7 @@ struct CallerConnectionMachine<Exchange> {
         ///
         /// - Parameter broken: whose answer broke off; it is to be told how much went out.
         indirect case farewell(Farewell, broken: Exchange?)
-        /// Not connected yet, closed, or a tunnel's session now.
+        /// Not connected yet, closed, or another handler's now.
         case over
     }
 
@@ -219,7 +219,7 @@ struct CallerConnectionMachine<Exchange> {
         }
     }
 
-    /// The origin's raw direction is over.
+    /// The raw direction to the caller is over.
     mutating func outputEnded() {
         guard case .raw(let exchange, let hasInputEnded, _) = state else { return }
         state = .raw(exchange, hasInputEnded: hasInputEnded, hasOutputEnded: true)
@@ -264,7 +264,7 @@ struct CallerConnectionMachine<Exchange> {
         return broken
     }
 
-    /// The connection is a tunnel's session from now on.
+    /// The connection is another handler's from now on.
     ///
     /// - Returns: what came behind the handshake.
     mutating func leavesHTTP() -> ByteBuffer {

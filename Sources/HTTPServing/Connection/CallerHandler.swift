@@ -8,6 +8,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
 
+    /// Of its channel.
     package let eventLoop: any EventLoop
     private let limits: ConnectionLimits
     private let date: DateStamp
@@ -60,7 +61,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
             isIn = true
             checkTime()
             if reception.isStopping { stop() }
-        case .isRefused(let answer): answerHere(answer, method: "GET", closes: true)
+        case .isRefused(let answer): answerLast(answer, toMethod: "")
         case .isClosed: context.close(promise: nil)
         }
         context.fireChannelActive()
@@ -155,7 +156,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
             exchange.callerEndedRaw()
             return false
         case .malformedHead(let error, let method, let preface):
-            refuse(.malformed(error, preface), method: method)
+            answerLast(reception.refuse(.malformed(error, preface)), toMethod: method)
             return false
         case .malformedBody(let error, let exchange):
             exchange.callerBrokeRules(error)
@@ -172,7 +173,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         switch reception.receive(head, framing, for: self) {
         case .answer(let answer, let closes):
             // A body that comes with the request is not read.
-            answerHere(answer, method: head.method, closes: closes || !keepAlive || framing != .none)
+            answerHere(answer, to: head, closes: closes || !keepAlive || framing != .none)
         case .upgrade(let look): upgrade(asked: head.method, look)
         case .exchange(let exchange):
             machine.began(exchange, HTTP1Exchange(head, framing, keepAlive: keepAlive, limits: limits.http))
@@ -185,21 +186,20 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         look(context.channel) { verdict in
             switch verdict {
             case .leavesHTTP(let takeOver): takeOver(context, self, self.machine.leavesHTTP())
-            case .refused(let answer): self.answerHere(answer, method: method, closes: true)
+            case .refused(let answer): self.answerLast(answer, toMethod: method)
             }
         }
     }
 
-    /// Answers what was no request, and closes.
-    private func refuse(_ fault: RequestFault, method: String) {
-        answerHere(reception.refuse(fault), method: method, closes: true)
+    /// Answers, and closes.
+    private func answerLast(_ answer: OwnAnswer, toMethod method: String) {
+        answerHere(answer, to: RequestHead(method: method, target: ""), closes: true)
     }
 
-    private func answerHere(_ answer: OwnAnswer, method: String, closes: Bool) {
-        if let output {
-            output.write(answer.encoded(toMethod: method, closing: closes, date: date.text))
-            output.flushNow()
-        }
+    private func answerHere(_ answer: OwnAnswer, to head: RequestHead, closes: Bool) {
+        let (method, version) = (head.method, head.version)
+        output?.write(answer.encoded(toMethod: method, version, closing: closes, date: date.text))
+        output?.flushNow()
         if closes {
             sayFarewell(.linger, isDelimited: true)
         } else {
@@ -302,7 +302,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         switch machine.due(isWritable: isWritable, patience: reception.stall, now: eventLoop.now) {
         case .nothing(let deadline): watch(until: deadline)
         case .exchange(let exchange): exchange.checkTime()
-        case .headTimeout(let method): refuse(.headTimeout, method: method)
+        case .headTimeout(let method): answerLast(reception.refuse(.headTimeout), toMethod: method)
         case .idle: sayFarewell(.close, isDelimited: true)
         case .stuck: output?.close()
         case .restTimeout: sayFarewell(.linger, isDelimited: true)

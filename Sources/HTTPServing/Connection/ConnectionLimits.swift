@@ -3,6 +3,7 @@ package import NIOCore
 
 /// The bounds of one connection. They protect the process, whoever calls.
 package struct ConnectionLimits: Sendable {
+    /// Of heads and chunks.
     package var http = HTTPLimits()
     /// Time for a whole request head, from the connection or the head's first byte on.
     package var headTimeout: TimeAmount = .seconds(10)

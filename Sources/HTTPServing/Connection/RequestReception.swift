@@ -13,7 +13,7 @@ package protocol RequestReception: AnyObject {
     ///
     /// - Parameter channel: whose addresses tell who it is.
     func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome
-    /// It is over, or another handler's. Called once for each that may stay.
+    /// It is over, or another handler's. Called once for each that was told to stay.
     func left(_ connection: CallerHandler)
     /// A request came.
     ///
@@ -28,7 +28,9 @@ package protocol RequestReception: AnyObject {
 /// What becomes of a connection that is there.
 package enum Welcome {
     case stays
+    /// With an answer, before any request.
     case isRefused(OwnAnswer)
+    /// Without a word.
     case isClosed
 }
 

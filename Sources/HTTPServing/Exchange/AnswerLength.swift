@@ -1,6 +1,6 @@
 package import HTTPMessage
 
-/// What the head of an answer promised of its body, and how much of that has still to come: the origin is held to it, in
+/// What the head of an answer promised of its body, and how much of that has still to come: whoever answers is held to it, in
 /// whatever version of HTTP its caller has the answer.
 package struct AnswerLength: Sendable, Hashable {
     private enum Promise: Hashable {

@@ -74,7 +74,8 @@ struct HTTP1Exchange {
     mutating func encode(_ answer: OwnAnswer, isLeaving: Bool, date: String) -> ByteBuffer {
         if isLeaving || !isRestSmall { encoder.leave() }
         encoder.beginElsewhere()
-        return answer.encoded(toMethod: method, closing: !encoder.keepAlive, date: date)
+        return answer.encoded(
+            toMethod: method, encoder.version, closing: !encoder.keepAlive, date: date)
     }
 
     func write(_ data: ByteBuffer, isLast: Bool, to write: (ByteBuffer) -> Void) {

@@ -17,7 +17,7 @@ struct ResponseEncoder {
         case raw
     }
 
-    private let version: HTTPVersion
+    let version: HTTPVersion
     /// Whether the caller's connection may be used again after this answer.
     private(set) var keepAlive: Bool
     private var framing = Framing.none

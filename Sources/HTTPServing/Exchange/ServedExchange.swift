@@ -9,7 +9,9 @@ package protocol ServedExchange: AnyObject {
 
     /// Called once, when the connection is ready for the answer.
     func start()
+    /// Part of the request's body came, or raw bytes.
     func callerSent(_ bytes: ByteBuffer)
+    /// The request's body is whole. Not called where none was to come.
     func callerEndedRequest(trailers: HeaderFields?)
     /// The caller closed its direction of a connection that left HTTP.
     func callerEndedRaw()

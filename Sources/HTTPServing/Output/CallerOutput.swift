@@ -9,7 +9,7 @@ final class CallerOutput {
     /// Small pieces go out once there are so many bytes of them.
     private static let mostGathered = 16 << 10
 
-    /// What waits for a caller that does not read, beside what its stream's window holds.
+    /// What waits for a caller that does not read, beside what its exchange holds back.
     static let usuallyKept = ChannelOptions.Types.WriteBufferWaterMark(low: 32 << 10, high: 64 << 10)
     /// The same while memory is short: the window holds all of it.
     private static let littleKept = ChannelOptions.Types.WriteBufferWaterMark(low: 1, high: 1)
@@ -43,7 +43,7 @@ final class CallerOutput {
         context = nil
     }
 
-    /// Nothing more will be written. The stream's credit is given back: what the next one fetches would come on top of what
+    /// Nothing more will be written. What the next exchange fetches would come on top of what
     /// waits.
     ///
     /// - Returns: false where the budget of the process has no room for that.

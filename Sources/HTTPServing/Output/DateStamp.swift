@@ -1,7 +1,7 @@
 import Glibc
 import HTTPMessage
 
-/// What the `Date` of an answer says now (RFC 9110 §6.6.1), written anew once a second. One for each event loop.
+/// What the `Date` of an answer says now (RFC 9110 §6.6.1), written anew once a second. One for all connections of an event loop, where those are many.
 package final class DateStamp {
     private var second = -1
     private var written = ""

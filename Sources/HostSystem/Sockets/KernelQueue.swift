@@ -6,7 +6,8 @@ package enum KernelQueue {
     /// Where `struct tcp_info` (Linux 4.1 and later) has `tcpi_bytes_acked`; the C library's has not.
     private static let acknowledgedOffset = 120
 
-    /// Bytes that the peer's machine has not acknowledged. Our end counts as one.
+    /// Bytes that the peer's machine has not acknowledged, where our end counts as one; of a Unix socket, what the peer has
+    /// not read. Nil where that is not known.
     package static func unacknowledged(_ context: ChannelHandlerContext) -> Int? {
         withSocket(of: context) { socket in
             var count: CInt = 0

@@ -52,7 +52,7 @@ final class CallerReception: RequestReception {
         guard core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
         else { return .isRefused(Refusal.tooManyCallers.answer) }
         guard core.isOver else { return .stays }
-        left(connection)
+        core.connections.leave(ObjectIdentifier(connection), address: AddressGroup(self.peer))
         return .isClosed
     }
 

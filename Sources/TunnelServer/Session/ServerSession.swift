@@ -63,11 +63,11 @@ final class ServerSession: SessionOwner {
                     peer: String(oldSoftware.prefix(Self.longestSoftware)), budget: budget,
                     numbering: core.registry.numbering(
                         token, client: client, isListed: core.settings.lists(token)),
-                    owner: self)
+                    owner: self, now: eventLoop.instant)
             } else {
                 MuxSession(
                     role: .opener, limits: limits, settings: core.sessionSettings(limits),
-                    budget: budget, owner: self)
+                    budget: budget, owner: self, now: eventLoop.instant)
             }
         let reference = SessionReference(session, eventLoop: eventLoop)
         hasRoom = core.connections.enter(

@@ -24,7 +24,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     /// Let go when the session is over, as the carrier is.
     private var owner: (any SessionOwner)?
     private var carrier: (any SessionCarrier)?
-    /// Known when the carrier is open.
+    /// Known when the carrier is open, as its clock is.
     private var eventLoop: NIOIsolatedEventLoop?
     private var clock: (any EventLoop)?
     /// Where it is ticked from, since then.
@@ -363,12 +363,13 @@ extension MuxSession {
     /// - Parameters:
     ///   - role: the opener is the tunnel server, the acceptor the client.
     ///   - owner: kept until the session is over.
+    ///   - now: by the clock of the event loop that it will be on.
     package convenience init(
         role: SessionRole, limits: SessionLimits, settings: SessionSettings,
-        budget: any ReceiveBudget, owner: any SessionOwner
+        budget: any ReceiveBudget, owner: any SessionOwner, now: MonotonicInstant = .now
     ) {
         self.init(
-            MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: .now),
+            MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: now),
             role: role, limits: limits, longestMessage: limits.maximumMessageBytes, owner: owner)
     }
 }
@@ -382,14 +383,15 @@ extension MessageSession {
     ///   - numbering: of the token's requests; nil on a client, which opens none.
     ///   - space: for messages that would hold up others.
     ///   - owner: kept until the session is over.
+    ///   - now: by the clock of the event loop that it will be on.
     package convenience init(
         role: SessionRole, limits: SessionLimits, peer: String,
         budget: any ReceiveBudget, numbering: (any RequestNumbering)?, space: SpillSpace = .ofProcess,
-        owner: any SessionOwner
+        owner: any SessionOwner, now: MonotonicInstant = .now
     ) {
         self.init(
             MessageMachine(
-                role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: .now),
+                role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: now),
             // Messages are taken as they come, so their length costs nothing.
             role: role, limits: limits, longestMessage: .max, owner: owner)
         spilling = SessionSpilling(self, in: space, limits: limits, role: role)

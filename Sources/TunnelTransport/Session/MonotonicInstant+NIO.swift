@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 package import TunnelProtocol
 
 extension MonotonicInstant {
@@ -10,5 +10,5 @@ extension MonotonicInstant {
 
 extension EventLoop {
     /// Its clock, which is the others' too, but for one that a test moves.
-    var instant: MonotonicInstant { MonotonicInstant(nanoseconds: now.uptimeNanoseconds) }
+    package var instant: MonotonicInstant { MonotonicInstant(nanoseconds: now.uptimeNanoseconds) }
 }

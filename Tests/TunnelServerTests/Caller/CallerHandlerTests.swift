@@ -32,6 +32,27 @@ import TunnelProtocol
         }
     }
 
+    @Test func aTargetInAbsoluteFormGoesToTheTunnelAsAPath() throws {
+        try EmbeddedServer.run { server in
+            let tunnel = try server.tunnel()
+            let caller = try server.caller()
+            try caller.ask("http://a/x?y")
+            #expect(tunnel.opened.map { $0.head.prefix(11) } == ["GET /x?y HT"])
+        }
+    }
+
+    @Test func anAnswerOfOurOwnSaysThatTheConnectionStays() throws {
+        try EmbeddedServer.run { server in
+            let caller = try server.caller()
+            for (version, field) in [("0", "|Connection: keep-alive|"), ("1", nil)] {
+                try caller.send("GET /_health_check HTTP/1.\(version)|Host: a|Connection: keep-alive||")
+                let answer = try caller.received()
+                #expect(field.map { answer.contains($0) } ?? !answer.contains("Connection"))
+                #expect(caller.isOpen)
+            }
+        }
+    }
+
     @Test func manyRequestsInOnePacketAreAllAnswered() throws {
         try EmbeddedServer.run { server in
             let caller = try server.caller()

@@ -194,7 +194,7 @@ final class EmbeddedTunnel: SessionOwner, StreamReceiver {
         let session = MuxSession(
             role: .acceptor, limits: SessionLimits(),
             settings: SessionSettings(maximumStreams: 100, initialWindow: 1 << 16, software: "test"),
-            budget: ProcessReceiveBudget(), owner: self)
+            budget: ProcessReceiveBudget(), owner: self, now: loop.instant)
         client = session
         try clientEnd.pipeline.syncOperations.addHandler(WebSocketCarrier(session))
         for end in ends { end.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil) }
