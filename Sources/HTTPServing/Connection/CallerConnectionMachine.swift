@@ -73,7 +73,8 @@ struct CallerConnectionMachine<Exchange> {
         do throws(HTTPMessageError) {
             switch state {
             case .awaitingHead(let since):
-                return isWritable() ? try nextHead(since) : .nothing
+                // Asked first, as it costs least: most often the answer before has just gone out.
+                return input.readableBytes > 0 && isWritable() ? try nextHead(since) : .nothing
             case .exchange(let exchange):
                 guard http?.isRequestWhole == false, takesBytes(exchange) else { return .nothing }
                 switch try http?.next(&input) {
@@ -159,6 +160,20 @@ struct CallerConnectionMachine<Exchange> {
     }
 
     // MARK: Exchanges
+
+    /// How the connection goes on behind the answer that is whole now; nil where none was under way. Changes nothing: it is
+    /// `mutating`, as `write` is, because to ask what a class holds would copy it first.
+    ///
+    /// - Returns: also by what farewell it ends, if it does.
+    mutating func answerEnd() -> (farewell: Farewell.Manner?, isDelimited: Bool)? {
+        guard let isDelimited = http?.isDelimited, let keepAlive = http?.keepAlive else { return nil }
+        return (isRaw ? .close : keepAlive ? nil : .linger, isDelimited)
+    }
+
+    /// Writes part of the answer's body.
+    mutating func write(_ data: ByteBuffer, isLast: Bool, to write: (ByteBuffer) -> Void) {
+        http?.write(data, isLast: isLast, to: write)
+    }
 
     /// The exchange under way, if any.
     var current: Exchange? {

@@ -342,7 +342,7 @@ extension CallerHandler: CallerStream {
 
     package func send(_ data: ByteBuffer, isLast: Bool) {
         guard let output else { return }
-        machine.http?.write(data, isLast: isLast) { output.write($0) }
+        machine.write(data, isLast: isLast) { output.write($0) }
         if isLast { output.flushNow() } else { output.flushSoon() }
     }
 
@@ -371,9 +371,8 @@ extension CallerHandler: CallerStream {
     }
 
     package func exchangeEnded() {
-        guard let http = machine.http, context != nil else { return machine.ended() }
-        if machine.isRaw { return sayFarewell(.close, isDelimited: http.isDelimited) }
-        guard http.keepAlive else { return sayFarewell(.linger, isDelimited: http.isDelimited) }
+        guard context != nil, let end = machine.answerEnd() else { return machine.ended() }
+        if let farewell = end.farewell { return sayFarewell(farewell, isDelimited: end.isDelimited) }
         watch(until: machine.goesOn(isStopping: reception.isStopping, now: eventLoop.now))
         workOff()
     }

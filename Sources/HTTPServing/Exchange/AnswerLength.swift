@@ -50,6 +50,12 @@ package struct AnswerLength: Sendable, Hashable {
         }
     }
 
+    /// Bytes that are still to come, where that is known.
+    var bytesLeft: Int? {
+        if case .bytes(let left) = promise { return left }
+        return nil
+    }
+
     /// Whether so many more bytes fit what was promised, and, for the last ones, fill it.
     package func accepts(_ count: Int, isLast: Bool) -> Bool {
         switch promise {

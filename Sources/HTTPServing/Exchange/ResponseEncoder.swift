@@ -6,6 +6,10 @@ import struct NIOCore.ByteBuffer
 struct ResponseEncoder {
     /// Bodies up to this size are copied behind their chunk-size line; larger ones go out by reference.
     private static let copiedChunk = 4096
+    /// Bodies up to this size, in bytes, are written behind their head, in one buffer.
+    static let shortBody = 2048
+    /// Room for such a head.
+    private static let usualHead = 512
 
     private enum Framing {
         /// The head has not gone out.
@@ -71,7 +75,7 @@ struct ResponseEncoder {
         } else if version == .http10 {
             head.fields.append(.connection, "keep-alive")
         }
-        return Self.encode(head)
+        return Self.encode(head, bodyBytes: length.bytesLeft ?? 0)
     }
 
     /// The connection leaves HTTP (RFC 9110 §15.2.2).
@@ -113,8 +117,10 @@ struct ResponseEncoder {
         write(end)
     }
 
-    private static func encode(_ head: ResponseHead) -> ByteBuffer {
+    /// - Parameter bodyBytes: that are to follow.
+    private static func encode(_ head: ResponseHead, bodyBytes: Int = 0) -> ByteBuffer {
         var buffer = ByteBuffer()
+        if 1...shortBody ~= bodyBytes { buffer.reserveCapacity(usualHead + bodyBytes) }
         buffer.writeResponseHead(head)
         return buffer
     }

@@ -5,7 +5,7 @@ import NIOCore
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
 final class CallerOutput {
     /// What counts as a small piece, in bytes.
-    private static let smallPiece = 2048
+    private static let smallPiece = ResponseEncoder.shortBody
     /// Small pieces go out once there are so many bytes of them.
     private static let mostGathered = 16 << 10
 
@@ -24,6 +24,8 @@ final class CallerOutput {
     private var context: ChannelHandlerContext?
     private var keepsLittle = false
     private var isFlushScheduled = false
+    /// Whether something was written since the last flush: a scheduled one comes to nothing where all has gone out before.
+    private var hasUnflushed = false
     /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
     /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
@@ -87,6 +89,7 @@ final class CallerOutput {
 
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
+        hasUnflushed = true
         keepWithinBudget()
         let goesAtOnce = context.channel.isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
@@ -117,6 +120,7 @@ final class CallerOutput {
     }
 
     func flushNow() {
+        hasUnflushed = false
         writeGathered()
         context?.flush()
     }
@@ -133,7 +137,7 @@ final class CallerOutput {
         isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
-            self.flushNow()
+            if self.hasUnflushed { self.flushNow() }
         }
     }
 
