@@ -59,8 +59,8 @@ final class CallerExchange {
             isRequestWhole: framing == .none,
             ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
             now: eventLoop.now)
-        self.record = record
         self.observer = record.observer
+        self.record = record
     }
 
     // MARK: From the caller
