@@ -47,6 +47,7 @@ struct FieldBlockReader {
     }
 
     /// Before a line is looked at, so that the answer does not depend on how its bytes came.
+    @inline(__always)
     private func checkLimits(lineEnd: Int) throws(HTTPMessageError) {
         guard scanned <= limits.headBytes else { throw tooLarge() }
         // One byte more than the limit may be the CR of a line that is just short enough.
@@ -60,6 +61,7 @@ struct FieldBlockReader {
         return HTTPMessageError(.headTooLarge, "header fields too large")
     }
 
+    @inline(__always)
     private func lineRange(
         _ memory: UnsafeRawBufferPointer, newline: Int
     ) throws(HTTPMessageError) -> Range<Int> {
@@ -69,6 +71,7 @@ struct FieldBlockReader {
     }
 
     /// - Parameter isPlain: it is known to have no control characters.
+    @inline(__always)
     private mutating func take(
         _ line: Range<Int>, isPlain: Bool, of memory: UnsafeRawBufferPointer
     ) throws(HTTPMessageError) {
@@ -89,6 +92,7 @@ struct FieldBlockReader {
     private static let malformedName = HTTPMessageError(.malformed, "malformed header field name")
 
     /// `name ":" OWS value OWS` (RFC 9112 §5.1). White space before the colon and folded lines are refused.
+    @inline(__always)
     private static func field(
         _ line: Range<Int>, isPlain: Bool, of memory: UnsafeRawBufferPointer
     ) throws(HTTPMessageError) -> HeaderFields.Entry {

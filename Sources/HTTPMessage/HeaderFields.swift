@@ -316,6 +316,7 @@ extension UnsafeRawBufferPointer {
     func listElements(in range: Range<Int>) -> ListElements { ListElements(memory: self, rest: range) }
 
     /// The range without leading and trailing spaces and tabs (RFC 9110 §5.6.3).
+    @inline(__always)
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start].isOptionalWhitespace { start += 1 }

@@ -30,6 +30,8 @@ package struct TokenRemoval: Sendable {
 
     /// The same of another text.
     package static func mayFind(_ token: String, in target: String) -> Bool {
+        // Most targets are shorter than any token, and escapes make no text shorter than what they stand for.
+        guard target.utf8.count >= token.utf8.count else { return false }
         var target = target
         return target.withUTF8 { mayFind(token, in: UnsafeRawBufferPointer($0)) }
     }

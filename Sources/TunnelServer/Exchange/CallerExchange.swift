@@ -60,8 +60,8 @@ final class CallerExchange: ServedExchange {
             isRequestWhole: framing == .none,
             ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
             now: eventLoop.now)
-        self.record = record
         self.observer = record.observer
+        self.record = record
     }
 
     // MARK: From the caller
