@@ -249,7 +249,7 @@ import Testing
             let answer = try connection.readResponse()
             #expect(answer.status == 400 && answer.text.contains("TLS"))
             let other = try HTTPConnection(port: world.port)
-            try other.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n")
+            try other.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
             let refusal = try other.readResponse()
             #expect(refusal.status == 400 && refusal.text.contains("PROXY"))
         }
