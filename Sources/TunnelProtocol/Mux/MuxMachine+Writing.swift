@@ -17,11 +17,11 @@ extension MuxMachine {
     ///   never more than the longest message. A turn is half of it at most, so that those on a slow link are short.
     package mutating func write(to message: inout ByteBuffer, budget: Int) -> SessionOutput? {
         let start = message.readableBytes
-        // Room for short answers at once: made frame by frame, it would be copied again and again. There may be less to
-        // write than waits, for want of credit.
+        // Room for short answers at once: made frame by frame, it would be copied again and again. Where more waits, room is
+        // made for the turns, once.
         let data = turns.count > 0 ? waitingBytes + turns.count * MuxFrame.headerBytes : 0
-        message.reserveCapacity(
-            minimumWritableBytes: min(control.readableBytes + data, budget, Self.mostRoomAhead))
+        let room = control.readableBytes + data
+        if room <= Self.mostRoomAhead { message.reserveCapacity(minimumWritableBytes: room) }
         writeControl(to: &message, budget: budget)
         // A head that still waits must not be overtaken by its body.
         if control.readableBytes == 0 { writeData(to: &message, budget: budget) }
