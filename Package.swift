@@ -9,6 +9,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
@@ -24,7 +25,7 @@ let package = Package(
         .target(name: "LinearRegex"),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(
-            name: "TunnelProtocol", dependencies: ["HTTPMessage", .nioCore],
+            name: "TunnelProtocol", dependencies: ["HTTPMessage", .deque, .nioCore],
             exclude: ["PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
@@ -40,7 +41,7 @@ let package = Package(
         .target(
             name: "HostSystem",
             dependencies: [
-                "CMalloc", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore, .system,
+                "CMalloc", "HTTPMessage", "TunnelConfiguration", .deque, .nioCore, .system,
             ]),
         .target(
             name: "Observability",
@@ -49,7 +50,8 @@ let package = Package(
         .target(
             name: "TunnelTransport",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .nioCore,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .deque,
+                .nioCore,
                 .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .system,
             ]),
         .target(name: "HTTPServing", dependencies: ["HTTPMessage", "HostSystem", .nioCore]),
@@ -74,7 +76,7 @@ let package = Package(
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
                 "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
-                .logging, .nioCore, .nioPosix, .system,
+                .deque, .logging, .nioCore, .nioPosix, .system,
             ]),
 
         .target(
@@ -116,7 +118,7 @@ let package = Package(
         .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
-            name: "TunnelProtocolTests", dependencies: ["TunnelProtocol", "TestSupport", .nioCore]),
+            name: "TunnelProtocolTests", dependencies: ["TunnelProtocol", "TestSupport", .deque, .nioCore]),
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),
@@ -204,6 +206,7 @@ let package = Package(
 
 extension Target.Dependency {
     static var argumentParser: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
+    static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }

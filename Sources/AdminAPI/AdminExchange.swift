@@ -25,6 +25,7 @@ final class AdminExchange: ServedExchange {
     static let mostBodyBytes = 64 << 10
     /// What of a long answer is handed on at once, in bytes.
     private static let piece = 64 << 10
+    private static let tooLarge = HTTPMessageError(.malformed, "the body is too large")
 
     private enum State {
         /// Next: asked, over.
@@ -42,7 +43,7 @@ final class AdminExchange: ServedExchange {
     }
 
     private let head: RequestHead
-    private let isWholeAtOnce: Bool
+    private let framing: BodyFraming
     /// Let go when the exchange is over: the agent may be at work for one who has left.
     private var stream: (any CallerStream)?
     private let eventLoop: any EventLoop
@@ -56,7 +57,7 @@ final class AdminExchange: ServedExchange {
         requests: AsyncStream<AdminRequest>.Continuation
     ) {
         self.head = head
-        self.isWholeAtOnce = framing == .none
+        self.framing = framing
         self.stream = stream
         self.eventLoop = stream.eventLoop
         self.patience = patience
@@ -68,13 +69,23 @@ final class AdminExchange: ServedExchange {
 
     var takesBytes: Bool { true }
 
-    func start() { isWholeAtOnce ? ask() : checkTime() }
+    func start() {
+        switch framing {
+        case .none: return ask()
+        case .length(let length) where length > Self.mostBodyBytes: return refuse(Self.tooLarge)
+        default: break
+        }
+        if head.fields.list(.expect, contains: "100-continue") {
+            stream?.send(interim: ResponseHead(status: 100))
+        }
+        checkTime()
+    }
 
     func callerSent(_ bytes: ByteBuffer) {
         guard case .receiving(let before, let deadline) = state else { return }
         let count = before + bytes.readableBytes
         state = .receiving(bodyBytes: count, until: deadline)
-        if count > Self.mostBodyBytes { refuse(HTTPMessageError(.malformed, "the body is too large")) }
+        if count > Self.mostBodyBytes { refuse(Self.tooLarge) }
     }
 
     func callerEndedRequest(trailers: HeaderFields?) { ask() }
@@ -92,6 +103,8 @@ final class AdminExchange: ServedExchange {
 
     func answer(_ answer: OwnAnswer) {
         guard case .asked = state, let stream else { return }
+        // Who has no token is to keep no place.
+        guard answer.status != 401 else { return answerLast(answer) }
         var (head, body) = answer.parts(toMethod: self.head.method)
         guard let body, body.readableBytes > Self.piece,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)

@@ -8,6 +8,8 @@ final class AdminReception: RequestReception {
     static let mostIdle: TimeAmount = .seconds(5)
     /// Time that a server which stops leaves who was answered last, to send another request: round trips are short.
     private static let leaveTimeout: TimeAmount = .milliseconds(200)
+    /// Time that what comes behind the last answer is read and dropped.
+    private static let longestLingering: TimeAmount = .seconds(3)
 
     private let door: AdminDoor
     private let requests: AsyncStream<AdminRequest>.Continuation
@@ -26,6 +28,7 @@ final class AdminReception: RequestReception {
         limits.headTimeout = patience
         limits.idleTimeout = min(patience, mostIdle)
         limits.leaveTimeout = leaveTimeout
+        limits.longestLingering = longestLingering
         return CallerHandler(
             on: eventLoop, limits: limits, date: DateStamp(), budget: nil,
             reception: AdminReception(door, patience, requests))

@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 import TunnelProtocol
 
@@ -14,7 +15,7 @@ struct Arrival {
 struct Arrivals {
     private static let firstSweep = 256
 
-    private var queue = FIFO<Arrival>()
+    private var queue = Deque<Arrival>()
     private var nextSweep = Self.firstSweep
 
     /// Whether nothing waits; not even what was withdrawn.
@@ -37,7 +38,7 @@ struct Arrivals {
     }
 
     private mutating func sweep() {
-        var kept = FIFO<Arrival>()
+        var kept = Deque<Arrival>()
         while let arrival = next() { kept.append(arrival) }
         queue = kept
         nextSweep = max(Self.firstSweep, kept.count * 2)

@@ -1,8 +1,10 @@
+import DequeModule
+
 import struct NIOCore.ByteBuffer
 
 /// Bytes that wait to be sent, in the pieces in which they came.
 struct ByteQueue {
-    private var pieces = FIFO<ByteBuffer>()
+    private var pieces = Deque<ByteBuffer>()
     /// Bytes that wait.
     private(set) var count = 0
 
@@ -13,8 +15,8 @@ struct ByteQueue {
     /// times what it counts: they are put together.
     mutating func append(_ bytes: ByteBuffer) {
         count += bytes.readableBytes
-        if bytes.readableBytes <= 1024, let last = pieces.last, last.readableBytes <= 4096 {
-            pieces.updateLast { $0.writeImmutableBuffer(bytes) }
+        if bytes.readableBytes <= 1024, let last = pieces.indices.last, pieces[last].readableBytes <= 4096 {
+            pieces[last].writeImmutableBuffer(bytes)
         } else {
             pieces.append(bytes)
         }
@@ -29,9 +31,7 @@ struct ByteQueue {
                 output.writeImmutableBuffer(first)
                 _ = pieces.popFirst()
             } else {
-                pieces.updateFirst { piece in
-                    if let part = piece.readSlice(length: left) { output.writeImmutableBuffer(part) }
-                }
+                if let part = pieces[0].readSlice(length: left) { output.writeImmutableBuffer(part) }
                 left = 0
             }
         }

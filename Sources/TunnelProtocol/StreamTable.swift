@@ -1,7 +1,8 @@
 /// Values by stream: what a dictionary does, without its keyed hash, which took a tenth of a small request's time.
 ///
 /// Identifiers are counted up by the server, and no more are in use than a session may have streams: a peer that
-/// chose them to collide would slow down its own session, within that bound. Public for the reason that `FIFO` is.
+/// chose them to collide would slow down its own session, within that bound. Public, and inlinable, for the optimiser
+/// alone: it makes no version of its own of a generic type from another module that is `package`.
 public struct StreamTable<Value> {
     /// Open addressing: the position of an entry plus one, or 0 for an empty slot. A quarter stays empty.
     @usableFromInline var slots: [Int32] = []

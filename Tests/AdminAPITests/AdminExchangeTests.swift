@@ -14,9 +14,12 @@ import Testing
     private let connection = FakeConnection()
     private let requests = AsyncStream.makeStream(of: AdminRequest.self)
 
-    private func exchange(_ method: String = "GET", _ framing: BodyFraming = .none) -> AdminExchange {
+    private func exchange(
+        _ method: String = "GET", _ framing: BodyFraming = .none, _ fields: HeaderFields = HeaderFields()
+    ) -> AdminExchange {
         let exchange = AdminExchange(
-            RequestHead(method: method, target: "/"), framing, on: connection, patience: Self.patience,
+            RequestHead(method: method, target: "/", fields: fields), framing, on: connection,
+            patience: Self.patience,
             requests: requests.continuation)
         connection.exchange = exchange
         exchange.start()
@@ -111,6 +114,25 @@ import Testing
         connection.loop.advanceTime(by: .seconds(1))
         exchange.checkTime()
         #expect(connection.log == ["answer 408 closes", "end"])
+    }
+
+    @Test func whoWaitsToBeToldToSendItsBodyIsTold() {
+        let exchange = exchange("POST", .length(10), HeaderFields([.expect: "100-continue"]))
+        #expect(connection.log == ["interim"])
+        exchange.callerEndedRequest(trailers: nil)
+        exchange.answer(OwnAnswer(200, line: "done"))
+        #expect(connection.log == ["interim", "answer 200", "end"])
+    }
+
+    @Test func aBodyThatIsTooLargeIsNotWaitedFor() {
+        let fields = HeaderFields([.expect: "100-continue"])
+        _ = exchange("POST", .length(AdminExchange.mostBodyBytes + 1), fields)
+        #expect(connection.log == ["answer 400 closes", "end"])
+    }
+
+    @Test func whoHasNoTokenKeepsNoPlace() {
+        exchange().answer(.adminError(401, "no"))
+        #expect(connection.log == ["answer 401 closes", "end"])
     }
 
     @Test func whatIsLeftOfABodyThatIsTooLargeIsNotAskedFor() {

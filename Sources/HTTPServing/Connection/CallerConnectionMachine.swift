@@ -162,7 +162,7 @@ struct CallerConnectionMachine<Exchange> {
     // MARK: Exchanges
 
     /// How the connection goes on behind the answer that is whole now; nil where none was under way. Changes nothing: it is
-    /// `mutating`, as `write` is, because to ask what a class holds would copy it first.
+    /// `mutating`, as `bodyEncoder` is, because to ask what a class holds would copy it first.
     ///
     /// - Returns: also by what farewell it ends, if it does.
     mutating func answerEnd() -> (farewell: Farewell.Manner?, isDelimited: Bool)? {
@@ -170,10 +170,9 @@ struct CallerConnectionMachine<Exchange> {
         return (isRaw ? .close : keepAlive ? nil : .linger, isDelimited)
     }
 
-    /// Writes part of the answer's body.
-    mutating func write(_ data: ByteBuffer, isLast: Bool, to write: (ByteBuffer) -> Void) {
-        http?.write(data, isLast: isLast, to: write)
-    }
+    /// What writes the body of the answer under way; a value of a few bytes. Who writes must not do so from within the
+    /// machine: to write may change whether the channel is writable, and the handler asks the machine then.
+    mutating func bodyEncoder() -> ResponseEncoder? { http?.encoder }
 
     /// The exchange under way, if any.
     var current: Exchange? {

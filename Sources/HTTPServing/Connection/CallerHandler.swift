@@ -342,13 +342,13 @@ extension CallerHandler: CallerStream {
 
     package func send(_ data: ByteBuffer, isLast: Bool) {
         guard let output else { return }
-        machine.write(data, isLast: isLast) { output.write($0) }
+        machine.bodyEncoder()?.write(data, isLast: isLast) { output.write($0) }
         if isLast { output.flushNow() } else { output.flushSoon() }
     }
 
     package func send(trailers: HeaderFields) {
         guard let output else { return }
-        machine.http?.writeEnd(trailers: trailers) { output.write($0) }
+        machine.bodyEncoder()?.writeEnd(trailers: trailers) { output.write($0) }
         output.flushNow()
     }
 

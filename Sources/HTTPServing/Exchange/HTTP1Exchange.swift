@@ -13,7 +13,7 @@ struct HTTP1Exchange {
     /// Bytes of the body that are still to come; nil where nobody knows, or the caller may never send them: who waits to be
     /// told to send it may or may not do so behind the answer (RFC 9110 §10.1.1).
     private var left: Int?
-    private var encoder: ResponseEncoder
+    private(set) var encoder: ResponseEncoder
 
     /// - Parameter keepAlive: whether the connection may go on.
     init(_ head: RequestHead, _ framing: BodyFraming, keepAlive: Bool, limits: HTTPLimits) {
@@ -76,13 +76,5 @@ struct HTTP1Exchange {
         encoder.beginElsewhere()
         return answer.encoded(
             toMethod: method, encoder.version, closing: !encoder.keepAlive, date: date)
-    }
-
-    func write(_ data: ByteBuffer, isLast: Bool, to write: (ByteBuffer) -> Void) {
-        encoder.write(data, isLast: isLast, to: write)
-    }
-
-    func writeEnd(trailers: HeaderFields, to write: (ByteBuffer) -> Void) {
-        encoder.writeEnd(trailers: trailers, to: write)
     }
 }

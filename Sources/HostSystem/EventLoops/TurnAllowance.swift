@@ -1,4 +1,4 @@
-import TunnelProtocol
+import DequeModule
 
 /// How much those on one event loop may do with what came for them before its sockets are looked at again: one turn of
 /// the loop. What is more than that waits in line, and has its turn later.
@@ -14,7 +14,7 @@ struct TurnAllowance<Member> {
     static var least: Int { 256 }
 
     private var left = TurnAllowance.perTurn
-    private var line = FIFO<Member>()
+    private var line = Deque<Member>()
 
     /// Whether somebody has to go on in a later turn.
     var isAnyoneInLine: Bool { !line.isEmpty }

@@ -1,6 +1,6 @@
 /// How many there are of each; of what there is none, nothing is kept.
 ///
-/// Public for the reason that `FIFO` is.
+/// Public for the reason that `StreamTable` is.
 public struct Tally<Key: Hashable & Sendable>: Sendable {
     @usableFromInline var counts: [Key: Int] = [:]
 

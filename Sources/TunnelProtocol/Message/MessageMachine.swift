@@ -1,3 +1,4 @@
+import DequeModule
 import HTTPMessage
 
 package import struct NIOCore.ByteBuffer
@@ -42,7 +43,7 @@ package struct MessageMachine: SessionMachine {
     private var stalledSince: MonotonicInstant?
     /// When a reader that holds up the session is asked how far it is.
     private var progressDue: MonotonicInstant?
-    var events = FIFO<SessionEvent>()
+    var events = Deque<SessionEvent>()
     var lastStream: UInt32 = 0
     package private(set) var lastHeard: MonotonicInstant
     private var nextPing: MonotonicInstant

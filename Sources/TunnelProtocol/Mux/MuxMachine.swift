@@ -1,3 +1,4 @@
+import DequeModule
 package import struct NIOCore.ByteBuffer
 
 /// One end of a session of protocol v2.
@@ -36,7 +37,7 @@ package struct MuxMachine: SessionMachine {
     /// What came since the last tick that carries nothing.
     var idleTalk = 0
     var decoder: MuxDecoder
-    var events = FIFO<SessionEvent>()
+    var events = Deque<SessionEvent>()
     var lastStream = StreamID(0)
     package internal(set) var lastHeard: MonotonicInstant
     var peerGoAways = 0

@@ -1,6 +1,6 @@
 /// Names one stream within its session. The tunnel server counts 1, 2, … as it opens them.
 ///
-/// Public for the reason that `FIFO` is.
+/// Public for the reason that `StreamTable` is.
 public struct StreamID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public let rawValue: UInt32
 

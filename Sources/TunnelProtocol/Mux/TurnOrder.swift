@@ -1,3 +1,5 @@
+import DequeModule
+
 /// Whose turn it is to write data, among the streams of a session that have some.
 ///
 /// They go round, a turn each; but one that is new, or had nothing to write for a whole round, comes before the others, as
@@ -7,8 +9,8 @@ struct TurnOrder {
     /// What is written ahead of the others before one of those has its turn.
     static let mostAhead = 256 << 10
 
-    private var ahead = FIFO<StreamID>()
-    private var others = FIFO<StreamID>()
+    private var ahead = Deque<StreamID>()
+    private var others = Deque<StreamID>()
     /// Streams in there that have not ended.
     private(set) var count = 0
     /// Whether the one that was taken out last was ahead of the others.

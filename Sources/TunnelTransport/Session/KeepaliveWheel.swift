@@ -1,3 +1,4 @@
+import DequeModule
 import HostSystem
 import NIOCore
 import TunnelProtocol
@@ -54,7 +55,7 @@ final class KeepaliveWheel: Sendable {
     private struct State {
         var turns: [UInt64: [ObjectIdentifier: Seat]] = [:]
         /// Of the turn that has come, those that were not looked after yet.
-        var due = FIFO<Seat>()
+        var due = Deque<Seat>()
         var timer: Scheduled<Void>?
         /// The turn that the timer is set for.
         var next = UInt64.max

@@ -1,3 +1,4 @@
+import DequeModule
 import Glibc
 import NIOCore
 import NIOPosix
@@ -35,7 +36,7 @@ final class SpillQueue {
     private var file = File.none
     private var ring: SpillRing
     /// What is not in the file; its first piece may be on its way there.
-    private var arriving = FIFO<ByteBuffer>()
+    private var arriving = Deque<ByteBuffer>()
     /// The same in bytes.
     private(set) var arrivingBytes = 0
     private var wanted = 0
@@ -57,10 +58,10 @@ final class SpillQueue {
     func append(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
         arrivingBytes += bytes.readableBytes
-        if let last = arriving.last, !isWriting || arriving.count > 1,
-            last.readableBytes + bytes.readableBytes <= Self.piece
+        if let last = arriving.indices.last, !isWriting || arriving.count > 1,
+            arriving[last].readableBytes + bytes.readableBytes <= Self.piece
         {
-            arriving.updateLast { $0.writeImmutableBuffer(bytes) }
+            arriving[last].writeImmutableBuffer(bytes)
         } else {
             arriving.append(bytes)
         }
@@ -188,7 +189,7 @@ final class SpillQueue {
         if first.readableBytes == count {
             _ = arriving.popFirst()
         } else {
-            arriving.updateFirst { $0.moveReaderIndex(forwardBy: count) }
+            arriving[0].moveReaderIndex(forwardBy: count)
         }
     }
 

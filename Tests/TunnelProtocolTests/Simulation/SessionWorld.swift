@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 import TestSupport
 import Testing
@@ -43,7 +44,7 @@ final class WorldEnd<Tested: SimulatedProtocol> {
     /// By the names of the exchanges.
     var ids: [Int: StreamID] = [:]
     /// Messages, or pieces of them, on their way to the other end.
-    var carrier = FIFO<(payload: ByteBuffer, isLast: Bool)>()
+    var carrier = Deque<(payload: ByteBuffer, isLast: Bool)>()
     /// Whether a message has begun and not ended.
     var isInMessage = false
 
@@ -131,7 +132,7 @@ final class SessionWorld<Tested: SimulatedProtocol> {
         let most = Bool.random(using: &random) ? payload.readableBytes : min(50, payload.readableBytes)
         let count = Int.random(in: min(1, most)...most, using: &random)
         if let part = payload.readSlice(length: count) { receiver.machine.receive(part, now: now) }
-        end.carrier.updateFirst { $0.payload = payload }
+        if !end.carrier.isEmpty { end.carrier[0].payload = payload }
         deal(with: receiver)
         guard payload.readableBytes == 0 else { return }
         _ = end.carrier.popFirst()
