@@ -1,3 +1,4 @@
+import DequeModule
 import HTTPMessage
 
 package import struct NIOCore.ByteBuffer

@@ -1,3 +1,4 @@
+import DequeModule
 package import struct NIOCore.ByteBuffer
 
 extension MuxMachine {
