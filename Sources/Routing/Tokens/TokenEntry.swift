@@ -33,8 +33,9 @@ struct TokenEntry: Sendable {
     /// Of the token's requests on sessions of protocol v1, once there was one.
     var numbering: (any RequestNumbering)?
 
-    /// Whether the token was seen, and not too long ago.
-    func isKnown(_ now: MonotonicInstant) -> Bool { standing == .seen && !isForgotten(now) }
+    /// Whether the token was seen, and not too long ago. Changes nothing: it is `mutating`, because to ask an entry in an
+    /// array would copy it first.
+    mutating func isKnown(_ now: MonotonicInstant) -> Bool { standing == .seen && !isForgotten(now) }
 
     func isForgotten(_ now: MonotonicInstant) -> Bool {
         isIdle && now.since(lastSeen) >= TokenTable.memory

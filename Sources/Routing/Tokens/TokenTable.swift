@@ -150,7 +150,7 @@ package struct TokenTable: Sendable {
         expected = (tokens, end)
     }
 
-    private func slotOfKnown(_ token: RendezvousToken, _ now: MonotonicInstant) -> Int? {
+    private mutating func slotOfKnown(_ token: RendezvousToken, _ now: MonotonicInstant) -> Int? {
         guard let slot = slots[token], entries[slot]?.isKnown(now) == true else { return nil }
         return slot
     }
