@@ -5,6 +5,8 @@ package import struct NIOCore.ByteBuffer
 /// a moment, would make masking them copy them first.
 package struct FrameBuffer: ~Copyable {
     private static let longestHeader = 14
+    /// Room up to this size is kept, in bytes, however little of it was used.
+    private static let usualRoom = 1 << 10
 
     /// The payload goes to the end of this buffer.
     package var buffer: ByteBuffer
@@ -31,6 +33,11 @@ package struct FrameBuffer: ~Copyable {
         let start = Self.longestHeader - ByteBuffer.frameHeaderBytes(length: length, isMasked: mask != nil)
         buffer.setFrameHeader(opcode, isFinal: isFinal, length: length, mask: mask, at: start)
         buffer.moveReaderIndex(to: start)
-        return buffer
+        // Room is made for all that waits, of which the peer may let go a byte: a frame that waits for a slow one keeps
+        // what it lies in, and nobody counts that.
+        guard buffer.storageCapacity > Self.usualRoom, buffer.writerIndex < buffer.storageCapacity / 4 else {
+            return buffer
+        }
+        return ByteBuffer(bytes: buffer.readableBytesView)
     }
 }

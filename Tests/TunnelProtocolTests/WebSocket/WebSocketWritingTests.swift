@@ -21,6 +21,22 @@ import TunnelProtocol
         }
     }
 
+    /// Many frames of a few bytes may wait for a peer that lets go a byte at a time while much waits.
+    @Test(arguments: [nil, 0x3d21_fa37] as [UInt32?])
+    func aShortFrameKeepsNoRoomThatWasMadeForALongOne(bits: UInt32?) throws {
+        let mask = bits.map(WebSocketMask.init(random:))
+        for (length, room) in [(0, 8192), (11, 8192), (11, 100_000), (2000, 8192)] {
+            let payload = [UInt8](repeating: 7, count: length)
+            var message = FrameBuffer(capacity: 256)
+            message.buffer.reserveCapacity(minimumWritableBytes: room)
+            message.buffer.writeBytes(payload)
+            let frame = message.finished(as: .binary, mask: mask)
+            #expect(frame.storageCapacity <= max(1024, 2 * length + 64), "\(length) bytes in \(room)")
+            let read = try WebSocketReader.read(Array(frame.readableBytesView), expectsMask: bits != nil)
+            #expect(read == [.message(payload)])
+        }
+    }
+
     @Test func thePongAndTheCloseFrameAreThoseOfTheStandard() throws {
         var buffer = ByteBuffer()
         buffer.writeWebSocketPong(ByteBuffer(string: "Hello"), mask: nil)
