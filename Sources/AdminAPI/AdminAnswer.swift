@@ -3,6 +3,9 @@ import HTTPMessage
 
 /// The answers of the admin API.
 extension OwnAnswer {
+    /// To a head or a body that did not come.
+    static var adminTimeout: OwnAnswer { adminError(408, "the request did not come in time") }
+
     /// A value as JSON, its keys in order.
     static func json(_ status: Int, _ value: some Encodable) -> OwnAnswer {
         let encoder = JSONEncoder()

@@ -34,11 +34,8 @@ final class AdminExchange: ServedExchange {
         case asked
         /// A long answer goes out. Next: over.
         ///
-        /// - Parameters:
-        ///   - rest: what was not handed on yet.
-        ///   - undelivered: bytes that had not arrived when that was last looked at.
-        ///   - since: when more of them had.
-        case answering(rest: ByteBuffer, undelivered: Int, since: NIODeadline)
+        /// - Parameter rest: what was not handed on yet.
+        case answering(rest: ByteBuffer, DeliveryProgress)
         case over
     }
 
@@ -109,7 +106,7 @@ final class AdminExchange: ServedExchange {
         guard let body, body.readableBytes > Self.piece,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
         else { return end { $0.send(answer, closes: false) } }
-        state = .answering(rest: body, undelivered: .max, since: eventLoop.now)
+        state = .answering(rest: body, DeliveryProgress(now: eventLoop.now))
         stream.send(head, length, isLast: false)
         goOn()
     }
@@ -117,19 +114,19 @@ final class AdminExchange: ServedExchange {
     /// Hands on as much as is taken. The exchange is over when all of it was: behind it the connection has no eye on how
     /// far its caller gets.
     private func goOn() {
-        while case .answering(var rest, let undelivered, let since) = state, let stream, stream.isWritable {
+        while case .answering(var rest, let progress) = state, let stream, stream.isWritable {
             guard rest.readableBytes > 0,
                 let piece = rest.readSlice(length: min(Self.piece, rest.readableBytes))
             else { return end { _ in } }
-            state = .answering(rest: rest, undelivered: undelivered, since: since)
+            state = .answering(rest: rest, progress)
             stream.send(piece, isLast: rest.readableBytes == 0)
         }
         checkTime()
     }
 
     func callerBecameWritable() {
-        guard case .answering(let rest, _, _) = state else { return }
-        state = .answering(rest: rest, undelivered: .max, since: eventLoop.now)
+        guard case .answering(let rest, _) = state else { return }
+        state = .answering(rest: rest, DeliveryProgress(now: eventLoop.now))
         goOn()
     }
 
@@ -168,17 +165,16 @@ final class AdminExchange: ServedExchange {
         let now = eventLoop.now
         switch state {
         case .receiving(_, let deadline):
-            if now >= deadline { return answerLast(.adminError(408, "the request did not come in time")) }
+            if now >= deadline { return answerLast(.adminTimeout) }
             stream.ring(by: deadline)
-        case .answering(let rest, let before, var since):
-            let undelivered = stream.undelivered
-            if undelivered < before { since = now }
-            guard now < since + patience else {
+        case .answering(let rest, var progress):
+            progress.sees(undelivered: stream.undelivered, now: now)
+            guard now < progress.last + patience else {
                 over()
                 return stream.exchangeGaveUp()
             }
-            state = .answering(rest: rest, undelivered: min(undelivered, before), since: since)
-            stream.ring(by: since + patience)
+            state = .answering(rest: rest, progress)
+            stream.ring(by: progress.last + patience)
         case .asked, .over: break
         }
     }

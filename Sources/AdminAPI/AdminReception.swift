@@ -66,7 +66,7 @@ final class AdminReception: RequestReception {
 
     func refuse(_ fault: RequestFault) -> OwnAnswer {
         switch fault {
-        case .headTimeout: .adminError(408, "the request did not come in time")
+        case .headTimeout: .adminTimeout
         case .malformed(_, .tls): .adminError(400, "this port speaks plain HTTP, not TLS: use http://")
         case .malformed(_, .proxyProtocol):
             .adminError(400, "the PROXY protocol is not understood here: switch it off in what stands before")

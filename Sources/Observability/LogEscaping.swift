@@ -18,12 +18,6 @@ enum LogEscaping {
         append(text, limit: limit, escapesQuotes: false, to: &bytes)
     }
 
-    /// True when a text can stand in a `key=value` line without quotes.
-    static func isPlain(_ text: String) -> Bool {
-        var text = text
-        return !text.isEmpty && text.utf8.count <= longestValue && text.withUTF8(isPlain)
-    }
-
     /// Appends a text that can stand in a `key=value` line without quotes: it is looked at and copied in one go.
     ///
     /// - Returns: whether it can; if not, nothing is appended.
@@ -31,14 +25,12 @@ enum LogEscaping {
         guard !text.isEmpty, text.utf8.count <= longestValue else { return false }
         var text = text
         return text.withUTF8 { text in
-            guard isPlain(text) else { return false }
+            guard
+                text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
+            else { return false }
             bytes.append(text)
             return true
         }
-    }
-
-    private static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
     }
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.

@@ -26,6 +26,15 @@ import Testing
         return exchange
     }
 
+    /// Its first piece was written, and has not arrived.
+    private func longAnswerUnderWay() -> AdminExchange {
+        connection.room = 1
+        connection.undelivered = 50_000
+        let exchange = exchange()
+        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        return exchange
+    }
+
     @Test func aShortAnswerGoesOutWhole() {
         let exchange = exchange()
         exchange.answer(OwnAnswer(200, line: "short"))
@@ -35,9 +44,7 @@ import Testing
     }
 
     @Test func aLongAnswerGoesOutAsItIsTaken() {
-        connection.room = 1
-        let exchange = exchange()
-        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        let exchange = longAnswerUnderWay()
         #expect(connection.log == ["head 200", "65536"])
         #expect(connection.deadline == .uptimeNanoseconds(0) + Self.patience)
         connection.room = 2
@@ -67,10 +74,7 @@ import Testing
     }
 
     @Test func whoTakesAPieceNowAndThenIsNotGivenUp() {
-        connection.room = 1
-        connection.undelivered = 50_000
-        let exchange = exchange()
-        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        let exchange = longAnswerUnderWay()
         for _ in 0..<3 {
             connection.loop.advanceTime(by: .seconds(8))
             connection.room = 1
@@ -85,10 +89,7 @@ import Testing
     }
 
     @Test func whoTakesNothingIsGivenUpAndWhoTakesALittleIsNot() {
-        connection.room = 1
-        connection.undelivered = 50_000
-        let exchange = exchange()
-        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        let exchange = longAnswerUnderWay()
         for _ in 0..<20 {
             connection.loop.advanceTime(by: .seconds(8))
             connection.undelivered -= 1
@@ -159,9 +160,7 @@ import Testing
     }
 
     @Test func anAnswerThatIsCutShortIsBroken() {
-        connection.room = 1
-        let exchange = exchange()
-        exchange.answer(OwnAnswer(200, text: Self.long, as: .json))
+        let exchange = longAnswerUnderWay()
         exchange.cutShort()
         exchange.callerBecameWritable()
         #expect(connection.log == ["head 200", "65536", "broken"])

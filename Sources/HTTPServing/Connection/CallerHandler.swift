@@ -61,7 +61,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
             isIn = true
             checkTime()
             if reception.isStopping { stop() }
-        case .isRefused(let answer): answerLast(answer, toMethod: "")
+        case .isRefused(let answer): answerHere(answer, toMethod: "")
         case .isClosed: context.close(promise: nil)
         }
         context.fireChannelActive()
@@ -156,7 +156,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
             exchange.callerEndedRaw()
             return false
         case .malformedHead(let error, let method, let preface):
-            answerLast(reception.refuse(.malformed(error, preface)), toMethod: method)
+            answerHere(reception.refuse(.malformed(error, preface)), toMethod: method)
             return false
         case .malformedBody(let error, let exchange):
             exchange.callerBrokeRules(error)
@@ -173,7 +173,8 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         switch reception.receive(head, framing, for: self) {
         case .answer(let answer, let closes):
             // A body that comes with the request is not read.
-            answerHere(answer, to: head, closes: closes || !keepAlive || framing != .none)
+            let isLast = closes || !keepAlive || framing != .none
+            answerHere(answer, toMethod: head.method, head.version, closes: isLast)
         case .upgrade(let look): upgrade(asked: head.method, look)
         case .exchange(let exchange):
             machine.began(exchange, HTTP1Exchange(head, framing, keepAlive: keepAlive, limits: limits.http))
@@ -186,18 +187,14 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         look(context.channel) { verdict in
             switch verdict {
             case .leavesHTTP(let takeOver): takeOver(context, self, self.machine.leavesHTTP())
-            case .refused(let answer): self.answerLast(answer, toMethod: method)
+            case .refused(let answer): self.answerHere(answer, toMethod: method)
             }
         }
     }
 
-    /// Answers, and closes.
-    private func answerLast(_ answer: OwnAnswer, toMethod method: String) {
-        answerHere(answer, to: RequestHead(method: method, target: ""), closes: true)
-    }
-
-    private func answerHere(_ answer: OwnAnswer, to head: RequestHead, closes: Bool) {
-        let (method, version) = (head.method, head.version)
+    private func answerHere(
+        _ answer: OwnAnswer, toMethod method: String, _ version: HTTPVersion = .http11, closes: Bool = true
+    ) {
         output?.write(answer.encoded(toMethod: method, version, closing: closes, date: date.text))
         output?.flushNow()
         if closes {
@@ -302,7 +299,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         switch machine.due(isWritable: isWritable, patience: reception.stall, now: eventLoop.now) {
         case .nothing(let deadline): watch(until: deadline)
         case .exchange(let exchange): exchange.checkTime()
-        case .headTimeout(let method): answerLast(reception.refuse(.headTimeout), toMethod: method)
+        case .headTimeout(let method): answerHere(reception.refuse(.headTimeout), toMethod: method)
         case .idle: sayFarewell(.close, isDelimited: true)
         case .stuck: output?.close()
         case .restTimeout: sayFarewell(.linger, isDelimited: true)

@@ -41,8 +41,7 @@ struct Farewell {
     private let isDelimited: Bool
     private var patience: Patience
     private var isSent = false
-    private var undelivered = Int.max
-    private var lastProgress: NIODeadline
+    private var progress: DeliveryProgress
     private var lastHeard: NIODeadline
     /// Since when everything has been at the caller's machine.
     private var arrived: NIODeadline?
@@ -53,7 +52,7 @@ struct Farewell {
         self.manner = manner
         self.isDelimited = isDelimited
         self.patience = patience
-        self.lastProgress = now
+        self.progress = DeliveryProgress(now: now)
         self.lastHeard = now
     }
 
@@ -71,12 +70,9 @@ struct Farewell {
 
     /// - Parameter undelivered: bytes that have not arrived at the caller's machine.
     mutating func next(undelivered: Int, now: NIODeadline) -> Step {
-        if undelivered < self.undelivered {
-            self.undelivered = undelivered
-            lastProgress = now
-        }
+        progress.sees(undelivered: undelivered, now: now)
         guard isSent else {
-            let end = min(lastProgress + patience.stalled, deadline)
+            let end = min(progress.last + patience.stalled, deadline)
             if now < end { return .wait(until: end) }
             return isDelimited ? .close : .reset
         }
@@ -91,7 +87,7 @@ struct Farewell {
         // Once our end is on its way the kernel needs nobody: what is waited for is that nothing comes in between.
         guard hasArrived(now) else {
             return wait(
-                until: min(lastProgress + patience.lingering, now + patience.silence), now, or: .close)
+                until: min(progress.last + patience.lingering, now + patience.silence), now, or: .close)
         }
         let silent = max(arrived ?? now, lastHeard) + patience.silence
         return wait(until: min(silent, (arrived ?? now) + patience.lingering), now, or: .close)
@@ -100,16 +96,16 @@ struct Farewell {
     private mutating func reset(_ now: NIODeadline) -> Step {
         guard hasArrived(now) else {
             let poll = min(
-                max(.nanoseconds((now - lastProgress).nanoseconds / 4), Self.resetPolls.lowerBound),
+                max(.nanoseconds((now - progress.last).nanoseconds / 4), Self.resetPolls.lowerBound),
                 Self.resetPolls.upperBound)
-            return wait(until: min(lastProgress + patience.stalled, now + poll), now, or: .reset)
+            return wait(until: min(progress.last + patience.stalled, now + poll), now, or: .reset)
         }
         return wait(until: (arrived ?? now) + Self.readingTime, now, or: .reset)
     }
 
     private mutating func hasArrived(_ now: NIODeadline) -> Bool {
-        if undelivered == 0, arrived == nil { arrived = now }
-        return undelivered == 0
+        if progress.undelivered == 0, arrived == nil { arrived = now }
+        return progress.undelivered == 0
     }
 
     private func wait(until end: NIODeadline, _ now: NIODeadline, or step: Step) -> Step {

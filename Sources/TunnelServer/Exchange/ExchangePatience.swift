@@ -1,3 +1,4 @@
+import HTTPServing
 import NIOCore
 
 /// How long an exchange waits, and how long it has.
@@ -11,24 +12,19 @@ struct ExchangePatience: Sendable {
 
     private let limits: Limits
     /// When bytes last went either way, as far as is known.
-    private var lastProgress: NIODeadline
-    /// How much had not arrived at the caller's machine when nothing else had moved for long.
-    private var undeliveredAtLast = Int.max
+    private var progress: DeliveryProgress
     private var queueDeadline: NIODeadline?
 
     init(_ limits: Limits, now: NIODeadline) {
         self.limits = limits
-        self.lastProgress = now
+        self.progress = DeliveryProgress(now: now)
     }
 
     /// When it has stalled, unless something moves.
-    var stalledDeadline: NIODeadline { lastProgress + limits.stalled }
+    var stalledDeadline: NIODeadline { progress.last + limits.stalled }
 
     /// Bytes went either way.
-    mutating func progressed(_ now: NIODeadline) {
-        lastProgress = now
-        undeliveredAtLast = .max
-    }
+    mutating func progressed(_ now: NIODeadline) { progress.moved(now: now) }
 
     /// When the request has waited too long. That holds for all its waiting, also when a session that took it is lost.
     mutating func queue(now: NIODeadline) -> NIODeadline {
@@ -39,9 +35,6 @@ struct ExchangePatience: Sendable {
 
     /// Whether a caller that was slow to read what came before has taken some of it since this was last asked.
     mutating func callerTakes(_ undelivered: Int, now: NIODeadline) -> Bool {
-        guard undelivered < undeliveredAtLast else { return false }
-        undeliveredAtLast = undelivered
-        lastProgress = now
-        return true
+        progress.sees(undelivered: undelivered, now: now)
     }
 }
