@@ -23,13 +23,14 @@ let package = Package(
         .systemLibrary(name: "CMalloc"),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
+        .target(name: "X509"),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(
             name: "TunnelProtocol", dependencies: ["HTTPMessage", .deque, .nioCore],
             exclude: ["PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
-            dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"]),
+            dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"]),
         .target(name: "AgentStatus"),
         .target(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
@@ -48,18 +49,20 @@ let package = Package(
             dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .logging, .system]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
+            name: "TransportSecurity",
+            dependencies: ["TunnelConfiguration", "X509", .nioCore, .nioPosix, .nioSSL, .nioTLS]),
+        .target(
             name: "TunnelTransport",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol", .deque,
-                .nioCore,
-                .nioPosix, .nioHTTP1, .nioWebSocket, .nioSSL, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity",
+                "TunnelProtocol", .deque, .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .system,
             ]),
         .target(name: "HTTPServing", dependencies: ["HTTPMessage", "HostSystem", .nioCore]),
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", .nioCore, .nioPosix, .nioSSL,
-                .nioTLS, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .nioCore,
+                .nioPosix, .system,
             ]),
 
         // Roles: they never import each other.
@@ -67,15 +70,14 @@ let package = Package(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
-                "Routing",
-                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
-                .logging, .nioCore, .nioPosix,
+                "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "X509", .logging, .nioCore, .nioPosix, .nioTLS,
             ]),
         .target(
             name: "TunnelClient",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
-                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 .deque, .logging, .nioCore, .nioPosix, .system,
             ]),
 
@@ -93,14 +95,15 @@ let package = Package(
             name: "Supervision",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
-                "Routing", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
-                .logging, .nioCore, .nioPosix, .system, .unixSignals,
+                "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "TunnelServer",
+                "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
             dependencies: [
                 "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "Reconciliation",
-                "Supervision", "TunnelConfiguration", .argumentParser, .nioCore, .system,
+                "Supervision", "TransportSecurity", "TunnelConfiguration", "X509", .argumentParser, .nioCore,
+                .system,
             ]),
 
         // Tests.
@@ -115,6 +118,7 @@ let package = Package(
         .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
         .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
+        .testTarget(name: "X509Tests", dependencies: ["X509", "TestSupport"]),
         .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
@@ -152,7 +156,14 @@ let package = Package(
             name: "TunnelTransportTests",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TunnelProtocol",
-                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix,
+                "TransportSecurity", "TunnelConfiguration", "TunnelTransport", "TestSupport", .logging,
+                .nioCore, .nioEmbedded, .nioPosix,
+            ]),
+        .testTarget(
+            name: "TransportSecurityTests",
+            dependencies: [
+                "TestSupport", "TransportSecurity", "TunnelConfiguration", "X509", .nioCore, .nioPosix,
+                .nioSSL,
             ]),
         .testTarget(
             name: "HTTPServingTests",
@@ -162,9 +173,8 @@ let package = Package(
         .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
-                "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", .logging, .nioCore,
-                .nioEmbedded, .nioPosix,
-                .nioSSL,
+                "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", "TransportSecurity",
+                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
             ]),
         .testTarget(
             name: "TunnelServerTests",
@@ -178,8 +188,8 @@ let package = Package(
             name: "TunnelClientTests",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "OriginHTTP", "TunnelClient",
-                "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "TestSupport",
-                .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
+                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelServer",
+                "TunnelTransport", "TestSupport", .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
             ]),
         .testTarget(
             name: "SupervisionTests",

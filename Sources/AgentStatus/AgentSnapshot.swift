@@ -160,6 +160,8 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
     /// Of the same.
     package var software: String
     package var protocolVersion: Int
+    /// In the certificate that it has shown; nil where it has shown none.
+    package var certificateName: String?
     /// Client processes.
     package var clients: Int
     package var sessions: Int
@@ -172,7 +174,7 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
 
     package init(
         name: String, tokenHint: String, tokenTag: String, address: String, software: String,
-        protocolVersion: Int, clients: Int, sessions: Int, requests: UInt64, pending: Int, since: Int
+        protocolVersion: Int, certificateName: String? = nil, clients: Int, sessions: Int, requests: UInt64, pending: Int, since: Int
     ) {
         self.name = name
         self.tokenHint = tokenHint
@@ -180,6 +182,7 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
         self.address = address
         self.software = software
         self.protocolVersion = protocolVersion
+        self.certificateName = certificateName
         self.clients = clients
         self.sessions = sessions
         self.requests = requests

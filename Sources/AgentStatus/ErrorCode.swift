@@ -51,6 +51,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
 
     case badHandshake = "bad-handshake"
     case unauthorized
+    /// No certificate was shown, or not one of the right name. Of callers too.
+    case certificateRequired = "certificate-required"
     /// Too many wrong passwords came before.
     case throttled
     case tooManyGuesses = "too-many-guesses"
@@ -83,9 +85,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case stopped
     case proxyProtocol = "proxy-protocol"
     case tlsSpoken = "tls-spoken"
+    case plainSpoken = "plain-spoken"
 
     // MARK: A server is in want of something
 
     case outOfDescriptors = "out-of-descriptors"
     case listenerFailed = "listener-failed"
+    /// Its certificate ends soon, or has ended.
+    case certificateExpires = "certificate-expires"
 }

@@ -33,6 +33,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case trueClientIP
     case upgrade
     case wwwAuthenticate
+    case xClientCertificateName
     case xClientVersion
     case xForwardedFor
     case xForwardedHost
@@ -77,6 +78,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .trueClientIP: "True-Client-IP"
         case .upgrade: "Upgrade"
         case .wwwAuthenticate: "WWW-Authenticate"
+        case .xClientCertificateName: "X-Client-Certificate-Name"
         case .xClientVersion: "X-Client-Version"
         case .xForwardedFor: "X-Forwarded-For"
         case .xForwardedHost: "X-Forwarded-Host"
@@ -154,6 +156,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case (21, UInt8(ascii: "s")): .secWebSocketVersion
         case (22, UInt8(ascii: "s")): .secWebSocketProtocol
         case (22, UInt8(ascii: "x")): .xTunnelAuthorization
+        case (25, UInt8(ascii: "x")): .xClientCertificateName
         default: .other
         }
     }

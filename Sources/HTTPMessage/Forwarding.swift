@@ -30,7 +30,9 @@ package struct Forwarding: Sendable {
 
     /// `Proxy` becomes the variable `HTTP_PROXY` of CGI programs, by which they would be led to a stranger's proxy
     /// (https://httpoxy.org).
-    private static let uselessToOrigins: FieldNameSet = [.proxy, .xToken, .xTunnelHost]
+    private static let uselessToOrigins: FieldNameSet = [
+        .proxy, .xClientCertificateName, .xToken, .xTunnelHost,
+    ]
     private static let ofTheTunnel: FieldNameSet = [.xHost, .xToken, .xTunnelHost]
     private static let writtenInFront: FieldNameSet = [.host]
     private static let unknownToV1: FieldNameSet = [.xTunnelHost]
@@ -38,7 +40,7 @@ package struct Forwarding: Sendable {
     /// fields of its head there (RFC 9110 §6.5.1).
     private static let neverTrailers: FieldNameSet = [
         .authorization, .cfConnectingIP, .contentLength, .forwarded, .host, .proxy, .trueClientIP,
-        .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization,
+        .xClientCertificateName, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization,
         .xTunnelHost,
     ]
 
@@ -81,6 +83,8 @@ package struct Forwarding: Sendable {
     private let basePath: String
     private let peer: String
     private let isPeerTrusted: Bool
+    private let isSecure: Bool
+    private let certificateName: String?
 
     /// - Parameters:
     ///   - token: which is not to cross.
@@ -88,14 +92,19 @@ package struct Forwarding: Sendable {
     ///   - basePath: of the server; the request's target is without it already.
     ///   - peer: the address that connected.
     ///   - isPeerTrusted: whether it is a proxy whose words about earlier hops count.
+    ///   - isSecure: whether it speaks TLS with us.
+    ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
     package init(
-        token: String, isHostListed: Bool, basePath: String, peer: String, isPeerTrusted: Bool
+        token: String, isHostListed: Bool, basePath: String, peer: String, isPeerTrusted: Bool,
+        isSecure: Bool = false, certificateName: String? = nil
     ) {
         self.token = token
         self.isHostListed = isHostListed
         self.basePath = basePath
         self.peer = peer
         self.isPeerTrusted = isPeerTrusted
+        self.isSecure = isSecure
+        self.certificateName = certificateName
     }
 
     /// - Parameter upgrade: what the request may leave HTTP for.
@@ -129,6 +138,8 @@ package struct Forwarding: Sendable {
     private struct Gain {
         let hops: String
         let saysProtocol: Bool
+        let isSecure: Bool
+        let certificateName: String?
         let host: String?
         let isHostListed: Bool
         let upgrade: UpgradeOffer
@@ -136,8 +147,8 @@ package struct Forwarding: Sendable {
         @inline(__always)
         func each(_ body: (FieldName, String) -> Void) {
             body(.xForwardedFor, hops)
-            // Our listeners speak plain HTTP.
-            if saysProtocol { body(.xForwardedProto, "http") }
+            if saysProtocol { body(.xForwardedProto, isSecure ? "https" : "http") }
+            if let certificateName { body(.xClientCertificateName, certificateName) }
             if let host { body(.xForwardedHost, host) }
             if isHostListed { body(.xTunnelHost, "listed") }
             if !upgrade.isEmpty {
@@ -155,7 +166,8 @@ package struct Forwarding: Sendable {
         let host = fields.contains(.xForwardedHost) ? nil : fields[.host]
         return Gain(
             hops: hops.isEmpty ? peer : (hops + [peer]).joined(separator: ", "),
-            saysProtocol: !fields.contains(.xForwardedProto),
+            saysProtocol: !fields.contains(.xForwardedProto), isSecure: isSecure,
+            certificateName: certificateName,
             host: host.flatMap { $0.isEmpty || $0.utf8.count > Self.longestHost ? nil : $0 },
             isHostListed: isHostListed, upgrade: upgrade)
     }

@@ -5,8 +5,8 @@ extension HeaderFields {
     private static let forwardedPrefix: StaticString = "X-Forwarded-"
 
     private static let tellsOfHops: FieldNameSet = [
-        .cfConnectingIP, .forwarded, .trueClientIP, .xForwardedFor, .xForwardedHost, .xForwardedProto,
-        .xRealIP,
+        .cfConnectingIP, .forwarded, .trueClientIP, .xClientCertificateName, .xForwardedFor, .xForwardedHost,
+        .xForwardedProto, .xRealIP,
     ]
 
     /// Removes what tells of earlier hops (`Forwarded`, `X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, every

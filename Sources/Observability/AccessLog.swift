@@ -44,6 +44,7 @@ package enum AccessLevel: Sendable {
 /// | `first-byte.ms` | from the request's head to the response's head; absent without one |
 /// | `duration.ms` | from the request's head to the end of the exchange |
 /// | `caller.address` | the address that the connection came from |
+/// | `certificate.name` | in the certificate that the caller has shown; absent where it has shown none |
 /// | `outcome` | an `AccessOutcome` |
 package struct AccessRecord: Sendable {
     package var serverName: String
@@ -58,13 +59,14 @@ package struct AccessRecord: Sendable {
     package var timeToFirstByte: Duration?
     package var duration: Duration
     package var callerAddress: String
+    package var certificateName: String?
     package var outcome: AccessOutcome
     package var level: AccessLevel
 
     package init(
         serverName: String, tokenHint: String?, requestID: UInt64, method: String, path: String,
         status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
-        duration: Duration, callerAddress: String, outcome: AccessOutcome,
+        duration: Duration, callerAddress: String, certificateName: String? = nil, outcome: AccessOutcome,
         level: AccessLevel = .info
     ) {
         self.serverName = serverName
@@ -78,6 +80,7 @@ package struct AccessRecord: Sendable {
         self.timeToFirstByte = timeToFirstByte
         self.duration = duration
         self.callerAddress = callerAddress
+        self.certificateName = certificateName
         self.outcome = outcome
         self.level = level
     }
@@ -134,6 +137,7 @@ package struct AccessRecord: Sendable {
         if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
         line.add("duration.ms", Milliseconds(duration))
         line.add("caller.address", callerAddress)
+        if let certificateName { line.add("certificate.name", certificateName) }
         line.add("outcome", outcome.rawValue)
     }
 }

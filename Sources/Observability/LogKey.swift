@@ -4,6 +4,8 @@ package import Logging
 /// The name of a field in a log line: one word for one thing, so that a search finds all its lines.
 package enum LogKey: String, Sendable, CaseIterable {
     case callerAddress = "caller.address"
+    /// In the certificate that a peer has shown.
+    case certificateName = "certificate.name"
     case closeReason = "close.reason"
     case durationMilliseconds = "duration.ms"
     case errorCode = "error.code"

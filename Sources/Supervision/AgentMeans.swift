@@ -1,6 +1,7 @@
 import HostSystem
 import NIOPosix
 import Observability
+import TransportSecurity
 import TunnelClient
 import TunnelTransport
 
@@ -10,6 +11,7 @@ struct AgentMeans: Sendable {
     let log: AgentLog
     let budget: ProcessReceiveBudget
     let trust: TrustPool
+    let identities = ServerTLSPool()
     let pacer: DialPacer
     /// Program and version, as peers are told.
     let software: String

@@ -1,5 +1,5 @@
-import OriginHTTP
 import Synchronization
+import TransportSecurity
 import TunnelConfiguration
 import TunnelTransport
 
@@ -7,7 +7,6 @@ import TunnelTransport
 struct ClientSetup: Sendable {
     var configuration: TunnelClientConfiguration
     var directory: OriginDirectory
-    var trust: Trust
     /// TLS to the tunnel server; nil for ws://.
     var tls: ClientTLS?
     var statusFile: StatusFile?
@@ -24,16 +23,17 @@ struct ClientSetup: Sendable {
     ) throws(TunnelClientError) {
         self.configuration = configuration
         let old = previous?.configuration
-        do throws(OriginTLSError) {
-            trust = try pool.trust(configuration.certificates, isInsecure: configuration.isInsecure)
-            tls = configuration.tunnel.isSecure ? try trust.server() : nil
-            if let previous, previous.trust === trust, old?.origin == configuration.origin,
+        do throws(TLSSetupError) {
+            tls = try pool.tls(configuration.trust, identity: configuration.identity)
+            if configuration.tunnel.isSecure { try tls?.load() } else { tls = nil }
+            if let previous, old?.originTrust == configuration.originTrust,
+                old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,
                 old?.servesHiddenFiles == configuration.servesHiddenFiles
             {
                 directory = previous.directory
             } else {
-                directory = try OriginDirectory(configuration, tls: trust.origins)
+                directory = try OriginDirectory(configuration, trusting: pool)
             }
         } catch {
             throw TunnelClientError(description: "tunnels[\(configuration.name)]: \(error)")
@@ -51,7 +51,7 @@ struct ClientSetup: Sendable {
     /// Whether a dial that failed with the other setup may succeed with this one, or should not wait as long.
     func dialsOtherwise(than other: ClientSetup) -> Bool {
         let (new, old) = (configuration, other.configuration)
-        return new.certificates != old.certificates || new.isInsecure != old.isInsecure
+        return new.trust != old.trust || new.identity != old.identity
             || new.longestRetryDelay != old.longestRetryDelay || new.maxRetries != old.maxRetries
     }
 }

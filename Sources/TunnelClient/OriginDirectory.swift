@@ -2,6 +2,7 @@ import HTTPMessage
 import NameResolution
 import OriginHTTP
 import Synchronization
+import TransportSecurity
 import TunnelConfiguration
 
 /// The origins of one tunnel: the configured one, and those that callers named by `X-Host`.
@@ -19,19 +20,20 @@ final class OriginDirectory: Sendable {
     private let configured: (any Origin)?
     /// How requests to the configured origin are written; nil for a built-in one.
     private let rewriting: OriginRequest?
-    private let tls: OriginTLS
+    private let trusts: OriginTrusts
     private let named = Mutex(Named())
 
-    /// - Parameter tls: whom to trust over https.
-    /// - Throws: `OriginTLSError` when the configured origin needs it, and it cannot be used. May read the system's roots:
-    ///   not for event loops.
-    init(_ configuration: TunnelClientConfiguration, tls: OriginTLS) throws(OriginTLSError) {
+    /// - Parameter pool: of those whom other tunnels trust already.
+    /// - Throws: when certificates cannot be used, the system's where the configured origin needs them. May read those: not
+    ///   for event loops.
+    init(_ configuration: TunnelClientConfiguration, trusting pool: TrustPool) throws(TLSSetupError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
-        self.tls = tls
+        trusts = try OriginTrusts(configuration, pool)
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
+            let tls = trusts.tls(forHost: url.host)
             if url.isSecure { try tls.load() }
             configured = HTTPOrigin(address, tls: tls)
             rewriting = OriginRequest(
@@ -84,7 +86,7 @@ final class OriginDirectory: Sendable {
     private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }
-            let origin = HTTPOrigin(address, tls: tls, names: .callers)
+            let origin = HTTPOrigin(address, tls: trusts.tls(forHost: address.host), names: .callers)
             if named.areRetired { origin.retire() }
             named.origins[address] = origin
             named.order.append(address)
@@ -93,6 +95,23 @@ final class OriginDirectory: Sendable {
             }
             return origin
         }
+    }
+}
+
+/// TLS with the origins of one tunnel, as far as they are believed for different reasons.
+private struct OriginTrusts {
+    private let listed: [(trust: OriginTrust, tls: ClientTLS)]
+    private let others: ClientTLS
+
+    init(_ configuration: TunnelClientConfiguration, _ pool: TrustPool) throws(TLSSetupError) {
+        listed = try configuration.originTrust.map { entry throws(TLSSetupError) in
+            (entry, try pool.tls(entry.trust))
+        }
+        others = try pool.tls(configuration.fallbackTrust)
+    }
+
+    func tls(forHost host: String) -> ClientTLS {
+        listed.first { $0.trust.holds(for: host) }?.tls ?? others
     }
 }
 

@@ -19,6 +19,12 @@ package protocol ConfigurationSource {
     /// A text that is the same for all paths of one file, so that none is read twice under two names.
     func identity(ofFile path: String) -> String
 
+    /// Seconds since 1970.
+    var now: Int { get }
+
+    /// Why a private key is of no use for its certificate; nil where it is good.
+    func fault(of pair: KeyPair) -> KeyPairFault?
+
     /// An environment variable, or nil when it is not set.
     func environmentVariable(_ name: String) -> String?
 

@@ -8,6 +8,7 @@ import NIOCore
 import Observability
 import Routing
 import Synchronization
+import TransportSecurity
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -42,12 +43,12 @@ final class ServerCore: Sendable {
     private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
-        _ configuration: ServerConfiguration, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
         budget: ProcessReceiveBudget, software: String
     ) {
         self.name = configuration.name
         self.limits = limits
-        self.current = Mutex(ServerSettings(configuration))
+        self.current = Mutex(ServerSettings(configuration, tls: tls))
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.limits.waitingPerToken,
             maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
@@ -79,11 +80,20 @@ final class ServerCore: Sendable {
     /// The latest thing that went wrong.
     var lastFault: FaultSnapshot? { fault.value }
 
+    /// What is wrong for as long as it lasts.
+    var faults: [FaultSnapshot] {
+        let now = time(nil)
+        let certificates = settings.tls?.warnings(at: now) ?? []
+        return (shortage.fault.map { [$0] } ?? [])
+            + certificates.map { FaultSnapshot(code: .certificateExpires, message: $0, at: now) }
+    }
+
     func note(fault code: ErrorCode, _ message: String) { fault.note(code, message) }
 
     /// Warns, once, where any token is everybody's who knows it.
     func tellIfOpen() {
-        guard settings.admission.isOpen,
+        let settings = settings
+        guard settings.admission.isOpen, !settings.routes.onlyRedirects,
             !hasToldThatItIsOpen.exchange(true, ordering: .acquiringAndReleasing)
         else { return }
         logger.warning(
@@ -122,12 +132,14 @@ final class ServerCore: Sendable {
     /// - Parameters:
     ///   - path: the target inside the tunnel.
     ///   - caller: the address.
+    ///   - certificateName: in what the caller has shown.
     func makeRecord(
-        _ method: String, path: String, tokenHint: String?, caller: String, now: NIODeadline
+        _ method: String, path: String, tokenHint: String?, caller: String, certificateName: String?,
+        now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
             observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
-            method: method, path: path, callerAddress: caller, now: now)
+            method: method, path: path, callerAddress: caller, certificateName: certificateName, now: now)
     }
 
     /// Counts sessions since the start.

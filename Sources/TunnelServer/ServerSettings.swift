@@ -1,5 +1,6 @@
 import NIOCore
 import Routing
+import TransportSecurity
 import TunnelConfiguration
 import TunnelProtocol
 
@@ -17,18 +18,32 @@ final class ServerSettings: Sendable {
     let limits: ServerConfiguration.Limits
     let routes: RouteTable
     let admission: TunnelAdmission
+    /// With everybody who connects; nil where plain HTTP is spoken.
+    let tls: ServerTLS?
 
-    init(_ configuration: ServerConfiguration) {
+    init(_ configuration: ServerConfiguration, tls: ServerTLS?) {
+        self.tls = tls
         times = Times(
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
             queue: TimeAmount(configuration.times.queue))
         limits = configuration.limits
         routes = RouteTable(
             basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
-            trustedProxies: configuration.trust.proxies)
+            trustedProxies: configuration.trust.proxies, redirect: configuration.redirect)
         admission = TunnelAdmission(
-            passwords: configuration.trust.passwords, onlyListedTokens: configuration.trust.onlyListedTokens)
+            passwords: configuration.trust.passwords, onlyListedTokens: configuration.trust.onlyListedTokens,
+            certificateNames: configuration.trust.certificateNames,
+            needsCertificate: tls?.configuration.tunnelClients == .required)
     }
+
+    /// What callers have to show.
+    var callerCertificates: ListenerTLS.CertificateDemand { tls?.configuration.callers ?? .none }
+
+    /// Who vouches for what tunnel clients show; nil where none do.
+    var clientAuthority: CertificateFile? { tls?.configuration.clientAuthority }
+
+    /// Whether origins are told what callers have shown.
+    var tellsOriginsCertificates: Bool { tls?.configuration.tellsOrigins == true }
 
     /// Whether the configuration names the token.
     func lists(_ token: RendezvousToken) -> Bool { admission.lists(token) || routes.leads(to: token) }

@@ -8,6 +8,7 @@ package import NIOPosix
 package import Observability
 package import Routing
 import Synchronization
+package import TransportSecurity
 package import TunnelConfiguration
 import TunnelProtocol
 package import TunnelTransport
@@ -27,14 +28,15 @@ package final class TunnelServer: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: where it listens is not looked at: `listen(on:)` says so.
+    ///   - tls: made of the configuration; nil where that has none.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
-        _ configuration: ServerConfiguration, group: MultiThreadedEventLoopGroup, log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup, log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
-            configuration, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,
+            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,
             software: software)
         self.core = core
         self.group = group
@@ -122,18 +124,23 @@ package final class TunnelServer: Sendable {
     // MARK: Updating
 
     /// Puts other settings in force, in place: everything but name, host, port and `reusePort`. A request in flight
-    /// keeps those that it began with.
+    /// keeps those that it began with, and a connection its TLS.
     ///
     /// - Parameters:
+    ///   - tls: made of the configuration; nil where that has none.
     ///   - grace: how long sessions whose tunnel client would not be let in any more may finish what is in flight;
     ///     they get no new requests at once.
-    package func update(_ configuration: ServerConfiguration, grace: Duration) {
-        let settings = ServerSettings(configuration)
-        let isKeepaliveNew = settings.times.keepalive != core.settings.times.keepalive
+    package func update(_ configuration: ServerConfiguration, tls: ServerTLS? = nil, grace: Duration) {
+        let settings = ServerSettings(configuration, tls: tls)
+        let old = core.settings
+        // Whom another authority vouched for has to show that to the new one.
+        let isAuthorityNew = old.clientAuthority != settings.clientAuthority
+        let isKeepaliveNew = settings.times.keepalive != old.times.keepalive
         core.apply(settings)
         core.tellIfOpen()
         for (id, session) in core.connections.sessions {
-            if !settings.admission.admits(session.credentials) {
+            let isDoubtful = isAuthorityNew && session.credentials.certificateNames != nil
+            if isDoubtful || !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
             } else if isKeepaliveNew {
                 session.reference.perform { $0.setKeepaliveTimeout(settings.times.keepalive) }
@@ -173,7 +180,7 @@ package final class TunnelServer: Sendable {
             state: core.isStopping ? .draining : current.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
-            traffic: traffic, lastFault: core.lastFault, faults: core.shortage.fault.map { [$0] } ?? [],
+            traffic: traffic, lastFault: core.lastFault, faults: core.faults,
             connected: connected.listed, moreConnected: connected.more)
     }
 

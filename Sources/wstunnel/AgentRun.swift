@@ -27,7 +27,7 @@ enum AgentRun {
         let service = ServiceEnvironment.take()
         return await obeyingSignals { signals, commands, reloads in
             let load: @Sendable () -> ConfigurationReport = {
-                loadConfiguration(at: file, from: SystemConfigurationSource(commands: commands))
+                loadConfiguration(at: file, from: SystemConfigurationSource.ofAgent(commands: commands))
             }
             let readAt = WatchMoment.now()
             guard let report = await reloads.run(unless: signals.untilStop, load) else { return 0 }

@@ -8,9 +8,10 @@ private let importTable: [String: Set<String>] = [
     "CMalloc": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
+    "X509": [],
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["DequeModule", "HTTPMessage", "struct NIOCore.ByteBuffer"],
-    "TunnelConfiguration": ["HTTPMessage", "LinearRegex", "TunnelProtocol", "YAMLDocument"],
+    "TunnelConfiguration": ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"],
     "AgentStatus": [],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
@@ -25,27 +26,27 @@ private let importTable: [String: Set<String>] = [
         "AgentStatus", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization", "SystemPackage",
     ],
     "NameResolution": networking.union(["HostSystem"]),
+    "TransportSecurity": networking.union(["NIOSSL", "NIOTLS", "TunnelConfiguration", "X509"]),
     "TunnelTransport": networking.union([
-        "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1", "NIOSSL",
-        "NIOWebSocket",
-        "SystemPackage", "TunnelProtocol",
+        "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1",
+        "NIOWebSocket", "SystemPackage", "TransportSecurity", "TunnelProtocol",
     ]),
     "HTTPServing": ["Glibc", "HTTPMessage", "HostSystem", "NIOCore"],
     "OriginHTTP": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL",
-        "NIOTLS",
-        "SystemPackage",
+        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution",
+        "SystemPackage", "TransportSecurity",
     ]),
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
         "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
-        "Observability", "Routing", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+        "NIOTLS", "Observability", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+        "TunnelTransport", "X509",
     ]),
     "TunnelClient": networking.union([
         "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "Logging", "NameResolution",
         "Observability", "OriginHTTP",
-        "SystemPackage", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+        "SystemPackage", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([
         "AgentStatus", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
@@ -55,13 +56,13 @@ private let importTable: [String: Set<String>] = [
     // Composition.
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "Observability", "Reconciliation",
-        "Routing", "SystemPackage", "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport",
-        "UnixSignals",
+        "Routing", "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
+        "TunnelServer", "TunnelTransport", "UnixSignals",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
         "HostSystem", "NIOCore", "Observability", "Reconciliation", "Supervision", "SystemPackage",
-        "TunnelConfiguration",
+        "TransportSecurity", "TunnelConfiguration", "X509",
     ],
 ]
 

@@ -4,6 +4,8 @@ import TunnelConfiguration
 import TunnelProtocol
 
 /// What command lines of the Go program mean here.
+private let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
 @Suite struct CommandConfigurationTests {
     /// The example of the Go program's README.
     static let token = "my_b!g_$secret!!"
@@ -127,7 +129,7 @@ import TunnelProtocol
 
     @Test func everyFlagOfATunnelCounts() throws {
         let machine = StillMachine(files: [
-            "/folder/ca.pem": "-----BEGIN CERTIFICATE-----\n", "/run/password": "from-a-file\n",
+            "/folder/ca.pem": pem, "/run/password": "from-a-file\n",
         ])
         let result = read(
             .cli,
@@ -149,8 +151,7 @@ import TunnelProtocol
                 host: "proxy-server.com", port: 3128,
                 credentials: BasicCredentials(user: "myuser", password: Secret("mypass")))
             $0.clientPorts = [8000...8100, 8300...8400, 8500...8500, 8505...8505]
-            $0.certificates = CertificateFile(
-                path: "/folder/ca.pem", pem: Array("-----BEGIN CERTIFICATE-----\n".utf8))
+            $0.trust.certificates = CertificateFile(path: "/folder/ca.pem", pem: Array(pem.utf8))
             $0.longestRetryDelay = .seconds(7)
             $0.maxRetries = 9
             $0.password = Secret("from-a-file")

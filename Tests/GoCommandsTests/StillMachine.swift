@@ -20,6 +20,10 @@ struct StillMachine: ConfigurationSource {
 
     func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] { throw .notFound }
 
+    var now: Int { 0 }
+
+    func fault(of pair: KeyPair) -> KeyPairFault? { nil }
+
     func identity(ofFile path: String) -> String { path }
 
     func environmentVariable(_ name: String) -> String? { environment[name] }

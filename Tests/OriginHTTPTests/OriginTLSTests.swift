@@ -7,6 +7,8 @@ import OriginHTTP
 import Synchronization
 import TestSupport
 import Testing
+import TransportSecurity
+import TunnelConfiguration
 
 /// An HTTPS server with a certificate of its own making, for one name.
 private final class TLSServer: Sendable {
@@ -38,9 +40,14 @@ private final class TLSServer: Sendable {
 
     deinit { channel.close(promise: nil) }
 
-    func origin(_ tls: OriginTLS, host: String = "localhost") throws -> HTTPOrigin {
+    func origin(_ tls: ClientTLS, host: String = "localhost") throws -> HTTPOrigin {
         HTTPOrigin(try OriginAddress("https://\(host):\(port)"), tls: tls)
     }
+}
+
+/// Beside the system's authorities.
+private func trusting(_ pem: [UInt8]) -> PeerTrust {
+    PeerTrust(certificates: CertificateFile(path: "/folder/ca.pem", pem: pem))
 }
 
 /// Answers every read with the same bytes.
@@ -62,7 +69,7 @@ private final class AnswerHandler: ChannelInboundHandler {
 struct OriginTLSTests {
     @Test func ownCertificatesAreTrustedByFile() throws {
         let server = try TLSServer(name: "DNS:localhost")
-        let origin = try server.origin(try OriginTLS(pem: server.pem))
+        let origin = try server.origin(try ClientTLS(trusting(server.pem)))
         for _ in 0..<2 {
             let state = try RecordedExchange.get(origin)
             #expect(state.text == "ok")
@@ -72,7 +79,7 @@ struct OriginTLSTests {
 
     @Test func addressesAreVerifiedToo() throws {
         let server = try TLSServer(name: "IP:127.0.0.1")
-        let origin = try server.origin(try OriginTLS(pem: server.pem), host: "127.0.0.1")
+        let origin = try server.origin(try ClientTLS(trusting(server.pem)), host: "127.0.0.1")
         #expect(try RecordedExchange.get(origin).text == "ok")
     }
 
@@ -81,19 +88,19 @@ struct OriginTLSTests {
         let state = try RecordedExchange.get(
             HTTPOrigin(try OriginAddress("https://localhost:\(server.port)")))
         #expect(state.error?.code == .tlsFailed)
-        #expect(state.error?.message.contains("not trusted") == true)
+        #expect(state.error?.message.contains("is signed by itself (CN=wstunnel test)") == true)
     }
 
     @Test func certificatesForAnotherNameAreNotTrusted() throws {
         let server = try TLSServer(name: "DNS:other.example")
-        let state = try RecordedExchange.get(try server.origin(try OriginTLS(pem: server.pem)))
+        let state = try RecordedExchange.get(try server.origin(try ClientTLS(trusting(server.pem))))
         #expect(state.error?.code == .tlsFailed)
-        #expect(state.error?.message.contains("another name") == true)
+        #expect(state.error?.message.contains("is for other.example, not for localhost") == true)
     }
 
     @Test func insecureTrustsAnything() throws {
         let server = try TLSServer(name: "DNS:other.example")
-        #expect(try RecordedExchange.get(try server.origin(try OriginTLS(insecure: true))).text == "ok")
+        #expect(try RecordedExchange.get(try server.origin(try ClientTLS(PeerTrust(isInsecure: true)))).text == "ok")
     }
 
     @Test func serversWithoutTLSAreToldApart() throws {
@@ -112,7 +119,7 @@ struct OriginTLSTests {
         let options = HTTPOriginOptions(connectTimeout: .seconds(2))
         // The time counts from the request on, and reading the system's roots takes some of it: it is to be over while
         // the server is silent, not before it is asked.
-        let tls = OriginTLS()
+        let tls = ClientTLS()
         try tls.load()
         let origin = HTTPOrigin(
             try OriginAddress("https://127.0.0.1:\(server.port)"), tls: tls, options: options)
@@ -143,7 +150,7 @@ struct OriginTLSTests {
         }
         let origin = HTTPOrigin(
             try OriginAddress("https://localhost:\(relay.port)"),
-            tls: try OriginTLS(pem: server.pem))
+            tls: try ClientTLS(trusting(server.pem)))
         let state = try RecordedExchange.get(origin)
         #expect(state.text == "part")
         #expect(!state.isEnded)
@@ -153,27 +160,26 @@ struct OriginTLSTests {
     @Test func withoutAuthoritiesNobodyIsTrustedUntilThereAreSome() throws {
         let server = try TLSServer(name: "DNS:localhost")
         let hasRoots = Mutex(false)
-        let tls = try OriginTLS { hasRoots.withLock { $0 } }
+        let tls = try ClientTLS(PeerTrust()) { hasRoots.withLock { $0 } }
         let origin = try server.origin(tls)
         let error = try #require(try RecordedExchange.get(origin).error)
         #expect(error.code == .tlsFailed)
         #expect(error.message.contains("install ca-certificates"))
         hasRoots.withLock { $0 = true }
-        #expect(try RecordedExchange.get(origin).error?.message.contains("not trusted") == true)
+        #expect(try RecordedExchange.get(origin).error?.message.contains("is signed by itself (CN=wstunnel test)") == true)
     }
 
     @Test func whereTheMachineTrustsNobodyTheFileIsEnough() throws {
         let server = try TLSServer(name: "DNS:localhost")
-        let tls = try OriginTLS(pem: server.pem) { false }
+        let tls = try ClientTLS(trusting(server.pem)) { false }
         #expect(try RecordedExchange.get(try server.origin(tls)).text == "ok")
     }
 
     @Test(arguments: ["", "nothing\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
     func textsWithoutCertificatesAreAnError(text: String) {
-        let error = #expect(throws: OriginTLSError.self) {
-            try OriginTLS(pem: Array(text.utf8), certfile: "/folder/ca.pem")
+        let error = #expect(throws: TLSSetupError.self) {
+            try ClientTLS(trusting(Array(text.utf8)))
         }
-        #expect(error?.certfile == "/folder/ca.pem")
         #expect(error?.description.contains("/folder/ca.pem") == true)
     }
 }

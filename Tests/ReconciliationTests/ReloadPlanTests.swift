@@ -12,17 +12,21 @@ import TunnelConfiguration
         // A field for each setting, in groups or not.
         let settings = storedProperties(server) - groups.count + groups.map(storedProperties).reduce(0, +)
         #expect(settings == ServerConfiguration.fields.count + 1)
-        #expect(storedProperties(Examples.tunnel("a")) == TunnelClientConfiguration.fields.count + 1)
+        let tunnel = Examples.tunnel("a")
+        let own = storedProperties(tunnel) - 1 + storedProperties(tunnel.trust)
+        #expect(own == TunnelClientConfiguration.fields.count + 1)
         let agent = AgentConfiguration()
         // Servers and tunnels are planned by themselves, the log has a field for each of its settings.
-        let own = storedProperties(agent) - 3 + storedProperties(agent.log)
-        #expect(own == AgentConfiguration.fields.count)
+        let ownOfAgent = storedProperties(agent) - 3 + storedProperties(agent.log)
+        #expect(ownOfAgent == AgentConfiguration.fields.count)
     }
 
     @Test func keysAreThoseOfTheFile() {
         let server = Set(ConfigurationSection.server.keys.map(\.name))
+        let inner = ["redirect-http": ConfigurationSection.tls, "client-name": .passwordEntry]
         for field in ServerConfiguration.fields where field.key != "passwords" {
-            #expect(server.contains(field.key), "\(field.key)")
+            let keys = inner[field.key].map { Set($0.keys.map(\.name)) } ?? server
+            #expect(keys.contains(field.key), "\(field.key)")
         }
         let tunnel = Set(ConfigurationSection.tunnel.keys.map(\.name))
         for field in TunnelClientConfiguration.fields { #expect(tunnel.contains(field.key), "\(field.key)") }
@@ -166,6 +170,8 @@ private let serverRows = [
     server("host", .replace) { $0.host = "127.0.0.2" },
     server("port", .replace) { $0.port = 9 },
     server("reuse-port", .replace) { $0.reusePort = true },
+    server("tls", .update) { $0.tls = ListenerTLS(certificates: []) },
+    server("redirect-http", .update) { $0.redirect = RedirectListener(port: 443) },
     server("base-path", .update) { $0.routes.basePath = "/x" },
     server("wstimeout", .update) { $0.times.keepalive = .seconds(9) },
     server("httptimeout", .update) { $0.times.stall = .seconds(9) },
@@ -175,6 +181,9 @@ private let serverRows = [
     server("max-sessions-per-token", .update) { $0.limits.sessionsPerToken = 9 },
     server("max-sessions-per-address", .update) { $0.limits.sessionsPerAddress = 9 },
     server("passwords", .update) { $0.trust.passwords = [Examples.token("t"): [Secret("new")]] },
+    server("client-name", .update) {
+        $0.trust.certificateNames = [Examples.token("t"): [NameGlob("edge-*")]]
+    },
     server("only-listed-tokens", .update) { $0.trust.onlyListedTokens = true },
     server("hosts", .update) { $0.routes.hosts = ["h": Examples.token("t")] },
     server("trusted-proxies", .update) {
@@ -194,8 +203,15 @@ private let tunnelRows = [
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
     tunnel("hidden-files", .update) { $0.servesHiddenFiles = true },
-    tunnel("insecure", .update) { $0.isInsecure = true },
-    tunnel("certfile", .update) { $0.certificates = CertificateFile(path: "/x", pem: [1]) },
+    tunnel("insecure", .update) { $0.trust.isInsecure = true },
+    tunnel("certfile", .update) { $0.trust.certificates = CertificateFile(path: "/x", pem: [1]) },
+    tunnel("pin-sha256", .update) { $0.trust.pins = ["x"] },
+    tunnel("server-name", .update) { $0.trust.serverName = "x" },
+    tunnel("client-certificate", .update) {
+        $0.identity = KeyPair(
+            chain: CertificateFile(path: "/x", pem: [1]), keyPath: "/x", key: Secret("k"))
+    },
+    tunnel("origin-tls", .update) { $0.originTrust = [OriginTrust(host: nil, trust: PeerTrust())] },
     tunnel("timeout", .update) { $0.timeout = .seconds(9) },
     tunnel("statusfile", .update) { $0.statusFile = "/x" },
     tunnel("reconnect-delay", .update) { $0.longestRetryDelay = .seconds(9) },

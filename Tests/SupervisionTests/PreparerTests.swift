@@ -54,7 +54,7 @@ import TunnelTransport
             let (preparation, findings) = prepare(wanted)
             let prepared = try #require(preparation)
             #expect(findings.faults == [] && findings.warnings == [])
-            guard case .start(_, let socket, nil) = try #require(prepared.servers.first) else {
+            guard case .start(_, nil, let socket, nil) = try #require(prepared.servers.first) else {
                 Issue.record("\(prepared.servers)")
                 return
             }

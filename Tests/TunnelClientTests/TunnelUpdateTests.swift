@@ -1,8 +1,8 @@
 import AgentStatus
-import OriginHTTP
 import TestSupport
 import Testing
 import TunnelConfiguration
+import TransportSecurity
 import TunnelProtocol
 
 @testable import TunnelClient
@@ -103,7 +103,7 @@ import TunnelProtocol
             var configuration = try world.configuration(to: door.port, isSecure: true)
             let client = try world.makeClient(configuration)
             async let end = client.run()
-            configuration.certificates = CertificateFile(path: "/ca.pem", pem: door.pem)
+            configuration.trust.certificates = CertificateFile(path: "/ca.pem", pem: door.pem)
             client.apply(try client.prepareUpdate(configuration))
             try await onThread { try door.asked.wait(for: 1, within: .seconds(20), what: "TLS") }
             client.retire()
@@ -115,11 +115,11 @@ import TunnelProtocol
         try await TunnelWorld.run { world in
             var configuration = try world.configuration()
             let client = try world.makeClient(configuration)
-            configuration.certificates = CertificateFile(path: "/ca.pem", pem: Array("junk".utf8))
+            configuration.trust.certificates = CertificateFile(path: "/ca.pem", pem: Array("junk".utf8))
             let error = #expect(throws: TunnelClientError.self) { try client.prepareUpdate(configuration) }
             #expect(error?.description.hasPrefix("tunnels[web]: ") == true)
             #expect(error?.description.contains("/ca.pem") == true)
-            #expect(client.setup.value.configuration.certificates == nil)
+            #expect(client.setup.value.configuration.trust.certificates == nil)
             #expect(throws: TunnelClientError.self) { try world.makeClient(configuration) }
         }
     }
@@ -140,8 +140,8 @@ import TunnelProtocol
             async let end = client.run()
             try await onThread { try server.waitForEnds(1) }
             switch change {
-            case "certfile": configuration.certificates = CertificateFile(path: "/ca.pem", pem: pem)
-            case "insecure": configuration.isInsecure = true
+            case "certfile": configuration.trust.certificates = CertificateFile(path: "/ca.pem", pem: pem)
+            case "insecure": configuration.trust.isInsecure = true
             case "reconnect-delay": configuration.longestRetryDelay = .seconds(3000)
             default: break
             }
@@ -183,9 +183,9 @@ import TunnelProtocol
 @Suite struct TrustPoolTests {
     @Test func whatIsTrustedAlikeIsMadeOnceWhileSomebodyHasIt() throws {
         let pool = TrustPool()
-        var first: Trust? = try pool.trust(nil, isInsecure: false)
-        #expect(try pool.trust(nil, isInsecure: false) === first)
-        #expect(try pool.trust(nil, isInsecure: true) !== first)
+        var first: ClientTLS? = try pool.tls(PeerTrust())
+        #expect(try pool.tls(PeerTrust()) === first)
+        #expect(try pool.tls(PeerTrust(isInsecure: true)) !== first)
         weak let old = first
         first = nil
         #expect(old == nil)
@@ -193,12 +193,10 @@ import TunnelProtocol
 
     @Test func authoritiesAreMissedOnlyWhereTLSNeedsThem() throws {
         let pool = TrustPool { false }
-        let trust = try pool.trust(nil, isInsecure: false)
-        #expect(throws: OriginTLSError.noSystemRoots) { try trust.server() }
-        #expect(throws: OriginTLSError.noSystemRoots) { try trust.origins.load() }
-        let careless = try pool.trust(nil, isInsecure: true)
-        _ = try careless.server()
-        try careless.origins.load()
+        let tls = try pool.tls(PeerTrust())
+        #expect(throws: TLSSetupError.noSystemRoots) { try tls.load() }
+        try pool.tls(PeerTrust(isInsecure: true)).load()
+        try pool.tls(PeerTrust(pins: ["a"])).load()
     }
 
     @Test(arguments: [

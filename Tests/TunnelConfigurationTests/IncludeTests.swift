@@ -44,8 +44,8 @@ struct IncludeTests {
             """,
             [
                 "/etc/w/t": "token-of-the-main-folder", "/etc/w/conf.d/t": "token-of-the-other-folder",
-                "/etc/w/ca.pem": "-----BEGIN CERTIFICATE-----",
-                "/etc/w/conf.d/ca.pem": "-----BEGIN CERTIFICATE-----",
+                "/etc/w/ca.pem": PretendMachine.certificate,
+                "/etc/w/conf.d/ca.pem": PretendMachine.certificate,
                 "/etc/w/conf.d/a.yaml": """
                 tunnels:
                   - { name: a, tunnel: "ws://h", server: "builtin:echo", password-command: [bin/p] }
@@ -54,7 +54,7 @@ struct IncludeTests {
             ], machine)
         let tunnels = try #require(report.configuration?.tunnels, "\(report.problems)")
         #expect(tunnels.map(\.token.secret) == ["token-of-the-main-folder", "token-of-the-other-folder"])
-        #expect(tunnels.map(\.certificates?.path) == ["/etc/w/ca.pem", "/etc/w/conf.d/ca.pem"])
+        #expect(tunnels.map(\.trust.certificates?.path) == ["/etc/w/ca.pem", "/etc/w/conf.d/ca.pem"])
         #expect(tunnels.map(\.password) == [Secret("of-a-command"), nil])
         #expect(tunnels[1].statusFile == "/etc/w/conf.d/s")
     }

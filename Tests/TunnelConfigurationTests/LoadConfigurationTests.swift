@@ -28,7 +28,7 @@ struct LoadConfigurationTests {
         machine.entries["/var/log"] = .folder
         machine.entries["/etc/wstunnel/run"] = .folder
         machine.entries["/srv/www"] = .folder
-        machine.write("-----BEGIN CERTIFICATE-----", to: "/etc/wstunnel/ca.pem")
+        machine.write(PretendMachine.certificate, to: "/etc/wstunnel/ca.pem")
         let report = load(
             """
             version: 1
@@ -56,9 +56,10 @@ struct LoadConfigurationTests {
                 credentials: BasicCredentials(user: "u", password: Secret("p"))),
             origin: .folder(path: "/srv/www"), hostPattern: try HostPattern(source: "https://x"),
             token: try RendezvousToken(token), password: Secret("pw"), connections: 64,
-            timeout: .seconds(600), isInsecure: false,
-            certificates: CertificateFile(
-                path: "/etc/wstunnel/ca.pem", pem: Array("-----BEGIN CERTIFICATE-----".utf8)))
+            timeout: .seconds(600),
+            trust: PeerTrust(
+                certificates: CertificateFile(
+                    path: "/etc/wstunnel/ca.pem", pem: Array(PretendMachine.certificate.utf8))))
         #expect(
             report.configuration
                 == AgentConfiguration(
@@ -175,7 +176,7 @@ struct LoadConfigurationTests {
                 let tunnels = try #require(report.configuration?.tunnels)
                 #expect(tunnels.count == 2)
                 #expect(tunnels[1].password == Secret("<\(value)>"))
-                #expect(tunnels[1].isInsecure == false)
+                #expect(tunnels[1].trust.isInsecure == false)
             }
         }
     }
@@ -189,7 +190,7 @@ struct LoadConfigurationTests {
             tunnels: [{ name: b, tunnel: ws://h, server: builtin:echo, token: \(token), insecure: "${ON}" }]
             """, machine)
         #expect(report.configuration?.servers.first?.port == 8081)
-        #expect(report.configuration?.tunnels.first?.isInsecure == true)
+        #expect(report.configuration?.tunnels.first?.trust.isInsecure == true)
     }
 
     @Test func offlineAsksForNothingButTheFile() throws {
@@ -236,7 +237,7 @@ struct LoadConfigurationTests {
     func aMachineWithoutAuthoritiesVerifiesNobody(keys: String, path: String?) {
         let machine = PretendMachine()
         machine.entries = [:]
-        machine.write("-----BEGIN CERTIFICATE-----\n", to: "/etc/wstunnel/ca.pem")
+        machine.write(PretendMachine.certificate, to: "/etc/wstunnel/ca.pem")
         let text = """
             tunnels:
               - { name: a, token: \(token), \(keys) }

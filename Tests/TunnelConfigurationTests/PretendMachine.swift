@@ -73,6 +73,16 @@ final class PretendMachine: ConfigurationSource {
         return names.isEmpty ? nil : names.map(String.init)
     }
 
+    /// 2026-12-15.
+    var now = 1_797_292_800
+    /// Of every key pair.
+    var keyPairFault: KeyPairFault?
+
+    func fault(of pair: KeyPair) -> KeyPairFault? {
+        questions.append("pair \(pair.keyPath)")
+        return keyPairFault
+    }
+
     func environmentVariable(_ name: String) -> String? {
         questions.append("variable \(name)")
         return environment[name]
@@ -111,7 +121,8 @@ extension PretendMachine {
             to: "conf/passwords.txt")
         machine.write(
             "short:hunter2\nno colon hunter2\ntoken-of-a-bad-line:\n:x\n", to: "conf/bad-passwords.txt")
-        machine.write("-----BEGIN CERTIFICATE-----\n", to: "conf/ca.pem")
+        machine.write(certificate, to: "conf/ca.pem")
+        machine.write(key, to: "conf/key.pem")
         machine.write("hello\n", to: "/etc/motd")
         machine.entries["/etc"] = .folder
         machine.commands[["prints", "token"]] = .success("token-from-a-command")
@@ -121,4 +132,31 @@ extension PretendMachine {
         machine.commands[["hangs"]] = .failure(.timedOut(limit: .seconds(10)))
         return machine
     }
+}
+
+extension PretendMachine {
+    /// For web.example.com and *.example.com, for 100 years from November 2026 on.
+    static let certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBtTCCAVygAwIBAgIUYJVsg8+iTcR1QgbSJDDomkUAm4YwCgYIKoZIzj0EAwIw
+        GjEYMBYGA1UEAwwPd2ViLmV4YW1wbGUuY29tMCAXDTI2MTEyOTIzNDg0NVoYDzIx
+        MjYxMTA1MjM0ODQ1WjAaMRgwFgYDVQQDDA93ZWIuZXhhbXBsZS5jb20wWTATBgcq
+        hkjOPQIBBggqhkjOPQMBBwNCAARBhLvNOrZ+p7Ko8UsncZv7J4K+FZKUhAYoK+89
+        HRm1FG8MCzaaLAylwFMKAZasVadV+d/Fu7AMI6H04RKMuNTzo34wfDAdBgNVHQ4E
+        FgQUvkY9yW5Vh0nzfh73yH7r/+pA6bkwHwYDVR0jBBgwFoAUvkY9yW5Vh0nzfh73
+        yH7r/+pA6bkwDwYDVR0TAQH/BAUwAwEB/zApBgNVHREEIjAggg93ZWIuZXhhbXBs
+        ZS5jb22CDSouZXhhbXBsZS5jb20wCgYIKoZIzj0EAwIDRwAwRAIgDzKk1MYYDjti
+        FZwdgy64+bKhEFKlATbs8KdmFtnfVhMCIGRZsqoUQmnGztn/VYCzejJgp6fBiQy2
+        IoXUscOd9T6H
+        -----END CERTIFICATE-----
+
+        """
+
+    /// Of no certificate.
+    static let key = """
+        -----BEGIN PRIVATE KEY-----
+        AAAA
+        -----END PRIVATE KEY-----
+
+        """
 }

@@ -144,7 +144,7 @@ import TunnelConfiguration
             case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
             case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
-            case .ports, .patterns:
+            case .ports, .patterns, .texts:
                 #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
             case .text, .name, .secret, .path, .url, .regexp:
@@ -157,7 +157,7 @@ import TunnelConfiguration
         let schema = try Self.schema()
         let definitions = try #require(schema["$defs"] as? [String: [String: Any]])
         #expect(schema["additionalProperties"] as? Bool == false)
-        for name in ["included", "log", "admin", "defaults", "passwordEntry", "hostEntry"] {
+        for name in ["included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry", "originTLS"] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }
         for name in ["server", "tunnel"] {
@@ -182,7 +182,7 @@ import TunnelConfiguration
         case .root: return schema["properties"] as? [String: Any] ?? [:]
         case .server, .tunnel:
             return properties("\(section)").merging(properties("\(section)Keys")) { first, _ in first }
-        case .included, .log, .admin, .defaults, .passwordEntry, .hostEntry: return properties("\(section)")
+        default: return properties("\(section)")
         }
     }
 
@@ -200,7 +200,12 @@ import TunnelConfiguration
             ("blog.token", "token-of-the-blog"), ("web.token", "token-of-a-file-y"),
             ("web.password", "password"),
             ("admin.token", "token-of-the-admin"), ("conf.d/none.txt", ""),
-            ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", "-----BEGIN CERTIFICATE-----"),
+            ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", PretendMachine.certificate),
+            ("tls/cert.pem", PretendMachine.certificate), ("tls/key.pem", PretendMachine.key),
+            ("tls/clients.pem", PretendMachine.certificate), ("tls/key.password", "password"),
+            ("tls/apps.pem", PretendMachine.certificate), ("tls/apps.key", PretendMachine.key),
+            ("tls/edge.pem", PretendMachine.certificate), ("tls/edge.key", PretendMachine.key),
+            ("acme/x", ""),
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
         machine.write("password", to: "/run/credentials/billing-password")
@@ -210,7 +215,7 @@ import TunnelConfiguration
         machine.commands[["cat", "other.password"]] = .success("password")
         machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
         machine.environment = [
-            "EXAMPLE_TOKEN": "token-of-the-environment", "THIRD_TOKEN": "third-token-of-the-environment",
+            "EXAMPLE_TOKEN": "token-of-the-environment", "EDGE_TOKEN": "token-of-the-edge-machines", "THIRD_TOKEN": "third-token-of-the-environment",
             "EXAMPLE_PASSWORD": "one", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
             "INTRANET_TOKEN": "token-of-the-intranet", "CREDENTIALS_DIRECTORY": "/run/credentials",
             "WEB_TOKEN": "token-of-the-web", "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new",

@@ -73,7 +73,7 @@ import TunnelProtocol
         let machine = PretendMachine()
         machine.environment = ["V": "v${W}"]
         for folder in ["/run", "/var/log", "/srv/a b%"] { machine.entries[folder] = .folder }
-        machine.write("-----BEGIN CERTIFICATE-----", to: "/ca.pem")
+        machine.write(PretendMachine.certificate, to: "/ca.pem")
         machine.write(text, to: "/c")
         return machine
     }

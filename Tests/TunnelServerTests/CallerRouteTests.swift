@@ -147,6 +147,8 @@ import TunnelProtocol
             case .healthCheck: "health"
             case .stats: "stats"
             case .tunnel: "tunnel"
+            case .redirect(let location): "redirect \(location)"
+            case .challenge(let files): "challenge \(files.joined(separator: " "))"
             case .forward(let route): "\(route.token.secret) \(route.target)"
             case .refuse(let error):
                 "\(Refusal(error).status) \(Self.place(Refusal(error)) ?? Refusal(error).text)"

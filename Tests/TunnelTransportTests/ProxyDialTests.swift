@@ -6,6 +6,8 @@ import NIOPosix
 import Synchronization
 import TestSupport
 import Testing
+import TransportSecurity
+import TunnelConfiguration
 import TunnelProtocol
 
 @testable import TunnelTransport
@@ -227,13 +229,14 @@ import TunnelProtocol
     @Test func tlsBeginsWhenTheProxyHasAgreed() throws {
         let channel = EmbeddedChannel()
         let isOpen = channel.eventLoop.makePromise(of: Void.self)
-        let tls = try ClientTLS(isInsecure: true)
+        let tls = try ClientTLS(PeerTrust(isInsecure: true))
         try channel.pipeline.syncOperations.addHandlers([
             ProxyHandler(
                 HTTPProxy(host: "proxy", port: 3128, authorization: nil), destination: "tunnel.example:443",
-                patience: .seconds(10), isOpen: isOpen),
-            tls.makeHandler(host: "tunnel.example"),
+                patience: .seconds(10), isOpen: isOpen)
         ])
+        try tls.addHandlers(
+            to: channel.pipeline.syncOperations, host: "tunnel.example", patience: .seconds(10))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         let request = try #require(try channel.readOutbound(as: ByteBuffer.self))
         #expect(String(buffer: request).hasPrefix("CONNECT tunnel.example:443 "))

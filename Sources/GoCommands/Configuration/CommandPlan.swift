@@ -120,6 +120,10 @@ private struct CommandLineSource: ConfigurationSource {
 
     func identity(ofFile path: String) -> String { machine.identity(ofFile: path) }
 
+    var now: Int { machine.now }
+
+    func fault(of pair: KeyPair) -> KeyPairFault? { machine.fault(of: pair) }
+
     func environmentVariable(_ name: String) -> String? {
         variables[name] ?? machine.environmentVariable(name)
     }

@@ -182,6 +182,12 @@ struct CallerConnectionMachine<Exchange> {
         }
     }
 
+    /// Whether our raw direction is over, and the caller's is not yet.
+    var hasEndedRawOutput: Bool {
+        if case .raw(_, hasInputEnded: false, hasOutputEnded: true) = state { return true }
+        return false
+    }
+
     var isRaw: Bool {
         if case .raw = state { return true }
         return false

@@ -14,6 +14,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     private let date: DateStamp
     private let budget: (any OutputBudget)?
     private let reception: any RequestReception
+    private let isSecure: Bool
     private var machine: CallerConnectionMachine<any ServedExchange>
     private var context: ChannelHandlerContext?
     private var output: CallerOutput?
@@ -29,15 +30,17 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     ///   - eventLoop: of its channel; called on it.
     ///   - date: that of the event loop.
     ///   - budget: for what waits to go out; nil where there are so few connections that none is needed.
+    ///   - isSecure: whether TLS lies beneath it.
     package init(
         on eventLoop: any EventLoop, limits: ConnectionLimits, date: DateStamp, budget: (any OutputBudget)?,
-        reception: any RequestReception
+        reception: any RequestReception, isSecure: Bool = false
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.date = date
         self.budget = budget
         self.reception = reception
+        self.isSecure = isSecure
         self.pace = StepPace(on: eventLoop)
         self.machine = CallerConnectionMachine(limits)
     }
@@ -53,7 +56,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     package func channelActive(context: ChannelHandlerContext) {
         self.context = context
-        output = CallerOutput(context, budget: budget)
+        output = CallerOutput(context, budget: budget, isSecure: isSecure)
         timer = DeadlineTimer(on: context.eventLoop) { self.checkTime() }
         machine.connected(now: eventLoop.now)
         switch reception.welcome(self, on: context.channel) {
@@ -95,6 +98,8 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        // TLS that was ended in order on both sides says no more than that: one that broke would have been an error.
+        if isSecure, machine.hasEndedRawOutput, case .workOff = machine.inputEnded() { workOff() }
         end()
         context.fireChannelInactive()
     }

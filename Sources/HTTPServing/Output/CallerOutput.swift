@@ -21,6 +21,8 @@ final class CallerOutput {
     private static let pettyPiece = 4 << 10
 
     private let budget: (any OutputBudget)?
+    /// Whether TLS lies beneath: then the socket is its own, and none of ours.
+    private let isSecure: Bool
     private var context: ChannelHandlerContext?
     private var keepsLittle = false
     private var isFlushScheduled = false
@@ -34,9 +36,10 @@ final class CallerOutput {
     /// Bytes that waited when that was last looked at.
     private(set) var waitingAtLast = 0
 
-    init(_ context: ChannelHandlerContext, budget: (any OutputBudget)?) {
+    init(_ context: ChannelHandlerContext, budget: (any OutputBudget)?, isSecure: Bool) {
         self.context = context
         self.budget = budget
+        self.isSecure = isSecure
     }
 
     /// The connection is over, or another handler's.
@@ -149,6 +152,7 @@ final class CallerOutput {
     func shutDownOnceSent() {
         whenSent { [self] isSent in
             guard isSent, let context else { return }
+            guard !isSecure else { return context.close(mode: .output, promise: nil) }
             let result = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
                 of: NIOBSDSocket.Handle.self
             ) { shutdown($0, Int32(SHUT_WR)) }
@@ -178,7 +182,8 @@ final class CallerOutput {
     func reset() {
         let reset = Glibc.linger(l_onoff: 1, l_linger: 0)
         (context?.channel as? any SocketOptionProvider)?.setSoLinger(reset).whenFailure { _ in }
-        close()
+        guard isSecure else { return close() }
+        context?.triggerUserOutboundEvent(ResetBeneathTLS(), promise: nil)
     }
 
     /// From now on each direction closes on its own.
@@ -186,3 +191,6 @@ final class CallerOutput {
         try? context?.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
     }
 }
+
+/// Asks for the end of a connection past the TLS that lies beneath its handler.
+package struct ResetBeneathTLS: Sendable {}

@@ -8,7 +8,7 @@ package final class DateStamp {
 
     package init() {}
 
-    var text: String {
+    package var text: String {
         let now = time(nil)
         if now != second {
             second = now

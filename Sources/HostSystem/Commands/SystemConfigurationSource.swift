@@ -11,9 +11,22 @@ package struct SystemConfigurationSource: ConfigurationSource {
     private let deadline = ContinuousClock.now + Self.commandsTimeLimit
 
     private let commands: RunningCommands
+    private let checkKeyPair: @Sendable (KeyPair) -> KeyPairFault?
 
-    /// - Parameter commands: counts those that run.
-    package init(commands: RunningCommands = RunningCommands()) { self.commands = commands }
+    /// - Parameters:
+    ///   - commands: counts those that run.
+    ///   - checkKeyPair: whether a private key is a certificate's, which takes a TLS library.
+    package init(
+        commands: RunningCommands = RunningCommands(),
+        checkKeyPair: @escaping @Sendable (KeyPair) -> KeyPairFault? = { _ in nil }
+    ) {
+        self.commands = commands
+        self.checkKeyPair = checkKeyPair
+    }
+
+    package var now: Int { time(nil) }
+
+    package func fault(of pair: KeyPair) -> KeyPairFault? { checkKeyPair(pair) }
 
     package func readFile(
         at path: String, sizeLimit: Int

@@ -2,6 +2,7 @@ package import HTTPMessage
 package import NIOCore
 package import NameResolution
 import Synchronization
+package import TransportSecurity
 
 /// Times and bounds of the connections to an HTTP origin. For its answer an origin may take as long as the caller
 /// waits.
@@ -41,7 +42,7 @@ package final class HTTPOrigin: Origin {
     /// The address's, which a request names unless it is told another.
     private let authority: String
     private let options: HTTPOriginOptions
-    private let tls: OriginTLS?
+    private let tls: ClientTLS?
     private let names: NameResolver
     private let pools = Mutex(Pools())
 
@@ -55,7 +56,7 @@ package final class HTTPOrigin: Origin {
     ///   - tls: whom to trust over `https`.
     ///   - names: who looks up its name.
     package init(
-        _ address: OriginAddress, tls: OriginTLS = OriginTLS(),
+        _ address: OriginAddress, tls: ClientTLS = ClientTLS(),
         options: HTTPOriginOptions = HTTPOriginOptions(), names: NameResolver = .configured
     ) {
         self.address = address

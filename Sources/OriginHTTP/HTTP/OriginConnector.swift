@@ -1,14 +1,13 @@
 import Glibc
 import NIOCore
 import NIOPosix
-import NIOSSL
-import NIOTLS
 import NameResolution
+import TransportSecurity
 
 /// Makes connections from one event loop to one HTTP server.
 struct OriginConnector {
     let address: OriginAddress
-    let tls: OriginTLS?
+    let tls: ClientTLS?
     let timeout: Duration
     let names: NameResolver
     let eventLoop: any EventLoop
@@ -74,9 +73,7 @@ struct OriginConnector {
     private func addHandlers(to channel: any Channel) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls {
-            try pipeline.addHandler(
-                tls.makeHandler(serverName: address.isIPAddress ? nil : address.host))
-            try pipeline.addHandler(HandshakeObserver())
+            try tls.addHandlers(to: pipeline, host: address.host, patience: TimeAmount(timeout))
         }
         try pipeline.addHandler(OriginConnection(to: address, on: eventLoop))
     }
@@ -118,7 +115,7 @@ final class ConnectAttempt {
             let pipeline = channel.pipeline.syncOperations
             let connection = try pipeline.handler(type: OriginConnection.self)
             guard isSecure else { return succeeded(connection) }
-            try pipeline.handler(type: HandshakeObserver.self).whenDone { result in
+            try pipeline.handler(type: TLSGate.self).whenDone { result in
                 switch result {
                 case .success: self.succeeded(connection)
                 case .failure(let error): self.failed(error)
@@ -145,48 +142,5 @@ final class ConnectAttempt {
         let completion = completion
         self.completion = nil
         completion?(result)
-    }
-}
-
-/// Tells when TLS is set up, or why not; leaves the pipeline then.
-final class HandshakeObserver: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-
-    private var result: Result<Void, any Error>?
-    private var observer: ((Result<Void, any Error>) -> Void)?
-
-    /// Calls the observer once, perhaps at once.
-    func whenDone(_ observer: @escaping (Result<Void, any Error>) -> Void) {
-        if let result {
-            observer(result)
-        } else {
-            self.observer = observer
-        }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent {
-            done(.success(()))
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        done(.failure(error))
-        context.fireErrorCaught(error)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        done(.failure(ChannelError.eof))
-        context.fireChannelInactive()
-    }
-
-    private func done(_ result: Result<Void, any Error>) {
-        guard self.result == nil else { return }
-        self.result = result
-        let observer = observer
-        self.observer = nil
-        observer?(result)
     }
 }

@@ -1,9 +1,9 @@
 import Glibc
 import NIOCore
 import NIOPosix
-import NIOSSL
 import NameResolution
 import SystemPackage
+import TransportSecurity
 
 extension OriginError {
     /// Puts the reason why there is no connection into words.
@@ -18,10 +18,12 @@ extension OriginError {
             self.init(.timedOut, "no connection to \(origin) in time")
         case ChannelError.eof where !address.isSecure:
             self.init(.closedEarly, "\(origin) closed the connection at once")
-        case let error as OriginTLSError:
+        case let error as TLSSetupError:
             self.init(.tlsFailed, "no TLS with \(origin): \(error)")
-        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError, ChannelError.eof:
-            self.init(.tlsFailed, "no TLS with \(origin): \(Self.words(forTLS: error))")
+        case ChannelError.eof:
+            self.init(.tlsFailed, "no TLS with \(origin): the connection ended in the handshake")
+        case let error where TLSFailure.words(for: error) != nil:
+            self.init(.tlsFailed, "no TLS with \(origin): \(TLSFailure.words(for: error) ?? "")")
         default:
             self.init(.unreachable, "cannot connect to \(origin) (\(type(of: error)))")
         }
@@ -52,19 +54,5 @@ extension OriginError {
         case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")
         default: self.init(.unreachable, "cannot connect to \(origin): \(Errno(rawValue: code))")
         }
-    }
-
-    private static func words(forTLS error: any Error) -> String {
-        let text = "\(error)"
-        if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return "its certificate is not trusted; name its authority with certfile"
-        }
-        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return "the server does not speak TLS; use http://"
-        }
-        if (error as? NIOSSLExtraError) == .failedToValidateHostname {
-            return "its certificate is for another name"
-        }
-        return error is ChannelError ? "the connection ended in the handshake" : String(text.prefix(200))
     }
 }

@@ -10,6 +10,10 @@ package enum AdmissionError: Error, Hashable, Sendable {
 
     /// The password is missing or wrong, or the token is not listed.
     case unauthorized
+    /// No certificate was shown, and one has to be.
+    case certificateMissing
+    /// The certificate's name may not serve the token.
+    case certificateNotAllowed
     /// Too many wrong passwords came before: this one was not looked at.
     case tooManyFailures
 

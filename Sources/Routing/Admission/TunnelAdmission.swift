@@ -6,13 +6,22 @@ package import TunnelProtocol
 package struct TunnelAdmission: Sendable {
     private let passwords: [RendezvousToken: Set<Secret>]
     private let onlyListedTokens: Bool
+    private let certificateNames: [RendezvousToken: Set<NameGlob>]
+    private let needsCertificate: Bool
 
     /// - Parameters:
     ///   - passwords: of the tokens that need one.
     ///   - onlyListedTokens: whether other tokens are refused.
-    package init(passwords: [RendezvousToken: Set<Secret>], onlyListedTokens: Bool = false) {
+    ///   - certificateNames: of which the client must have one, for tokens for which that is asked.
+    ///   - needsCertificate: whether every client has to show one.
+    package init(
+        passwords: [RendezvousToken: Set<Secret>], onlyListedTokens: Bool = false,
+        certificateNames: [RendezvousToken: Set<NameGlob>] = [:], needsCertificate: Bool = false
+    ) {
         self.passwords = passwords
         self.onlyListedTokens = onlyListedTokens
+        self.certificateNames = certificateNames
+        self.needsCertificate = needsCertificate
     }
 
     /// A password of this many bytes is one that a program made (`openssl rand -hex 16`): trying finds none.
@@ -22,8 +31,11 @@ package struct TunnelAdmission: Sendable {
 
     /// What the client says it may do.
     ///
+    /// - Parameter certificateNames: in the certificate that it has shown; nil where it has shown none.
     /// - Throws: why that is nothing.
-    package static func claim(of head: RequestHead) throws(AdmissionError) -> TunnelCredentials {
+    package static func claim(
+        of head: RequestHead, certificateNames: Set<String>? = nil
+    ) throws(AdmissionError) -> TunnelCredentials {
         guard head.method == "GET" else { throw .notGET }
         guard let text = head.fields[.origin], !text.isEmpty else { throw .tokenMissing }
         let token: RendezvousToken
@@ -32,7 +44,9 @@ package struct TunnelAdmission: Sendable {
         } catch {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
-        return TunnelCredentials(token, head.fields)
+        var claim = TunnelCredentials(token, head.fields)
+        claim.certificateNames = certificateNames
+        return claim
     }
 
     /// - Parameter isHeldOff: whether too many wrong passwords came before this one. Then it is looked at only if those of
@@ -42,10 +56,12 @@ package struct TunnelAdmission: Sendable {
         _ claim: TunnelCredentials, of head: RequestHead, isHeldOff: Bool = false
     ) throws(AdmissionError) {
         if isHeldOff {
-            guard !isGuessable(claim.token), admits(claim) else { throw .tooManyFailures }
+            guard !isGuessable(claim.token), isPasswordRight(claim) else { throw .tooManyFailures }
         } else {
-            guard admits(claim) else { throw .unauthorized }
+            guard isPasswordRight(claim) else { throw .unauthorized }
         }
+        guard !needsCertificate || claim.certificateNames != nil else { throw .certificateMissing }
+        guard isCertificateRight(claim) else { throw .certificateNotAllowed }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
     }
 
@@ -58,14 +74,31 @@ package struct TunnelAdmission: Sendable {
     }
 
     /// Whether no token needs a password.
-    package var isOpen: Bool { passwords.isEmpty && !onlyListedTokens }
+    package var isOpen: Bool {
+        passwords.isEmpty && certificateNames.isEmpty && !onlyListedTokens && !needsCertificate
+    }
 
     /// Whether the token has a password.
-    package func lists(_ token: RendezvousToken) -> Bool { passwords[token] != nil }
+    package func lists(_ token: RendezvousToken) -> Bool {
+        passwords[token] != nil || certificateNames[token] != nil
+    }
+
+    /// Whether who has shown this may open a session, or keep it.
+    package func admits(_ credentials: TunnelCredentials) -> Bool {
+        isPasswordRight(credentials) && isCertificateRight(credentials)
+            && (!needsCertificate || credentials.certificateNames != nil)
+    }
+
+    private func isCertificateRight(_ credentials: TunnelCredentials) -> Bool {
+        guard let globs = certificateNames[credentials.token] else { return true }
+        return credentials.certificateNames?.contains { name in globs.contains { $0.matches(name) } } ?? false
+    }
 
     /// A token without a configured password is open to whoever knows it, unless only listed ones are.
-    package func admits(_ credentials: TunnelCredentials) -> Bool {
-        guard let allowed = passwords[credentials.token] else { return !onlyListedTokens }
+    private func isPasswordRight(_ credentials: TunnelCredentials) -> Bool {
+        guard let allowed = passwords[credentials.token] else {
+            return !onlyListedTokens || certificateNames[credentials.token] != nil
+        }
         guard let password = credentials.password?.secret else { return false }
         var isPasswordRight = false
         // No early end: the time must not tell which password came close.
@@ -79,6 +112,8 @@ package struct TunnelCredentials: Hashable, Sendable {
     package let token: RendezvousToken
     /// Nil where none came, or one for another user than the token.
     package let password: Secret?
+    /// In the certificate that it has shown; nil where it has shown none.
+    package var certificateNames: Set<String>?
 
     /// - Parameters:
     ///   - authorization: the field's value.

@@ -11,8 +11,20 @@ package enum CallerRoute: Sendable, Equatable {
     case tunnel
     /// To a tunnel.
     case forward(Route)
+    /// To the same place at the listener that speaks TLS.
+    case redirect(to: String)
+    /// A file that a certificate authority asks for; the first of these that is there.
+    case challenge(files: [String])
     /// Nobody's.
     case refuse(RouteError)
+
+    /// Whether it is for those whom a server knows as its callers, where it asks who they are.
+    package var isForCallersAlone: Bool {
+        switch self {
+        case .healthCheck, .tunnel, .redirect, .challenge: false
+        case .stats, .forward, .refuse: true
+        }
+    }
 
     /// - Parameters:
     ///   - head: its target as `RequestHead.settleTarget` left it.

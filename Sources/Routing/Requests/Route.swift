@@ -20,10 +20,14 @@ package struct Route: Sendable, Equatable {
     /// - Parameters:
     ///   - peer: the address that connected.
     ///   - caller: who calls, as far as that address may say.
-    package func forwarding(from peer: String, _ caller: CallerAddress) -> Forwarding {
+    ///   - isSecure: whether it speaks TLS with us.
+    ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
+    package func forwarding(
+        from peer: String, _ caller: CallerAddress, isSecure: Bool = false, certificateName: String? = nil
+    ) -> Forwarding {
         Forwarding(
             token: token.secret, isHostListed: policy.namedBy == .host, basePath: policy.basePath, peer: peer,
-            isPeerTrusted: caller.isPeerTrusted)
+            isPeerTrusted: caller.isPeerTrusted, isSecure: isSecure, certificateName: certificateName)
     }
 }
 

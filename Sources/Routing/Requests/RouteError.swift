@@ -15,4 +15,6 @@ package enum RouteError: Error, Hashable, Sendable {
     case missingSlash(location: String)
     /// What names the token can be none.
     case tunnelNotFound
+    /// It does not say at which host it was meant to arrive.
+    case noHost
 }

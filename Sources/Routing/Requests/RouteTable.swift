@@ -10,14 +10,17 @@ package struct RouteTable: Sendable {
     package let hosts: [String: RendezvousToken]
     /// Proxies whose words about earlier hops count.
     package let trustedProxies: [AddressRange]
+    private let redirect: RedirectListener?
     private let tokensOfHosts: Set<RendezvousToken>
 
     package init(
-        basePath: String = "", hosts: [String: RendezvousToken] = [:], trustedProxies: [AddressRange] = []
+        basePath: String = "", hosts: [String: RendezvousToken] = [:], trustedProxies: [AddressRange] = [],
+        redirect: RedirectListener? = nil
     ) {
         self.basePath = basePath
         self.hosts = hosts
         self.trustedProxies = trustedProxies
+        self.redirect = redirect
         tokensOfHosts = Set(hosts.values)
     }
 
@@ -29,8 +32,11 @@ package struct RouteTable: Sendable {
     }
 
     package func route(_ head: RequestHead) -> CallerRoute {
-        CallerRoute(head, basePath: basePath, hosts: hosts)
+        redirect.map { CallerRoute(head, redirecting: $0) } ?? CallerRoute(head, basePath: basePath, hosts: hosts)
     }
+
+    /// Whether it leads to no tunnel, but to another listener.
+    package var onlyRedirects: Bool { redirect != nil }
 
     /// Whether a host leads to the token.
     package func leads(to token: RendezvousToken) -> Bool { tokensOfHosts.contains(token) }

@@ -1,14 +1,15 @@
 import HostSystem
 import Reconciliation
+import TransportSecurity
 import TunnelConfiguration
 
 /// A change of a server for which all is there.
 enum PreparedServer: Sendable {
     /// - predecessor: the server that had the socket until now.
-    case start(ServerConfiguration, on: ListeningSocket, predecessor: String?)
+    case start(ServerConfiguration, ServerTLS?, on: ListeningSocket, predecessor: String?)
     /// The server goes to another socket; `isHandedOn` says whether a third one takes over that of before.
-    case move(ServerConfiguration, to: ListeningSocket, isHandedOn: Bool)
-    case update(ServerConfiguration)
+    case move(ServerConfiguration, ServerTLS?, to: ListeningSocket, isHandedOn: Bool)
+    case update(ServerConfiguration, ServerTLS?)
     case stop(name: String, isHandedOn: Bool)
 
     /// Whether the server goes: only when those are there that come.
@@ -16,7 +17,7 @@ enum PreparedServer: Sendable {
 }
 
 extension Preparer {
-    /// Finds or reserves a socket for each server that starts or moves.
+    /// Finds or reserves a socket for each server that starts or moves; makes what TLS takes.
     mutating func prepareServers() -> [PreparedServer] {
         warnOfUnusedSockets()
         let sources = assignListeners(
@@ -28,20 +29,32 @@ extension Preparer {
         }
         return plan.servers.compactMap { change in
             let isHandedOn = handedOn.contains(change.name)
+            let tls = change.specification.flatMap { makeTLS(of: $0) }
             switch change {
             case .start(let configuration):
                 guard let source = sources[change.name],
                     let socket = socket(for: configuration, from: source, besides: leaving)
                 else { return nil }
                 let predecessor: String? = if case .takenOver(let owner) = source { owner } else { nil }
-                return .start(configuration, on: socket, predecessor: predecessor)
+                return .start(configuration, tls, on: socket, predecessor: predecessor)
             case .replace(let configuration, _):
                 return sources[change.name]
                     .flatMap { socket(for: configuration, from: $0, besides: leaving) }
-                    .map { .move(configuration, to: $0, isHandedOn: isHandedOn) }
-            case .update(let configuration, _): return .update(configuration)
+                    .map { .move(configuration, tls, to: $0, isHandedOn: isHandedOn) }
+            case .update(let configuration, _): return .update(configuration, tls)
             case .stop(let name): return .stop(name: name, isHandedOn: isHandedOn)
             }
+        }
+    }
+
+    /// - Returns: nil where plain HTTP is spoken, or certificates cannot be used, which is noted.
+    private mutating func makeTLS(of server: ServerConfiguration) -> ServerTLS? {
+        guard let configuration = server.tls else { return nil }
+        do throws(TLSSetupError) {
+            return try means.identities.tls(configuration)
+        } catch {
+            findings.faults.append("servers[\(server.name)]: \(error)")
+            return nil
         }
     }
 

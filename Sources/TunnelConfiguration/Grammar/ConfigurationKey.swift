@@ -22,6 +22,8 @@ package enum ValueShape: Hashable, Sendable {
     case regexp
     /// Ports and ranges of them, as one text or a list.
     case ports
+    /// Texts, as one or a list.
+    case texts
     /// A list of IP addresses and CIDR ranges.
     case addresses
     case mapping(ConfigurationSection)

@@ -1,7 +1,8 @@
 /// The mappings that a configuration file is made of. Their keys drive decoding, the check for unknown keys,
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
-    case root, included, log, admin, defaults, server, passwordEntry, hostEntry, tunnel
+    case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
+        tunnel, originTLS
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -48,7 +49,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .server:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.host.declaration,
-                Keys.port.declaration, Keys.reusePort.declaration, Keys.basePath.declaration,
+                Keys.port.declaration, Keys.reusePort.declaration, Keys.tls, Keys.basePath.declaration,
                 Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
                 Keys.maxClientsPerToken.declaration, Keys.maxSessionsPerToken.declaration,
@@ -56,7 +57,17 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 Keys.trustedProxies,
             ]
-        case .passwordEntry: Keys.token.declarations + Keys.password.declarations + [Keys.passwordList]
+        case .tls:
+            TLSKeys.pair
+                + [
+                    TLSKeys.certificates, TLSKeys.clientAuthority.declaration,
+                    TLSKeys.clientCertificates.declaration, TLSKeys.tunnelCertificates.declaration,
+                    TLSKeys.tellsOrigins.declaration, TLSKeys.minimumVersion.declaration,
+                    TLSKeys.redirectHTTP.declaration, TLSKeys.challenges.declaration,
+                ]
+        case .certificate: [TLSKeys.certificateHosts] + TLSKeys.pair
+        case .passwordEntry:
+            Keys.token.declarations + Keys.password.declarations + [Keys.passwordList, TLSKeys.clientNames]
         case .hostEntry: [Keys.requestHost.declaration] + Keys.token.declarations
         case .tunnel:
             [
@@ -67,10 +78,20 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 + Keys.token.declarations + Keys.password.declarations
                 + [
                     Keys.connections.declaration, Keys.protocol.declaration, Keys.timeout.declaration,
-                    Keys.insecure.declaration, Keys.certFile.declaration, Keys.proxy.declaration,
+                    Keys.insecure.declaration, Keys.certFile.declaration, TLSKeys.pins,
+                    TLSKeys.serverName.declaration, TLSKeys.clientCertificate.declaration,
+                    TLSKeys.clientKey.declaration,
+                ] + TLSKeys.clientKeyPassword.declarations
+                + [
+                    TLSKeys.originTLS, Keys.proxy.declaration,
                     Keys.clientPorts, Keys.statusFile.declaration, Keys.reconnectDelay.declaration,
                     Keys.maxRetries.declaration,
                 ]
+        case .originTLS:
+            [
+                TLSKeys.originHost.declaration, Keys.insecure.declaration, Keys.certFile.declaration,
+                TLSKeys.pins, TLSKeys.serverName.declaration,
+            ]
         }
     }
 }

@@ -63,6 +63,7 @@ enum Keys {
         "port", 0...65_535, default: 80, "The port to listen on; 0 lets the kernel choose.")
     static let reusePort = ScalarKey<Bool>.boolean(
         "reuse-port", default: false, "Whether another process of the same user may listen on the same port.")
+    static let tls = KeyDeclaration("tls", .mapping(.tls), "TLS with callers and tunnel clients.")
     static let basePath = ScalarKey<String>.text(
         "base-path", default: "", "What stands before the paths of the server.", TextRule.basePath)
     static let wsTimeout = ScalarKey<Duration>.duration(

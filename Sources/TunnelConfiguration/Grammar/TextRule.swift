@@ -55,6 +55,18 @@ enum TextRule {
             "\(Quotation.of(text)) is no host", advice: "write a name or address, such as www.example.com")
     }
 
+    /// A host, or `*.` and a name, for any one label in front of it; in lower case.
+    static func certificateHost(_ text: String) throws(ValueFault) -> String {
+        let hasStar = text.hasPrefix("*.")
+        let name = hasStar ? String(text.dropFirst(2)) : text
+        guard !name.contains("*") else {
+            throw ValueFault(
+                "\(Quotation.of(text)) has a star that stands for more or less than the first label",
+                advice: "write a name, or one like *.example.com")
+        }
+        return (hasStar ? "*." : "") + (try requestHost(name))
+    }
+
     /// "" or a path without its last slash.
     static func basePath(_ text: String) throws(ValueFault) -> String {
         if text.isEmpty || text == "/" { return "" }

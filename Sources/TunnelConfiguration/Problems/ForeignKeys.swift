@@ -45,9 +45,9 @@ enum ForeignKeys {
             "further certificates to trust stand in \"certfile\" of a tunnel"
         ),
         (
-            "tls ssl tlscert tlskey crt cert keyfile tlscertfile tlskeyfile sslcert sslkey tlsenable",
-            "wss:// in \"tunnel\" is TLS to the server; a server itself speaks plain HTTP: let a proxy that ends TLS "
-                + "stand before it"
+            "ssl tlscert tlskey crt cert key keyfile tlscertfile tlskeyfile sslcert sslkey tlsenable sslcertificate "
+                + "sslcertificatekey https",
+            "a server speaks TLS by tls: { certfile: …, keyfile: … }; a tunnel by wss:// in \"tunnel\""
         ),
         (
             "bindaddr bindaddress listenaddr bind address",
@@ -72,6 +72,14 @@ enum ForeignKeys {
             "how many connections a tunnel has stands in \"connections\""
         ),
         ("httpproxy httpsproxy proxyurl", "the proxy to dial through stands in \"proxy\" of a tunnel"),
+        (
+            "clientcert clientcertfile clientkeyfile mtls",
+            "what a tunnel shows to its server stands in \"client-certificate\" and \"client-key\""
+        ),
+        (
+            "sni servername tlsservername originservername",
+            "the name that a certificate is for stands in \"server-name\", for origins in \"origin-tls\""
+        ),
         ("graceperiod", "the time for what is in flight stands in \"shutdown-grace\""),
         ("proto protocols type scheme", "remove it: the schemes of \"tunnel\" and \"server\" say it"),
         (

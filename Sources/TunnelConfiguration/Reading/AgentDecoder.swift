@@ -22,7 +22,7 @@ struct AgentDecoder {
         let tunnelDefaults = defaults.flatMap { child(of: $0, Keys.tunnelDefaults, .tunnel) }
         for defaults in [serverDefaults, tunnelDefaults].compactMap({ $0 }) { refuseName(in: defaults) }
         // Values of `defaults` are checked even where no entry takes them over.
-        _ = serverDefaults?.server(isDefaults: true)
+        _ = serverDefaults?.servers(isDefaults: true)
         _ = tunnelDefaults?.tunnel(isDefaults: true)
         let servers = files.flatMap { entries(of: $0, Keys.servers, .server, serverDefaults) }
         let tunnels = files.flatMap { entries(of: $0, Keys.tunnels, .tunnel, tunnelDefaults) }
@@ -36,8 +36,9 @@ struct AgentDecoder {
             log: log(main), pidfile: fileToWrite(main, Keys.pidfile),
             shutdownGrace: main.value(Keys.shutdownGrace), controlSocket: controlSocket(main),
             admin: admin?.adminListener(), watch: main.value(Keys.watch),
-            servers: servers.compactMap { entry in
-                entry.reader.server().flatMap { entry.isEnabled ? $0 : nil }
+            servers: servers.flatMap { entry in
+                let servers = entry.reader.servers()
+                return entry.isEnabled ? servers : []
             },
             tunnels: tunnels.compactMap { entry in
                 entry.reader.tunnel().flatMap { entry.isEnabled ? $0 : nil }

@@ -46,6 +46,12 @@ enum EntryChecks {
                 continue
             }
             take(ListenAddress(host: host, port: port), "server", reader, Keys.port.declaration)
+            guard let field = reader.field(Keys.tls),
+                let tls = MappingReader(field, .tls, isOffline: reader.isOffline, pass: pass),
+                let redirect = tls.goodValue(TLSKeys.redirectHTTP).flatMap({ $0 })
+            else { continue }
+            take(
+                ListenAddress(host: host, port: redirect), "server", tls, TLSKeys.redirectHTTP.declaration)
         }
         if let admin, let address = admin.goodValue(Keys.listen) {
             take(address, "admin API", admin, Keys.listen.declaration)

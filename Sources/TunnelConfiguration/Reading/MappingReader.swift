@@ -243,9 +243,12 @@ extension ConfigurationSection {
         case .admin: "\"admin\""
         case .defaults: "\"defaults\""
         case .server: "an entry of \"servers\""
+        case .tls: "a server's \"tls\""
+        case .certificate: "an entry of \"certificates\""
         case .passwordEntry: "an entry of a server's \"passwords\""
         case .hostEntry: "an entry of a server's \"hosts\""
         case .tunnel: "an entry of \"tunnels\""
+        case .originTLS: "an entry of a tunnel's \"origin-tls\""
         }
     }
 }

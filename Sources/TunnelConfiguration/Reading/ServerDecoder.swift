@@ -3,22 +3,24 @@ import YAMLDocument
 
 extension MappingReader {
     /// Decodes an entry of `servers`, or checks the values of `defaults.server`.
-    /// - Returns: nil when it has no usable name; other problems are recorded and defaults stand in.
-    func server(isDefaults: Bool = false) -> ServerConfiguration? {
+    /// - Returns: the server, and the listener that sends people to it, if there is one; nothing when it has no usable
+    ///   name; other problems are recorded and defaults stand in.
+    func servers(isDefaults: Bool = false) -> [ServerConfiguration] {
         if !isDefaults {
             require(
                 Keys.name.declaration, advice: "name it; the name is its identity in logs and across reloads")
         }
         let name = value(Keys.name)
         let maxClients = value(Keys.maxClientsPerToken)
-        var passwords = listedPasswords()
+        let tls = field(Keys.tls).flatMap { MappingReader($0, .tls, isOffline: isOffline, pass: pass) }
+        var (passwords, certificateNames) = listedPasswords()
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
         let proxies = trustedProxies()
         let hosts = tokensOfHosts()
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
-            reusePort: value(Keys.reusePort),
+            reusePort: value(Keys.reusePort), tls: tls?.listenerTLS(isDefaults: isDefaults),
             routes: .init(basePath: value(Keys.basePath), hosts: hosts),
             times: .init(
                 keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),
@@ -29,9 +31,28 @@ extension MappingReader {
                 sessionsPerToken: value(Keys.maxSessionsPerToken),
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(
-                passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens), proxies: proxies))
-        if !isDefaults { warnWhenNobodyMayConnect() }
-        return name == nil ? nil : server
+                passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
+                certificateNames: certificateNames, proxies: proxies))
+        if !isDefaults {
+            warnWhenNobodyMayConnect()
+            refuseNamesWithoutCertificates(tls)
+        }
+        guard name != nil else { return [] }
+        return [server] + (tls?.redirectListener(to: server).map { [$0] } ?? [])
+    }
+
+    /// Where tunnel clients show no certificates, whoever must have a name in one could never come in.
+    private func refuseNamesWithoutCertificates(_ tls: MappingReader?) {
+        guard tls?.field(TLSKeys.clientAuthority.declaration) == nil else { return }
+        for item in items(Keys.passwordEntries) {
+            guard let names = item.node.mapping?.first(where: { $0.key == TLSKeys.clientNames.name }) else {
+                continue
+            }
+            pass.error(
+                at: SourcePlace(item.file, names.keyMark), item.path,
+                "\"\(TLSKeys.clientNames.name)\" is asked for, but tunnel clients show no certificates",
+                advice: "add tls: { client-ca: … }, or remove it")
+        }
     }
 
     private func trustedProxies() -> [AddressRange] {
@@ -47,13 +68,18 @@ extension MappingReader {
         }
     }
 
-    private func listedPasswords() -> [RendezvousToken: Set<Secret>] {
+    private func listedPasswords() -> (
+        passwords: [RendezvousToken: Set<Secret>], certificateNames: [RendezvousToken: Set<NameGlob>]
+    ) {
         var passwords: [RendezvousToken: Set<Secret>] = [:]
+        var names: [RendezvousToken: Set<NameGlob>] = [:]
         var lines: [RendezvousToken: Int] = [:]
         for item in items(Keys.passwordEntries) {
             guard let entry = MappingReader(item, .passwordEntry, isOffline: isOffline, pass: pass)
             else { continue }
-            let read = entry.tokenAndPasswords(needsPassword: true, isDefaults: false)
+            let isNamed = entry.field(TLSKeys.clientNames) != nil
+            let globs = entry.texts(TLSKeys.clientNames).map { NameGlob($0.text.lowercased()) }
+            let read = entry.tokenAndPasswords(needsPassword: !isNamed, isDefaults: false)
             guard let token = read.token, let source = read.tokenSource else { continue }
             if let line = lines[token] {
                 pass.error(
@@ -61,9 +87,10 @@ extension MappingReader {
                     advice: "put both passwords into one entry, under \"passwords\"")
             }
             lines[token] = item.node.mark.line
-            passwords[token, default: []].formUnion(read.passwords)
+            if isNamed { names[token, default: []].formUnion(globs) }
+            if !isNamed || !read.passwords.isEmpty { passwords[token, default: []].formUnion(read.passwords) }
         }
-        return passwords
+        return (passwords, names)
     }
 
     private func tokensOfHosts() -> [String: RendezvousToken] {

@@ -19,15 +19,18 @@ extension MappingReader {
         let hostPattern = value(Keys.regexp)
         let hostHeader = value(Keys.hostHeader)
         let servesHiddenFiles = value(Keys.hiddenFiles)
-        let isInsecure = value(Keys.insecure)
-        let certificatePath = resolvedPath(Keys.certFile)
         if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
         if let url { lint(url) }
         lint(hostPattern)
         checkFolder(origin)
         if !isDefaults, servesHiddenFiles { requireFolder(origin) }
-        let certificates = certificates(certificatePath, isInsecure: isInsecure)
-        if !isDefaults, !isInsecure, certificatePath == nil { requireRoots(url, origin) }
+        let trust = peerTrust(isDefaults: isDefaults)
+        let originTrust = originTrust(isDefaults: isDefaults)
+        let identity = keyPair(TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword)
+        if !isDefaults, !trust.isInsecure, field(Keys.certFile.declaration) == nil {
+            requireRoots(trust.pins.isEmpty ? url : nil, originTrust.isEmpty ? origin : nil)
+        }
+        if !isDefaults, let url { warnOfUnusedTLS(url) }
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let protocolChoice = value(Keys.protocol)
@@ -44,7 +47,8 @@ extension MappingReader {
             servesHiddenFiles: servesHiddenFiles, token: token, password: read.passwords.first,
             connections: connections, protocol: protocolChoice,
             timeout: timeout,
-            isInsecure: isInsecure, certificates: certificates, proxy: proxy, clientPorts: clientPorts,
+            trust: trust, identity: identity?.pair, originTrust: originTrust, proxy: proxy,
+            clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
     }
@@ -144,6 +148,20 @@ extension MappingReader {
             advice: "install ca-certificates, or name a certfile")
     }
 
+    /// What is said of the server's TLS, where none is spoken with it.
+    private func warnOfUnusedTLS(_ url: TunnelURL) {
+        guard !url.isSecure else { return }
+        let keys = [
+            TLSKeys.pins, TLSKeys.serverName.declaration, TLSKeys.clientCertificate.declaration,
+        ]
+        for key in keys {
+            guard let field = field(key), field.path.hasPrefix(path) else { continue }
+            pass.warning(
+                at: field.place, field.path, "\"\(key.name)\" has no effect: \"tunnel\" speaks no TLS",
+                advice: "write wss:// in \"tunnel\", or remove it")
+        }
+    }
+
     /// Hidden files are those of a folder that is served.
     private func requireFolder(_ origin: OriginTarget?) {
         guard let field = field(Keys.hiddenFiles.declaration), field.path.hasPrefix(path),
@@ -171,31 +189,5 @@ extension MappingReader {
                 at: field.place, field.path, "\(Quotation.of(path)) is no folder", advice: "name a folder"
             )
         }
-    }
-
-    /// - Returns: nil when no file is named, none is read (offline), or it is not usable, which is recorded.
-    private func certificates(_ path: String?, isInsecure: Bool) -> CertificateFile? {
-        guard let path, let field = field(Keys.certFile.declaration) else { return nil }
-        if isInsecure {
-            pass.warning(
-                at: field.place, field.path,
-                "\"certfile\" has no effect beside \"insecure\": no certificate is verified",
-                advice: "remove one of the two")
-        }
-        guard !isOffline else { return nil }
-        switch pass.readFile(path, sizeLimit: LoadingPass.passwordsSizeLimit) {
-        case .failure(let error):
-            pass.error(
-                at: field.place, field.path, "cannot read \(Quotation.of(path)): \(error)",
-                advice: error.fileAdvice)
-        case .success(let file):
-            guard !file.bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
-                return CertificateFile(path: path, pem: SecretText.withoutMark(file.bytes))
-            }
-            pass.error(
-                at: field.place, field.path, "\(Quotation.of(path)) holds no PEM certificate",
-                advice: "name a file with a BEGIN CERTIFICATE line")
-        }
-        return nil
     }
 }

@@ -22,7 +22,13 @@ package enum ConfigurationRendering {
                 2, Keys.listen, text: ListenAddress(host: admin.host, port: admin.port).description)
             text.secret(2, Keys.token.literal)
         }
-        list(Keys.servers, configuration.servers, write, to: &text)
+        // A listener that sends people on is a part of the server that they are sent to.
+        let redirects = Dictionary(
+            configuration.servers.filter { $0.redirect != nil }.map { ($0.name, $0) }
+        ) { first, _ in first }
+        list(
+            Keys.servers, configuration.servers.filter { $0.redirect == nil },
+            { write($0, redirects["\($0.name):http"], to: &$1) }, to: &text)
         list(Keys.tunnels, configuration.tunnels, write, to: &text)
         return text.text
     }
@@ -46,12 +52,15 @@ package enum ConfigurationRendering {
         text.entry(2, Keys.syslog, plain: log.syslog?.rawValue)
     }
 
-    private static func write(_ server: ServerConfiguration, to text: inout ConfigurationText) {
+    private static func write(
+        _ server: ServerConfiguration, _ redirect: ServerConfiguration?, to text: inout ConfigurationText
+    ) {
         text.line(2, "- \(Keys.name.declaration.name): \(server.name)")
         text.entry(4, Keys.enabled, plain: true)
         text.entry(4, Keys.host, text: server.host)
         text.entry(4, Keys.port, plain: server.port)
         text.entry(4, Keys.reusePort, plain: server.reusePort)
+        if let tls = server.tls { write(tls, redirect, to: &text) }
         text.entry(4, Keys.basePath, text: server.routes.basePath)
         text.entry(4, Keys.wsTimeout, server.times.keepalive)
         text.entry(4, Keys.httpTimeout, server.times.stall)
@@ -60,13 +69,16 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.maxClientsPerToken, plain: server.limits.clientsPerToken ?? 0)
         text.entry(4, Keys.maxSessionsPerToken, plain: server.limits.sessionsPerToken)
         text.entry(4, Keys.maxSessionsPerAddress, plain: server.limits.sessionsPerAddress)
-        let tokens = server.trust.passwords.keys.sorted { $0.secret < $1.secret }
+        let names = server.trust.certificateNames
+        let tokens = Set(server.trust.passwords.keys).union(names.keys).sorted { $0.secret < $1.secret }
         text.line(4, "\(Keys.passwordEntries.name):" + (tokens.isEmpty ? " []" : ""))
         for token in tokens {
-            let count = server.trust.passwords[token]?.count ?? 0
-            let stars = Array(repeating: "\"\(Secret.stars)\"", count: count).joined(separator: ", ")
             text.line(6, "- \(Keys.token.literal.name): \"\(Secret.stars)\"")
-            text.line(8, "\(Keys.passwordList.name): [\(stars)]")
+            if let count = server.trust.passwords[token]?.count {
+                let stars = Array(repeating: "\"\(Secret.stars)\"", count: count).joined(separator: ", ")
+                text.line(8, "\(Keys.passwordList.name): [\(stars)]")
+            }
+            if let globs = names[token] { text.texts(8, TLSKeys.clientNames, globs.map(\.text)) }
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
         let hosts = server.routes.hosts.keys.sorted()
@@ -93,8 +105,14 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.connections, plain: tunnel.connections)
         text.entry(4, Keys.protocol, plain: tunnel.protocol.rawValue)
         text.entry(4, Keys.timeout, tunnel.timeout)
-        text.entry(4, Keys.insecure, plain: tunnel.isInsecure)
-        text.entry(4, Keys.certFile, text: tunnel.certificates?.path)
+        write(tunnel.trust, 4, to: &text)
+        write(tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword), to: &text)
+        if !tunnel.originTrust.isEmpty { text.line(4, "\(TLSKeys.originTLS.name):") }
+        for entry in tunnel.originTrust {
+            text.line(6, "- \(Keys.insecure.declaration.name): \(entry.trust.isInsecure)")
+            text.entry(8, TLSKeys.originHost, text: entry.host)
+            write(entry.trust, 8, besidesInsecure: false, to: &text)
+        }
         text.entry(4, Keys.proxy, text: tunnel.proxy?.shown ?? ProxyChoice.directText)
         if !tunnel.clientPorts.isEmpty {
             let ports = ClientPortsText.format(tunnel.clientPorts)
@@ -107,23 +125,30 @@ package enum ConfigurationRendering {
 }
 
 extension ConfigurationText {
-    fileprivate mutating func entry<Value>(_ indentation: Int, _ key: ScalarKey<Value>, text: String?) {
+    mutating func entry<Value>(_ indentation: Int, _ key: ScalarKey<Value>, text: String?) {
         entry(indentation, key.declaration.name, text: text)
     }
 
-    fileprivate mutating func entry<Value>(
+    mutating func entry<Value>(
         _ indentation: Int, _ key: ScalarKey<Value>, plain: (some CustomStringConvertible)?
     ) {
         entry(indentation, key.declaration.name, plain: plain)
     }
 
-    fileprivate mutating func entry(
+    mutating func entry(
         _ indentation: Int, _ key: ScalarKey<Duration>, _ duration: Duration
     ) {
         entry(indentation, key.declaration.name, plain: DurationText.format(duration))
     }
 
-    fileprivate mutating func secret(_ indentation: Int, _ key: KeyDeclaration) {
+    /// A list of texts, sorted, or nothing where there is none.
+    mutating func texts(_ indentation: Int, _ key: KeyDeclaration, _ values: [String]) {
+        guard !values.isEmpty else { return }
+        let texts = values.sorted().map(Self.quoted).joined(separator: ", ")
+        line(indentation, "\(key.name): [\(texts)]")
+    }
+
+    mutating func secret(_ indentation: Int, _ key: KeyDeclaration) {
         entry(indentation, key.name, text: Secret.stars)
     }
 }

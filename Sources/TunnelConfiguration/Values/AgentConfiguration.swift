@@ -132,10 +132,12 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var `protocol`: ProtocolChoice
     /// A server that was silent for so long is gone; 3 s…600 s.
     package var timeout: Duration
-    /// Whether certificates go unverified.
-    package var isInsecure: Bool
-    /// Further trusted roots, or nil.
-    package var certificates: CertificateFile?
+    /// Which tunnel servers it believes, over TLS.
+    package var trust: PeerTrust
+    /// What it shows to a tunnel server that asks who it is, or nil.
+    package var identity: KeyPair?
+    /// Which origins it believes over TLS, where that is said of origins: the first that holds for one counts.
+    package var originTrust: [OriginTrust]
     /// The HTTP proxy to dial through, or nil: what the key says, or else the environment.
     package var proxy: ProxyURL?
     /// Local ports to dial from, tried in this order; empty for any.
@@ -151,8 +153,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         hostHeader: HostHeader = .automatic, servesHiddenFiles: Bool = false, token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
-        protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), isInsecure: Bool = false,
-        certificates: CertificateFile? = nil,
+        protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), trust: PeerTrust = PeerTrust(),
+        identity: KeyPair? = nil, originTrust: [OriginTrust] = [],
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
         longestRetryDelay: Duration = .seconds(30), maxRetries: Int? = nil
     ) {
@@ -167,12 +169,18 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.connections = connections
         self.protocol = `protocol`
         self.timeout = timeout
-        self.isInsecure = isInsecure
-        self.certificates = certificates
+        self.trust = trust
+        self.identity = identity
+        self.originTrust = originTrust
         self.proxy = proxy
         self.clientPorts = clientPorts
         self.statusFile = statusFile
         self.longestRetryDelay = longestRetryDelay
         self.maxRetries = maxRetries
+    }
+    /// Which other origins it believes: `certfile` and `insecure` hold for servers and origins alike, a pin or a name for
+    /// the tunnel server alone.
+    package var fallbackTrust: PeerTrust {
+        PeerTrust(isInsecure: trust.isInsecure, certificates: trust.certificates)
     }
 }

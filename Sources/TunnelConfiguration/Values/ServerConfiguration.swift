@@ -13,6 +13,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var port: Int
     /// Whether other processes of the same user may listen on the same port.
     package var reusePort: Bool
+    /// TLS with everybody who connects, or nil for plain HTTP.
+    package var tls: ListenerTLS?
+    /// It serves no tunnels, and sends everybody to another listener; nil for one that serves them.
+    package var redirect: RedirectListener?
     package var routes: Routes
     package var times: Times
     package var limits: Limits
@@ -20,12 +24,15 @@ package struct ServerConfiguration: Hashable, Sendable {
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,
+        tls: ListenerTLS? = nil, redirect: RedirectListener? = nil,
         routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust()
     ) {
         self.name = name
         self.host = host
         self.port = port
         self.reusePort = reusePort
+        self.tls = tls
+        self.redirect = redirect
         self.routes = routes
         self.times = times
         self.limits = limits
@@ -94,15 +101,18 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var passwords: [RendezvousToken: Set<Secret>]
         /// Whether tokens without an entry in `passwords` are refused.
         package var onlyListedTokens: Bool
+        /// The names of which a tunnel client's certificate must have one, for tokens for which that is asked.
+        package var certificateNames: [RendezvousToken: Set<NameGlob>]
         /// Whose `X-Forwarded-For` and the like are believed; empty for nobody's.
         package var proxies: [AddressRange]
 
         package init(
             passwords: [RendezvousToken: Set<Secret>] = [:], onlyListedTokens: Bool = false,
-            proxies: [AddressRange] = []
+            certificateNames: [RendezvousToken: Set<NameGlob>] = [:], proxies: [AddressRange] = []
         ) {
             self.passwords = passwords
             self.onlyListedTokens = onlyListedTokens
+            self.certificateNames = certificateNames
             self.proxies = proxies
         }
     }

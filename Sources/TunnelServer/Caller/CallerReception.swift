@@ -3,6 +3,7 @@ import HTTPServing
 import NIOCore
 import Observability
 import Routing
+import TransportSecurity
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -13,29 +14,38 @@ final class CallerReception: RequestReception {
     private let loopIndex: Int
     /// By which listener the connection came.
     private let listener: Int
+    /// Whether TLS is spoken.
+    private let isSecure: Bool
+    /// What the caller has shown, if anything.
+    private var certificate: PeerCertificate?
     /// What the request under way began with, or the latest one.
     private var settings: ServerSettings
     /// The address that connected.
-    private var peer = "unknown"
+    private(set) var peer = "unknown"
     private var peerPort: Int?
     /// Who calls, as far as is known from the latest request.
     private var address = "unknown"
 
-    private init(core: ServerCore, loopIndex: Int, listener: Int) {
+    /// - Parameters:
+    ///   - eventLoop: of the connection.
+    ///   - listener: by which it came.
+    init(core: ServerCore, on eventLoop: any EventLoop, listener: Int, isSecure: Bool) {
         self.core = core
-        self.loopIndex = loopIndex
+        self.loopIndex = core.index(of: eventLoop)
         self.listener = listener
+        self.isSecure = isSecure
         self.settings = core.settings
     }
 
-    /// The handler of a connection that came by a listener. Called on its event loop.
-    static func handler(core: ServerCore, on eventLoop: any EventLoop, listener: Int) -> CallerHandler {
-        let loopIndex = core.index(of: eventLoop)
-        return CallerHandler(
+    /// The handler of the connection. Called on its event loop.
+    func makeHandler(on eventLoop: any EventLoop) -> CallerHandler {
+        CallerHandler(
             on: eventLoop, limits: core.limits.connection, date: core.dates[loopIndex].value,
-            budget: core.budget,
-            reception: CallerReception(core: core, loopIndex: loopIndex, listener: listener))
+            budget: core.budget, reception: self, isSecure: isSecure)
     }
+
+    /// The handshake of TLS is done.
+    func identified(_ certificate: PeerCertificate?) { self.certificate = certificate }
 
     var stall: TimeAmount { settings.times.stall }
     var isStopping: Bool { core.isStopping }
@@ -76,18 +86,33 @@ final class CallerReception: RequestReception {
         settings = core.settings
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
-        switch settings.routes.route(head) {
+        let route = settings.routes.route(head)
+        if settings.callerCertificates == .required, certificate == nil, route.isForCallersAlone {
+            return .answer(
+                answer(Refusal.certificateRequired.answer, makeRecord(head.method, path: "")), closes: false)
+        }
+        switch route {
         case .healthCheck:
             var record = makeRecord(head.method, path: "/_health_check")
             record.level = .debug
             return .answer(answer(.healthy, record), closes: false)
+        case .redirect(let location):
+            let record = makeRecord(head.method, path: head.target)
+            return .answer(answer(.redirect(to: location), record), closes: false)
+        case .challenge(let files):
+            return .exchange(
+                ChallengeExchange(
+                    files: files, stream: stream, record: makeRecord(head.method, path: head.target)))
         case .stats:
             let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
         case .tunnel:
             return .upgrade(
-                TunnelHandshake(core: core, settings: settings, address: address, endpoint: endpoint)
-                    .upgrade(head, framing))
+                TunnelHandshake(
+                    core: core, settings: settings, address: address, endpoint: endpoint,
+                    certificate: certificate, isSecure: isSecure
+                )
+                .upgrade(head, framing))
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
             return .answer(Refusal.tooManyGuesses.answer, closes: true)
         case .refuse(let error):
@@ -113,9 +138,15 @@ final class CallerReception: RequestReception {
             return .exchange(
                 CallerExchange(
                     core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
-                    request: request, forwarding: route.forwarding(from: peer, caller), framing: framing,
+                    request: request, forwarding: forwarding(route, caller), framing: framing,
                     record: makeRecord(head.method, path: path, tokenHint: token.hint)))
         }
+    }
+
+    private func forwarding(_ route: Route, _ caller: CallerAddress) -> Forwarding {
+        route.forwarding(
+            from: peer, caller, isSecure: isSecure,
+            certificateName: settings.tellsOriginsCertificates ? certificate?.name : nil)
     }
 
     /// Who calls, with the port where that is known.
@@ -131,7 +162,8 @@ final class CallerReception: RequestReception {
     ///   - path: the target inside the tunnel.
     private func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
         core.makeRecord(
-            method, path: path, tokenHint: tokenHint, caller: address, now: core.loops[loopIndex].now)
+            method, path: path, tokenHint: tokenHint, caller: address, certificateName: certificate?.name,
+            now: core.loops[loopIndex].now)
     }
 
     /// An answer of our own, which the record is told of.

@@ -55,6 +55,9 @@ package struct Refusal: Error, Sendable, Equatable {
         408, "The request came too slowly while others had to wait for it", .requestTooSlow)
     static let upgradeUnsupported = Refusal(
         501, "This tunnel's client speaks protocol v1, which carries no WebSockets", .upgradeUnsupported)
+    static let noHost = Refusal(400, "The request names no host", .badRequest)
+    static let certificateRequired = Refusal(
+        403, "A client certificate is required here, and none was shown", .certificateRequired)
     static let tooManyCallers = Refusal(503, "Too many connections", .tooManyCallers, retryAfter: 1)
     static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
     static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
@@ -71,6 +74,11 @@ package struct Refusal: Error, Sendable, Equatable {
     /// The same words for each cause: which it is would help those who guess.
     static let unauthorized = Refusal(
         401, "Unauthorized: password missing or wrong, or token not listed", .unauthorized)
+    static let clientCertificateRequired = Refusal(
+        403, "A certificate is required of tunnel clients: name it in client-certificate",
+        .certificateRequired)
+    static let certificateNotAllowed = Refusal(
+        403, "The name in the client certificate may not serve this token", .certificateRequired)
     /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
     static let tooManyGuesses = Refusal(
         429, "Too many requests with tokens that are nobody's, from this address", .tooManyGuesses,
@@ -109,6 +117,11 @@ package struct Refusal: Error, Sendable, Equatable {
         400, "This port speaks plain HTTP, not TLS: use http:// or ws://, or a proxy that ends TLS",
         .tlsSpoken)
 
+    static let plainSpoken = Refusal(
+        400, "This port speaks TLS: write https:// or wss:// before the host", .plainSpoken)
+    /// In a handshake of TLS: nobody gets it as an answer.
+    static func tlsFailed(_ reason: String) -> Refusal { Refusal(400, reason, .tlsFailed) }
+
     static func malformed(_ error: HTTPMessageError) -> Refusal {
         Refusal(error.status, "Bad request: \(error)", .badRequest)
     }
@@ -117,6 +130,13 @@ package struct Refusal: Error, Sendable, Equatable {
 extension OwnAnswer {
     /// What `/_health_check` tells.
     static let healthy = OwnAnswer(200, line: "WSTUNSRV RUNNING")
+
+    /// The same, at the listener that speaks TLS.
+    static func redirect(to location: String) -> OwnAnswer {
+        var answer = OwnAnswer(308, line: "This is served by TLS")
+        answer.append(named: "Location", location)
+        return answer
+    }
 
     /// To a request that may go no further.
     static func hopsUsedUp(_ method: String) -> OwnAnswer {
@@ -152,6 +172,7 @@ extension Refusal {
             case .malformedTokenInPath: .malformedTokenInPath
             case .missingSlash(let location): .missingSlash(location: location)
             case .tunnelNotFound: .tunnelNotFound
+            case .noHost: .noHost
             }
     }
 
@@ -165,6 +186,8 @@ extension Refusal {
             case .tokenMalformed: .tokenMalformed
             case .notWebSocket: .notWebSocket
             case .unauthorized: .unauthorized
+            case .certificateMissing: .clientCertificateRequired
+            case .certificateNotAllowed: .certificateNotAllowed
             case .tooManyFailures: .tooManyFailures
             case .tooManySessions: .tooManySessions
             case .tooManySessionsOfToken: .tooManySessionsOfToken

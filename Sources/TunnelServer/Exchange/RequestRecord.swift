@@ -12,6 +12,7 @@ struct RequestRecord {
     private let method: String
     private let path: String
     let callerAddress: String
+    private let certificateName: String?
     private var firstByte: NIODeadline?
     private var status: Int?
     private var isFinished = false
@@ -23,7 +24,7 @@ struct RequestRecord {
     /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
     init(
         observer: RequestObserver, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
-        path: String, callerAddress: String, now: NIODeadline
+        path: String, callerAddress: String, certificateName: String?, now: NIODeadline
     ) {
         self.observer = observer
         self.started = now
@@ -33,6 +34,7 @@ struct RequestRecord {
         self.method = method
         self.path = path
         self.callerAddress = callerAddress
+        self.certificateName = certificateName
     }
 
     /// Tells of the request on its way, where the log is text.
@@ -97,7 +99,7 @@ struct RequestRecord {
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
                 duration: Self.duration(from: started, to: now), callerAddress: callerAddress,
-                outcome: outcome, level: level))
+                certificateName: certificateName, outcome: outcome, level: level))
     }
 
     private static func duration(from start: NIODeadline, to end: NIODeadline) -> Duration {

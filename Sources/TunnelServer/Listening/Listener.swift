@@ -4,6 +4,7 @@ import HostSystem
 import NIOCore
 import NIOPosix
 import Synchronization
+import TransportSecurity
 import TunnelTransport
 
 /// Takes connections from one listening socket and makes them callers, until it leaves.
@@ -142,8 +143,15 @@ final class Listener: ConnectionAcceptor {
                 try options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 4)
                 try CallerHandler.prepare(options)
             }
-            try channel.pipeline.syncOperations.addHandler(
-                CallerReception.handler(core: core, on: channel.eventLoop, listener: listener))
+            let pipeline = channel.pipeline.syncOperations
+            let tls = core.settings.tls
+            let reception = CallerReception(core: core, on: channel.eventLoop, listener: listener, isSecure: tls != nil)
+            if let tls {
+                try pipeline.addHandlers([
+                    PlainSpeechGuard(core: core), tls.makeHandler(), TLSEntrance(core: core, reception: reception),
+                ])
+            }
+            try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))
         }
     }
 }

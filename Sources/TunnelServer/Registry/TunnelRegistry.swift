@@ -256,12 +256,14 @@ final class ServedSession: Sendable {
     /// The name that the client announces; empty in protocol v1.
     let tunnelName: String
     let protocolVersion: ProtocolVersion
+    /// In what its client has shown, if anything.
+    let certificateName: String?
     /// When it began to serve, in seconds since 1970.
     let since: Int
 
     init(
         reference: SessionReference, address: String, endpoint: String, software: String, tunnelName: String,
-        protocolVersion: ProtocolVersion, since: Int
+        protocolVersion: ProtocolVersion, certificateName: String?, since: Int
     ) {
         self.reference = reference
         self.address = address
@@ -269,6 +271,7 @@ final class ServedSession: Sendable {
         self.software = software
         self.tunnelName = tunnelName
         self.protocolVersion = protocolVersion
+        self.certificateName = certificateName
         self.since = since
     }
 }

@@ -20,6 +20,7 @@ final class ServerSession: SessionOwner {
     private let id: UInt64
     private let address: String
     private let endpoint: String
+    private let certificateName: String?
     private let eventLoop: any EventLoop
     private var logger: Logger
     /// The keepalive timeout that it began with.
@@ -30,9 +31,10 @@ final class ServerSession: SessionOwner {
     /// - Parameters:
     ///   - address: of the peer.
     ///   - endpoint: the same with its port, where that is known.
+    ///   - certificateName: in what the peer has shown, if anything.
     init(
         core: ServerCore, credentials: TunnelCredentials, client: ClientIdentity, address: String,
-        endpoint: String, eventLoop: any EventLoop
+        endpoint: String, certificateName: String?, eventLoop: any EventLoop
     ) {
         self.core = core
         self.credentials = credentials
@@ -40,11 +42,13 @@ final class ServerSession: SessionOwner {
         self.id = core.nextSessionID()
         self.address = address
         self.endpoint = endpoint
+        self.certificateName = certificateName
         self.eventLoop = eventLoop
         self.logger = core.logger
         logger[.sessionID] = .stringConvertible(id)
         logger[.tokenHint] = "\(token.hint)"
         logger[.peerAddress] = "\(address)"
+        if let certificateName { logger[.certificateName] = "\(certificateName)" }
     }
 
     private var token: RendezvousToken { credentials.token }
@@ -82,7 +86,7 @@ final class ServerSession: SessionOwner {
         let served = ServedSession(
             reference: SessionReference(session, eventLoop: eventLoop), address: address,
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
-            protocolVersion: peer.version, since: time(nil))
+            protocolVersion: peer.version, certificateName: certificateName, since: time(nil))
         let about = SessionPeer(address: address, endpoint: endpoint, software: peer.software)
         logger[.tunnelName] = "\(peer.tunnelName)"
         // An update that came while it was on its way may not have found it.

@@ -5,6 +5,7 @@ import NIOCore
 import Observability
 import Routing
 import Synchronization
+import TransportSecurity
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -29,6 +30,10 @@ struct TunnelHandshake {
     let address: String
     /// The same with its port, where that is known.
     let endpoint: String
+    /// What the client has shown, if anything.
+    let certificate: PeerCertificate?
+    /// Whether TLS is spoken.
+    let isSecure: Bool
 
     /// What looks at the handshake that this head is, and makes the connection a session.
     func upgrade(_ head: RequestHead, _ framing: BodyFraming) -> UpgradeLook {
@@ -106,13 +111,15 @@ struct TunnelHandshake {
     ) throws(Refusal) -> TunnelCredentials {
         let claim: TunnelCredentials
         do throws(AdmissionError) {
-            claim = try TunnelAdmission.claim(of: head)
+            claim = try TunnelAdmission.claim(of: head, certificateNames: certificate?.names)
             // Where the token has no password, there is none to be guessed.
             guard settings.admission.lists(claim.token) else {
                 try settings.admission.check(claim, of: head)
                 return claim
             }
         } catch {
+            // It knows who it is, and has forgotten to say so.
+            guard error != .certificateMissing, error != .certificateNotAllowed else { throw Refusal(error) }
             let isTooMuch = core.guesses.withLock { $0.tokenFailed(from: group, now: .now) }
             throw isTooMuch ? .tooManyGuesses : Refusal(error)
         }
@@ -148,7 +155,8 @@ struct TunnelHandshake {
                 .errorMessage: "\(refusal.text)",
             ])
         var record = core.makeRecord(
-            head.method, path: "/_tunnel", tokenHint: hint, caller: address, now: now)
+            head.method, path: "/_tunnel", tokenHint: hint, caller: address,
+            certificateName: certificate?.name, now: now)
         record.answeredHere(refusal.answer, now: now)
     }
 
@@ -163,20 +171,20 @@ struct TunnelHandshake {
     ) {
         var preface = ByteBuffer()
         preface.writeResponseHead(admitted.answer)
-        let (core, address, endpoint) = (core, address, endpoint)
+        let (core, address, endpoint, certificateName) = (core, address, endpoint, certificate?.name)
         let (credentials, client) = (admitted.credentials, admitted.client)
         let oldSoftware = admitted.version == .v1 ? admitted.software : nil
         let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
             ServerSession(
                 core: core, credentials: credentials, client: client, address: address,
-                endpoint: endpoint, eventLoop: eventLoop
+                endpoint: endpoint, certificateName: certificateName, eventLoop: eventLoop
             )
             .makeSession(oldSoftware: oldSoftware)
         }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(admitted.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
-        if seat != current,
+        if seat != current, !isSecure,
             SessionSeating.move(
                 context, to: core.loops[seat], preface: preface, leftover: leftover, makeSession: makeSession)
         {

@@ -20,7 +20,7 @@ extension ConnectedToken {
         self.init(
             name: latest.tunnelName, tokenHint: about.token.hint, tokenTag: Self.tag(of: about.token),
             address: latest.address, software: latest.software,
-            protocolVersion: latest.protocolVersion.rawValue,
+            protocolVersion: latest.protocolVersion.rawValue, certificateName: latest.certificateName,
             clients: about.clients, sessions: summary.sessions.count, requests: about.requests,
             pending: about.pending, since: summary.sessions.map(\.since).min() ?? latest.since)
     }

@@ -3,6 +3,7 @@ package import HTTPMessage
 package import NIOCore
 import NIOPosix
 package import NameResolution
+package import TransportSecurity
 package import TunnelProtocol
 
 /// Dials a tunnel server: TCP, through a proxy if there is one, TLS if asked for, the WebSocket handshake.
@@ -125,7 +126,9 @@ package struct TunnelDialler: Sendable {
                     proxy, destination: hostAndPort(target.host, target.port), patience: patience,
                     isOpen: isOpen))
         }
-        if let tls = target.tls { try pipeline.addHandler(tls.makeHandler(host: target.host)) }
+        if let tls = target.tls {
+            try tls.addHandlers(to: pipeline, host: target.host, patience: patience)
+        }
         try pipeline.addHandler(
             DialHandler(target: target, patience: patience, isOpen: isOpen, makeSession: makeSession))
     }

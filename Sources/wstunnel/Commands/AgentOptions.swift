@@ -63,7 +63,7 @@ extension AgentOptions {
     /// - Returns: at least one.
     private func socketPaths() throws(ControlSocketError) -> [String] {
         guard socket == nil, let config else { return [socket ?? ""] }
-        let source = SystemConfigurationSource()
+        let source = SystemConfigurationSource.ofAgent()
         var paths: [String] = []
         let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
         for candidate in candidates where source.kind(ofPath: candidate.path) == .other {

@@ -39,7 +39,7 @@ struct Plan: ParsableCommand {
     }
 
     private func compare(_ before: String, _ after: String) throws -> PlanReport {
-        let source = SystemConfigurationSource()
+        let source = SystemConfigurationSource.ofAgent()
         let reports = [before, after].map { loadConfiguration(at: $0, from: source) }
         let errors = reports.flatMap { $0.lines(.error) }
         let warnings = reports.flatMap { $0.lines(.warning) }

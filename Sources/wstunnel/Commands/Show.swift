@@ -15,7 +15,7 @@ struct Show: ParsableCommand {
     func validate() throws { _ = try file.required() }
 
     func run() throws {
-        let report = loadConfiguration(at: try file.required(), from: SystemConfigurationSource())
+        let report = loadConfiguration(at: try file.required(), from: SystemConfigurationSource.ofAgent())
         if !report.problems.isEmpty { Terminal.printToStandardError(report) }
         guard let configuration = report.configuration else { throw ExitStatus.badConfiguration }
         print(

@@ -37,7 +37,7 @@ struct RunGoCommand {
             guard !plan.isPrinted else { return Self.printed(plan, name) }
             return await AgentRun.run(named: name, badUsage: Self.badUsage) { [plan] commands in
                 let (configuration, messages) = plan.load(
-                    from: SystemConfigurationSource(commands: commands))
+                    from: SystemConfigurationSource.ofAgent(commands: commands))
                 Terminal.printToStandardError(messages.text(for: name))
                 return configuration
             }
@@ -46,7 +46,7 @@ struct RunGoCommand {
 
     /// Prints the `tunnels.yaml` that does the same.
     private static func printed(_ plan: CommandPlan, _ name: String) -> CInt {
-        let (configuration, messages) = plan.load(from: SystemConfigurationSource())
+        let (configuration, messages) = plan.load(from: SystemConfigurationSource.ofAgent())
         Terminal.printToStandardError(messages.text(for: name))
         guard configuration != nil else { return badUsage }
         print(plan.text, terminator: "")

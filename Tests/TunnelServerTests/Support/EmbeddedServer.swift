@@ -22,7 +22,7 @@ final class EmbeddedServer {
 
     private init(_ configuration: ServerConfiguration, _ limits: ListenerLimits, _ log: AgentLog) {
         core = ServerCore(
-            configuration, limits: limits, loops: [loop], log: log, budget: ProcessReceiveBudget(),
+            configuration, tls: nil, limits: limits, loops: [loop], log: log, budget: ProcessReceiveBudget(),
             software: "test")
     }
 
@@ -77,9 +77,9 @@ final class EmbeddedCaller {
 
     init(_ server: EmbeddedServer) throws {
         self.server = server
+        let reception = CallerReception(core: server.core, on: server.loop, listener: 1, isSecure: false)
         channel = EmbeddedChannel(
-            handlers: [wire, CallerReception.handler(core: server.core, on: server.loop, listener: 1)],
-            loop: server.loop)
+            handlers: [wire, reception.makeHandler(on: server.loop)], loop: server.loop)
         channel.connect(to: try SocketAddress(ipAddress: "203.0.113.7", port: 4711), promise: nil)
         try server.run()
     }
@@ -186,7 +186,7 @@ final class EmbeddedTunnel: SessionOwner, StreamReceiver {
         let served = ServerSession(
             core: core, credentials: TunnelCredentials(token, authorization: nil),
             client: ClientIdentity(process: "client", slot: 0), address: "198.51.100.2",
-            endpoint: "198.51.100.2:9", eventLoop: loop)
+            endpoint: "198.51.100.2:9", certificateName: nil, eventLoop: loop)
         let serverEnd = EmbeddedChannel(
             handler: WebSocketCarrier(served.makeSession(oldSoftware: nil)), loop: loop)
         let clientEnd = EmbeddedChannel(loop: loop)

@@ -37,6 +37,8 @@ private struct OneFile: ConfigurationSource {
     func listFolder(at path: String) throws(ConfigurationSourceError) -> [String] { throw .notFound }
     func identity(ofFile path: String) -> String { path }
     func environmentVariable(_ name: String) -> String? { nil }
+    var now: Int { 0 }
+    func fault(of pair: KeyPair) -> KeyPairFault? { nil }
     func firstLine(
         ofCommand command: [String], timeLimit: Duration, sizeLimit: Int
     ) throws(ConfigurationSourceError) -> [UInt8] { throw .notFound }

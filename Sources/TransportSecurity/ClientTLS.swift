@@ -1,0 +1,106 @@
+package import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+package import TunnelConfiguration
+import X509
+
+/// TLS with servers: tunnel servers, or origins. Made once for all that trust the same: the system's roots take a while to
+/// read, and memory. They are read when somebody needs them, so a machine that has none does without as long as it can.
+package final class ClientTLS: Sendable {
+    private let trust: PeerTrust
+    private let configuration: TLSConfiguration
+    /// Trusted in addition to the system's roots.
+    private let ownRoots: [NIOSSLCertificate]
+    private let hasSystemRoots: @Sendable () -> Bool
+    private let loadedContext = Mutex<NIOSSLContext?>(nil)
+
+    /// - Parameters:
+    ///   - identity: what is shown to a server that asks who we are.
+    ///   - hasSystemRoots: whether the machine has certificates of authorities; without them only those of the file are
+    ///     trusted.
+    /// - Throws: when certificates or keys cannot be used.
+    package convenience init(
+        _ trust: PeerTrust, identity: KeyPair? = nil,
+        hasSystemRoots: @escaping @Sendable () -> Bool = { true }
+    ) throws(TLSSetupError) {
+        let ownRoots: [NIOSSLCertificate]
+        do {
+            ownRoots = try trust.certificates.map { try NIOSSLCertificate.fromPEMBytes($0.pem) } ?? []
+        } catch {
+            throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
+        }
+        self.init(trust, try identity.map(LoadedKeyPair.init), ownRoots, hasSystemRoots)
+    }
+
+    /// Trusts the system's roots alone.
+    package convenience init() { self.init(PeerTrust(), nil, []) { true } }
+
+    private init(
+        _ trust: PeerTrust, _ identity: LoadedKeyPair?, _ ownRoots: [NIOSSLCertificate],
+        _ hasSystemRoots: @escaping @Sendable () -> Bool
+    ) {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["http/1.1"]
+        if !trust.verifiesChain { configuration.certificateVerification = .none }
+        if let identity {
+            configuration.certificateChain = identity.chain
+            configuration.privateKey = identity.key
+        }
+        self.ownRoots = ownRoots
+        self.trust = trust
+        self.configuration = configuration
+        self.hasSystemRoots = hasSystemRoots
+    }
+
+    /// Reads the system's roots, unless that has been done: not for event loops.
+    ///
+    /// - Throws: when there is nobody to trust. A later call looks again.
+    package func load() throws(TLSSetupError) { _ = try context() }
+
+    private func context() throws(TLSSetupError) -> NIOSSLContext {
+        if let context = loadedContext.withLock({ $0 }) { return context }
+        var configuration = configuration
+        if !trust.verifiesChain || hasSystemRoots() {
+            configuration.additionalTrustRoots = [.certificates(ownRoots)]
+        } else if ownRoots.isEmpty {
+            throw .noSystemRoots
+        } else {
+            configuration.trustRoots = .certificates(ownRoots)
+        }
+        do {
+            let context = try NIOSSLContext(configuration: configuration)
+            loadedContext.withLock { $0 = context }
+            return context
+        } catch {
+            throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
+        }
+    }
+
+    /// Makes `addHandlers` ready, off the event loop where anything is to be read. Fails as `load` does.
+    package func prepare(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        if loadedContext.withLock({ $0 }) != nil { return eventLoop.makeSucceededVoidFuture() }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load() }
+    }
+
+    /// Sets TLS up at the end of a pipeline. Whoever comes behind it is told that the channel is active when the server has
+    /// proved who it is, and gets a `TLSFailure` when it has not.
+    ///
+    /// - Parameters:
+    ///   - host: a name or an address: what the certificate must be for, unless another name was configured.
+    ///   - patience: for the handshake.
+    /// - Returns: who knows how it ended.
+    @discardableResult package func addHandlers(
+        to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount
+    ) throws -> TLSGate {
+        let name = trust.serverName ?? host
+        // An address has no name to ask for (RFC 6066 §3).
+        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+        let gate = TLSGate(to: name, trusting: trust, patience: patience)
+        try pipeline.addHandlers([
+            NIOSSLClientHandler(context: context(), serverHostname: isAddress ? nil : name), gate,
+        ])
+        return gate
+    }
+}

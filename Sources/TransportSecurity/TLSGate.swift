@@ -1,0 +1,90 @@
+import Glibc
+package import NIOCore
+import NIOSSL
+import NIOTLS
+import TunnelConfiguration
+import X509
+
+/// Stands between TLS and whoever speaks to a server through it: opens once the server has proved who it is, and gives
+/// way then; says in words why it has not.
+package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+
+    private let name: String
+    private let trust: PeerTrust
+    private let patience: TimeAmount
+    private var timer: Scheduled<Void>?
+    private var result: Result<Void, any Error>?
+    private var observer: ((Result<Void, any Error>) -> Void)?
+
+    init(to name: String, trusting trust: PeerTrust, patience: TimeAmount) {
+        self.name = name
+        self.trust = trust
+        self.patience = patience
+    }
+
+    /// Calls the observer once, perhaps at once.
+    package func whenDone(_ observer: @escaping (Result<Void, any Error>) -> Void) {
+        if let result {
+            observer(result)
+        } else {
+            self.observer = observer
+        }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            self.fail(TLSFailure("the TLS handshake did not end in time"), context)
+        }
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .handshakeCompleted = event as? TLSUserEvent, result == nil else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        guard hasPinnedKey(context) else {
+            return fail(TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
+        }
+        done(.success(()))
+        context.fireUserInboundEventTriggered(event)
+        context.fireChannelActive()
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard result == nil else { return context.fireErrorCaught(error) }
+        fail(TLSFailure(error, server: name, certificate: PeerCertificate.of(context.pipeline.syncOperations), now: time(nil)), context)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if result == nil { fail(TLSFailure("the connection ended in the TLS handshake"), context) }
+        context.fireChannelInactive()
+    }
+
+    private func hasPinnedKey(_ context: ChannelHandlerContext) -> Bool {
+        guard !trust.pins.isEmpty else { return true }
+        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) } ?? false
+    }
+
+    private static func pinWords(_ certificate: X509Certificate?) -> String {
+        "the server's key has none of the pins in pin-sha256"
+            + (certificate.map { ": its own is \($0.pin)" } ?? "")
+    }
+
+    private func fail(_ failure: TLSFailure, _ context: ChannelHandlerContext) {
+        guard result == nil else { return }
+        done(.failure(failure))
+        context.fireErrorCaught(failure)
+        context.close(promise: nil)
+    }
+
+    private func done(_ result: Result<Void, any Error>) {
+        timer?.cancel()
+        timer = nil
+        self.result = result
+        let observer = observer
+        self.observer = nil
+        observer?(result)
+    }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import HTTPMessage
+import HTTPServing
+import NIOCore
+import NIOTLS
+import Synchronization
+import TransportSecurity
+
+/// Stands between TLS and a caller's connection: tells who has proved to be there, and why a handshake failed; gives way
+/// then.
+final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let core: ServerCore
+    private let reception: CallerReception
+
+    init(core: ServerCore, reception: CallerReception) {
+        self.core = core
+        self.reception = reception
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent {
+            let pipeline = context.pipeline.syncOperations
+            reception.identified(PeerCertificate.of(pipeline).map(PeerCertificate.init))
+            pipeline.removeHandler(self, promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// The TLS handler closes the connection behind this.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let certificate = PeerCertificate.of(context.pipeline.syncOperations)
+        guard let failure = TLSFailure.ofPeer(error, certificate: certificate, now: time(nil)) else { return }
+        core.tell("TLS handshake failed", .tlsFailed("\(failure)"), from: reception.peer)
+    }
+}
+
+/// The first to see what comes on a port that speaks TLS: plain HTTP gets an answer in plain HTTP that says so, where a
+/// browser would show the alert as gibberish.
+final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// A handshake record (RFC 8446 §5.1).
+    private static let handshake: UInt8 = 22
+    /// For the rest of what it sends, and for its own end.
+    private static let patience: TimeAmount = .seconds(2)
+
+    private let core: ServerCore
+    private var hasAnswered = false
+    private var hasHeard = false
+
+    init(core: ServerCore) { self.core = core }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasAnswered else { return }
+        let bytes = unwrapInboundIn(data)
+        guard hasHeard || Self.isPlain(bytes) else {
+            hasHeard = true
+            return context.fireChannelRead(data)
+        }
+        guard !hasHeard else { return context.fireChannelRead(data) }
+        hasAnswered = true
+        let refusal = Refusal.plainSpoken
+        core.tell("Connection is not TLS", refusal, from: context.remoteAddress?.ipAddress ?? "unknown")
+        let date = core.dates[core.index(of: context.eventLoop)].value
+        let answer = refusal.answer.encoded(toMethod: "GET", .http11, closing: true, date: date.text)
+        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        context.close(mode: .output, promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { context.close(promise: nil) }
+    }
+
+    /// Closes beneath TLS: an end of TLS in order would make an answer look whole that is not.
+    func triggerUserOutboundEvent(
+        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+    ) {
+        guard event is ResetBeneathTLS else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        context.close(promise: promise)
+    }
+
+    private static func isPlain(_ bytes: ByteBuffer) -> Bool {
+        guard let first = bytes.readableBytesView.first else { return false }
+        return first != handshake
+    }
+}
