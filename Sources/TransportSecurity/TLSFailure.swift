@@ -67,7 +67,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// What the TLS library's words mean; those with ALERT were said by the peer (RFC 8446 §6.2).
     private static let signs = [
-        ("WRONG_VERSION_NUMBER", "no TLS: what answers does not speak it; write ws:// or http://"),
+        ("WRONG_VERSION_NUMBER", "no TLS: what answers does not speak TLS; write ws:// or http:// before it"),
         ("HTTP_REQUEST", "plain HTTP came to a port that speaks TLS"),
         ("ALERT_CERTIFICATE_REQUIRED", "the server asks for a certificate: name one in client-certificate"),
         ("ALERT_CERTIFICATE_EXPIRED", "the peer says that our certificate has expired"),

@@ -68,10 +68,9 @@ import Testing
         let proxy = try Tinyproxy()
         let client = try Self.client(tunnel: "wss://127.0.0.1:\(front.port)", [Self.proxyURL(proxy.port)])
         let line = try client.waitForLog("Cannot connect", ["error.code": "unreachable"])
-        #expect(
-            line["error.message"]
-                == "no TLS: the server's certificate is not trusted; name its authority with certfile"
-                + " (through the proxy 127.0.0.1:\(proxy.port))")
+        let words = line["error.message"] ?? ""
+        #expect(words.hasPrefix("the server's certificate is signed by itself (CN=wstunnel test): name it with"))
+        #expect(words.hasSuffix(" (through the proxy 127.0.0.1:\(proxy.port))"))
     }
 
     struct Refusal: CustomTestStringConvertible, Sendable {

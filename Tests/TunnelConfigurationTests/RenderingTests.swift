@@ -18,6 +18,19 @@ import TunnelProtocol
             host: "::"
             port: 8080
             reuse-port: true
+            tls:
+              certfile: /ca.pem
+              keyfile: /key.pem
+              keyfile-password: password-of-key-1
+              certificates:
+                - { hosts: ["*.example.com", web.example.com], certfile: /ca.pem, keyfile: /key.pem }
+              client-ca: /ca.pem
+              client-certificates: optional
+              tunnel-certificates: optional
+              client-certificate-header: true
+              minimum-version: "1.3"
+              redirect-http: 81
+              acme-challenges: /run
             base-path: /x
             wstimeout: 3s
             httptimeout: 1m1s
@@ -29,6 +42,7 @@ import TunnelProtocol
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
               - { token: token-number-1-of-tests, password: password-c }
+              - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
             hosts:
               - { host: www.example.com, token: token-number-3-of-tests }
@@ -51,6 +65,14 @@ import TunnelProtocol
             timeout: 250s
             insecure: true
             certfile: /ca.pem
+            pin-sha256: ["n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="]
+            server-name: a.example
+            client-certificate: /ca.pem
+            client-key: /key.pem
+            client-key-password: password-of-key-2
+            origin-tls:
+              - { host: "*.a.example", insecure: true, server-name: b.example }
+              - { certfile: /ca.pem, pin-sha256: "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=" }
             proxy: http://u:pass-of-proxy@proxy
             client-ports: [8000..8100, 9]
             statusfile: /run/s
@@ -62,10 +84,10 @@ import TunnelProtocol
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "token-number-1-of-tests", "password-c", "token-number-2-of-tests",
+        "admin-token-of-the-tests", "password-of-key-1", "token-number-1-of-tests", "password-c", "token-number-2-of-tests",
         "password-a",
-        "password-b", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
-        "token-number-5-of-tests", "password-d", "pass-of-proxy", "token-number-6-of-tests",
+        "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
+        "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy", "token-number-6-of-tests",
         "token-number-7-of-tests",
     ]
 
@@ -74,6 +96,7 @@ import TunnelProtocol
         machine.environment = ["V": "v${W}"]
         for folder in ["/run", "/var/log", "/srv/a b%"] { machine.entries[folder] = .folder }
         machine.write(PretendMachine.certificate, to: "/ca.pem")
+        machine.write(PretendMachine.key, to: "/key.pem")
         machine.write(text, to: "/c")
         return machine
     }
@@ -119,7 +142,10 @@ import TunnelProtocol
             return ["name"] + found.dropFirst().prefix { $0 != "name" }
         }
         #expect(try entry(named: "first") == expected(.server, without: ["passwords-file"]))
-        let twins: Set = ["token-file", "token-command", "password-file", "password-command"]
+        let twins: Set = [
+            "token-file", "token-command", "password-file", "password-command", "client-key-password-file",
+            "client-key-password-command",
+        ]
         #expect(try entry(named: "all") == expected(.tunnel, without: twins))
     }
 

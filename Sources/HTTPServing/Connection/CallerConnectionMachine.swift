@@ -182,10 +182,12 @@ struct CallerConnectionMachine<Exchange> {
         }
     }
 
-    /// Whether our raw direction is over, and the caller's is not yet.
-    var hasEndedRawOutput: Bool {
-        if case .raw(_, hasInputEnded: false, hasOutputEnded: true) = state { return true }
-        return false
+    /// Ends the caller's raw direction, where ours is over: TLS says no more of an end in order behind ours than that the
+    /// connection is closed. One that breaks is an error.
+    mutating func endsInputBehindOutput() -> Bool {
+        guard case .raw(let exchange, hasInputEnded: false, hasOutputEnded: true) = state else { return false }
+        state = .raw(exchange, hasInputEnded: true, hasOutputEnded: true)
+        return true
     }
 
     var isRaw: Bool {

@@ -98,8 +98,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        // TLS that was ended in order on both sides says no more than that: one that broke would have been an error.
-        if isSecure, machine.hasEndedRawOutput, case .workOff = machine.inputEnded() { workOff() }
+        if isSecure, machine.endsInputBehindOutput() { workOff() }
         end()
         context.fireChannelInactive()
     }

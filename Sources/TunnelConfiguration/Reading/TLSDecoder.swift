@@ -19,12 +19,12 @@ extension MappingReader {
             let hosts = entry.certificateHosts()
             for host in hosts {
                 if let line = places[host], let field = entry.field(TLSKeys.certificateHosts) {
-                    pass.error(
+                    pass.warning(
                         at: field.place, field.path,
-                        "\(Quotation.of(host)) is already a host of the entry at line \(line)",
+                        "\(Quotation.of(host)) is already a host of the entry at line \(line), which counts",
                         advice: "keep one of them")
                 }
-                places[host] = item.node.mark.line
+                places[host] = places[host] ?? item.node.mark.line
             }
             guard let read = entry.keyPair(TLSKeys.certFile, TLSKeys.keyFile, TLSKeys.keyPassword) else {
                 continue
