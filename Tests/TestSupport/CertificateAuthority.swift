@@ -72,6 +72,9 @@ package final class CertificateAuthority: Sendable {
         return Issued(path: certificate, keyPath: keyFile)
     }
 
+    /// The path of a file that it made.
+    package func file(_ name: String) -> String { folder.path(of: name) }
+
     private static func openssl(_ arguments: [String]) throws {
         let program = try ChildProcess(["openssl"] + arguments)
         guard try program.waitForExit() == .code(0) else {

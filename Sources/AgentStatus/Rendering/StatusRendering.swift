@@ -90,7 +90,8 @@ package enum StatusRendering {
                 table.add([
                     server.name, token.name.isEmpty ? "-" : token.name,
                     "\(token.tokenHint) \(token.tokenTag)",
-                    token.address, token.software.isEmpty ? "-" : token.software,
+                    token.address + (token.certificateName.map { " (\($0))" } ?? ""),
+                    token.software.isEmpty ? "-" : token.software,
                     "v\(token.protocolVersion)", "\(token.clients)", "\(token.sessions)",
                     "\(token.requests)", "\(token.pending)",
                     DurationWords.of(seconds: snapshot.takenAt - token.since),

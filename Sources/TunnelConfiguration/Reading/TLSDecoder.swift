@@ -113,6 +113,11 @@ extension MappingReader {
     /// The listener that sends people to this one's server over TLS.
     func redirectListener(to server: ServerConfiguration) -> ServerConfiguration? {
         guard let port = value(TLSKeys.redirectHTTP), server.tls != nil else { return nil }
+        if server.port == 0, let field = field(TLSKeys.redirectHTTP.declaration) {
+            pass.error(
+                at: field.place, field.path, "the port that people are sent to is one that the kernel chooses",
+                advice: "give the server a port of its own, such as 443")
+        }
         let challenges = resolvedPath(TLSKeys.challenges)
         if let challenges { checkChallenges(challenges) }
         return ServerConfiguration(
