@@ -124,7 +124,7 @@ struct CertificateNames: Sendable {
     private var wild: [String: Int] = [:]
 
     /// - Parameter hosts: of each certificate, in lower case; what comes first counts.
-    init(_ hosts: [[String]]) {
+    init(_ hosts: [Set<String>]) {
         for (place, hosts) in hosts.enumerated() {
             for host in hosts {
                 if host.hasPrefix("*.") {

@@ -214,6 +214,10 @@ import TunnelConfiguration
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
         machine.write("password", to: "/run/credentials/billing-password")
+        let live = "/etc/letsencrypt/live/tunnel.example.com"
+        machine.write(PretendMachine.certificate, to: "\(live)/fullchain.pem")
+        machine.write(PretendMachine.key, to: "\(live)/privkey.pem")
+        machine.entries["/var/lib/wstunnel/acme"] = .folder
         machine.entries[folder] = .folder
         machine.entries["/usr/share"] = .folder
         machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")

@@ -32,7 +32,7 @@ extension MappingReader {
             if let certificate = read.certificate { entry.warnOfStrangers(hosts, to: certificate) }
             certificates.append(
                 ServedCertificate(
-                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : hosts, keyPair: read.pair))
+                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : Set(hosts), keyPair: read.pair))
         }
         let authority = authorities(TLSKeys.clientAuthority)
         let hasAuthority = field(TLSKeys.clientAuthority.declaration) != nil
@@ -200,5 +200,5 @@ extension MappingReader {
 
 extension X509Certificate {
     /// What a listener takes it to be for.
-    fileprivate var servedHosts: [String] { names.map { $0.lowercased() } }
+    fileprivate var servedHosts: Set<String> { Set(names.map { $0.lowercased() }) }
 }

@@ -50,10 +50,10 @@ package struct ServedCertificate: Hashable, Sendable {
     package static let warningTime = 14 * 86_400
 
     /// Names in lower case, `*.` in front for any one label.
-    package var hosts: [String]
+    package var hosts: Set<String>
     package var keyPair: KeyPair
 
-    package init(hosts: [String], keyPair: KeyPair) {
+    package init(hosts: Set<String>, keyPair: KeyPair) {
         self.hosts = hosts
         self.keyPair = keyPair
     }
