@@ -40,7 +40,8 @@ package struct Forwarding: Sendable {
     /// fields of its head there (RFC 9110 §6.5.1).
     private static let neverTrailers: FieldNameSet = [
         .authorization, .cfConnectingIP, .contentLength, .forwarded, .host, .proxy, .trueClientIP,
-        .xClientCertificateName, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken, .xTunnelAuthorization,
+        .xClientCertificateName, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xHost, .xRealIP, .xToken,
+        .xTunnelAuthorization,
         .xTunnelHost,
     ]
 

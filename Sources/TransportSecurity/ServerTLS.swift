@@ -57,7 +57,9 @@ package final class ServerTLS: Sendable {
             context = try NIOSSLContext(configuration: settings)
         } catch {
             throw TLSSetupError(
-                description: "cannot use the certificate in \(configuration.certificates[0].keyPair.chain.path): \(error)")
+                description:
+                    "cannot use the certificate in \(configuration.certificates[0].keyPair.chain.path): \(error)"
+            )
         }
     }
 
@@ -68,7 +70,8 @@ package final class ServerTLS: Sendable {
         leaves.compactMap { leaf in
             guard leaf.notAfter - now < ServedCertificate.warningTime else { return nil }
             let verb = leaf.notAfter < now ? "expired" : "expires"
-            return "the certificate of \(leaf.subject) \(verb) on \(CalendarDate.text(leaf.notAfter)): renew it"
+            return
+                "the certificate of \(leaf.subject) \(verb) on \(CalendarDate.text(leaf.notAfter)): renew it"
         }
     }
 

@@ -44,7 +44,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         guard hasPinnedKey(context) else {
-            return fail(TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
+            return fail(
+                TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
         }
         done(.success(()))
         context.fireUserInboundEventTriggered(event)
@@ -54,7 +55,10 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard result == nil else { return context.fireErrorCaught(error) }
-        fail(TLSFailure(error, server: name, certificate: PeerCertificate.of(context.pipeline.syncOperations), now: time(nil)), context)
+        fail(
+            TLSFailure(
+                error, server: name, certificate: PeerCertificate.of(context.pipeline.syncOperations),
+                now: time(nil)), context)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -64,7 +68,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func hasPinnedKey(_ context: ChannelHandlerContext) -> Bool {
         guard !trust.pins.isEmpty else { return true }
-        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) } ?? false
+        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) }
+            ?? false
     }
 
     private static func pinWords(_ certificate: X509Certificate?) -> String {

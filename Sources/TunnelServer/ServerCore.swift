@@ -43,7 +43,8 @@ final class ServerCore: Sendable {
     private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
-        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop],
+        log: AgentLog,
         budget: ProcessReceiveBudget, software: String
     ) {
         self.name = configuration.name

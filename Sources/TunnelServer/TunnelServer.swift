@@ -32,11 +32,13 @@ package final class TunnelServer: Sendable {
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
-        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup, log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup,
+        log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
-            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,
+            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log,
+            budget: budget,
             software: software)
         self.core = core
         self.group = group

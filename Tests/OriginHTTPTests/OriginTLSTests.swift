@@ -100,7 +100,9 @@ struct OriginTLSTests {
 
     @Test func insecureTrustsAnything() throws {
         let server = try TLSServer(name: "DNS:other.example")
-        #expect(try RecordedExchange.get(try server.origin(try ClientTLS(PeerTrust(isInsecure: true)))).text == "ok")
+        #expect(
+            try RecordedExchange.get(try server.origin(try ClientTLS(PeerTrust(isInsecure: true)))).text
+                == "ok")
     }
 
     @Test func serversWithoutTLSAreToldApart() throws {
@@ -166,7 +168,9 @@ struct OriginTLSTests {
         #expect(error.code == .tlsFailed)
         #expect(error.message.contains("install ca-certificates"))
         hasRoots.withLock { $0 = true }
-        #expect(try RecordedExchange.get(origin).error?.message.contains("is signed by itself (CN=wstunnel test)") == true)
+        #expect(
+            try RecordedExchange.get(origin).error?.message.contains("is signed by itself (CN=wstunnel test)")
+                == true)
     }
 
     @Test func whereTheMachineTrustsNobodyTheFileIsEnough() throws {

@@ -1,8 +1,8 @@
 import AgentStatus
 import TestSupport
 import Testing
-import TunnelConfiguration
 import TransportSecurity
+import TunnelConfiguration
 import TunnelProtocol
 
 @testable import TunnelClient

@@ -108,7 +108,9 @@ extension MappingReader {
 
     private func warnOf(_ chain: [X509Certificate], at field: Field) {
         if let fault = ChainFault.of(chain) {
-            pass.warning(at: field.place, field.path, "\(fault)", advice: "put the certificate first, and behind it each one that vouches for the one before")
+            pass.warning(
+                at: field.place, field.path, "\(fault)",
+                advice: "put the certificate first, and behind it each one that vouches for the one before")
         }
         let now = pass.source.now
         for certificate in chain {
@@ -154,7 +156,8 @@ package enum KeyPairFault: Hashable, Sendable {
 
     fileprivate var advice: String? {
         switch self {
-        case .mismatch: "name the two files that were made together; the certificate itself comes first in its file"
+        case .mismatch:
+            "name the two files that were made together; the certificate itself comes first in its file"
         case .wrongPassword, .isNoKey, .badCertificate: nil
         }
     }

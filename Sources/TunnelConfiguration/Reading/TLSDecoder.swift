@@ -8,7 +8,8 @@ extension MappingReader {
     func listenerTLS(isDefaults: Bool = false) -> ListenerTLS? {
         var certificates: [ServedCertificate] = []
         if let read = keyPair(TLSKeys.certFile, TLSKeys.keyFile, TLSKeys.keyPassword) {
-            certificates.append(ServedCertificate(hosts: read.certificate?.servedHosts ?? [], keyPair: read.pair))
+            certificates.append(
+                ServedCertificate(hosts: read.certificate?.servedHosts ?? [], keyPair: read.pair))
         }
         var places: [String: Int] = [:]
         for item in items(TLSKeys.certificates) {
@@ -32,7 +33,8 @@ extension MappingReader {
             if let certificate = read.certificate { entry.warnOfStrangers(hosts, to: certificate) }
             certificates.append(
                 ServedCertificate(
-                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : Set(hosts), keyPair: read.pair))
+                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : Set(hosts),
+                    keyPair: read.pair))
         }
         let authority = authorities(TLSKeys.clientAuthority)
         let hasAuthority = field(TLSKeys.clientAuthority.declaration) != nil
@@ -115,7 +117,8 @@ extension MappingReader {
         guard let port = value(TLSKeys.redirectHTTP), server.tls != nil else { return nil }
         if server.port == 0, let field = field(TLSKeys.redirectHTTP.declaration) {
             pass.error(
-                at: field.place, field.path, "the port that people are sent to is one that the kernel chooses",
+                at: field.place, field.path,
+                "the port that people are sent to is one that the kernel chooses",
                 advice: "give the server a port of its own, such as 443")
         }
         let challenges = resolvedPath(TLSKeys.challenges)

@@ -106,7 +106,9 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.protocol, plain: tunnel.protocol.rawValue)
         text.entry(4, Keys.timeout, tunnel.timeout)
         write(tunnel.trust, 4, to: &text)
-        write(tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword), to: &text)
+        write(
+            tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword),
+            to: &text)
         if !tunnel.originTrust.isEmpty { text.line(4, "\(TLSKeys.originTLS.name):") }
         for entry in tunnel.originTrust {
             text.line(6, "- \(Keys.insecure.declaration.name): \(entry.trust.isInsecure)")

@@ -64,7 +64,9 @@ import Testing
         let url = "https://localhost:\(try one.port(ofServer: "public"))"
         let rules = [
             [], ["origin-tls: [{ host: localhost, certfile: \(authority.path), server-name: app.test }]"],
-            ["origin-tls: [{ host: '*.test', insecure: true }, { pin-sha256: '\(try Self.pin(named.path))' }]"],
+            [
+                "origin-tls: [{ host: '*.test', insecure: true }, { pin-sha256: '\(try Self.pin(named.path))' }]"
+            ],
             ["origin-tls: [{ host: localhost, server-name: app.test }, { insecure: true }]"],
         ]
         let answers = try rules.map { rule in
