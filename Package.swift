@@ -168,7 +168,7 @@ let package = Package(
         .testTarget(
             name: "HTTPServingTests",
             dependencies: [
-                "HTTPMessage", "HTTPServing", "HostSystem", "TestSupport", .nioCore, .nioEmbedded,
+                "HTTPMessage", "HTTPServing", "HostSystem", "TestSupport", .nioCore, .nioEmbedded, .nioSSL, .nioTLS,
             ]),
         .testTarget(
             name: "OriginHTTPTests",

@@ -105,9 +105,13 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     package func handlerRemoved(context: ChannelHandlerContext) { end() }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end()
+        context.close(promise: nil)
+    }
 
-    /// Where an exchange goes on, its stream keeps it, and it keeps this handler.
+    /// Where an exchange goes on, its stream keeps it, and it keeps this handler. At an error at once: of an end without a
+    /// word TLS tells by one, and then as of any.
     private func end() {
         timer?.cancel()
         timer = nil

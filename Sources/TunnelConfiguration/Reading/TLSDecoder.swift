@@ -169,7 +169,7 @@ extension MappingReader {
                 if PublicKeyPin.isPin(pin) { return pin }
                 pass.error(
                     at: field.place, field.path, "\(Quotation.of(text)) is no SHA-256 in base64",
-                    advice: "\"wstunnel\" prints the pin of a server's certificate with \"check\"")
+                    advice: "\"wstunnel pin cert.pem\" prints that of a certificate")
                 return nil
             })
         if isInsecure, let field = field(Keys.certFile.declaration) {
