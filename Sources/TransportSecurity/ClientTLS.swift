@@ -13,7 +13,15 @@ package final class ClientTLS: Sendable {
     /// Trusted in addition to the system's roots.
     private let ownRoots: [NIOSSLCertificate]
     private let hasSystemRoots: @Sendable () -> Bool
-    private let loadedContext = Mutex<NIOSSLContext?>(nil)
+    private let loaded = Mutex<Loaded>(Loaded())
+
+    private struct Loaded {
+        /// For hosts with names.
+        var named: NIOSSLContext?
+        /// For addresses: that the certificate is for them `TLSGate` looks at, as the library would look at the address that
+        /// was connected to, which may be a proxy's.
+        var addressed: NIOSSLContext?
+    }
 
     /// - Parameters:
     ///   - identity: what is shown to a server that asks who we are.
@@ -56,11 +64,27 @@ package final class ClientTLS: Sendable {
 
     /// Reads the system's roots, unless that has been done: not for event loops.
     ///
+    /// - Parameter host: that is to be connected to.
     /// - Throws: when there is nobody to trust. A later call looks again.
-    package func load() throws(TLSSetupError) { _ = try context() }
+    package func load(for host: String) throws(TLSSetupError) { _ = try context(for: expectation(of: host)) }
 
-    private func context() throws(TLSSetupError) -> NIOSSLContext {
-        if let context = loadedContext.withLock({ $0 }) { return context }
+    /// What the certificate must be for.
+    private struct Expectation {
+        let name: String
+        let isAddress: Bool
+    }
+
+    private func expectation(of host: String) -> Expectation {
+        let name = trust.serverName ?? host
+        return Expectation(name: name, isAddress: (try? SocketAddress(ipAddress: name, port: 0)) != nil)
+    }
+
+    private func known(for expected: Expectation) -> NIOSSLContext? {
+        loaded.withLock { expected.isAddress ? $0.addressed : $0.named }
+    }
+
+    private func context(for expected: Expectation) throws(TLSSetupError) -> NIOSSLContext {
+        if let context = known(for: expected) { return context }
         var configuration = configuration
         if !trust.verifiesChain || hasSystemRoots() {
             configuration.additionalTrustRoots = [.certificates(ownRoots)]
@@ -69,9 +93,14 @@ package final class ClientTLS: Sendable {
         } else {
             configuration.trustRoots = .certificates(ownRoots)
         }
+        if expected.isAddress, trust.verifiesChain {
+            configuration.certificateVerification = .noHostnameVerification
+        }
         do {
             let context = try NIOSSLContext(configuration: configuration)
-            loadedContext.withLock { $0 = context }
+            loaded.withLock { loaded in
+                if expected.isAddress { loaded.addressed = context } else { loaded.named = context }
+            }
             return context
         } catch {
             throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
@@ -79,9 +108,9 @@ package final class ClientTLS: Sendable {
     }
 
     /// Makes `addHandlers` ready, off the event loop where anything is to be read. Fails as `load` does.
-    package func prepare(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
-        if loadedContext.withLock({ $0 }) != nil { return eventLoop.makeSucceededVoidFuture() }
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load() }
+    package func prepare(for host: String, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        if known(for: expectation(of: host)) != nil { return eventLoop.makeSucceededVoidFuture() }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load(for: host) }
     }
 
     /// Sets TLS up at the end of a pipeline. Whoever comes behind it is told that the channel is active when the server has
@@ -90,17 +119,17 @@ package final class ClientTLS: Sendable {
     /// - Parameters:
     ///   - host: a name or an address: what the certificate must be for, unless another name was configured.
     ///   - patience: for the handshake.
-    /// - Returns: who knows how it ended.
-    @discardableResult package func addHandlers(
+    package func addHandlers(
         to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount
-    ) throws -> TLSGate {
-        let name = trust.serverName ?? host
+    ) throws {
+        let expected = expectation(of: host)
         // An address has no name to ask for (RFC 6066 §3).
-        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-        let gate = TLSGate(to: name, trusting: trust, patience: patience)
         try pipeline.addHandlers([
-            NIOSSLClientHandler(context: context(), serverHostname: isAddress ? nil : name), gate,
+            NIOSSLClientHandler(
+                context: context(for: expected), serverHostname: expected.isAddress ? nil : expected.name),
+            TLSGate(
+                to: expected.name, looksAtName: expected.isAddress && trust.verifiesChain, pins: trust.pins,
+                patience: patience),
         ])
-        return gate
     }
 }

@@ -34,8 +34,8 @@ package final class ServerTLS: Sendable {
         settings.minimumTLSVersion = configuration.minimumVersion == .v13 ? .tlsv13 : .tlsv12
         settings.cipherSuites = Self.cipherSuites.joined(separator: ":")
         settings.applicationProtocols = protocols
-        // Who has heard that we end need not say the same for long.
-        settings.shutdownTimeout = .seconds(2)
+        // Who has heard that we end has little time to say the same: an agent that is to end at once has no more.
+        settings.shutdownTimeout = .milliseconds(500)
         if configuration.asksForCertificates, let authority = configuration.clientAuthority {
             do {
                 settings.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(authority.pem))
@@ -161,12 +161,14 @@ package final class ServerTLSPool: Sendable {
 
     /// - Throws: when certificates or keys cannot be used.
     package func tls(_ configuration: ListenerTLS) throws(TLSSetupError) -> ServerTLS {
-        if let tls = shared.withLock({ $0[configuration]?.tls }) { return tls }
-        let tls = try ServerTLS(configuration, protocols: ["http/1.1"])
-        shared.withLock { shared in
+        let known = shared.withLock { shared in
+            // Keys that nobody uses any more do not stay.
             shared = shared.filter { $0.value.tls != nil }
-            shared[configuration] = Shared(tls: tls)
+            return shared[configuration]?.tls
         }
+        if let known { return known }
+        let tls = try ServerTLS(configuration, protocols: ["http/1.1"])
+        shared.withLock { $0[configuration] = Shared(tls: tls) }
         return tls
     }
 }

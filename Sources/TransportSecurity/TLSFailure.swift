@@ -29,6 +29,14 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
             || (error as? NIOSSLExtraError) == .failedToValidateHostname
     }
 
+    /// The server's certificate is not for the name.
+    init(otherNameThan name: String, _ certificate: X509Certificate) {
+        let names = certificate.names.prefix(4).joined(separator: ", ")
+        self.init(
+            "the server's certificate is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or "
+                + "write the certificate's in server-name")
+    }
+
     /// Why a server's certificate was not taken.
     private static func words(_ certificate: X509Certificate, server name: String, now: Int) -> String {
         let front = "the server's certificate "
@@ -41,10 +49,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .valid: break
         }
         guard certificate.isFor(host: name) else {
-            let names = certificate.names.prefix(4).joined(separator: ", ")
-            return front
-                + "is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or write the "
-                + "certificate's in server-name"
+            return TLSFailure(otherNameThan: name, certificate).description
         }
         guard certificate.issuer != certificate.subject else {
             return front
@@ -65,12 +70,12 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         }
         let text = "\(error)"
         for (sign, words) in signs where text.contains(sign) { return words }
-        return nil
+        return "no TLS: \(text.prefix(longestDetail))"
     }
 
     /// What the TLS library's words mean; those with ALERT were said by the peer (RFC 8446 §6.2).
     private static let signs = [
-        ("WRONG_VERSION_NUMBER", "no TLS: what answers does not speak TLS; write ws:// or http:// before it"),
+        ("WRONG_VERSION_NUMBER", "what answers does not speak TLS; write ws:// or http:// before it"),
         ("HTTP_REQUEST", "plain HTTP came to a port that speaks TLS"),
         ("ALERT_CERTIFICATE_REQUIRED", "the server asks for a certificate: name one in client-certificate"),
         ("ALERT_CERTIFICATE_EXPIRED", "the peer says that our certificate has expired"),

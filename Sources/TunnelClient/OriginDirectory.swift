@@ -34,7 +34,7 @@ final class OriginDirectory: Sendable {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
             let tls = trusts.tls(forHost: url.host)
-            if url.isSecure { try tls.load() }
+            if url.isSecure { try tls.load(for: url.host) }
             configured = HTTPOrigin(address, tls: tls)
             rewriting = OriginRequest(
                 address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)

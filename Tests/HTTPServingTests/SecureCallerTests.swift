@@ -84,7 +84,9 @@ private final class SecureWorld {
         let certificate = try Certificate()
         let serverContext = try NIOSSLContext(
             configuration: .makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMBytes(certificate.pem).map { .certificate($0) },
+                certificateChain: try NIOSSLCertificate.fromPEMBytes(certificate.pem).map {
+                    .certificate($0)
+                },
                 privateKey: .privateKey(try NIOSSLPrivateKey(file: certificate.keyPath, format: .pem))))
         var client = TLSConfiguration.makeClientConfiguration()
         client.certificateVerification = .none
@@ -92,10 +94,13 @@ private final class SecureWorld {
             on: loop, limits: ConnectionLimits(), date: DateStamp(), budget: nil, reception: reception,
             isSecure: true)
         server = EmbeddedChannel(
-            handlers: [BeneathTLS(), NIOSSLServerHandler(context: serverContext), handler], loop: loop)
+            handlers: [
+                BeneathTLS(), NIOSSLServerHandler(context: serverContext), AboveTLS(), handler,
+            ], loop: loop)
         caller = EmbeddedChannel(
             handlers: [
-                BeneathTLS(), try NIOSSLClientHandler(context: NIOSSLContext(configuration: client), serverHostname: nil),
+                BeneathTLS(),
+                try NIOSSLClientHandler(context: NIOSSLContext(configuration: client), serverHostname: nil),
                 ear,
             ], loop: loop)
         let address = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
@@ -127,6 +132,18 @@ private final class SecureWorld {
     }
 }
 
+/// Tells that the handshake is done.
+private final class AboveTLS: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent {
+            context.fireUserInboundEventTriggered(SecureConnectionEvent.isUp)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+}
+
 /// In place of the socket.
 private final class BeneathTLS: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
@@ -134,7 +151,7 @@ private final class BeneathTLS: ChannelOutboundHandler {
     func triggerUserOutboundEvent(
         context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
     ) {
-        if event is ResetBeneathTLS { context.close(promise: promise) }
+        if case .reset = event as? SecureConnectionEvent { context.close(promise: promise) }
     }
 
     /// An embedded channel knows no halves.

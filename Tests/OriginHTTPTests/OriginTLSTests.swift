@@ -122,7 +122,7 @@ struct OriginTLSTests {
         // The time counts from the request on, and reading the system's roots takes some of it: it is to be over while
         // the server is silent, not before it is asked.
         let tls = ClientTLS()
-        try tls.load()
+        try tls.load(for: "127.0.0.1")
         let origin = HTTPOrigin(
             try OriginAddress("https://127.0.0.1:\(server.port)"), tls: tls, options: options)
         #expect(try RecordedExchange.get(origin).error?.code == .timedOut)

@@ -40,7 +40,8 @@ import TunnelConfiguration
 
     @Test(arguments: [
         (KeyPairFault.mismatch, "is another certificate's"), (.isNoKey("x"), "cannot read the private key"),
-        (.wrongPassword, "the password does not open"), (.badCertificate("x"), "the certificate cannot be used"),
+        (.wrongPassword, "the password does not open"),
+        (.badCertificate("x"), "the certificate cannot be used"),
     ])
     func whatTheLibrarySaysOfTheKeyIsTold(fault: KeyPairFault, words: String) {
         let problems = Self.problems(fault)
@@ -65,7 +66,8 @@ import TunnelConfiguration
     @Test func originsAreToldApartByTheirHosts() {
         let rule = OriginTrust(host: "*.lab.test", trust: PeerTrust())
         #expect(rule.holds(for: "A.lab.test") && !rule.holds(for: "lab.test"))
-        #expect(!rule.holds(for: "a.b.lab.test") && OriginTrust(host: nil, trust: PeerTrust()).holds(for: "x"))
+        #expect(
+            !rule.holds(for: "a.b.lab.test") && OriginTrust(host: nil, trust: PeerTrust()).holds(for: "x"))
         #expect(OriginTrust(host: "10.0.0.7", trust: PeerTrust()).holds(for: "10.0.0.7"))
     }
 }

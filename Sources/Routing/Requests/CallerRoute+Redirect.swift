@@ -17,7 +17,7 @@ extension CallerRoute {
             return
         }
         let path = head.target.prefix { $0 != "?" }
-        if path == "/_health_check" {
+        if path == "\(listener.basePath)/_health_check" {
             self = .healthCheck
         } else if path.hasPrefix(Self.challenges) {
             let name = path.dropFirst(Self.challenges.count)

@@ -54,6 +54,13 @@ extension MappingReader {
             tunnelClients: tunnelClients, tellsOrigins: tellsOrigins, minimumVersion: minimumVersion)
     }
 
+    /// Whether anybody is asked for a certificate.
+    var asksForCertificates: Bool {
+        guard field(TLSKeys.clientAuthority.declaration) != nil else { return false }
+        return value(TLSKeys.clientCertificates) != .none
+            || (value(TLSKeys.tunnelCertificates) ?? .required) != .none
+    }
+
     private func requireParts(hasAuthority: Bool) {
         if field(TLSKeys.certFile.declaration) == nil, field(TLSKeys.certificates) == nil,
             field(TLSKeys.keyFile.declaration) == nil, !misses(TLSKeys.certFile.declaration),
@@ -78,6 +85,11 @@ extension MappingReader {
                     at: field.place, field.path, "nobody is there to vouch for certificates",
                     advice: "name the authority's certificate in \"client-ca\"")
             }
+        }
+        if hasAuthority, !asksForCertificates, let field = field(TLSKeys.clientAuthority.declaration) {
+            pass.warning(
+                at: field.place, field.path, "it has no effect: nobody is asked for a certificate",
+                advice: "remove it, or one of the keys that say \"none\"")
         }
         if let field = field(TLSKeys.challenges.declaration),
             self.field(TLSKeys.redirectHTTP.declaration) == nil, !misses(TLSKeys.redirectHTTP.declaration)
@@ -114,18 +126,20 @@ extension MappingReader {
 
     /// The listener that sends people to this one's server over TLS.
     func redirectListener(to server: ServerConfiguration) -> ServerConfiguration? {
-        guard let port = value(TLSKeys.redirectHTTP), server.tls != nil else { return nil }
+        guard let port = value(TLSKeys.redirectHTTP) else { return nil }
         if server.port == 0, let field = field(TLSKeys.redirectHTTP.declaration) {
             pass.error(
                 at: field.place, field.path,
                 "the port that people are sent to is one that the kernel chooses",
                 advice: "give the server a port of its own, such as 443")
         }
+        guard server.tls != nil else { return nil }
         let challenges = resolvedPath(TLSKeys.challenges)
         if let challenges { checkChallenges(challenges) }
         return ServerConfiguration(
             name: "\(server.name):http", host: server.host, port: port, reusePort: server.reusePort,
-            redirect: RedirectListener(port: server.port, challenges: challenges),
+            redirect: RedirectListener(
+                port: server.port, basePath: server.routes.basePath, challenges: challenges),
             times: server.times)
     }
 

@@ -82,11 +82,14 @@ package struct KeyPair: Hashable, Sendable {
 package struct RedirectListener: Hashable, Sendable {
     /// Of the listener that they are sent to.
     package var port: Int
+    /// Of the server, at which it answers health checks.
+    package var basePath: String
     /// A folder with what a certificate authority asks for, or nil.
     package var challenges: String?
 
-    package init(port: Int, challenges: String? = nil) {
+    package init(port: Int, basePath: String = "", challenges: String? = nil) {
         self.port = port
+        self.basePath = basePath
         self.challenges = challenges
     }
 }

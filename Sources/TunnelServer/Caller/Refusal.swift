@@ -101,7 +101,9 @@ package struct Refusal: Error, Sendable, Equatable {
         retryAfter: 30)
 
     /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
-    var isToldRarely: Bool { status == 429 || self == .tooManySessions }
+    var isToldRarely: Bool {
+        status == 429 || self == .tooManySessions || self == .clientCertificateRequired
+    }
 
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {

@@ -146,7 +146,7 @@ final class Listener: ConnectionAcceptor {
             let pipeline = channel.pipeline.syncOperations
             let tls = core.settings.tls
             let reception = CallerReception(
-                core: core, on: channel.eventLoop, listener: listener, isSecure: tls != nil)
+                core: core, on: channel.eventLoop, listener: listener, tls: tls)
             if let tls {
                 try pipeline.addHandlers([
                     PlainSpeechGuard(core: core), tls.makeHandler(),

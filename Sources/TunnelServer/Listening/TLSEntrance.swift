@@ -22,7 +22,8 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent {
             let pipeline = context.pipeline.syncOperations
-            reception.identified(PeerCertificate.of(pipeline).map(PeerCertificate.init))
+            reception.identified(PeerCertificate.shown(in: pipeline))
+            context.fireUserInboundEventTriggered(SecureConnectionEvent.isUp)
             pipeline.removeHandler(self, promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
@@ -76,7 +77,7 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func triggerUserOutboundEvent(
         context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
     ) {
-        guard event is ResetBeneathTLS else {
+        guard case .reset = event as? SecureConnectionEvent else {
             return context.triggerUserOutboundEvent(event, promise: promise)
         }
         context.close(promise: promise)

@@ -32,6 +32,8 @@ struct TunnelHandshake {
     let endpoint: String
     /// What the client has shown, if anything.
     let certificate: PeerCertificate?
+    /// Who vouches for it.
+    let authority: CertificateFile?
     /// Whether TLS is spoken.
     let isSecure: Bool
 
@@ -111,7 +113,8 @@ struct TunnelHandshake {
     ) throws(Refusal) -> TunnelCredentials {
         let claim: TunnelCredentials
         do throws(AdmissionError) {
-            claim = try TunnelAdmission.claim(of: head, certificateNames: certificate?.names)
+            claim = try TunnelAdmission.claim(
+                of: head, certificate: certificate.map { .init(names: $0.names, authority: authority?.pem) })
             // Where the token has no password, there is none to be guessed.
             guard settings.admission.lists(claim.token) else {
                 try settings.admission.check(claim, of: head)
