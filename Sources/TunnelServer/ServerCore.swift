@@ -19,6 +19,7 @@ final class ServerCore: Sendable {
     let limits: ListenerLimits
     let registry: TunnelRegistry
     let guesses = Mutex(AuthenticationThrottle())
+    let redials = Mutex(Redials())
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]

@@ -177,16 +177,21 @@ struct TunnelHandshake {
         let (core, address, endpoint, certificateName) = (core, address, endpoint, certificate?.name)
         let (credentials, client) = (admitted.credentials, admitted.client)
         let oldSoftware = admitted.version == .v1 ? admitted.software : nil
-        let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
-            ServerSession(
-                core: core, credentials: credentials, client: client, address: address,
-                endpoint: endpoint, certificateName: certificateName, eventLoop: eventLoop
-            )
-            .makeSession(oldSoftware: oldSoftware)
-        }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(admitted.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
+        // A connection with TLS stays where it is.
+        let dialsAgain =
+            isSecure && oldSoftware == nil
+            && core.redials.withLock { $0.asks(client, isWellSeated: seat == current) }
+        let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
+            ServerSession(
+                core: core, credentials: credentials, client: client, address: address,
+                endpoint: endpoint, certificateName: certificateName, dialsAgain: dialsAgain,
+                eventLoop: eventLoop
+            )
+            .makeSession(oldSoftware: oldSoftware)
+        }
         if seat != current, !isSecure,
             SessionSeating.move(
                 context, to: core.loops[seat], preface: preface, leftover: leftover, makeSession: makeSession)

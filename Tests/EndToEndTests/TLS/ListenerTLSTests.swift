@@ -118,4 +118,16 @@ import Testing
         #expect(answer.text == "part")
         #expect([18, 56].contains(answer.exitCode), "\(answer.exitCode) \(answer.standardError)")
     }
+
+    /// A connection that speaks TLS cannot change its event loop: its client dials again.
+    @Test(.timeLimit(.minutes(1))) func allConnectionsFindASeat() throws {
+        let world = try SecureWorld()
+        let client = try AgentProcess(
+            configuration: Configuration.client(
+                tunnel: "wss://127.0.0.1:\(world.port)", to: "builtin:echo",
+                options: ["certfile: \(world.authority.path)", "connections: 8"]))
+        try world.server.waitForSessions(8)
+        for _ in 0..<20 { #expect(try world.curl("/").status == 200) }
+        #expect(client.log.allSatisfy { !$0.contains("level=warning") && !$0.contains("level=error") })
+    }
 }
