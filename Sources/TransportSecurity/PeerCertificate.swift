@@ -8,8 +8,8 @@ package struct PeerCertificate: Hashable, Sendable {
     private static let longestName = 512
 
     /// What it is called in logs and towards origins: the common name, or else the first alternative one. Two names that
-    /// differ are not written alike: what is no visible ASCII stands there percent-encoded, and a name that is too long is
-    /// the pin of the key.
+    /// differ are not written alike: what is no visible ASCII stands there percent-encoded. Behind `%` and a small letter
+    /// stands what is no name: `%key:` and the pin, where the name is too long or there is none.
     package let name: String
     /// All its names.
     package let names: Set<String>
@@ -18,16 +18,17 @@ package struct PeerCertificate: Hashable, Sendable {
 
     package init(_ certificate: X509Certificate) {
         let alternatives = certificate.dnsNames + certificate.emails + certificate.uris
-        let common = certificate.subject.commonName
-        let name = Self.plain(common ?? alternatives.first ?? "\(certificate.subject)")
-        self.name = name.utf8.count > Self.longestName ? certificate.pin : name
+        let common = certificate.subject.commonName.flatMap { $0.isEmpty ? nil : $0 }
+        let name = (common ?? alternatives.first).map(Self.plain)
+        self.name =
+            name.flatMap { $0.utf8.count > Self.longestName ? nil : $0 } ?? "%key:\(certificate.pin)"
         names = Set(alternatives + [common].compactMap(\.self))
         notAfter = certificate.notAfter
     }
 
     /// One that the TLS library has found good, and of which nothing can be read here.
     private init() {
-        name = "unreadable"
+        name = "%unreadable"
         names = []
         notAfter = .max
     }

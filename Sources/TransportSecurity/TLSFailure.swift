@@ -20,7 +20,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         if let certificate, Self.isOfCertificate(error, text) {
             self.init(Self.words(certificate, server: name, now: now))
         } else {
-            self.init(Self.words(for: error) ?? "no TLS: \(text.prefix(Self.longestDetail))")
+            self.init(Self.words(for: error) ?? "no TLS: \(Self.reason(in: text))")
         }
     }
 
@@ -70,7 +70,15 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         }
         let text = "\(error)"
         for (sign, words) in signs where text.contains(sign) { return words }
-        return "no TLS: \(text.prefix(longestDetail))"
+        return "no TLS: \(reason(in: text))"
+    }
+
+    /// The reason alone of what the TLS library says, which may name places in its source.
+    static func reason(in text: String) -> String {
+        guard let mark = text.ranges(of: "OPENSSL_internal:").last else {
+            return String(text.prefix(longestDetail))
+        }
+        return String(text[mark.upperBound...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })
     }
 
     /// What the TLS library's words mean; those with ALERT were said by the peer (RFC 8446 §6.2).
@@ -107,8 +115,11 @@ extension TLSFailure {
         guard error is NIOSSLError || error is BoringSSLError, !text.contains("EOF during handshake"),
             !text.contains("uncleanShutdown")
         else { return nil }
+        guard !text.contains("WRONG_VERSION_NUMBER") else {
+            return TLSFailure("what came is no TLS, or breaks off in it")
+        }
         guard let certificate, text.contains("CERTIFICATE_VERIFY_FAILED") else {
-            return TLSFailure(words(for: error) ?? "no TLS: \(text.prefix(longestDetail))")
+            return TLSFailure(words(for: error) ?? "no TLS: \(reason(in: text))")
         }
         let front = "the certificate of \(certificate.subject) "
         switch certificate.validity(at: now) {
@@ -122,8 +133,8 @@ extension TLSFailure {
                 certificate.issuer == certificate.subject
                     ? front + "is signed by itself, not by the authority in client-ca"
                     : front
-                        + "is from an authority that is not in client-ca (\(certificate.issuer)), or not made for "
-                        + "clients")
+                        + "is from an authority that is not in client-ca (\(certificate.issuer)) or has expired, or it is not "
+                        + "made for clients")
         }
     }
 }

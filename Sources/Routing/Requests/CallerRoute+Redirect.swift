@@ -19,7 +19,7 @@ extension CallerRoute {
         let path = head.target.prefix { $0 != "?" }
         if path == "\(listener.basePath)/_health_check" {
             self = .healthCheck
-        } else if path.hasPrefix(Self.challenges) {
+        } else if path.hasPrefix(Self.challenges), head.method == "GET" || head.method == "HEAD" {
             let name = path.dropFirst(Self.challenges.count)
             self = listener.challenges.flatMap { Self.files(name, in: $0) } ?? .refuse(.outsideBasePath)
         } else if let host = head.fields[.host].flatMap(Self.name), !host.isEmpty {

@@ -3,6 +3,8 @@ import X509
 extension MappingReader {
     /// How long before the end of a certificate's time it is warned of, in seconds.
     private static let warningTime = ServedCertificate.warningTime
+    /// Browsers and authorities take no shorter ones.
+    private static let leastRSABits = 2048
 
     /// A certificate and its private key, read and checked.
     ///
@@ -50,6 +52,7 @@ extension MappingReader {
         guard let path = resolvedPath(key), let field = field(key.declaration), !isOffline,
             let read = certificates(in: path, field)
         else { return nil }
+        warnOfTimes(read.certificates, at: field)
         if !read.certificates.isEmpty, !read.certificates.contains(where: { $0.issuer == $0.subject }) {
             pass.warning(
                 at: field.place, field.path,
@@ -137,6 +140,16 @@ extension MappingReader {
                 at: field.place, field.path, "\(fault)",
                 advice: "put the certificate first, and behind it each one that vouches for the one before")
         }
+        if let leaf = chain.first, let bits = leaf.rsaBits, bits < Self.leastRSABits {
+            pass.warning(
+                at: field.place, field.path,
+                "the key of \(leaf.subject) is RSA with \(bits) bits, which few take",
+                advice: "make one with \(Self.leastRSABits) bits, or an EC key")
+        }
+        warnOfTimes(chain, at: field)
+    }
+
+    private func warnOfTimes(_ chain: [X509Certificate], at field: Field) {
         let now = pass.source.now
         for certificate in chain {
             let subject = certificate.subject
@@ -185,5 +198,12 @@ package enum KeyPairFault: Hashable, Sendable {
             "name the two files that were made together; the certificate itself comes first in its file"
         case .wrongPassword, .isNoKey, .badCertificate: nil
         }
+    }
+}
+
+extension X509Certificate {
+    /// Of an RSA key.
+    fileprivate var rsaBits: Int? {
+        keyDescription.hasPrefix("RSA ") ? Int(keyDescription.dropFirst("RSA ".count)) : nil
     }
 }

@@ -95,7 +95,7 @@ import Testing
         #expect(try world.server.waitForLog("Request", ["path": "/"])["certificate.name"] == "Alice Liddell")
         let unknown = try world.curl("/")
         #expect(unknown.status == 403)
-        #expect(unknown.text == "A client certificate is required here, and none was shown\n")
+        #expect(unknown.text == "A client certificate is required here, and none was shown that counts\n")
         #expect(try world.curl("/_stats").status == 403)
         #expect(try world.curl("/_health_check").status == 200)
     }

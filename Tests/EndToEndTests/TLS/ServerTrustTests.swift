@@ -51,7 +51,7 @@ import Testing
         #expect(words.hasPrefix("the server's certificate expired on 20"), "\(words)")
         let status = try wstunnel(["status", "--config", world.server.configurationPath])
         _ = try status.waitForExit()
-        #expect(status.standardOutput.text.contains("the certificate of CN=s expired on 20"))
+        #expect(status.standardOutput.text.contains("the certificate of CN=s in "))
     }
 
     @Test(.timeLimit(.minutes(1))) func originsAreBelievedForReasonsOfTheirOwn() throws {
