@@ -30,7 +30,7 @@ private let importTable: [String: Set<String>] = [
         "NIOWebSocket",
         "SystemPackage", "TunnelProtocol",
     ]),
-    "HTTPServing": ["Glibc", "HTTPMessage", "HostSystem", "NIOCore"],
+    "HTTPServing": ["DequeModule", "Glibc", "HTTPMessage", "HostSystem", "NIOCore", "NIOHPACK", "NIOHTTP2"],
     "OriginHTTP": networking.union([
         "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution", "NIOSSL",
         "NIOTLS",

@@ -37,18 +37,28 @@ final class CallerReception: RequestReception {
             reception: CallerReception(core: core, loopIndex: loopIndex, listener: listener))
     }
 
+    /// Has a connection that came by a listener speak HTTP/2 from its first byte on, as who decrypts it agreed with its
+    /// caller. Called on its event loop; one that is not decrypted says so itself, and begins with `handler`.
+    static func speakHTTP2(on channel: any Channel, core: ServerCore, listener: Int) throws {
+        let loopIndex = core.index(of: channel.eventLoop)
+        try HTTP2CallerHandler.add(
+            to: channel.pipeline.syncOperations, on: channel.eventLoop, limits: core.limits.connection,
+            date: core.dates[loopIndex].value, budget: core.budget,
+            reception: CallerReception(core: core, loopIndex: loopIndex, listener: listener))
+    }
+
     var stall: TimeAmount { settings.times.stall }
     var isStopping: Bool { core.isStopping }
 
     // MARK: The connection
 
-    func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome {
+    func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
         if let text = channel.remoteAddress?.ipAddress { peer = text }
         peerPort = channel.remoteAddress?.port
         address = peer
         let caller = ConnectionTable.Caller(
             eventLoop: connection.eventLoop, listener: listener,
-            handler: NIOLoopBound(connection, eventLoop: connection.eventLoop))
+            connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
         guard core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
         else { return .isRefused(Refusal.tooManyCallers.answer) }
         guard core.isOver else { return .stays }
@@ -56,7 +66,7 @@ final class CallerReception: RequestReception {
         return .isClosed
     }
 
-    func left(_ connection: CallerHandler) {
+    func left(_ connection: any CallerConnection) {
         core.connections.leave(ObjectIdentifier(connection), address: AddressGroup(peer))
     }
 
@@ -84,6 +94,9 @@ final class CallerReception: RequestReception {
         case .stats:
             let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
+        case .tunnel where !stream.isWholeConnection:
+            let refusal = answer(Refusal.notHTTP1.answer, makeRecord(head.method, path: "/_tunnel"))
+            return .answer(refusal, closes: false)
         case .tunnel:
             return .upgrade(
                 TunnelHandshake(core: core, settings: settings, address: address, endpoint: endpoint)
