@@ -16,7 +16,8 @@ extension HeaderFields {
             throw HTTPMessageError(.malformed, "malformed header field name")
         }
         guard Self.isTrimmedText(value) else {
-            throw HTTPMessageError(.malformed, "control character or outer white space in a header field value")
+            throw HTTPMessageError(
+                .malformed, "control character or outer white space in a header field value")
         }
     }
 

@@ -45,7 +45,8 @@ struct HTTP2AnswerQueue {
     mutating func append(_ bytes: ByteBuffer) {
         guard !hasEnd, bytes.readableBytes > 0 else { return }
         waiting += bytes.readableBytes
-        guard let last = kept.indices.last, kept[last].readableBytes + bytes.readableBytes <= Self.longestPiece
+        guard let last = kept.indices.last,
+            kept[last].readableBytes + bytes.readableBytes <= Self.longestPiece
         else { return kept.append(bytes) }
         kept[last].writeImmutableBuffer(bytes)
     }

@@ -117,7 +117,7 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         case .data(let payload):
             let bytes = payload.data.readableBytes
             if bytes > 0 { useful += bytes + Self.frameHead }
-            guard let stream = streams[frame.streamID] else { return }
+            guard bytes > 0 || payload.endStream, let stream = streams[frame.streamID] else { return }
             stream.hasEnded = stream.hasEnded || payload.endStream
             machine.window.came(bytes)
             arrived.append(frame)

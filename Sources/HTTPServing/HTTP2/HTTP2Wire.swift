@@ -10,7 +10,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
 
     /// GOAWAY that lets every stream come which is on its way (RFC 9113 §6.8). The handler above would take none after one
     /// that it knows of.
-    private static let announcement: [UInt8] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]
+    private static let announcement: [UInt8] = [
+        0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0,
+    ]
 
     private let budget: (any OutputBudget)?
     private(set) var output: CallerOutput?
