@@ -37,8 +37,16 @@ struct HTTP2AnswerQueue {
 
     /// Whether nothing waits.
     var isEmpty: Bool { waiting == 0 && end == nil }
-    /// Whether something waits that could go out.
-    var isReady: Bool { waiting > 0 ? window > 0 : end != nil }
+    /// Whether something waits that could go out, if the connection takes it.
+    var isReady: Bool {
+        guard waiting == 0 else { return window > 0 }
+        switch end {
+        // By a frame of data, though it is empty: the handler that writes it takes none where a window is below zero.
+        case .whole: return window >= 0
+        case .trailers, .broken: return true
+        case nil: return false
+        }
+    }
     /// Whether its end is known.
     var hasEnd: Bool { end != nil || isOver }
 
@@ -71,8 +79,10 @@ struct HTTP2AnswerQueue {
 
     /// - Parameter allowance: what the connection takes, in bytes.
     mutating func next(_ allowance: Int) -> Piece? {
+        guard isReady else { return nil }
         guard waiting > 0 else {
             guard let end else { return nil }
+            if case .whole = end, allowance <= 0 { return nil }
             isOver = true
             self.end = nil
             switch end {

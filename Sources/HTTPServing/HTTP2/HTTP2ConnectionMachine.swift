@@ -45,7 +45,8 @@ struct HTTP2ConnectionMachine {
     /// The last one that was taken.
     private(set) var lastStream = HTTP2StreamID.rootStream
     var nuisance: HTTP2Nuisance
-    var window = HTTP2ReceiveWindow(promised: Self.freelyPromised, most: Self.mostPromised)
+    var window = HTTP2ReceiveWindow(
+        promised: Self.freelyPromised, most: Self.mostPromised, isShared: true)
     /// What the caller takes on all streams together.
     private(set) var sendWindow = HTTP2ReceiveWindow.initial
     /// What it takes on a new one.

@@ -6,6 +6,8 @@ struct HTTP2ReceiveWindow {
 
     /// What it may grow to.
     private let most: Int
+    /// Whether it grows where much waits: others share it, who need not wait for that.
+    private let isShared: Bool
     /// What may be on its way or wait here, in bytes.
     private(set) var promised: Int
     /// What the caller may still send.
@@ -14,8 +16,9 @@ struct HTTP2ReceiveWindow {
     private(set) var held = 0
     private var takenSinceGrowth = 0
 
-    init(promised: Int, most: Int) {
+    init(promised: Int, most: Int, isShared: Bool = false) {
         self.promised = promised
+        self.isShared = isShared
         self.most = most
     }
 
@@ -30,7 +33,7 @@ struct HTTP2ReceiveWindow {
     /// - Returns: by how much the caller's window opens now; 0 where that is not worth a frame.
     mutating func opening(mayGrow: (Int) -> Bool) -> Int {
         let isFast = takenSinceGrowth >= promised && held <= promised / 8
-        if offered < promised / 2, promised < most, isFast || held > promised / 2 {
+        if offered < promised / 2, promised < most, isFast || isShared && held > promised / 2 {
             let more = min(promised, most - promised)
             if mayGrow(more) { promised += more }
             takenSinceGrowth = 0
