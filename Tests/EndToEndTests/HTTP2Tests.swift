@@ -9,7 +9,7 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func requestsGoThroughTheTunnelAsThoseOfHTTP1Do() throws {
         let origin = try ScriptedOrigin.echo()
         let tunnel = try TunnelPair(to: origin.url)
-        let body = SplitMix64(seed: 5).sequence(3_000_000)
+        let body = SplitMix64(seed: 5).sequence(300_000)
         let folder = try TemporaryFolder()
         let path = folder.path(of: "body")
         try Data(body).write(to: URL(fileURLWithPath: path))
@@ -70,6 +70,34 @@ import Testing
         try ended.wait()
     }
 
+    /// RFC 8441 §5.
+    @Test(.timeLimit(.minutes(1))) func aWebSocketOpensByExtendedCONNECT() throws {
+        let origin = try ScriptedOrigin { connection in
+            guard let request = try connection.readRequest() else { return }
+            #expect(request.method == "GET" && request["Sec-WebSocket-Key"]?.utf8.count == 24)
+            try connection.acceptWebSocket(request)
+            while let bytes = try? connection.socket.readSome(), !bytes.isEmpty {
+                try connection.socket.write(bytes.reversed())
+            }
+        }
+        let tunnel = try TunnelPair(to: origin.url)
+        let socket = try StreamSocket(port: tunnel.port)
+        let fields = HTTP2Frames.request(
+            "CONNECT", "/socket", token: TunnelPair.token,
+            [(":protocol", "websocket")] + [("sec-websocket-version", "13")])
+        try socket.write(HTTP2Frames.preface + HTTP2Frames.frame(1, 4, 1, fields))
+        let head = try socket.readFrame(of: 1)
+        // `:status: 200` has a place in the static table.
+        #expect(head.type == 1 && head.flags & 1 == 0 && head.payload.first == 0x88)
+        for text in ["hello", "again"] {
+            try socket.write(HTTP2Frames.frame(0, 0, 1, Array(text.utf8)))
+            #expect(try socket.readFrame(of: 1).payload == text.utf8.reversed())
+        }
+        try socket.write(HTTP2Frames.frame(3, 0, 1, HTTP2Frames.number(8, 4)))
+        try origin.waitForEnds(1)
+        #expect(origin.failures.isEmpty)
+    }
+
     @Test(.timeLimit(.minutes(1))) func ourOwnAnswersAreThoseOfHTTP1() throws {
         let tunnel = try TunnelPair(to: "builtin:echo")
         let health = try curl(Self.http2, tunnel.url + "/_health_check")
@@ -119,34 +147,22 @@ import Testing
 
 /// Callers that abuse HTTP/2, frame by frame: they are cut off, nobody beside them notices, and nothing is kept of them.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct HostileHTTP2Tests {
-    private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(4, 0, 0)
-
-    private static func frame(_ type: UInt8, _ flags: UInt8, _ stream: Int, _ payload: [UInt8] = [])
-        -> [UInt8]
-    {
-        number(payload.count, 3) + [type, flags] + number(stream, 4) + payload
-    }
-
-    private static func number(_ value: Int, _ bytes: Int) -> [UInt8] {
-        (0..<bytes).map { UInt8(truncatingIfNeeded: value >> ((bytes - 1 - $0) * 8)) }
-    }
-
-    private static func literal(_ name: String, _ value: String) -> [UInt8] {
-        [0, UInt8(name.utf8.count)] + name.utf8 + [UInt8(value.utf8.count)] + value.utf8
-    }
-
-    /// `GET / http`, from the static table (RFC 7541 Appendix A).
-    private static let get =
-        [0x82, 0x86, 0x84] + literal(":authority", "a") + literal("x-token", BesiegedAgent.token)
+    private static let get = HTTP2Frames.request(token: BesiegedAgent.token)
 
     static let floods: [(name: String, frames: @Sendable (Int) -> [UInt8])] = [
-        ("PING", { _ in frame(6, 0, 0, [UInt8](repeating: 1, count: 8)) }),
-        ("SETTINGS", { _ in frame(4, 0, 0) }),
-        ("WINDOW_UPDATE", { _ in frame(8, 0, 0, number(1, 4)) }),
-        ("empty DATA", { ($0 == 0 ? frame(1, 4, 1, get) : []) + frame(0, 0, 1) }),
-        ("CONTINUATION", { $0 == 0 ? frame(1, 0, 1, get) : frame(9, 0, 1) }),
-        ("rapid reset", { frame(1, 5, 2 * $0 + 1, get) + frame(3, 0, 2 * $0 + 1, number(8, 4)) }),
-        ("heads of no sense", { frame(1, 5, 2 * $0 + 1, [0x82]) }),
+        ("PING", { _ in HTTP2Frames.frame(6, 0, 0, [UInt8](repeating: 1, count: 8)) }),
+        ("SETTINGS", { _ in HTTP2Frames.frame(4, 0, 0) }),
+        ("WINDOW_UPDATE", { _ in HTTP2Frames.frame(8, 0, 0, HTTP2Frames.number(1, 4)) }),
+        ("empty DATA", { ($0 == 0 ? HTTP2Frames.frame(1, 4, 1, get) : []) + HTTP2Frames.frame(0, 0, 1) }),
+        ("CONTINUATION", { $0 == 0 ? HTTP2Frames.frame(1, 0, 1, get) : HTTP2Frames.frame(9, 0, 1) }),
+        (
+            "rapid reset",
+            {
+                HTTP2Frames.frame(1, 5, 2 * $0 + 1, get)
+                    + HTTP2Frames.frame(3, 0, 2 * $0 + 1, HTTP2Frames.number(8, 4))
+            }
+        ),
+        ("heads of no sense", { HTTP2Frames.frame(1, 5, 2 * $0 + 1, [0x82]) }),
     ]
 
     @Test(arguments: floods.indices) func aFloodIsCutOffAndNobodyElseNotices(index: Int) throws {
@@ -158,7 +174,7 @@ import Testing
         var sent = 0
         while sent < 100_000 {
             let socket = try StreamSocket(port: agent.port)
-            var bytes = Self.preface
+            var bytes = HTTP2Frames.preface
             do {
                 var own = 0
                 while own < 20_000 {
@@ -193,12 +209,12 @@ import Testing
         _ = try agent.request()
         let before = try agent.process.residentBytes()
         var sockets: [StreamSocket] = []
-        let target: [UInt8] = [0x82, 0x86] + Self.literal(":path", "/large") + Self.get.dropFirst(3)
+        let target = HTTP2Frames.request("GET", "/large", token: BesiegedAgent.token)
         for _ in 0..<4 {
             let socket = try StreamSocket(port: agent.port)
             try socket.write(
-                Self.preface + (0..<100).flatMap { Self.frame(1, 5, 2 * $0 + 1, target) }
-                    + Self.frame(8, 0, 0, Self.number(1 << 24, 4)))
+                HTTP2Frames.preface + (0..<100).flatMap { HTTP2Frames.frame(1, 5, 2 * $0 + 1, target) }
+                    + HTTP2Frames.frame(8, 0, 0, HTTP2Frames.number(1 << 24, 4)))
             sockets.append(socket)
         }
         usleep(2_000_000)

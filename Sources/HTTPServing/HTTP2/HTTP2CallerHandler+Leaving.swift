@@ -54,6 +54,8 @@ extension HTTP2CallerHandler: CallerConnection {
         watch.isOurs = true
         context?.writeAndFlush(
             wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: payload)), promise: nil)
+        // Else it waits, and is written later.
+        if wire.output?.isWritable == true { watch.isOurs = false }
     }
 
     /// The connection is of no use.

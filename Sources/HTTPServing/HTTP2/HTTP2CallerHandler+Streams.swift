@@ -19,7 +19,7 @@ extension HTTP2CallerHandler {
             stream.body = HTTP2RequestBody(
                 request.framing, isLast: head.endStream, isRaw: request.isWebSocket)
             switch reception.receive(request.head, request.framing, for: stream) {
-            case .answer(let answer, _): answerHere(answer, on: stream)
+            case .answer(let answer, let closes): answerHere(answer, on: stream, closes: closes)
             case .upgrade: answerHere(Self.noUpgrade, on: stream)
             case .exchange(let exchange):
                 stream.exchange = exchange
@@ -50,8 +50,8 @@ extension HTTP2CallerHandler {
         return String(decoding: characters, as: UTF8.self) + "=="
     }
 
-    private func answerHere(_ answer: OwnAnswer, on stream: HTTP2CallerStream) {
-        stream.send(answer, closes: false)
+    private func answerHere(_ answer: OwnAnswer, on stream: HTTP2CallerStream, closes: Bool = false) {
+        stream.send(answer, closes: closes)
         settle(stream)
     }
 
@@ -232,7 +232,10 @@ extension HTTP2CallerHandler {
     /// - Parameter code: why, where frames have not said that it is.
     func finish(_ stream: HTTP2CallerStream, _ code: HTTP2ErrorCode?) {
         forget(stream)
-        if let code, let context, !machine.isOver { write(.rstStream(code), on: stream, context) }
+        if let code, let context, !machine.isOver {
+            if !stream.hasEnded { machine.nuisance.expects(stream.window.offered) }
+            write(.rstStream(code), on: stream, context)
+        }
         stream.broken?.answerIsOut(missing: 0)
         stream.broken = nil
         becameIdleIfSo()
@@ -271,6 +274,8 @@ extension HTTP2CallerHandler {
 
     private func forget(_ stream: HTTP2CallerStream) {
         streams[stream.id] = nil
+        if stream.isInLine { line.removeAll { $0 === stream } }
+        stream.isInLine = false
         machine.answersWait(-stream.answer.waiting)
         stream.answer.drop()
         machine.window.taken(stream.body.drop())

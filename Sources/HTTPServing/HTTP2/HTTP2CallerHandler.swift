@@ -14,8 +14,8 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
 
     /// What a frame is in bytes beside its payload.
     private static let frameHead = 9
-    /// What of the head of a request counts as useful, in bytes for each field: its caller may have written it shorter.
-    private static let perField = 48
+    /// What most frames hold that belong to no request.
+    private static let controlPayload = 8
 
     /// Of its channel.
     package let eventLoop: any EventLoop
@@ -39,9 +39,9 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
     /// Who waits for requests that may be on their way, while the server stops.
     var arrivals: [EventLoopPromise<Void>] = []
     private var isIn = false
-    /// Bytes that had come when they were last looked at, and those of them since then that were of use.
+    /// Bytes that had come when they were last looked at, and those since then that were frames which count.
     private var received = 0
-    private var useful = 0
+    private var counted = 0
     /// Memory for what callers send ahead.
     private var borrowed = 0
 
@@ -97,6 +97,7 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         guard self.context == nil, !machine.isOver else { return }
         self.context = context
         timer = DeadlineTimer(on: context.eventLoop) { self.checkTime() }
+        wire.weigh = { [weak self] in self?.weigh() ?? .max }
         machine.becameIdle(now: eventLoop.now)
         switch reception.welcome(self, on: context.channel) {
         case .stays:
@@ -112,27 +113,43 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
+        counted += Self.frameHead
         switch frame.payload {
         case .headers(let payload): headCame(payload, frame)
         case .data(let payload):
             let bytes = payload.data.readableBytes
-            if bytes > 0 { useful += bytes + Self.frameHead }
+            counted += bytes
+            if bytes == 0, !payload.endStream { machine.nuisance.idleFrameCame() }
             guard bytes > 0 || payload.endStream, let stream = streams[frame.streamID] else { return }
             stream.hasEnded = stream.hasEnded || payload.endStream
             machine.window.came(bytes)
             arrived.append(frame)
-        case .rstStream: machine.nuisance.wasCancelled(now: eventLoop.now)
+        case .rstStream:
+            counted += Self.controlPayload
+            machine.nuisance.wasCancelled(now: eventLoop.now)
+        case .goAway:
+            if machine.leave(now: eventLoop.now) { refuseStreams() }
+        default: idleFrameCame(frame)
+        }
+    }
+
+    /// A frame that asks for nothing.
+    private func idleFrameCame(_ frame: HTTP2Frame) {
+        counted += Self.controlPayload
+        machine.nuisance.idleFrameCame()
+        switch frame.payload {
         case .settings(.settings(let settings)): settingsCame(settings)
         case .windowUpdate(let bytes): windowOpened(bytes, frame.streamID)
         case .ping(_, ack: true): if machine.awaitsStreams { refuseStreams() }
-        case .goAway:
-            if machine.leave(now: eventLoop.now) { refuseStreams() }
         default: break
         }
     }
 
     private func headCame(_ payload: HTTP2Frame.FramePayload.Headers, _ frame: HTTP2Frame) {
-        useful += payload.headers.count * Self.perField
+        // Its caller may have written it shorter.
+        counted += payload.headers.reduce(Self.frameHead) {
+            $0 + $1.name.utf8.count + $1.value.utf8.count + 8
+        }
         if let stream = streams[frame.streamID] {
             stream.hasEnded = true
             return arrived.append(frame)
@@ -167,13 +184,20 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
-        let bytes = wire.received - received
-        received = wire.received
-        machine.nuisance.received(bytes, useful: useful, now: eventLoop.now)
-        useful = 0
-        if !machine.isOver, machine.nuisance.isTooMuch { giveUp(.enhanceYourCalm) }
         pace.run(self)
         context.fireChannelReadComplete()
+    }
+
+    /// Looks at what came.
+    ///
+    /// - Returns: how much of what follows is to be read before the next look.
+    private func weigh() -> Int {
+        let bytes = wire.received - received
+        received = wire.received
+        machine.nuisance.received(bytes, counted: counted, now: eventLoop.now)
+        counted = 0
+        if !machine.isOver, machine.nuisance.isTooMuch { giveUp(.enhanceYourCalm) }
+        return machine.nuisance.bytesToNextLook
     }
 
     package func read(context: ChannelHandlerContext) {

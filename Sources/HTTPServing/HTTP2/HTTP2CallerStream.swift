@@ -102,11 +102,14 @@ extension HTTP2CallerStream: CallerStream {
     }
 
     func send(_ answer: OwnAnswer, closes: Bool) {
+        // Its exchange may still speak to one that was reset.
+        guard connection.streams[id] === self else { return }
         var (head, body) = answer.parts(toMethod: method)
         head.fields.append(.date, connection.dateText)
         guard let headers = HTTP2Answer.head(head) else { return connection.reset(self, .internalError) }
         begin(headers, isLast: body == nil)
         if let body { connection.send(body, end: .whole, on: self) }
+        if closes { connection.leave() }
     }
 
     func endRawOutput() { connection.send(ByteBuffer(), end: .whole, on: self) }

@@ -22,6 +22,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private(set) var written = 0
     /// Told of what comes once nothing more is taken.
     var heard: (() -> Void)?
+    /// Called when bytes were read, to see what they were: says how many are to be read before the next time.
+    var weigh: (() -> Int)?
+    private var piece = Int.max
 
     init(budget: (any OutputBudget)?) { self.budget = budget }
 
@@ -30,12 +33,18 @@ final class HTTP2Wire: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         output?.letGo()
         heard = nil
+        weigh = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if let heard { return heard() }
-        received += unwrapInboundIn(data).readableBytes
-        context.fireChannelRead(data)
+        var rest = unwrapInboundIn(data)
+        while rest.readableBytes > 0 {
+            if let heard { return heard() }
+            guard let bytes = rest.readSlice(length: min(piece, rest.readableBytes)) else { return }
+            received += bytes.readableBytes
+            context.fireChannelRead(wrapInboundOut(bytes))
+            piece = weigh?() ?? piece
+        }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -205,7 +205,8 @@ import Testing
         }
         #expect(!peer.isOpen, "\(name)")
         let last = try peer.texts().last ?? ""
-        #expect(last.hasPrefix("GOAWAY") && [" 11", " 1"].contains { last.hasSuffix($0) }, "\(name): \(last)")
+        #expect(
+            last.hasPrefix("GOAWAY") && [" 11", " 1"].contains { last.hasSuffix($0) }, "\(name): \(last)")
         #expect(reception.exchanges.count <= 201)
         let calm = reception.log.count
         // What it goes on sending is dropped unread.
@@ -248,6 +249,17 @@ import Testing
         #expect(try peer.texts() == ["HEADERS 3 200", "DATA 1 x .", "DATA 3 x ."] && !peer.isOpen)
         peer.loop.advanceTime(by: .seconds(3))
         #expect(!peer.channel.isActive)
+    }
+
+    @Test func anAnswerThatClosesHasItsConnectionLeave() throws {
+        let peer = try connect()
+        try begin(peer, [1])
+        peer.send(HTTP2Peer.request(3))
+        reception.exchanges[1].stream.send(OwnAnswer(429, line: "no"), closes: true)
+        reception.exchanges[1].stream.exchangeEnded()
+        #expect(
+            try peer.texts() == ["HEADERS 3 429", "DATA 3 no\n .", "GOAWAY 2147483647 0", "PING"])
+        #expect(peer.isOpen)
     }
 
     @Test func aCallerThatDoesNotAnswerHasASecond() throws {

@@ -221,23 +221,53 @@ extension HTTP2RequestBody.Part: Equatable {
 
     @Test func framesThatAskForNothingAreTooMuchInTheEnd() {
         var nuisance = HTTP2Nuisance(now: start)
-        nuisance.received(128 << 10, useful: 0, now: start)
-        #expect(!nuisance.isTooMuch)
-        nuisance.received(1, useful: 0, now: start)
+        for _ in 0..<2000 { nuisance.idleFrameCame() }
+        #expect(!nuisance.isTooMuch && nuisance.bytesToNextLook < 10_000)
+        nuisance.idleFrameCame()
+        #expect(nuisance.isTooMuch)
+    }
+
+    @Test func bytesOfNoFrameAreTooMuchInTheEnd() {
+        var nuisance = HTTP2Nuisance(now: start)
+        nuisance.received(96 << 10, counted: 0, now: start)
+        #expect(!nuisance.isTooMuch && nuisance.bytesToNextLook == .max)
+        nuisance.received(1, counted: 0, now: start)
         #expect(nuisance.isTooMuch)
     }
 
     @Test func bodiesAreNone() {
         var nuisance = HTTP2Nuisance(now: start)
-        for _ in 0..<1000 { nuisance.received(64 << 10, useful: 64 << 10, now: start) }
+        for _ in 0..<1000 { nuisance.received(64 << 10, counted: 64 << 10, now: start) }
         #expect(!nuisance.isTooMuch)
     }
 
-    /// A thousand PINGs a second, for a day.
+    /// Of a body whose answer came first the rest is on its way.
+    @Test func whatAResetStreamMayStillGetIsNone() {
+        var nuisance = HTTP2Nuisance(now: start)
+        for _ in 0..<100 {
+            nuisance.expects(1 << 20)
+            nuisance.received(1 << 20, counted: 0, now: start)
+        }
+        #expect(!nuisance.isTooMuch)
+        nuisance.received(100 << 10, counted: 0, now: start)
+        #expect(nuisance.isTooMuch)
+    }
+
+    @Test func headsMayComeInPieces() {
+        var nuisance = HTTP2Nuisance(now: start)
+        for _ in 0..<1000 {
+            nuisance.received(60_000, counted: 0, now: start)
+            nuisance.received(5000, counted: 65_000, now: start)
+        }
+        #expect(!nuisance.isTooMuch)
+    }
+
+    /// Four hundred PINGs a second, for a day.
     @Test func whatComesSlowlyIsForgotten() {
         var nuisance = HTTP2Nuisance(now: start)
         for second in 0..<86_400 {
-            nuisance.received(17 * 900, useful: 0, now: start + .seconds(Int64(second)))
+            for _ in 0..<400 { nuisance.idleFrameCame() }
+            nuisance.received(16_000, counted: 0, now: start + .seconds(Int64(second)))
         }
         #expect(!nuisance.isTooMuch)
     }
@@ -246,7 +276,7 @@ extension HTTP2RequestBody.Part: Equatable {
         var nuisance = HTTP2Nuisance(now: start)
         for _ in 0..<100_000 {
             nuisance.sentFrame()
-            nuisance.received(26, useful: 0, now: start)
+            for _ in 0..<2 { nuisance.idleFrameCame() }
         }
         #expect(!nuisance.isTooMuch)
     }
