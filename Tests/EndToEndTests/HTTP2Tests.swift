@@ -137,7 +137,7 @@ import Testing
         let caller = Background { try tunnel.curl("/", Self.http2) }
         try asked.wait()
         tunnel.server.process.send(signal: SIGTERM)
-        usleep(300_000)
+        try tunnel.server.waitForLog("Stopping: requests in flight are finished; a second signal ends them")
         stopped.open()
         let result = try caller.value()
         #expect(result.status == 200 && result.text == "finished")
