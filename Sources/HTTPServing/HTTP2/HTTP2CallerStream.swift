@@ -24,6 +24,7 @@ final class HTTP2CallerStream {
     /// Whether it has left HTTP.
     private(set) var isRaw = false
     private var hasHead = false
+    private var promisesLength = false
     /// Whether its exchange was told to wait, and is to be told when it need not any more.
     var isHeldBack = false
     /// Whether it is in line to send.
@@ -68,6 +69,7 @@ extension HTTP2CallerStream: CallerStream {
         // It would say that the WebSocket is open (RFC 8441 §5).
         if isWebSocket, 200..<300 ~= head.status { head.status = 502 }
         if !head.fields.contains(.date) { head.fields.append(.date, connection.dateText) }
+        promisesLength = head.fields.contains(.contentLength)
         guard let headers = HTTP2Answer.head(head) else {
             return send(OwnAnswer(502, line: "The answer's head is too large for HTTP/2"), closes: false)
         }
@@ -129,7 +131,7 @@ extension HTTP2CallerStream: CallerStream {
     }
 
     private var brokenEnd: HTTP2AnswerQueue.End {
-        guard isGRPC, hasHead,
+        guard isGRPC, hasHead, !promisesLength,
             let trailers = HTTP2Answer.trailers(GRPC.trailers(GRPC.unavailable, "The answer broke off"))
         else { return .broken }
         return .trailers(trailers)
