@@ -100,7 +100,8 @@ release() { # PRODUCT
 }
 
 command -v swift >/dev/null || fail "swift is not in the PATH; please install Swift 6.3 or later"
-install_packages pkg-config:pkg-config nginx:nginx-light wrk:wrk strip:binutils
+install_packages pkg-config:pkg-config nginx:nginx-light wrk:wrk h2load:nghttp2-client curl:curl openssl:openssl \
+    strip:binutils
 echo "building (the first time takes some minutes)"
 release wstunnel-bench
 if ((only_list)); then

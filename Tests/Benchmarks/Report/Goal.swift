@@ -74,6 +74,7 @@ package struct Goal: Hashable, Sendable {
                 .ratioAtMost(0.9)),
             Goal(
                 "tls", ["requests/s, 32 connections", "requests/s, 256 connections"], .ratioAtLeast(0.9)),
+            Goal("tls", ["requests/s, HTTP/2, 32 connections with 10 streams"], .ratioAtLeast(0.8)),
             Goal("tls", ["requests/s, a handshake each"], .ratioAtLeast(0.7)),
             Goal("tls", ["download, one body"], .ratioAtLeast(0.9)),
             Goal("tls", ["server memory for each of 1,000 wss tunnels"], .atMost(40)),

@@ -23,6 +23,18 @@ enum Secure: Scenario {
                 return (result.requests, result.requestsPerSecond, result.percentile99)
             }
         }
+        bench.interleave(ways) { way in
+            let requests = 20_000 * bench.settings.seconds
+            let before = try way.processorSeconds()
+            let rate = try H2Load(
+                entrance: way.files, connections: 32, streams: 10, requests: requests
+            ).run()
+            let after = try way.processorSeconds()
+            bench.record(rate, "requests/s, HTTP/2, 32 connections with 10 streams", "1/s", side: way.name)
+            bench.recordProcessorTime(
+                from: before, to: after, over: Double(requests), "CPU per request, HTTP/2", "µs",
+                side: way.name)
+        }
         var closing = ways.map(\.files)
         for index in closing.indices { closing[index].fields.append((name: "Connection", value: "close")) }
         measure(ways, bench, "a handshake each") { way in
