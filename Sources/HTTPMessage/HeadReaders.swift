@@ -37,15 +37,18 @@ package struct RequestHeadReader: Sendable {
             throw HTTPMessageError(.malformed, "malformed request line")
         }
         let method = UnsafeRawBufferPointer(rebasing: line[..<first])
-        guard !method.isEmpty, method.count <= longestMethod, method.allSatisfy(\.isTokenByte) else {
-            throw HTTPMessageError(.malformed, "malformed request method")
-        }
+        guard isMethod(method) else { throw HTTPMessageError(.malformed, "malformed request method") }
         let target = UnsafeRawBufferPointer(rebasing: line[first + 1..<last])
         guard let text = Self.text(ofTarget: target) else {
             throw HTTPMessageError(.malformed, "malformed request target")
         }
         let version = try HTTPVersion(UnsafeRawBufferPointer(rebasing: line[(last + 1)...]))
         return (Self.text(ofMethod: method), text, version)
+    }
+
+    @inline(__always)
+    fileprivate static func isMethod(_ method: UnsafeRawBufferPointer) -> Bool {
+        !method.isEmpty && method.count <= longestMethod && method.allSatisfy(\.isTokenByte)
     }
 
     /// To read UTF-8 takes long, and nearly every request is this one.
@@ -140,6 +143,14 @@ package struct ResponseHeadReader: Sendable {
 }
 
 extension RequestHead {
+    /// Of a request whose parts came apart from each other.
+    static func checkMethod(_ method: String) throws(HTTPMessageError) {
+        var method = method
+        guard method.withUTF8({ RequestHeadReader.isMethod(UnsafeRawBufferPointer($0)) }) else {
+            throw HTTPMessageError(.malformed, "malformed request method")
+        }
+    }
+
     /// Reads a text that is one whole head and nothing else.
     package init(whole text: ByteBuffer, limits: HTTPLimits) throws(HTTPMessageError) {
         var (reader, rest) = (RequestHeadReader(limits: limits), text)

@@ -52,6 +52,25 @@ extension RequestHead {
         return nil
     }
 
+    /// Makes the authority that came apart from the fields the one `Host` among them (RFC 9113 §8.3.1).
+    ///
+    /// - Throws: where both are there and name different hosts.
+    mutating func settleHost(_ authority: String?, _ scheme: String) throws(HTTPMessageError) {
+        guard let authority else { return }
+        guard isValidAuthority(authority) else {
+            throw HTTPMessageError(.malformed, "the authority is not host[:port]")
+        }
+        let hosts = fields.values(.host)
+        let canonical = Authority.canonical(authority[...], scheme)
+        guard hosts.count <= 1, hosts.allSatisfy({ Authority.canonical($0[...], scheme) == canonical }) else {
+            throw HTTPMessageError(.malformed, "the authority and the Host header name different hosts")
+        }
+        fields.remove(.host)
+        fields.append(.host, authority)
+    }
+
+    func isValidAuthority(_ text: String) -> Bool { !text.isEmpty && Authority.isValid(text[...]) }
+
     /// Writes `Content-Length` without leading zeros.
     package mutating func settleLength() throws(HTTPMessageError) {
         guard fields.hasPaddedLength, let length = try fields.contentLength() else { return }

@@ -13,7 +13,7 @@ package final class ClientTLS: Sendable {
     /// Trusted in addition to the system's roots.
     private let ownRoots: [NIOSSLCertificate]
     private let hasSystemRoots: @Sendable () -> Bool
-    private let loadedContext = Mutex<NIOSSLContext?>(nil)
+    private let loadedContexts = Mutex<[ProtocolOffer: NIOSSLContext]>([:])
 
     /// - Parameters:
     ///   - identity: what is shown to a server that asks who we are.
@@ -42,7 +42,6 @@ package final class ClientTLS: Sendable {
     ) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
         if !trust.verifiesChain { configuration.certificateVerification = .none }
         if let identity {
             configuration.certificateChain = identity.chain
@@ -57,11 +56,14 @@ package final class ClientTLS: Sendable {
     /// Reads the system's roots, unless that has been done: not for event loops.
     ///
     /// - Throws: when there is nobody to trust. A later call looks again.
-    package func load() throws(TLSSetupError) { _ = try context() }
+    package func load(offering offer: ProtocolOffer = .http1) throws(TLSSetupError) {
+        _ = try context(offer)
+    }
 
-    private func context() throws(TLSSetupError) -> NIOSSLContext {
-        if let context = loadedContext.withLock({ $0 }) { return context }
+    private func context(_ offer: ProtocolOffer) throws(TLSSetupError) -> NIOSSLContext {
+        if let context = loadedContexts.withLock({ $0[offer] }) { return context }
         var configuration = configuration
+        configuration.applicationProtocols = offer.names
         if !trust.verifiesChain || hasSystemRoots() {
             configuration.additionalTrustRoots = [.certificates(ownRoots)]
         } else if ownRoots.isEmpty {
@@ -71,7 +73,7 @@ package final class ClientTLS: Sendable {
         }
         do {
             let context = try NIOSSLContext(configuration: configuration)
-            loadedContext.withLock { $0 = context }
+            loadedContexts.withLock { $0[offer] = context }
             return context
         } catch {
             throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
@@ -79,9 +81,11 @@ package final class ClientTLS: Sendable {
     }
 
     /// Makes `addHandlers` ready, off the event loop where anything is to be read. Fails as `load` does.
-    package func prepare(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
-        if loadedContext.withLock({ $0 }) != nil { return eventLoop.makeSucceededVoidFuture() }
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load() }
+    package func prepare(
+        offering offer: ProtocolOffer = .http1, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Void> {
+        if loadedContexts.withLock({ $0[offer] }) != nil { return eventLoop.makeSucceededVoidFuture() }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load(offering: offer) }
     }
 
     /// Sets TLS up at the end of a pipeline. Whoever comes behind it is told that the channel is active when the server has
@@ -90,17 +94,40 @@ package final class ClientTLS: Sendable {
     /// - Parameters:
     ///   - host: a name or an address: what the certificate must be for, unless another name was configured.
     ///   - patience: for the handshake.
+    ///   - offer: what is to be spoken; the server chooses.
     /// - Returns: who knows how it ended.
     @discardableResult package func addHandlers(
-        to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount
+        to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount,
+        offering offer: ProtocolOffer = .http1
     ) throws -> TLSGate {
         let name = trust.serverName ?? host
         // An address has no name to ask for (RFC 6066 §3).
         let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
         let gate = TLSGate(to: name, trusting: trust, patience: patience)
         try pipeline.addHandlers([
-            NIOSSLClientHandler(context: context(), serverHostname: isAddress ? nil : name), gate,
+            NIOSSLClientHandler(context: context(offer), serverHostname: isAddress ? nil : name), gate,
         ])
         return gate
     }
+}
+
+/// What a client offers to speak over TLS, by ALPN (RFC 7301).
+package enum ProtocolOffer: Hashable, Sendable {
+    /// HTTP/1.1 alone.
+    case http1
+    /// HTTP/2 alone.
+    case http2
+    /// Either; HTTP/2 rather.
+    case http2OrHTTP1
+
+    fileprivate var names: [String] {
+        switch self {
+        case .http1: ["http/1.1"]
+        case .http2: [Self.http2Name]
+        case .http2OrHTTP1: [Self.http2Name, "http/1.1"]
+        }
+    }
+
+    /// What a server calls HTTP/2 (RFC 9113 §3.1).
+    package static let http2Name = "h2"
 }

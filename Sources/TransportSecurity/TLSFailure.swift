@@ -42,14 +42,17 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         }
         guard certificate.isFor(host: name) else {
             let names = certificate.names.prefix(4).joined(separator: ", ")
-            return front + "is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or write the "
+            return front
+                + "is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or write the "
                 + "certificate's in server-name"
         }
         guard certificate.issuer != certificate.subject else {
-            return front + "is signed by itself (\(certificate.subject)): name it with certfile, or its key's pin "
+            return front
+                + "is signed by itself (\(certificate.subject)): name it with certfile, or its key's pin "
                 + "\(certificate.pin) in pin-sha256"
         }
-        return front + "is from an unknown authority (\(certificate.issuer)): name that one's certificate with certfile"
+        return front
+            + "is from an unknown authority (\(certificate.issuer)): name that one's certificate with certfile"
     }
 
     /// Words for what the TLS library or the peer says, whichever end of the connection is ours; nil for what has none.
@@ -80,6 +83,10 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         ("ALERT_PROTOCOL_VERSION", "the peer speaks no version of TLS that is good enough"),
         ("ALERT_HANDSHAKE_FAILURE", "the peer speaks no kind of TLS that we do"),
         ("ALERT_UNRECOGNIZED_NAME", "the peer knows no certificate for the name"),
+        (
+            "ALERT_NO_APPLICATION_PROTOCOL",
+            "the peer does not speak the version of HTTP that we ask for (ALPN)"
+        ),
         ("UNSUPPORTED_PROTOCOL", "the peer speaks no version of TLS that is good enough"),
         ("NO_SHARED_CIPHER", "the peer speaks no kind of TLS that we do"),
         ("EOF during handshake", "the connection ended in the TLS handshake"),
@@ -113,7 +120,8 @@ extension TLSFailure {
             return TLSFailure(
                 certificate.issuer == certificate.subject
                     ? front + "is signed by itself, not by the authority in client-ca"
-                    : front + "is from an authority that is not in client-ca (\(certificate.issuer)), or not made for "
+                    : front
+                        + "is from an authority that is not in client-ca (\(certificate.issuer)), or not made for "
                         + "clients")
         }
     }

@@ -17,6 +17,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var result: Result<Void, any Error>?
     private var observer: ((Result<Void, any Error>) -> Void)?
+    /// What the server has chosen of what was offered, once the handshake is over; nil where it chose nothing.
+    package private(set) var negotiatedProtocol: String?
 
     init(to name: String, trusting trust: PeerTrust, patience: TimeAmount) {
         self.name = name
@@ -40,12 +42,14 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .handshakeCompleted = event as? TLSUserEvent, result == nil else {
+        guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent, result == nil else {
             return context.fireUserInboundEventTriggered(event)
         }
         guard hasPinnedKey(context) else {
-            return fail(TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
+            return fail(
+                TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
         }
+        negotiatedProtocol = negotiated
         done(.success(()))
         context.fireUserInboundEventTriggered(event)
         context.fireChannelActive()
@@ -54,7 +58,10 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard result == nil else { return context.fireErrorCaught(error) }
-        fail(TLSFailure(error, server: name, certificate: PeerCertificate.of(context.pipeline.syncOperations), now: time(nil)), context)
+        fail(
+            TLSFailure(
+                error, server: name, certificate: PeerCertificate.of(context.pipeline.syncOperations),
+                now: time(nil)), context)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -64,7 +71,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func hasPinnedKey(_ context: ChannelHandlerContext) -> Bool {
         guard !trust.pins.isEmpty else { return true }
-        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) } ?? false
+        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) }
+            ?? false
     }
 
     private static func pinWords(_ certificate: X509Certificate?) -> String {

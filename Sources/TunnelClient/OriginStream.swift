@@ -196,7 +196,7 @@ extension OriginStream: OriginResponseReceiver {
             session.breakOff(id, .originFailed, reason: error.message)
             return
         }
-        refuse(error.isPassing ? 503 : 502, error.message, to: method)
+        refuse(error.status, error.message, to: method)
     }
 
     func originBecameWritable() {

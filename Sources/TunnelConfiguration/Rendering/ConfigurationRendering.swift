@@ -99,6 +99,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.server, text: tunnel.origin?.shown)
         text.entry(4, Keys.regexp, text: tunnel.hostPattern?.source)
         text.entry(4, Keys.hostHeader, text: tunnel.hostHeader.shown)
+        text.entry(4, Keys.originVersions, text: tunnel.originVersions.rawValue)
         text.entry(4, Keys.hiddenFiles, plain: tunnel.servesHiddenFiles)
         text.secret(4, Keys.token.literal)
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }
@@ -106,7 +107,9 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.protocol, plain: tunnel.protocol.rawValue)
         text.entry(4, Keys.timeout, tunnel.timeout)
         write(tunnel.trust, 4, to: &text)
-        write(tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword), to: &text)
+        write(
+            tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword),
+            to: &text)
         if !tunnel.originTrust.isEmpty { text.line(4, "\(TLSKeys.originTLS.name):") }
         for entry in tunnel.originTrust {
             text.line(6, "- \(Keys.insecure.declaration.name): \(entry.trust.isInsecure)")
