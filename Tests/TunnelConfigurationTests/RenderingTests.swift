@@ -57,6 +57,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
+            http: 2
             hidden-files: true
             token: token-number-5-of-tests
             password: password-d

@@ -58,10 +58,10 @@ struct HTTP2AnswerReader {
         case .body(let left):
             guard isLast else { throw HTTPMessageError(.malformed, "trailers that do not end the answer") }
             guard left ?? 0 == 0 else { throw Self.wrongLength }
-            phase = .ended
             var status: Int?
             let trailers = try Self.regular(fields, status: &status)
             guard status == nil else { throw HTTPMessageError(.malformed, "a status behind the body") }
+            phase = .ended
             return .trailers(trailers)
         case .raw, .ended:
             throw HTTPMessageError(.malformed, "a head behind the end of the answer")

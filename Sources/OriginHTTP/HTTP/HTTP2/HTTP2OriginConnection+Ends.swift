@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP2
 
 // What is delivered, and how a connection ends.
 extension HTTP2OriginConnection {
@@ -12,7 +13,12 @@ extension HTTP2OriginConnection {
         guard !stream.isTouched else { return }
         stream.isTouched = true
         touchedStreams.append(stream)
-        guard !isReading, !deliveryIsScheduled else { return }
+        if !isReading { deliverSoon() }
+    }
+
+    /// Nobody is called while it does something else.
+    private func deliverSoon() {
+        guard !deliveryIsScheduled else { return }
         deliveryIsScheduled = true
         eventLoop.assumeIsolated().execute {
             self.deliveryIsScheduled = false
@@ -75,7 +81,7 @@ extension HTTP2OriginConnection {
             stream.fail(.failed(error, isUntouched: isUntouched))
         }
         context?.close(promise: nil)
-        deliverAll()
+        deliverSoon()
     }
 
     // MARK: Signs of life
@@ -85,11 +91,17 @@ extension HTTP2OriginConnection {
         guard alarm == nil, end == nil else { return }
         switch pulse.due(now: eventLoop.now) {
         case .nothing(let deadline): setAlarm(deadline)
-        case .ask(let deadline):
-            setAlarm(deadline)
-            if let context { ask(context) }
+        case .ask: if let context { ask(context) }
         case .dead: broke(OriginError(.closedEarly, "\(origin) answers nothing any more, not even PING"))
         }
+    }
+
+    /// Asks whether the origin is there.
+    func ask(_ context: ChannelHandlerContext) {
+        write(.ping(HTTP2PingData(), ack: false), .rootStream, context)
+        alarm?.cancel()
+        alarm = nil
+        watchPulse()
     }
 
     private func setAlarm(_ deadline: NIODeadline) {

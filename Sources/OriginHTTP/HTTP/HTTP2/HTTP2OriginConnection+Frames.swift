@@ -10,6 +10,8 @@ extension HTTP2OriginConnection: TurnTaker {
     private static let frameHead = 9
     /// What of a head counts as useful, in bytes for each field: the origin may have written it shorter.
     private static let perField = 48
+    /// From which on the opening of a window is of use, in bytes: there are no two gigabytes of those.
+    private static let usefulOpening = 1024
     /// Frames of one read that are free; more cost a turn of the event loop.
     private static let freeFrames = 64
     /// What one of them is in units of `LoopTurns`.
@@ -135,6 +137,7 @@ extension HTTP2OriginConnection: TurnTaker {
     }
 
     private func windowOpened(_ bytes: Int, _ id: HTTP2StreamID) {
+        if bytes >= Self.usefulOpening { useful += Self.frameHead + 4 }
         if id == .rootStream {
             sendWindow += bytes
         } else if let stream = streams[id] {

@@ -228,11 +228,6 @@ final class HTTP2OriginConnection: ChannelDuplexHandler, PooledConnection {
         isSending = false
     }
 
-    func ask(_ context: ChannelHandlerContext) {
-        write(.ping(HTTP2PingData(), ack: false), .rootStream, context)
-        watchPulse()
-    }
-
     // MARK: Windows
 
     /// The origin may send more, as far as what it sent was taken.

@@ -8,8 +8,8 @@ import NIOCore
 struct HTTP2Pulse {
     enum Due: Equatable {
         case nothing(until: NIODeadline)
-        /// Ask, and look again then.
-        case ask(until: NIODeadline)
+        /// Ask, and look again.
+        case ask
         /// It has not answered in time.
         case dead
     }
@@ -81,7 +81,7 @@ struct HTTP2Pulse {
         guard next <= now else { return .nothing(until: next) }
         questions += 1
         asked = now
-        return .ask(until: now + patience)
+        return .ask
     }
 
     private mutating func goOn(_ now: NIODeadline) -> Due {

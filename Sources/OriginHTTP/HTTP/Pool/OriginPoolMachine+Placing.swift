@@ -26,7 +26,7 @@ extension OriginPoolMachine {
 
     /// A connection in use has room: those in line have it first.
     mutating func offer(_ id: ConnectionID, carried: Int, capacity: Int, now: NIODeadline) {
-        let wasRoomy = capacity > 1 && roomy.contains(id)
+        let wasRoomy = !roomy.isEmpty && roomy.contains(id)
         var carried = carried
         while carried < capacity, let waiter = nextQueued() {
             carry(waiter, on: id)

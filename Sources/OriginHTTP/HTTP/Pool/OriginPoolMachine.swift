@@ -128,9 +128,16 @@ struct OriginPoolMachine {
     mutating func requested(_ needs: Needs, now: NIODeadline) -> Placement {
         if let id = takeRoomy() { return .carry(id) }
         if active < options.activeConnections {
-            if let id = takeIdle(needs, now: now) { return .carry(id) }
+            if let id = takeIdle(needs, now: now) {
+                if waiters.queued > 0 { fillRoom() }
+                return .carry(id)
+            }
             let waiter = addWaiter(needs, now: now)
-            if waiters.queued < expectedRoom { waiters.enqueue(waiter) } else { connect(for: waiter) }
+            if waiters.queued < min(expectedRoom, options.waitingRequests) {
+                waiters.enqueue(waiter)
+            } else {
+                connect(for: waiter)
+            }
             return .wait(waiter)
         }
         guard waiters.queued < options.waitingRequests else { return .refuse }
@@ -189,6 +196,7 @@ struct OriginPoolMachine {
         } else {
             offer(id, carried: carried, capacity: capacity, now: now)
         }
+        startWaiting(now: now)
     }
 
     /// An attempt has brought none.
