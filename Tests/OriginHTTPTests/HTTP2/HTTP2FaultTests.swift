@@ -205,7 +205,34 @@ struct HTTP2FaultTests {
         #expect(server.connectionCount == 1)
     }
 
+    @Test func whatIsWantedOverHTTP1IsToldSo() throws {
+        let server = try server { peer in
+            try peer.reset(try peer.request().stream, 13)
+            _ = peer.socket.waitForEnd()
+        }
+        let error = try #require(try RecordedExchange.get(try server.http2()).error)
+        #expect(error.code == .unsupported && server.connectionCount == 1)
+    }
+
     // MARK: Leaving
+
+    @Test func aRetiredOriginFinishesWhatItHas() throws {
+        let (arrived, gate) = (Gate(), Gate())
+        let server = try server { peer in
+            let request = try peer.request()
+            arrived.open()
+            try gate.wait()
+            try peer.answer(request.stream, ends: true)
+            _ = peer.socket.waitForEnd()
+        }
+        let origin = try server.http2()
+        let exchange = try RecordedExchange(origin, get(), on: loop)
+        try arrived.wait()
+        origin.retire()
+        gate.open()
+        #expect(try exchange.waitForEnd().status == 200)
+        try server.waitForEnds(1)
+    }
 
     @Test func anIdleConnectionThatIsToldToGoIsClosed() throws {
         let server = try server { peer in

@@ -95,7 +95,7 @@ extension HTTP2OriginConnection: TurnTaker {
         case .http11Required where !stream.hasReceived:
             stream.fail(.needsHTTP1)
         default:
-            let error = OriginError(.closedEarly, "\(origin) broke the exchange off (\(code))")
+            let error = OriginError(.closedEarly, "\(origin) broke the exchange off (\(code.words))")
             stream.fail(.failed(error, isUntouched: false))
         }
     }
@@ -127,11 +127,11 @@ extension HTTP2OriginConnection: TurnTaker {
     private func goAwayCame(_ last: HTTP2StreamID, _ code: HTTP2ErrorCode) {
         takeNoMore()
         if place == nil {
-            broke(OriginError(.closedEarly, "\(origin) takes no requests over HTTP/2 (\(code))"))
+            broke(OriginError(.closedEarly, "\(origin) takes no requests over HTTP/2 (\(code.words))"))
         }
         for (id, stream) in streams.sorted(by: { $0.key < $1.key }) where id > last {
             guard !stream.isOverAtOrigin else { continue }
-            let error = OriginError(.closedEarly, "\(origin) broke the exchange off (\(code))")
+            let error = OriginError(.closedEarly, "\(origin) broke the exchange off (\(code.words))")
             stream.fail(stream.hasReceived ? .failed(error, isUntouched: false) : .refused)
         }
     }

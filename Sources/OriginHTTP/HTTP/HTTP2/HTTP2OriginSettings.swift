@@ -85,3 +85,20 @@ struct HTTP2PeerSettings {
         return initialWindow - before
     }
 }
+
+extension HTTP2ErrorCode {
+    /// Its name in RFC 9113 §7.
+    var words: String {
+        switch self {
+        case .noError: "NO_ERROR"
+        case .protocolError: "PROTOCOL_ERROR"
+        case .internalError: "INTERNAL_ERROR"
+        case .flowControlError: "FLOW_CONTROL_ERROR"
+        case .refusedStream: "REFUSED_STREAM"
+        case .cancel: "CANCEL"
+        case .enhanceYourCalm: "ENHANCE_YOUR_CALM"
+        case .http11Required: "HTTP_1_1_REQUIRED"
+        default: "error \(networkCode)"
+        }
+    }
+}
