@@ -73,6 +73,15 @@ import Testing
         for caller in callers { #expect(try caller.value() == large.count) }
     }
 
+    @Test(.timeLimit(.minutes(1))) func anOldTunnelReachesThemToo() throws {
+        let origin = try nginx(isSecure: false)
+        let tunnel = try TunnelPair(
+            to: "h2c://127.0.0.1:\(origin.port)", clientOptions: ["protocol: v1"], connections: 1)
+        #expect(try tunnel.exchange("GET", "/version").text.hasPrefix("HTTP/2.0"))
+        #expect(try tunnel.exchange("GET", "/large.bin").body == large)
+        #expect(try tunnel.exchange("PUT", "/upload/b", body: large).status == 201)
+    }
+
     @Test(.timeLimit(.minutes(1))) func whatTheTunnelInsistsOnHolds() throws {
         let origin = try nginx(isSecure: true, http2: false)
         let choosing = try Way.chosenByTLS.tunnel(to: origin.port)

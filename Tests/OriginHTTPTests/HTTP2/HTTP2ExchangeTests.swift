@@ -170,6 +170,44 @@ struct HTTP2ExchangeTests {
         #expect(state.heads.first?.fields.first(named: "x-count") == "200000")
     }
 
+    @Test func whatBeginsWhileTheSocketIsFullIsNotLost() throws {
+        let gate = Gate()
+        let server = try ScriptedOrigin(receiveBuffer: 4096) { connection in
+            let peer = try FramePeer(connection, settings: [(4, 16 << 20)])
+            try peer.openWindow(0, by: 64 << 20)
+            try gate.wait()
+            var (counts, left) = ([Int: Int](), 20)
+            while left > 0 {
+                let frame = try peer.read()
+                guard frame.stream > 0 else { continue }
+                if frame.type == FramePeer.data { counts[frame.stream, default: 0] += frame.payload.count }
+                guard frame.endsStream, frame.type < 2 else { continue }
+                left -= 1
+                try peer.answer(frame.stream)
+                try peer.data(frame.stream, "\(counts[frame.stream] ?? 0)", ends: true)
+            }
+            _ = connection.waitForEnd()
+        }
+        let origin = try server.http2()
+        let body = [UInt8](repeating: 1, count: 8 << 20)
+        let large = try RecordedExchange(origin, head("POST"), framing: .length(body.count), on: loop)
+        try server.waitForConnections(1)
+        try large.send(body)
+        #expect(try !large.isWritable())
+        let others = try (1..<20).map { number in
+            let exchange = try RecordedExchange(origin, head("POST"), framing: .chunked, on: loop)
+            try exchange.send([UInt8](repeating: 2, count: number * 1000))
+            try exchange.end()
+            return exchange
+        }
+        gate.open()
+        #expect(try large.waitForEnd().text == "\(body.count)")
+        for (index, exchange) in others.enumerated() {
+            #expect(try exchange.waitForEnd().text == "\((index + 1) * 1000)")
+        }
+        #expect(server.connectionCount == 1)
+    }
+
     @Test func whatEachVersionIsAskedForHolds() throws {
         let both = try HTTP2EchoServer(protocols: ["h2", "http/1.1"])
         #expect(try RecordedExchange.get(try both.origin(.http1)).text == "old")

@@ -63,6 +63,20 @@ struct HTTP2HostileOriginTests {
         try server.waitForEnds(1)
     }
 
+    @Test func largeHeadsAreNoFlood() throws {
+        let server = try ScriptedOrigin { connection in
+            let peer = try FramePeer(connection)
+            while true {
+                let field = ("x-large", String(repeating: "v", count: 120))
+                try peer.answer(
+                    try peer.request().stream, 200, Array(repeating: field, count: 100), ends: true)
+            }
+        }
+        let origin = try server.http2()
+        for _ in 0..<30 { #expect(try RecordedExchange.get(origin, on: loop).status == 200) }
+        #expect(server.connectionCount == 1)
+    }
+
     @Test func moreInterimAnswersThanAnybodyNeedsAreAFault() throws {
         let server = try ScriptedOrigin { connection in
             let peer = try FramePeer(connection)

@@ -8,8 +8,8 @@ import NIOHTTP2
 extension HTTP2OriginConnection: TurnTaker {
     /// What a frame is in bytes beside its payload.
     private static let frameHead = 9
-    /// What of a head counts as useful, in bytes for each field: the origin may have written it shorter.
-    private static let perField = 48
+    /// What a field takes at most beside its text, in bytes.
+    private static let perField = 16
     /// From which on the opening of a window is of use, in bytes: there are no two gigabytes of those.
     private static let usefulOpening = 1024
     /// Frames of one read that are free; more cost a turn of the event loop.
@@ -41,7 +41,10 @@ extension HTTP2OriginConnection: TurnTaker {
     }
 
     private func headersCame(_ payload: HTTP2Frame.FramePayload.Headers, _ id: HTTP2StreamID) {
-        useful += Self.frameHead + payload.headers.count * Self.perField
+        useful += Self.frameHead
+        for (name, value, _) in payload.headers {
+            useful += name.utf8.count + value.utf8.count + Self.perField
+        }
         guard let stream = streams[id], !stream.isOverAtOrigin else { return }
         let fields = payload.headers.lazy.map { (name: $0.name, value: $0.value) }
         do throws(HTTPMessageError) {
