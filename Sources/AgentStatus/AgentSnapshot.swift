@@ -174,7 +174,8 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
 
     package init(
         name: String, tokenHint: String, tokenTag: String, address: String, software: String,
-        protocolVersion: Int, certificateName: String? = nil, clients: Int, sessions: Int, requests: UInt64, pending: Int, since: Int
+        protocolVersion: Int, certificateName: String? = nil, clients: Int, sessions: Int, requests: UInt64,
+        pending: Int, since: Int
     ) {
         self.name = name
         self.tokenHint = tokenHint

@@ -170,7 +170,12 @@ package struct Forwarding: Sendable {
         _ fields: inout HeaderFields, _ upgrade: UpgradeOffer, takesTrailers: Bool
     ) -> Gain {
         let hops = isPeerTrusted ? fields.values(.xForwardedFor).filter { !$0.isEmpty } : []
-        if isPeerTrusted { fields.remove(.xForwardedFor) } else { fields.removeForwarding() }
+        if isPeerTrusted {
+            fields.remove(.xForwardedFor)
+            fields.removeCertificateName()
+        } else {
+            fields.removeForwarding()
+        }
         let host = fields.contains(.xForwardedHost) ? nil : fields[.host]
         return Gain(
             hops: hops.isEmpty ? peer : (hops + [peer]).joined(separator: ", "),

@@ -2,6 +2,7 @@ import struct NIOCore.ByteBuffer
 
 /// What is changed in fields on the way to an origin, where it has to be.
 extension HeaderFields {
+    private static let certificateNameLength = "X-Client-Certificate-Name".utf8.count
     private static let forwardedPrefix: StaticString = "X-Forwarded-"
 
     private static let tellsOfHops: FieldNameSet = [
@@ -17,6 +18,23 @@ extension HeaderFields {
         bytes.withUnsafeReadableBytes { memory in
             guard entries.contains(where: { Self.isForwarding($0, memory) }) else { return }
             removeEntries { Self.isForwarding($0, memory) }
+        }
+    }
+
+    /// Removes what CGI and its kin take for `X-Client-Certificate-Name`, which is ours alone.
+    package mutating func removeCertificateName() {
+        let bytes = self.bytes
+        bytes.withUnsafeReadableBytes { memory in
+            let isIt = { (entry: Entry) in
+                let name = UnsafeRawBufferPointer(rebasing: memory[entry.nameRange])
+                guard entry.name == .other, name.count == Self.certificateNameLength,
+                    name.firstByte(UInt8(ascii: "_")) != nil
+                else { return entry.name == .xClientCertificateName }
+                let hyphened = name.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
+                return hyphened.withUnsafeBytes { FieldName($0) == .xClientCertificateName }
+            }
+            guard entries.contains(where: isIt) else { return }
+            removeEntries { isIt($0) }
         }
     }
 

@@ -13,7 +13,14 @@ package final class ClientTLS: Sendable {
     /// Trusted in addition to the system's roots.
     private let ownRoots: [NIOSSLCertificate]
     private let hasSystemRoots: @Sendable () -> Bool
-    private let loadedContexts = Mutex<[ProtocolOffer: NIOSSLContext]>([:])
+    private let loaded = Mutex<[Kind: NIOSSLContext]>([:])
+
+    private struct Kind: Hashable {
+        /// That the certificate is for an address `TLSGate` looks at, as the library would look at the address that was
+        /// connected to, which may be a proxy's.
+        let isForAddress: Bool
+        let offer: ProtocolOffer
+    }
 
     /// - Parameters:
     ///   - identity: what is shown to a server that asks who we are.
@@ -55,13 +62,33 @@ package final class ClientTLS: Sendable {
 
     /// Reads the system's roots, unless that has been done: not for event loops.
     ///
+    /// - Parameters:
+    ///   - host: that is to be connected to.
+    ///   - offer: what is to be spoken with it.
     /// - Throws: when there is nobody to trust. A later call looks again.
-    package func load(offering offer: ProtocolOffer = .http1) throws(TLSSetupError) {
-        _ = try context(offer)
+    package func load(for host: String, offering offer: ProtocolOffer = .http1) throws(TLSSetupError) {
+        _ = try context(for: expectation(of: host), offer)
     }
 
-    private func context(_ offer: ProtocolOffer) throws(TLSSetupError) -> NIOSSLContext {
-        if let context = loadedContexts.withLock({ $0[offer] }) { return context }
+    /// What the certificate must be for.
+    private struct Expectation {
+        let name: String
+        let isAddress: Bool
+    }
+
+    private func expectation(of host: String) -> Expectation {
+        let name = trust.serverName ?? host
+        return Expectation(name: name, isAddress: (try? SocketAddress(ipAddress: name, port: 0)) != nil)
+    }
+
+    private func known(for expected: Expectation, _ offer: ProtocolOffer) -> NIOSSLContext? {
+        loaded.withLock { $0[Kind(isForAddress: expected.isAddress, offer: offer)] }
+    }
+
+    private func context(
+        for expected: Expectation, _ offer: ProtocolOffer
+    ) throws(TLSSetupError) -> NIOSSLContext {
+        if let context = known(for: expected, offer) { return context }
         var configuration = configuration
         configuration.applicationProtocols = offer.names
         if !trust.verifiesChain || hasSystemRoots() {
@@ -71,9 +98,12 @@ package final class ClientTLS: Sendable {
         } else {
             configuration.trustRoots = .certificates(ownRoots)
         }
+        if expected.isAddress, trust.verifiesChain {
+            configuration.certificateVerification = .noHostnameVerification
+        }
         do {
             let context = try NIOSSLContext(configuration: configuration)
-            loadedContexts.withLock { $0[offer] = context }
+            loaded.withLock { $0[Kind(isForAddress: expected.isAddress, offer: offer)] = context }
             return context
         } catch {
             throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
@@ -82,10 +112,12 @@ package final class ClientTLS: Sendable {
 
     /// Makes `addHandlers` ready, off the event loop where anything is to be read. Fails as `load` does.
     package func prepare(
-        offering offer: ProtocolOffer = .http1, on eventLoop: any EventLoop
+        for host: String, offering offer: ProtocolOffer = .http1, on eventLoop: any EventLoop
     ) -> EventLoopFuture<Void> {
-        if loadedContexts.withLock({ $0[offer] }) != nil { return eventLoop.makeSucceededVoidFuture() }
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load(offering: offer) }
+        if known(for: expectation(of: host), offer) != nil { return eventLoop.makeSucceededVoidFuture() }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+            try self.load(for: host, offering: offer)
+        }
     }
 
     /// Sets TLS up at the end of a pipeline. Whoever comes behind it is told that the channel is active when the server has
@@ -95,19 +127,20 @@ package final class ClientTLS: Sendable {
     ///   - host: a name or an address: what the certificate must be for, unless another name was configured.
     ///   - patience: for the handshake.
     ///   - offer: what is to be spoken; the server chooses.
-    /// - Returns: who knows how it ended.
-    @discardableResult package func addHandlers(
+    package func addHandlers(
         to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount,
         offering offer: ProtocolOffer = .http1
-    ) throws -> TLSGate {
-        let name = trust.serverName ?? host
+    ) throws {
+        let expected = expectation(of: host)
         // An address has no name to ask for (RFC 6066 §3).
-        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-        let gate = TLSGate(to: name, trusting: trust, patience: patience)
         try pipeline.addHandlers([
-            NIOSSLClientHandler(context: context(offer), serverHostname: isAddress ? nil : name), gate,
+            NIOSSLClientHandler(
+                context: context(for: expected, offer),
+                serverHostname: expected.isAddress ? nil : expected.name),
+            TLSGate(
+                to: expected.name, looksAtName: expected.isAddress && trust.verifiesChain, pins: trust.pins,
+                patience: patience),
         ])
-        return gate
     }
 }
 

@@ -24,7 +24,8 @@ package enum KeyPairCheck {
             return nil
         } catch {
             let text = "\(error)"
-            return text.contains("failedToLoadPrivateKey") || text.contains("MISMATCH") ? .mismatch : .badCertificate(text)
+            return text.contains("failedToLoadPrivateKey") || text.contains("MISMATCH")
+                ? .mismatch : .badCertificate(text)
         }
     }
 }

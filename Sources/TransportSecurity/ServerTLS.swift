@@ -9,7 +9,9 @@ package final class ServerTLS: Sendable {
     /// What it was made of.
     package let configuration: ListenerTLS
     private let context: NIOSSLContext
-    private let leaves: [X509Certificate]
+    /// Those whose time is looked at, and where they were read: all that is shown, and the authority of those that others
+    /// show.
+    private let watched: [(file: String, certificate: X509Certificate)]
 
     /// Mozilla's "intermediate" for TLS 1.2: an ephemeral key exchange and authenticated encryption, nothing else. Those of
     /// TLS 1.3 are all of that kind.
@@ -25,7 +27,10 @@ package final class ServerTLS: Sendable {
         let identities = try configuration.certificates.map { certificate throws(TLSSetupError) in
             try LoadedKeyPair(certificate.keyPair)
         }
-        leaves = configuration.certificates.compactMap { $0.keyPair.leaf }
+        let files =
+            configuration.certificates.map(\.keyPair.chain)
+            + [configuration.clientAuthority].compactMap(\.self)
+        watched = files.flatMap { file in file.certificates.map { (file.path, $0) } }
         guard let first = identities.first else {
             throw TLSSetupError(description: "there is no certificate")
         }
@@ -34,8 +39,8 @@ package final class ServerTLS: Sendable {
         settings.minimumTLSVersion = configuration.minimumVersion == .v13 ? .tlsv13 : .tlsv12
         settings.cipherSuites = Self.cipherSuites.joined(separator: ":")
         settings.applicationProtocols = protocols
-        // Who has heard that we end need not say the same for long.
-        settings.shutdownTimeout = .seconds(2)
+        // Who has heard that we end has little time to say the same: an agent that is to end at once has no more.
+        settings.shutdownTimeout = .milliseconds(500)
         if configuration.asksForCertificates, let authority = configuration.clientAuthority {
             do {
                 settings.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(authority.pem))
@@ -57,18 +62,27 @@ package final class ServerTLS: Sendable {
             context = try NIOSSLContext(configuration: settings)
         } catch {
             throw TLSSetupError(
-                description: "cannot use the certificate in \(configuration.certificates[0].keyPair.chain.path): \(error)")
+                description:
+                    "cannot use the certificate in \(configuration.certificates[0].keyPair.chain.path): \(error)"
+            )
         }
     }
 
-    /// What is to be said of certificates that end soon, or have ended.
+    /// What is to be said of certificates that end soon, have ended, or do not count yet.
     ///
     /// - Parameter now: seconds since 1970.
     package func warnings(at now: Int) -> [String] {
-        leaves.compactMap { leaf in
-            guard leaf.notAfter - now < ServedCertificate.warningTime else { return nil }
-            let verb = leaf.notAfter < now ? "expired" : "expires"
-            return "the certificate of \(leaf.subject) \(verb) on \(CalendarDate.text(leaf.notAfter)): renew it"
+        watched.compactMap { file, certificate in
+            let whose = "the certificate of \(certificate.subject) in \(file)"
+            let end = CalendarDate.text(certificate.notAfter)
+            switch certificate.validity(at: now) {
+            case .expired: return "\(whose) expired on \(end): renew it"
+            case .notYet:
+                return "\(whose) is good from \(CalendarDate.text(certificate.notBefore)) on only"
+            case .valid:
+                return certificate.notAfter - now < ServedCertificate.warningTime
+                    ? "\(whose) expires on \(end): renew it" : nil
+            }
         }
     }
 
@@ -76,12 +90,11 @@ package final class ServerTLS: Sendable {
     package func makeHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context) }
 }
 
-extension KeyPair {
-    /// The certificate itself.
-    fileprivate var leaf: X509Certificate? {
-        let blocks = try? PEM.blocks(in: chain.pem)
-        let first = blocks?.first { $0.label.hasSuffix("CERTIFICATE") }
-        return first.flatMap { try? X509Certificate(der: $0.bytes) }
+extension CertificateFile {
+    /// What can be read of it.
+    fileprivate var certificates: [X509Certificate] {
+        let blocks = (try? PEM.blocks(in: pem)) ?? []
+        return blocks.compactMap { try? X509Certificate(der: $0.bytes) }
     }
 }
 
@@ -124,7 +137,7 @@ struct CertificateNames: Sendable {
     private var wild: [String: Int] = [:]
 
     /// - Parameter hosts: of each certificate, in lower case; what comes first counts.
-    init(_ hosts: [[String]]) {
+    init(_ hosts: [Set<String>]) {
         for (place, hosts) in hosts.enumerated() {
             for host in hosts {
                 if host.hasPrefix("*.") {
@@ -139,7 +152,8 @@ struct CertificateNames: Sendable {
 
     /// - Returns: nil where none is for the name.
     func place(of name: String) -> Int? {
-        let name = name.lowercased()
+        var name = name.lowercased()
+        if name.last == "." { name.removeLast() }
         if let place = exact[name] { return place }
         guard let dot = name.firstIndex(of: "."), dot > name.startIndex else { return nil }
         return wild[String(name[dot...])]
@@ -158,12 +172,14 @@ package final class ServerTLSPool: Sendable {
 
     /// - Throws: when certificates or keys cannot be used.
     package func tls(_ configuration: ListenerTLS) throws(TLSSetupError) -> ServerTLS {
-        if let tls = shared.withLock({ $0[configuration]?.tls }) { return tls }
-        let tls = try ServerTLS(configuration, protocols: ["http/1.1"])
-        shared.withLock { shared in
+        let known = shared.withLock { shared in
+            // Keys that nobody uses any more do not stay.
             shared = shared.filter { $0.value.tls != nil }
-            shared[configuration] = Shared(tls: tls)
+            return shared[configuration]?.tls
         }
+        if let known { return known }
+        let tls = try ServerTLS(configuration, protocols: ["http/1.1"])
+        shared.withLock { $0[configuration] = Shared(tls: tls) }
         return tls
     }
 }

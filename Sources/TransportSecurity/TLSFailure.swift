@@ -20,13 +20,21 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         if let certificate, Self.isOfCertificate(error, text) {
             self.init(Self.words(certificate, server: name, now: now))
         } else {
-            self.init(Self.words(for: error) ?? "no TLS: \(text.prefix(Self.longestDetail))")
+            self.init(Self.words(for: error) ?? "no TLS: \(Self.reason(in: text))")
         }
     }
 
     private static func isOfCertificate(_ error: any Error, _ text: String) -> Bool {
         text.contains("CERTIFICATE_VERIFY_FAILED")
             || (error as? NIOSSLExtraError) == .failedToValidateHostname
+    }
+
+    /// The server's certificate is not for the name.
+    init(otherNameThan name: String, _ certificate: X509Certificate) {
+        let names = certificate.names.prefix(4).joined(separator: ", ")
+        self.init(
+            "the server's certificate is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or "
+                + "write the certificate's in server-name")
     }
 
     /// Why a server's certificate was not taken.
@@ -41,10 +49,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .valid: break
         }
         guard certificate.isFor(host: name) else {
-            let names = certificate.names.prefix(4).joined(separator: ", ")
-            return front
-                + "is for \(names.isEmpty ? "no name" : names), not for \(name): correct the name, or write the "
-                + "certificate's in server-name"
+            return TLSFailure(otherNameThan: name, certificate).description
         }
         guard certificate.issuer != certificate.subject else {
             return front
@@ -65,12 +70,20 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         }
         let text = "\(error)"
         for (sign, words) in signs where text.contains(sign) { return words }
-        return nil
+        return "no TLS: \(reason(in: text))"
+    }
+
+    /// The reason alone of what the TLS library says, which may name places in its source.
+    static func reason(in text: String) -> String {
+        guard let mark = text.ranges(of: "OPENSSL_internal:").last else {
+            return String(text.prefix(longestDetail))
+        }
+        return String(text[mark.upperBound...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })
     }
 
     /// What the TLS library's words mean; those with ALERT were said by the peer (RFC 8446 §6.2).
     private static let signs = [
-        ("WRONG_VERSION_NUMBER", "no TLS: what answers does not speak TLS; write ws:// or http:// before it"),
+        ("WRONG_VERSION_NUMBER", "what answers does not speak TLS; write ws:// or http:// before it"),
         ("HTTP_REQUEST", "plain HTTP came to a port that speaks TLS"),
         ("ALERT_CERTIFICATE_REQUIRED", "the server asks for a certificate: name one in client-certificate"),
         ("ALERT_CERTIFICATE_EXPIRED", "the peer says that our certificate has expired"),
@@ -83,10 +96,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         ("ALERT_PROTOCOL_VERSION", "the peer speaks no version of TLS that is good enough"),
         ("ALERT_HANDSHAKE_FAILURE", "the peer speaks no kind of TLS that we do"),
         ("ALERT_UNRECOGNIZED_NAME", "the peer knows no certificate for the name"),
-        (
-            "ALERT_NO_APPLICATION_PROTOCOL",
-            "the peer does not speak the version of HTTP that we ask for (ALPN)"
-        ),
+        ("ALERT_NO_APPLICATION_PROTOCOL", "the peer speaks no HTTP that we ask for (ALPN)"),
         ("UNSUPPORTED_PROTOCOL", "the peer speaks no version of TLS that is good enough"),
         ("NO_SHARED_CIPHER", "the peer speaks no kind of TLS that we do"),
         ("EOF during handshake", "the connection ended in the TLS handshake"),
@@ -106,8 +116,11 @@ extension TLSFailure {
         guard error is NIOSSLError || error is BoringSSLError, !text.contains("EOF during handshake"),
             !text.contains("uncleanShutdown")
         else { return nil }
+        guard !text.contains("WRONG_VERSION_NUMBER") else {
+            return TLSFailure("what came is no TLS, or breaks off in it")
+        }
         guard let certificate, text.contains("CERTIFICATE_VERIFY_FAILED") else {
-            return TLSFailure(words(for: error) ?? "no TLS: \(text.prefix(longestDetail))")
+            return TLSFailure(words(for: error) ?? "no TLS: \(reason(in: text))")
         }
         let front = "the certificate of \(certificate.subject) "
         switch certificate.validity(at: now) {
@@ -121,8 +134,8 @@ extension TLSFailure {
                 certificate.issuer == certificate.subject
                     ? front + "is signed by itself, not by the authority in client-ca"
                     : front
-                        + "is from an authority that is not in client-ca (\(certificate.issuer)), or not made for "
-                        + "clients")
+                        + "is from an authority that is not in client-ca (\(certificate.issuer)) or has expired, or it is not "
+                        + "made for clients")
         }
     }
 }

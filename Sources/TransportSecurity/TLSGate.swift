@@ -2,7 +2,6 @@ import Glibc
 package import NIOCore
 import NIOSSL
 import NIOTLS
-import TunnelConfiguration
 import X509
 
 /// Stands between TLS and whoever speaks to a server through it: opens once the server has proved who it is, and gives
@@ -12,7 +11,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias OutboundIn = ByteBuffer
 
     private let name: String
-    private let trust: PeerTrust
+    private let looksAtName: Bool
+    private let pins: Set<String>
     private let patience: TimeAmount
     private var timer: Scheduled<Void>?
     private var result: Result<Void, any Error>?
@@ -20,9 +20,14 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     /// What the server has chosen of what was offered, once the handshake is over; nil where it chose nothing.
     package private(set) var negotiatedProtocol: String?
 
-    init(to name: String, trusting trust: PeerTrust, patience: TimeAmount) {
+    /// - Parameters:
+    ///   - name: what the server's certificate must be for.
+    ///   - looksAtName: whether nobody has looked at that before.
+    ///   - pins: of which its key must have one, if there are any.
+    init(to name: String, looksAtName: Bool, pins: Set<String>, patience: TimeAmount) {
         self.name = name
-        self.trust = trust
+        self.looksAtName = looksAtName
+        self.pins = pins
         self.patience = patience
     }
 
@@ -45,9 +50,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
         guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent, result == nil else {
             return context.fireUserInboundEventTriggered(event)
         }
-        guard hasPinnedKey(context) else {
-            return fail(
-                TLSFailure(Self.pinWords(PeerCertificate.of(context.pipeline.syncOperations))), context)
+        if let fault = fault(of: PeerCertificate.of(context.pipeline.syncOperations)) {
+            return fail(fault, context)
         }
         negotiatedProtocol = negotiated
         done(.success(()))
@@ -69,15 +73,16 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    private func hasPinnedKey(_ context: ChannelHandlerContext) -> Bool {
-        guard !trust.pins.isEmpty else { return true }
-        return PeerCertificate.of(context.pipeline.syncOperations).map { trust.pins.contains($0.pin) }
-            ?? false
-    }
-
-    private static func pinWords(_ certificate: X509Certificate?) -> String {
-        "the server's key has none of the pins in pin-sha256"
-            + (certificate.map { ": its own is \($0.pin)" } ?? "")
+    /// Why a server that has shown this is not the one, as far as the TLS library has not looked.
+    private func fault(of certificate: X509Certificate?) -> TLSFailure? {
+        guard looksAtName || !pins.isEmpty else { return nil }
+        guard let certificate else { return TLSFailure("the server's certificate cannot be read") }
+        guard pins.isEmpty || pins.contains(certificate.pin) else {
+            return TLSFailure(
+                "the server's key has none of the pins in pin-sha256: its own is \(certificate.pin)")
+        }
+        guard looksAtName, !certificate.isFor(host: name) else { return nil }
+        return TLSFailure(otherNameThan: name, certificate)
     }
 
     private func fail(_ failure: TLSFailure, _ context: ChannelHandlerContext) {

@@ -25,7 +25,11 @@ struct ClientSetup: Sendable {
         let old = previous?.configuration
         do throws(TLSSetupError) {
             tls = try pool.tls(configuration.trust, identity: configuration.identity)
-            if configuration.tunnel.isSecure { try tls?.load() } else { tls = nil }
+            if configuration.tunnel.isSecure {
+                try tls?.load(for: configuration.tunnel.host)
+            } else {
+                tls = nil
+            }
             if let previous, old?.originTrust == configuration.originTrust,
                 old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,

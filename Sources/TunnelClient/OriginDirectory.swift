@@ -38,7 +38,7 @@ final class OriginDirectory: Sendable {
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
             let tls = trusts.tls(forHost: url.host)
             let versions = url.isHTTP2 ? .http2 : versions
-            if url.isSecure { try tls.load(offering: versions.offer) }
+            if url.isSecure { try tls.load(for: url.host, offering: versions.offer) }
             configured = HTTPOrigin(address, tls: tls, versions: versions)
             rewriting = OriginRequest(
                 address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)

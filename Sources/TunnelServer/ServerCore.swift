@@ -19,6 +19,7 @@ final class ServerCore: Sendable {
     let limits: ListenerLimits
     let registry: TunnelRegistry
     let guesses = Mutex(AuthenticationThrottle())
+    let redials = Mutex(Redials())
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
@@ -43,7 +44,8 @@ final class ServerCore: Sendable {
     private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
-        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop], log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop],
+        log: AgentLog,
         budget: ProcessReceiveBudget, software: String
     ) {
         self.name = configuration.name

@@ -33,13 +33,14 @@ final class ServerSettings: Sendable {
         admission = TunnelAdmission(
             passwords: configuration.trust.passwords, onlyListedTokens: configuration.trust.onlyListedTokens,
             certificateNames: configuration.trust.certificateNames,
-            needsCertificate: tls?.configuration.tunnelClients == .required)
+            needsCertificate: tls?.configuration.tunnelClients == .required,
+            authority: tls?.configuration.clientAuthority?.pem)
     }
 
     /// What callers have to show.
     var callerCertificates: ListenerTLS.CertificateDemand { tls?.configuration.callers ?? .none }
 
-    /// Who vouches for what tunnel clients show; nil where none do.
+    /// Who vouches for what others show; nil where none do.
     var clientAuthority: CertificateFile? { tls?.configuration.clientAuthority }
 
     /// Whether origins are told what callers have shown.

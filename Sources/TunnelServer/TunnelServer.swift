@@ -32,11 +32,13 @@ package final class TunnelServer: Sendable {
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
-        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup, log: AgentLog,
+        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup,
+        log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
-            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log, budget: budget,
+            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log,
+            budget: budget,
             software: software)
         self.core = core
         self.group = group
@@ -133,14 +135,11 @@ package final class TunnelServer: Sendable {
     package func update(_ configuration: ServerConfiguration, tls: ServerTLS? = nil, grace: Duration) {
         let settings = ServerSettings(configuration, tls: tls)
         let old = core.settings
-        // Whom another authority vouched for has to show that to the new one.
-        let isAuthorityNew = old.clientAuthority != settings.clientAuthority
         let isKeepaliveNew = settings.times.keepalive != old.times.keepalive
         core.apply(settings)
         core.tellIfOpen()
         for (id, session) in core.connections.sessions {
-            let isDoubtful = isAuthorityNew && session.credentials.certificateNames != nil
-            if isDoubtful || !settings.admission.admits(session.credentials) {
+            if !settings.admission.admits(session.credentials) {
                 dismiss(id, session, grace: grace)
             } else if isKeepaliveNew {
                 session.reference.perform { $0.setKeepaliveTimeout(settings.times.keepalive) }
@@ -151,7 +150,7 @@ package final class TunnelServer: Sendable {
     private func dismiss(_ id: UInt64, _ session: ConnectionTable.Session, grace: Duration) {
         core.registry.drain(id)
         let reference = session.reference
-        reference.perform { $0.drain(reason: "its token or password is not allowed any more") }
+        reference.perform { $0.drain(reason: "its token, password or certificate is not allowed any more") }
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
     }
 

@@ -69,7 +69,8 @@ import Testing
         let client = try Self.client(tunnel: "wss://127.0.0.1:\(front.port)", [Self.proxyURL(proxy.port)])
         let line = try client.waitForLog("Cannot connect", ["error.code": "unreachable"])
         let words = line["error.message"] ?? ""
-        #expect(words.hasPrefix("the server's certificate is signed by itself (CN=wstunnel test): name it with"))
+        #expect(
+            words.hasPrefix("the server's certificate is signed by itself (CN=wstunnel test): name it with"))
         #expect(words.hasSuffix(" (through the proxy 127.0.0.1:\(proxy.port))"))
     }
 

@@ -100,7 +100,9 @@ struct OriginTLSTests {
 
     @Test func insecureTrustsAnything() throws {
         let server = try TLSServer(name: "DNS:other.example")
-        #expect(try RecordedExchange.get(try server.origin(try ClientTLS(PeerTrust(isInsecure: true)))).text == "ok")
+        #expect(
+            try RecordedExchange.get(try server.origin(try ClientTLS(PeerTrust(isInsecure: true)))).text
+                == "ok")
     }
 
     @Test func serversWithoutTLSAreToldApart() throws {
@@ -120,7 +122,7 @@ struct OriginTLSTests {
         // The time counts from the request on, and reading the system's roots takes some of it: it is to be over while
         // the server is silent, not before it is asked.
         let tls = ClientTLS()
-        try tls.load()
+        try tls.load(for: "127.0.0.1")
         let origin = HTTPOrigin(
             try OriginAddress("https://127.0.0.1:\(server.port)"), tls: tls, options: options)
         #expect(try RecordedExchange.get(origin).error?.code == .timedOut)
@@ -166,7 +168,9 @@ struct OriginTLSTests {
         #expect(error.code == .tlsFailed)
         #expect(error.message.contains("install ca-certificates"))
         hasRoots.withLock { $0 = true }
-        #expect(try RecordedExchange.get(origin).error?.message.contains("is signed by itself (CN=wstunnel test)") == true)
+        #expect(
+            try RecordedExchange.get(origin).error?.message.contains("is signed by itself (CN=wstunnel test)")
+                == true)
     }
 
     @Test func whereTheMachineTrustsNobodyTheFileIsEnough() throws {

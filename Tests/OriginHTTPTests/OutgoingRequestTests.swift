@@ -41,7 +41,8 @@ struct OutgoingRequestTests {
     @Test func theOriginHearsThatTrailersAreTaken() throws {
         let head = RequestHead(
             method: "GET", target: "/", fields: HeaderFields([.te: "gzip, trailers", .date: "x"]))
-        let expected = "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\nConnection: TE\r\nTE: trailers\r\n\r\n"
+        let expected =
+            "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\n" + "Connection: TE\r\nTE: trailers\r\n\r\n"
         #expect(try encode(head) == expected)
     }
 

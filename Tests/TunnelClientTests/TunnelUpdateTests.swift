@@ -1,8 +1,8 @@
 import AgentStatus
 import TestSupport
 import Testing
-import TunnelConfiguration
 import TransportSecurity
+import TunnelConfiguration
 import TunnelProtocol
 
 @testable import TunnelClient
@@ -194,9 +194,9 @@ import TunnelProtocol
     @Test func authoritiesAreMissedOnlyWhereTLSNeedsThem() throws {
         let pool = TrustPool { false }
         let tls = try pool.tls(PeerTrust())
-        #expect(throws: TLSSetupError.noSystemRoots) { try tls.load() }
-        try pool.tls(PeerTrust(isInsecure: true)).load()
-        try pool.tls(PeerTrust(pins: ["a"])).load()
+        #expect(throws: TLSSetupError.noSystemRoots) { try tls.load(for: "a.test") }
+        try pool.tls(PeerTrust(isInsecure: true)).load(for: "a.test")
+        try pool.tls(PeerTrust(pins: ["a"])).load(for: "a.test")
     }
 
     @Test(arguments: [

@@ -33,7 +33,8 @@ import TunnelConfiguration
         for problem in report.problems {
             let line = lines[try #require(problem.place).line - 1]
             let isNamed = [
-                "${", "example.com", "-file", "-command", "certfile", "keyfile", "client-", "acme-", "include",
+                "${", "example.com", "-file", "-command", "certfile", "keyfile", "client-", "acme-",
+                "include",
             ].contains {
                 line.contains($0)
             }
@@ -80,7 +81,8 @@ import TunnelConfiguration
     /// The page beside it has a row for each key, with the same default.
     @Test func theReferencePageTellsOfEveryKey() throws {
         let lines = try ["config/README.md", "config/TLS.md"].flatMap { path in
-            try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8).split(separator: "\n")
+            try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8).split(
+                separator: "\n")
         }
         let rows = lines.filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|").prefix(2) }
         let words = Set(
@@ -162,7 +164,10 @@ import TunnelConfiguration
         let schema = try Self.schema()
         let definitions = try #require(schema["$defs"] as? [String: [String: Any]])
         #expect(schema["additionalProperties"] as? Bool == false)
-        for name in ["included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry", "originTLS"] {
+        for name in [
+            "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
+            "originTLS",
+        ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }
         for name in ["server", "tunnel"] {
@@ -214,13 +219,18 @@ import TunnelConfiguration
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
         machine.write("password", to: "/run/credentials/billing-password")
+        let live = "/etc/letsencrypt/live/tunnel.example.com"
+        machine.write(PretendMachine.certificate, to: "\(live)/fullchain.pem")
+        machine.write(PretendMachine.key, to: "\(live)/privkey.pem")
+        machine.entries["/var/lib/wstunnel/acme"] = .folder
         machine.entries[folder] = .folder
         machine.entries["/usr/share"] = .folder
         machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")
         machine.commands[["cat", "other.password"]] = .success("password")
         machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
         machine.environment = [
-            "EXAMPLE_TOKEN": "token-of-the-environment", "EDGE_TOKEN": "token-of-the-edge-machines", "THIRD_TOKEN": "third-token-of-the-environment",
+            "EXAMPLE_TOKEN": "token-of-the-environment", "EDGE_TOKEN": "token-of-the-edge-machines",
+            "THIRD_TOKEN": "third-token-of-the-environment",
             "EXAMPLE_PASSWORD": "one", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
             "INTRANET_TOKEN": "token-of-the-intranet", "CREDENTIALS_DIRECTORY": "/run/credentials",
             "WEB_TOKEN": "token-of-the-web", "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new",

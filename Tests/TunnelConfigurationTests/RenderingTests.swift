@@ -85,10 +85,13 @@ import TunnelProtocol
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "password-of-key-1", "token-number-1-of-tests", "password-c", "token-number-2-of-tests",
+        "admin-token-of-the-tests", "password-of-key-1", "token-number-1-of-tests", "password-c",
+        "token-number-2-of-tests",
         "password-a",
-        "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests", "pass-of-url",
-        "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy", "token-number-6-of-tests",
+        "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
+        "pass-of-url",
+        "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
+        "token-number-6-of-tests",
         "token-number-7-of-tests",
     ]
 

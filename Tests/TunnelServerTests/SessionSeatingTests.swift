@@ -1,3 +1,4 @@
+import Routing
 import Testing
 
 @testable import TunnelServer
@@ -11,5 +12,15 @@ import Testing
     ])
     func theEmptiestLoopIsTakenAndTheOwnOneAmongEquals(_ counts: [Int], _ current: Int, _ expected: Int) {
         #expect(SessionSeating.choose(counts: counts, current: current) == expected)
+    }
+
+    @Test func whoSitsBadlyIsAskedToDialAgainAFewTimes() {
+        var redials = Redials()
+        let one = ClientIdentity(process: "a", slot: 0)
+        let other = ClientIdentity(process: "a", slot: 1)
+        let asked = (0..<5).map { _ in redials.asks(one, isWellSeated: false) }
+        #expect(asked == [true, true, true, false, true])
+        let askedOther = [redials.asks(other, isWellSeated: false), redials.asks(other, isWellSeated: true)]
+        #expect(askedOther == [true, false])
     }
 }

@@ -185,7 +185,9 @@ struct CallerConnectionMachine<Exchange> {
     /// Ends the caller's raw direction, where ours is over: TLS says no more of an end in order behind ours than that the
     /// connection is closed. One that breaks is an error.
     mutating func endsInputBehindOutput() -> Bool {
-        guard case .raw(let exchange, hasInputEnded: false, hasOutputEnded: true) = state else { return false }
+        guard case .raw(let exchange, hasInputEnded: false, hasOutputEnded: true) = state else {
+            return false
+        }
         state = .raw(exchange, hasInputEnded: true, hasOutputEnded: true)
         return true
     }

@@ -15,6 +15,8 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     private let budget: (any OutputBudget)?
     private let reception: any RequestReception
     private let isSecure: Bool
+    /// Whether what is written goes out.
+    private var isUp: Bool
     private var machine: CallerConnectionMachine<any ServedExchange>
     private var context: ChannelHandlerContext?
     private var output: CallerOutput?
@@ -41,6 +43,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         self.budget = budget
         self.reception = reception
         self.isSecure = isSecure
+        self.isUp = !isSecure
         self.pace = StepPace(on: eventLoop)
         self.machine = CallerConnectionMachine(limits)
     }
@@ -87,6 +90,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .isUp = event as? SecureConnectionEvent { isUp = true }
         if let event = event as? ChannelEvent, event == .inputClosed {
             switch machine.inputEnded() {
             case .workOff: workOff()
@@ -105,9 +109,13 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     package func handlerRemoved(context: ChannelHandlerContext) { end() }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end()
+        context.close(promise: nil)
+    }
 
-    /// Where an exchange goes on, its stream keeps it, and it keeps this handler.
+    /// Where an exchange goes on, its stream keeps it, and it keeps this handler. At an error at once: of an end without a
+    /// word TLS tells by one, and then as of any.
     private func end() {
         timer?.cancel()
         timer = nil
@@ -215,6 +223,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// - Parameter isBroken: the answer of the exchange under way broke off, and it is told when that has gone out.
     private func sayFarewell(_ manner: Farewell.Manner, isDelimited: Bool, isBroken: Bool = false) {
         guard context != nil, let output else { return }
+        guard isUp else { return output.reset() }
         let patience = Farewell.Patience(
             stalled: reception.stall, silence: limits.lingerTimeout, lingering: limits.longestLingering)
         let farewell = Farewell(manner, isDelimited: isDelimited, patience: patience, now: eventLoop.now)

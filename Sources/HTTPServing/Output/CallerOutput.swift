@@ -28,6 +28,8 @@ final class CallerOutput {
     private var isFlushScheduled = false
     /// Whether something was written since the last flush: a scheduled one comes to nothing where all has gone out before.
     private var hasUnflushed = false
+    /// Bytes since then that TLS keeps until the next one, unseen by the channel.
+    private var keptByTLS = 0
     /// Small pieces since the last flush, or for a caller that does not keep up: a head and its short body, chunks,
     /// events. Each write of its own would cost more than its bytes.
     private var gathered = ByteBuffer()
@@ -93,6 +95,8 @@ final class CallerOutput {
     func write(_ bytes: ByteBuffer) {
         guard let context else { return }
         hasUnflushed = true
+        if isSecure { keptByTLS += bytes.readableBytes }
+        defer { if keptByTLS > Self.freelyWaiting { flushNow() } }
         keepWithinBudget()
         let goesAtOnce = context.channel.isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
@@ -124,6 +128,7 @@ final class CallerOutput {
 
     func flushNow() {
         hasUnflushed = false
+        keptByTLS = 0
         writeGathered()
         context?.flush()
     }
@@ -183,7 +188,7 @@ final class CallerOutput {
         let reset = Glibc.linger(l_onoff: 1, l_linger: 0)
         (context?.channel as? any SocketOptionProvider)?.setSoLinger(reset).whenFailure { _ in }
         guard isSecure else { return close() }
-        context?.triggerUserOutboundEvent(ResetBeneathTLS(), promise: nil)
+        context?.triggerUserOutboundEvent(SecureConnectionEvent.reset, promise: nil)
     }
 
     /// From now on each direction closes on its own.
@@ -192,5 +197,10 @@ final class CallerOutput {
     }
 }
 
-/// Asks for the end of a connection past the TLS that lies beneath its handler.
-package struct ResetBeneathTLS: Sendable {}
+/// What a connection's handler and the TLS beneath it tell each other.
+package enum SecureConnectionEvent: Sendable {
+    /// Upwards: the handshake is done. Nothing that is written before goes out.
+    case isUp
+    /// Downwards: the connection is to be closed past TLS.
+    case reset
+}

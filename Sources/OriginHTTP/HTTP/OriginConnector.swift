@@ -29,7 +29,8 @@ struct OriginConnector {
 
     private func prepare(_ attempt: ConnectAttempt) {
         guard let tls else { return dial(attempt) }
-        tls.prepare(offering: versions.offer, on: eventLoop).assumeIsolated().whenComplete { result in
+        tls.prepare(for: address.host, offering: versions.offer, on: eventLoop).assumeIsolated().whenComplete
+        { result in
             switch result {
             case .success: dial(attempt)
             case .failure(let error): attempt.failed(error)

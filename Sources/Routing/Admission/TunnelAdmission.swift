@@ -8,20 +8,24 @@ package struct TunnelAdmission: Sendable {
     private let onlyListedTokens: Bool
     private let certificateNames: [RendezvousToken: Set<NameGlob>]
     private let needsCertificate: Bool
+    private let authority: [UInt8]?
 
     /// - Parameters:
     ///   - passwords: of the tokens that need one.
     ///   - onlyListedTokens: whether other tokens are refused.
     ///   - certificateNames: of which the client must have one, for tokens for which that is asked.
     ///   - needsCertificate: whether every client has to show one.
+    ///   - authority: who has to vouch for it.
     package init(
         passwords: [RendezvousToken: Set<Secret>], onlyListedTokens: Bool = false,
-        certificateNames: [RendezvousToken: Set<NameGlob>] = [:], needsCertificate: Bool = false
+        certificateNames: [RendezvousToken: Set<NameGlob>] = [:], needsCertificate: Bool = false,
+        authority: [UInt8]? = nil
     ) {
         self.passwords = passwords
         self.onlyListedTokens = onlyListedTokens
         self.certificateNames = certificateNames
         self.needsCertificate = needsCertificate
+        self.authority = authority
     }
 
     /// A password of this many bytes is one that a program made (`openssl rand -hex 16`): trying finds none.
@@ -31,10 +35,10 @@ package struct TunnelAdmission: Sendable {
 
     /// What the client says it may do.
     ///
-    /// - Parameter certificateNames: in the certificate that it has shown; nil where it has shown none.
+    /// - Parameter certificate: that it has shown; nil where it has shown none.
     /// - Throws: why that is nothing.
     package static func claim(
-        of head: RequestHead, certificateNames: Set<String>? = nil
+        of head: RequestHead, certificate: TunnelCredentials.Certificate? = nil
     ) throws(AdmissionError) -> TunnelCredentials {
         guard head.method == "GET" else { throw .notGET }
         guard let text = head.fields[.origin], !text.isEmpty else { throw .tokenMissing }
@@ -45,7 +49,7 @@ package struct TunnelAdmission: Sendable {
             throw error == .tooShort ? .tokenTooShort : .tokenMalformed
         }
         var claim = TunnelCredentials(token, head.fields)
-        claim.certificateNames = certificateNames
+        claim.certificate = certificate
         return claim
     }
 
@@ -55,13 +59,15 @@ package struct TunnelAdmission: Sendable {
     package func check(
         _ claim: TunnelCredentials, of head: RequestHead, isHeldOff: Bool = false
     ) throws(AdmissionError) {
+        // First: who has none has nothing to try passwords with.
+        guard isCertificateRight(claim) else {
+            throw claim.certificate == nil ? .certificateMissing : .certificateNotAllowed
+        }
         if isHeldOff {
             guard !isGuessable(claim.token), isPasswordRight(claim) else { throw .tooManyFailures }
         } else {
             guard isPasswordRight(claim) else { throw .unauthorized }
         }
-        guard !needsCertificate || claim.certificateNames != nil else { throw .certificateMissing }
-        guard isCertificateRight(claim) else { throw .certificateNotAllowed }
         guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
     }
 
@@ -86,12 +92,16 @@ package struct TunnelAdmission: Sendable {
     /// Whether who has shown this may open a session, or keep it.
     package func admits(_ credentials: TunnelCredentials) -> Bool {
         isPasswordRight(credentials) && isCertificateRight(credentials)
-            && (!needsCertificate || credentials.certificateNames != nil)
     }
 
     private func isCertificateRight(_ credentials: TunnelCredentials) -> Bool {
-        guard let globs = certificateNames[credentials.token] else { return true }
-        return credentials.certificateNames?.contains { name in globs.contains { $0.matches(name) } } ?? false
+        let globs = certificateNames[credentials.token]
+        guard let certificate = credentials.certificate, certificate.authority == authority else {
+            return !needsCertificate && globs == nil && credentials.certificate == nil
+        }
+        return globs.map { globs in
+            certificate.names.contains { name in globs.contains { $0.matches(name) } }
+        } ?? true
     }
 
     /// A token without a configured password is open to whoever knows it, unless only listed ones are.
@@ -109,11 +119,23 @@ package struct TunnelAdmission: Sendable {
 
 /// What a tunnel client brought: kept for as long as its session lasts, as passwords may be withdrawn.
 package struct TunnelCredentials: Hashable, Sendable {
+    /// A verified certificate.
+    package struct Certificate: Hashable, Sendable {
+        package let names: Set<String>
+        /// Who vouched for it, as the configuration had it.
+        package let authority: [UInt8]?
+
+        package init(names: Set<String>, authority: [UInt8]?) {
+            self.names = names
+            self.authority = authority
+        }
+    }
+
     package let token: RendezvousToken
     /// Nil where none came, or one for another user than the token.
     package let password: Secret?
-    /// In the certificate that it has shown; nil where it has shown none.
-    package var certificateNames: Set<String>?
+    /// That it has shown; nil where it has shown none.
+    package var certificate: Certificate?
 
     /// - Parameters:
     ///   - authorization: the field's value.

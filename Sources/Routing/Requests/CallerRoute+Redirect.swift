@@ -17,9 +17,9 @@ extension CallerRoute {
             return
         }
         let path = head.target.prefix { $0 != "?" }
-        if path == "/_health_check" {
+        if path == "\(listener.basePath)/_health_check" {
             self = .healthCheck
-        } else if path.hasPrefix(Self.challenges) {
+        } else if path.hasPrefix(Self.challenges), head.method == "GET" || head.method == "HEAD" {
             let name = path.dropFirst(Self.challenges.count)
             self = listener.challenges.flatMap { Self.files(name, in: $0) } ?? .refuse(.outsideBasePath)
         } else if let host = head.fields[.host].flatMap(Self.name), !host.isEmpty {

@@ -32,7 +32,8 @@ package struct RouteTable: Sendable {
     }
 
     package func route(_ head: RequestHead) -> CallerRoute {
-        redirect.map { CallerRoute(head, redirecting: $0) } ?? CallerRoute(head, basePath: basePath, hosts: hosts)
+        redirect.map { CallerRoute(head, redirecting: $0) }
+            ?? CallerRoute(head, basePath: basePath, hosts: hosts)
     }
 
     /// Whether it leads to no tunnel, but to another listener.

@@ -44,7 +44,8 @@ enum TLSKeys {
         "SHA-256 of public keys in base64, of which the server must have one: instead of an authority, or beside "
             + "certfile.")
     static let serverName = ScalarKey<String?>.optional(
-        "server-name", .text, "The name that the server's certificate must be for, where it is not the host's.",
+        "server-name", .text,
+        "The name that the server's certificate must be for, where it is not the host's.",
         TextRule.requestHost)
     static let clientCertificate = ScalarKey<String?>.optional(
         "client-certificate", .path,
@@ -60,5 +61,6 @@ enum TLSKeys {
         "Which certificates of origins are good; the first entry whose host fits counts, in place of certfile and "
             + "insecure.")
     static let originHost = ScalarKey<String?>.optional(
-        "host", .text, "The host of the origin, such as *.example.com; by default any.", TextRule.certificateHost)
+        "host", .text, "The host of the origin, such as *.example.com; by default any.",
+        TextRule.certificateHost)
 }

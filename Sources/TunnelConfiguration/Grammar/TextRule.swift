@@ -64,7 +64,8 @@ enum TextRule {
                 "\(Quotation.of(text)) has a star that stands for more or less than the first label",
                 advice: "write a name, or one like *.example.com")
         }
-        return (hasStar ? "*." : "") + (try requestHost(name))
+        let host = try requestHost(name)
+        return (hasStar ? "*." : "") + (host.hasSuffix(".") ? String(host.dropLast()) : host)
     }
 
     /// "" or a path without its last slash.

@@ -3,6 +3,8 @@ import X509
 extension MappingReader {
     /// How long before the end of a certificate's time it is warned of, in seconds.
     private static let warningTime = ServedCertificate.warningTime
+    /// Browsers and authorities take no shorter ones.
+    private static let leastRSABits = 2048
 
     /// A certificate and its private key, read and checked.
     ///
@@ -24,15 +26,14 @@ extension MappingReader {
         guard !isOffline, let chain = certificates(in: chainPath, chainField),
             let key = privateKey(in: keyPath, keyField)
         else { return nil }
-        let isEncrypted = key.contains("ENCRYPTED")
-        guard password != nil || !isEncrypted else {
+        guard password != nil || !key.isEncrypted else {
             pass.error(
                 at: keyField.place, keyField.path, "the private key is encrypted",
                 advice: "add \"\(passwordKeys.literal.name)-file\" with its password")
             return nil
         }
         let pair = KeyPair(
-            chain: chain.file, keyPath: keyPath, key: Secret(key), password: password.map { Secret($0.text) })
+            chain: chain.file, keyPath: keyPath, key: key.text, password: password.map { Secret($0.text) })
         if let fault = pass.source.fault(of: pair) {
             let isOfPassword = fault == .wrongPassword
             pass.error(
@@ -51,6 +52,13 @@ extension MappingReader {
         guard let path = resolvedPath(key), let field = field(key.declaration), !isOffline,
             let read = certificates(in: path, field)
         else { return nil }
+        warnOfTimes(read.certificates, at: field)
+        if !read.certificates.isEmpty, !read.certificates.contains(where: { $0.issuer == $0.subject }) {
+            pass.warning(
+                at: field.place, field.path,
+                "none of the certificates in \(Quotation.of(path)) signs itself, so nothing that they vouch for is taken",
+                advice: "add the authority's above them, up to the one that signs itself")
+        }
         return read.file
     }
 
@@ -69,7 +77,7 @@ extension MappingReader {
             // What cannot be looked at here is the TLS library's to judge.
             let certificates = blocks.compactMap { try? X509Certificate(der: $0.bytes) }
             return (
-                CertificateFile(path: path, pem: SecretText.withoutMark(bytes)),
+                CertificateFile(path: path, pem: Self.withoutKeys(bytes)),
                 certificates.count == blocks.count ? certificates : []
             )
         } catch {
@@ -81,18 +89,38 @@ extension MappingReader {
         }
     }
 
-    /// The text of a file with a private key.
-    private func privateKey(in path: String, _ field: Field) -> String? {
+    /// The lines of its certificates alone: the same file may hold a private key.
+    private static func withoutKeys(_ bytes: [UInt8]) -> [UInt8] {
+        var kept: [UInt8] = []
+        var isInside = false
+        for line in bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d }) {
+            let text = String(decoding: line, as: UTF8.self)
+            if text.contains("-----BEGIN "), text.contains("CERTIFICATE-----") { isInside = true }
+            if isInside { kept += Array(text.drop { $0 == "\u{feff}" }.utf8) + [0x0a] }
+            if text.contains("-----END ") { isInside = false }
+        }
+        return kept
+    }
+
+    /// A private key, as PEM.
+    private struct PrivateKey {
+        let text: Secret
+        let isEncrypted: Bool
+    }
+
+    private func privateKey(in path: String, _ field: Field) -> PrivateKey? {
         guard let bytes = secretBytes(at: path, field, sizeLimit: LoadingPass.secretSizeLimit * 16) else {
             return nil
         }
-        guard let text = String(validating: bytes, as: UTF8.self), text.contains("PRIVATE KEY-----") else {
+        let blocks = (try? PEM.blocks(in: bytes)) ?? []
+        guard let key = blocks.first(where: { $0.label.hasSuffix("PRIVATE KEY") }) else {
             pass.error(
                 at: field.place, field.path, "\(Quotation.of(path)) holds no PEM private key",
                 advice: "name a file with a BEGIN PRIVATE KEY line")
             return nil
         }
-        return text
+        return PrivateKey(
+            text: Secret(String(decoding: bytes, as: UTF8.self)), isEncrypted: key.isEncrypted)
     }
 
     private func fileBytes(_ path: String, _ field: Field) -> [UInt8]? {
@@ -108,8 +136,20 @@ extension MappingReader {
 
     private func warnOf(_ chain: [X509Certificate], at field: Field) {
         if let fault = ChainFault.of(chain) {
-            pass.warning(at: field.place, field.path, "\(fault)", advice: "put the certificate first, and behind it each one that vouches for the one before")
+            pass.warning(
+                at: field.place, field.path, "\(fault)",
+                advice: "put the certificate first, and behind it each one that vouches for the one before")
         }
+        if let leaf = chain.first, let bits = leaf.rsaBits, bits < Self.leastRSABits {
+            pass.warning(
+                at: field.place, field.path,
+                "the key of \(leaf.subject) is RSA with \(bits) bits, which few take",
+                advice: "make one with \(Self.leastRSABits) bits, or an EC key")
+        }
+        warnOfTimes(chain, at: field)
+    }
+
+    private func warnOfTimes(_ chain: [X509Certificate], at field: Field) {
         let now = pass.source.now
         for certificate in chain {
             let subject = certificate.subject
@@ -154,8 +194,16 @@ package enum KeyPairFault: Hashable, Sendable {
 
     fileprivate var advice: String? {
         switch self {
-        case .mismatch: "name the two files that were made together; the certificate itself comes first in its file"
+        case .mismatch:
+            "name the two files that were made together; the certificate itself comes first in its file"
         case .wrongPassword, .isNoKey, .badCertificate: nil
         }
+    }
+}
+
+extension X509Certificate {
+    /// Of an RSA key.
+    fileprivate var rsaBits: Int? {
+        keyDescription.hasPrefix("RSA ") ? Int(keyDescription.dropFirst("RSA ".count)) : nil
     }
 }

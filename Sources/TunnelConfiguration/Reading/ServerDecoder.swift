@@ -43,7 +43,7 @@ extension MappingReader {
 
     /// Where tunnel clients show no certificates, whoever must have a name in one could never come in.
     private func refuseNamesWithoutCertificates(_ tls: MappingReader?) {
-        guard tls?.field(TLSKeys.clientAuthority.declaration) == nil else { return }
+        if let tls, tls.asksForCertificates { return }
         for item in items(Keys.passwordEntries) {
             guard let names = item.node.mapping?.first(where: { $0.key == TLSKeys.clientNames.name }) else {
                 continue

@@ -8,7 +8,8 @@ extension MappingReader {
     func listenerTLS(isDefaults: Bool = false) -> ListenerTLS? {
         var certificates: [ServedCertificate] = []
         if let read = keyPair(TLSKeys.certFile, TLSKeys.keyFile, TLSKeys.keyPassword) {
-            certificates.append(ServedCertificate(hosts: read.certificate?.servedHosts ?? [], keyPair: read.pair))
+            certificates.append(
+                ServedCertificate(hosts: read.certificate?.servedHosts ?? [], keyPair: read.pair))
         }
         var places: [String: Int] = [:]
         for item in items(TLSKeys.certificates) {
@@ -32,7 +33,8 @@ extension MappingReader {
             if let certificate = read.certificate { entry.warnOfStrangers(hosts, to: certificate) }
             certificates.append(
                 ServedCertificate(
-                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : hosts, keyPair: read.pair))
+                    hosts: hosts.isEmpty ? read.certificate?.servedHosts ?? [] : Set(hosts),
+                    keyPair: read.pair))
         }
         let authority = authorities(TLSKeys.clientAuthority)
         let hasAuthority = field(TLSKeys.clientAuthority.declaration) != nil
@@ -50,6 +52,13 @@ extension MappingReader {
         return ListenerTLS(
             certificates: certificates, clientAuthority: authority, callers: callers,
             tunnelClients: tunnelClients, tellsOrigins: tellsOrigins, minimumVersion: minimumVersion)
+    }
+
+    /// Whether anybody is asked for a certificate.
+    var asksForCertificates: Bool {
+        guard field(TLSKeys.clientAuthority.declaration) != nil else { return false }
+        return value(TLSKeys.clientCertificates) != .none
+            || (value(TLSKeys.tunnelCertificates) ?? .required) != .none
     }
 
     private func requireParts(hasAuthority: Bool) {
@@ -76,6 +85,11 @@ extension MappingReader {
                     at: field.place, field.path, "nobody is there to vouch for certificates",
                     advice: "name the authority's certificate in \"client-ca\"")
             }
+        }
+        if hasAuthority, !asksForCertificates, let field = field(TLSKeys.clientAuthority.declaration) {
+            pass.warning(
+                at: field.place, field.path, "it has no effect: nobody is asked for a certificate",
+                advice: "remove it, or one of the keys that say \"none\"")
         }
         if let field = field(TLSKeys.challenges.declaration),
             self.field(TLSKeys.redirectHTTP.declaration) == nil, !misses(TLSKeys.redirectHTTP.declaration)
@@ -112,17 +126,20 @@ extension MappingReader {
 
     /// The listener that sends people to this one's server over TLS.
     func redirectListener(to server: ServerConfiguration) -> ServerConfiguration? {
-        guard let port = value(TLSKeys.redirectHTTP), server.tls != nil else { return nil }
+        guard let port = value(TLSKeys.redirectHTTP) else { return nil }
         if server.port == 0, let field = field(TLSKeys.redirectHTTP.declaration) {
             pass.error(
-                at: field.place, field.path, "the port that people are sent to is one that the kernel chooses",
+                at: field.place, field.path,
+                "the port that people are sent to is one that the kernel chooses",
                 advice: "give the server a port of its own, such as 443")
         }
+        guard server.tls != nil else { return nil }
         let challenges = resolvedPath(TLSKeys.challenges)
         if let challenges { checkChallenges(challenges) }
         return ServerConfiguration(
             name: "\(server.name):http", host: server.host, port: port, reusePort: server.reusePort,
-            redirect: RedirectListener(port: server.port, challenges: challenges),
+            redirect: RedirectListener(
+                port: server.port, basePath: server.routes.basePath, challenges: challenges),
             times: server.times)
     }
 
@@ -166,7 +183,7 @@ extension MappingReader {
                 if PublicKeyPin.isPin(pin) { return pin }
                 pass.error(
                     at: field.place, field.path, "\(Quotation.of(text)) is no SHA-256 in base64",
-                    advice: "\"wstunnel\" prints the pin of a server's certificate with \"check\"")
+                    advice: "\"wstunnel pin cert.pem\" prints that of a certificate")
                 return nil
             })
         if isInsecure, let field = field(Keys.certFile.declaration) {
@@ -200,5 +217,5 @@ extension MappingReader {
 
 extension X509Certificate {
     /// What a listener takes it to be for.
-    fileprivate var servedHosts: [String] { names.map { $0.lowercased() } }
+    fileprivate var servedHosts: Set<String> { Set(names.map { $0.lowercased() }) }
 }

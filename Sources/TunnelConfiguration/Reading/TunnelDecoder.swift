@@ -30,7 +30,7 @@ extension MappingReader {
         let originTrust = originTrust(isDefaults: isDefaults)
         let identity = keyPair(TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword)
         if !isDefaults, !trust.isInsecure, field(Keys.certFile.declaration) == nil {
-            requireRoots(trust.pins.isEmpty ? url : nil, originTrust.isEmpty ? origin : nil)
+            requireRoots(trust.pins.isEmpty ? url : nil, origin, originTrust)
         }
         if !isDefaults, let url { warnOfUnusedTLS(url) }
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
@@ -145,12 +145,14 @@ extension MappingReader {
     }
 
     /// Told once: what helps one entry helps all.
-    private func requireRoots(_ url: TunnelURL?, _ origin: OriginTarget?) {
+    private func requireRoots(_ url: TunnelURL?, _ origin: OriginTarget?, _ trusts: [OriginTrust]) {
         guard !isOffline else { return }
         let key: KeyDeclaration
         if url?.isSecure == true {
             key = Keys.tunnel.declaration
-        } else if case .web(let origin) = origin, origin.isSecure {
+        } else if case .web(let origin) = origin, origin.isSecure,
+            !trusts.contains(where: { $0.holds(for: origin.host) })
+        {
             key = Keys.server.declaration
         } else {
             return

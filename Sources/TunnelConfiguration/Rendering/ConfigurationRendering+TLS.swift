@@ -9,7 +9,7 @@ extension ConfigurationRendering {
         for certificate in tls.certificates {
             let file = ConfigurationText.quoted(certificate.keyPair.chain.path)
             text.line(8, "- \(TLSKeys.certFile.declaration.name): \(file)")
-            text.texts(10, TLSKeys.certificateHosts, certificate.hosts)
+            text.texts(10, TLSKeys.certificateHosts, Array(certificate.hosts))
             writeKey(of: certificate.keyPair, 10, keys.key, keys.password, to: &text)
         }
         text.entry(6, TLSKeys.clientAuthority, text: tls.clientAuthority?.path)

@@ -23,7 +23,9 @@ package enum ConfigurationSchema {
     }
 
     private static var definitions: [(String, JSONValue)] {
-        let plain: [ConfigurationSection] = [.included, .log, .admin, .defaults, .tls, .certificate, .originTLS]
+        let plain: [ConfigurationSection] = [
+            .included, .log, .admin, .defaults, .tls, .certificate, .originTLS,
+        ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
             + [ConfigurationSection.passwordEntry, .hostEntry].map { ($0.rawValue, closed($0)) }

@@ -50,10 +50,10 @@ package struct ServedCertificate: Hashable, Sendable {
     package static let warningTime = 14 * 86_400
 
     /// Names in lower case, `*.` in front for any one label.
-    package var hosts: [String]
+    package var hosts: Set<String>
     package var keyPair: KeyPair
 
-    package init(hosts: [String], keyPair: KeyPair) {
+    package init(hosts: Set<String>, keyPair: KeyPair) {
         self.hosts = hosts
         self.keyPair = keyPair
     }
@@ -82,11 +82,14 @@ package struct KeyPair: Hashable, Sendable {
 package struct RedirectListener: Hashable, Sendable {
     /// Of the listener that they are sent to.
     package var port: Int
+    /// Of the server, at which it answers health checks.
+    package var basePath: String
     /// A folder with what a certificate authority asks for, or nil.
     package var challenges: String?
 
-    package init(port: Int, challenges: String? = nil) {
+    package init(port: Int, basePath: String = "", challenges: String? = nil) {
         self.port = port
+        self.basePath = basePath
         self.challenges = challenges
     }
 }

@@ -37,7 +37,8 @@ package struct OriginTrust: Hashable, Sendable {
     /// - Parameter origin: a host name or address.
     package func holds(for origin: String) -> Bool {
         guard let host else { return true }
-        let origin = origin.lowercased()
+        var origin = origin.lowercased()[...]
+        if origin.last == "." { origin.removeLast() }
         guard host.hasPrefix("*.") else { return origin == host }
         guard let dot = origin.firstIndex(of: "."), dot > origin.startIndex else { return false }
         return origin[dot...] == host.dropFirst()

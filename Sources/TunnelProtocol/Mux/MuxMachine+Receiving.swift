@@ -1,4 +1,5 @@
 import DequeModule
+
 package import struct NIOCore.ByteBuffer
 
 extension MuxMachine {

@@ -1,4 +1,5 @@
 import DequeModule
+
 package import struct NIOCore.ByteBuffer
 
 /// One end of a session of protocol v2.

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPMessage
 import HTTPServing
 import NIOCore
@@ -14,10 +15,10 @@ final class CallerReception: RequestReception {
     private let loopIndex: Int
     /// By which listener the connection came.
     private let listener: Int
-    /// Whether TLS is spoken.
-    private let isSecure: Bool
+    /// TLS as it was when the connection came; nil where none is spoken.
+    private let tls: ServerTLS?
     /// What the caller has shown, if anything.
-    private var certificate: PeerCertificate?
+    private var shown: PeerCertificate?
     /// What the request under way began with, or the latest one.
     private var settings: ServerSettings
     /// The address that connected.
@@ -29,11 +30,12 @@ final class CallerReception: RequestReception {
     /// - Parameters:
     ///   - eventLoop: of the connection.
     ///   - listener: by which it came.
-    init(core: ServerCore, on eventLoop: any EventLoop, listener: Int, isSecure: Bool) {
+    ///   - tls: that it speaks, if any.
+    init(core: ServerCore, on eventLoop: any EventLoop, listener: Int, tls: ServerTLS?) {
         self.core = core
         self.loopIndex = core.index(of: eventLoop)
         self.listener = listener
-        self.isSecure = isSecure
+        self.tls = tls
         self.settings = core.settings
     }
 
@@ -45,7 +47,18 @@ final class CallerReception: RequestReception {
     }
 
     /// The handshake of TLS is done.
-    func identified(_ certificate: PeerCertificate?) { self.certificate = certificate }
+    func identified(_ certificate: PeerCertificate?) { shown = certificate }
+
+    /// What the caller has shown, as far as it counts now: its authority is still the one that is asked for, and its time is
+    /// not over.
+    private var certificate: PeerCertificate? {
+        guard let shown, shown.notAfter >= time(nil),
+            tls?.configuration.clientAuthority?.pem == settings.clientAuthority?.pem
+        else { return nil }
+        return shown
+    }
+
+    private var isSecure: Bool { tls != nil }
 
     var stall: TimeAmount { settings.times.stall }
     var isStopping: Bool { core.isStopping }
@@ -97,12 +110,13 @@ final class CallerReception: RequestReception {
             record.level = .debug
             return .answer(answer(.healthy, record), closes: false)
         case .redirect(let location):
-            let record = makeRecord(head.method, path: head.target)
+            let record = makeRecord(head.method, path: TokenRemoval.masked(head.target))
             return .answer(answer(.redirect(to: location), record), closes: false)
         case .challenge(let files):
             return .exchange(
                 ChallengeExchange(
-                    files: files, stream: stream, record: makeRecord(head.method, path: head.target)))
+                    files: files, stream: stream,
+                    record: makeRecord(head.method, path: TokenRemoval.masked(head.target))))
         case .stats:
             let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
@@ -110,7 +124,7 @@ final class CallerReception: RequestReception {
             return .upgrade(
                 TunnelHandshake(
                     core: core, settings: settings, address: address, endpoint: endpoint,
-                    certificate: certificate, isSecure: isSecure
+                    certificate: certificate, authority: settings.clientAuthority, isSecure: isSecure
                 )
                 .upgrade(head, framing))
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):

@@ -4,6 +4,7 @@ import HTTPServing
 import HostSystem
 import NIOCore
 import NIOPosix
+import Observability
 
 /// A request of a certificate authority for a file that shows who has the host (RFC 8555 §8.3), and its answer.
 final class ChallengeExchange: ServedExchange {
@@ -65,7 +66,11 @@ final class ChallengeExchange: ServedExchange {
     func callerEndedRequest(trailers: HeaderFields?) {}
     func callerEndedRaw() {}
     func callerBrokeRules(_ error: HTTPMessageError) { cutShort() }
-    func callerLeft() { stream = nil }
+    func callerLeft() {
+        stream = nil
+        record.finish(.callerLeft, now: eventLoop.now)
+    }
+
     func callerBecameWritable() {}
     func answerIsOut(missing: Int) {}
     func serverStops() {}
@@ -73,6 +78,7 @@ final class ChallengeExchange: ServedExchange {
     func cutShort() {
         let stream = stream
         self.stream = nil
+        record.finish(.shutdown, now: eventLoop.now)
         stream?.exchangeBroke(isWhole: false)
     }
 

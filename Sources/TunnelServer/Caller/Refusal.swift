@@ -57,7 +57,7 @@ package struct Refusal: Error, Sendable, Equatable {
         501, "This tunnel's client speaks protocol v1, which carries no WebSockets", .upgradeUnsupported)
     static let noHost = Refusal(400, "The request names no host", .badRequest)
     static let certificateRequired = Refusal(
-        403, "A client certificate is required here, and none was shown", .certificateRequired)
+        403, "A client certificate is required here, and none was shown that counts", .certificateRequired)
     static let tooManyCallers = Refusal(503, "Too many connections", .tooManyCallers, retryAfter: 1)
     static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
     static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
@@ -101,7 +101,9 @@ package struct Refusal: Error, Sendable, Equatable {
         retryAfter: 30)
 
     /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
-    var isToldRarely: Bool { status == 429 || self == .tooManySessions }
+    var isToldRarely: Bool {
+        status == 429 || self == .tooManySessions || self == .clientCertificateRequired
+    }
 
     /// The same method at the place with a slash.
     static func missingSlash(location: String) -> Refusal {

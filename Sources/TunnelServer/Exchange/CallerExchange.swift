@@ -243,7 +243,7 @@ final class CallerExchange: ServedExchange {
     }
 
     private func answer(_ failure: ExchangeFailure) {
-        let answer = failure.refusal.answer
+        let answer = failure.refusal.answer.spoken(to: request.fields)
         record.responded(with: answer, now: eventLoop.now)
         stream.send(answer, closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)

@@ -145,10 +145,12 @@ final class Listener: ConnectionAcceptor {
             }
             let pipeline = channel.pipeline.syncOperations
             let tls = core.settings.tls
-            let reception = CallerReception(core: core, on: channel.eventLoop, listener: listener, isSecure: tls != nil)
+            let reception = CallerReception(
+                core: core, on: channel.eventLoop, listener: listener, tls: tls)
             if let tls {
                 try pipeline.addHandlers([
-                    PlainSpeechGuard(core: core), tls.makeHandler(), TLSEntrance(core: core, reception: reception),
+                    PlainSpeechGuard(core: core), tls.makeHandler(),
+                    TLSEntrance(core: core, reception: reception),
                 ])
             }
             try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))

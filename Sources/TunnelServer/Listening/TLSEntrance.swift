@@ -5,11 +5,14 @@ import NIOCore
 import NIOTLS
 import Synchronization
 import TransportSecurity
+import X509
 
 /// Stands between TLS and a caller's connection: tells who has proved to be there, and why a handshake failed; gives way
 /// then.
 final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
+
+    private static let largestCertificate = 16 << 10
 
     private let core: ServerCore
     private let reception: CallerReception
@@ -22,7 +25,17 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent {
             let pipeline = context.pipeline.syncOperations
-            reception.identified(PeerCertificate.of(pipeline).map(PeerCertificate.init))
+            if let certificate = PeerCertificate.of(pipeline), certificate.der.count > Self.largestCertificate
+            {
+                // TLS 1.3 gives a ticket that holds it, and this one would be too large for that.
+                core.tell(
+                    "TLS handshake failed",
+                    .tlsFailed("the certificate of \(certificate.subject) is larger than 16 KiB"),
+                    from: reception.peer)
+                return context.close(promise: nil)
+            }
+            reception.identified(PeerCertificate.shown(in: pipeline))
+            context.fireUserInboundEventTriggered(SecureConnectionEvent.isUp)
             pipeline.removeHandler(self, promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
@@ -76,7 +89,7 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func triggerUserOutboundEvent(
         context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
     ) {
-        guard event is ResetBeneathTLS else {
+        guard case .reset = event as? SecureConnectionEvent else {
             return context.triggerUserOutboundEvent(event, promise: promise)
         }
         context.close(promise: promise)

@@ -21,6 +21,7 @@ final class ServerSession: SessionOwner {
     private let address: String
     private let endpoint: String
     private let certificateName: String?
+    private let dialsAgain: Bool
     private let eventLoop: any EventLoop
     private var logger: Logger
     /// The keepalive timeout that it began with.
@@ -32,9 +33,11 @@ final class ServerSession: SessionOwner {
     ///   - address: of the peer.
     ///   - endpoint: the same with its port, where that is known.
     ///   - certificateName: in what the peer has shown, if anything.
+    ///   - dialsAgain: whether its client is asked to dial once more, for a better seat.
     init(
         core: ServerCore, credentials: TunnelCredentials, client: ClientIdentity, address: String,
-        endpoint: String, certificateName: String?, eventLoop: any EventLoop
+        endpoint: String, certificateName: String?, dialsAgain: Bool = false,
+        eventLoop: any EventLoop
     ) {
         self.core = core
         self.credentials = credentials
@@ -43,6 +46,7 @@ final class ServerSession: SessionOwner {
         self.address = address
         self.endpoint = endpoint
         self.certificateName = certificateName
+        self.dialsAgain = dialsAgain
         self.eventLoop = eventLoop
         self.logger = core.logger
         logger[.sessionID] = .stringConvertible(id)
@@ -93,6 +97,11 @@ final class ServerSession: SessionOwner {
         let settings = core.settings
         guard hasRoom, settings.admission.admits(credentials) else {
             session.turnAway()
+            return
+        }
+        guard !dialsAgain else {
+            logger.debug("Session is to sit on another event loop: its client dials again")
+            session.drain(reason: "another event loop has fewer of the tunnel's sessions")
             return
         }
         if settings.times.keepalive != keepalive { session.setKeepaliveTimeout(settings.times.keepalive) }

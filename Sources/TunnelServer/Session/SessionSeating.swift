@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import Routing
 import TunnelTransport
 
 /// Moves a fresh session to the event loop where its token has the fewest: callers are served by a session on
@@ -44,6 +45,31 @@ enum SessionSeating {
             // A failure closes the descriptor: closing it here again could hit another connection's.
             .withConnectedSocket(descriptor)
             .whenFailure { _ in }
+        return true
+    }
+}
+
+/// Which clients were asked to dial again, as their connection speaks TLS and cannot change its loop.
+///
+/// Two sessions on one of two loops cost a third more CPU and a quarter of the requests per second than one on each; a new
+/// dial comes to the next loop, and costs one handshake.
+struct Redials {
+    /// How often one connection of a client is asked in a row: others may always take the loop that is wanted.
+    private static let most = 3
+    /// Clients that are remembered.
+    private static let mostClients = 4096
+
+    private var counts: [ClientIdentity: Int] = [:]
+
+    /// - Returns: whether it is asked.
+    mutating func asks(_ client: ClientIdentity, isWellSeated: Bool) -> Bool {
+        let count = counts[client, default: 0]
+        guard !isWellSeated, count < Self.most else {
+            counts[client] = nil
+            return false
+        }
+        if counts.count >= Self.mostClients { counts = [:] }
+        counts[client] = count + 1
         return true
     }
 }

@@ -32,6 +32,8 @@ struct TunnelHandshake {
     let endpoint: String
     /// What the client has shown, if anything.
     let certificate: PeerCertificate?
+    /// Who vouches for it.
+    let authority: CertificateFile?
     /// Whether TLS is spoken.
     let isSecure: Bool
 
@@ -111,7 +113,8 @@ struct TunnelHandshake {
     ) throws(Refusal) -> TunnelCredentials {
         let claim: TunnelCredentials
         do throws(AdmissionError) {
-            claim = try TunnelAdmission.claim(of: head, certificateNames: certificate?.names)
+            claim = try TunnelAdmission.claim(
+                of: head, certificate: certificate.map { .init(names: $0.names, authority: authority?.pem) })
             // Where the token has no password, there is none to be guessed.
             guard settings.admission.lists(claim.token) else {
                 try settings.admission.check(claim, of: head)
@@ -174,16 +177,21 @@ struct TunnelHandshake {
         let (core, address, endpoint, certificateName) = (core, address, endpoint, certificate?.name)
         let (credentials, client) = (admitted.credentials, admitted.client)
         let oldSoftware = admitted.version == .v1 ? admitted.software : nil
-        let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
-            ServerSession(
-                core: core, credentials: credentials, client: client, address: address,
-                endpoint: endpoint, certificateName: certificateName, eventLoop: eventLoop
-            )
-            .makeSession(oldSoftware: oldSoftware)
-        }
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(admitted.credentials.token, loops: core.loops.count)
         let seat = SessionSeating.choose(counts: counts, current: current)
+        // A connection with TLS stays where it is.
+        let dialsAgain =
+            isSecure && oldSoftware == nil
+            && core.redials.withLock { $0.asks(client, isWellSeated: seat == current) }
+        let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
+            ServerSession(
+                core: core, credentials: credentials, client: client, address: address,
+                endpoint: endpoint, certificateName: certificateName, dialsAgain: dialsAgain,
+                eventLoop: eventLoop
+            )
+            .makeSession(oldSoftware: oldSoftware)
+        }
         if seat != current, !isSecure,
             SessionSeating.move(
                 context, to: core.loops[seat], preface: preface, leftover: leftover, makeSession: makeSession)

@@ -20,7 +20,8 @@ struct Check: ParsableCommand {
     func run() throws {
         let config = try file.required()
         let report = loadConfiguration(
-            at: config, from: SystemConfigurationSource.ofAgent(), options: LoadingOptions(isOffline: offline))
+            at: config, from: SystemConfigurationSource.ofAgent(), options: LoadingOptions(isOffline: offline)
+        )
         switch format {
         case .json:
             print(ProblemRendering.json(of: report))

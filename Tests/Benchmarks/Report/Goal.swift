@@ -72,6 +72,11 @@ package struct Goal: Hashable, Sendable {
                 "requests",
                 ["CPU per request, 32 connections, 1 KiB", "CPU per request, 256 connections, 1 KiB"],
                 .ratioAtMost(0.9)),
+            Goal(
+                "tls", ["requests/s, 32 connections", "requests/s, 256 connections"], .ratioAtLeast(0.9)),
+            Goal("tls", ["requests/s, a handshake each"], .ratioAtLeast(0.7)),
+            Goal("tls", ["download, one body"], .ratioAtLeast(0.9)),
+            Goal("tls", ["server memory for each of 1,000 wss tunnels"], .atMost(40)),
             Goal("transfers", ["download, one body", "upload, one body"], .ratioAtLeast(1.6)),
             Goal("mixed", ["p99 beside 8 downloads"], .ratioAtMost(0.7)),
             Goal(

@@ -165,7 +165,8 @@ import Testing
         #expect(try curl("\(url)/.well-known/acme-challenge/b_2").text == "b_2.key\n")
         for path in ["missing", "not.a.token", "..%2fa", "", "%2e%2e/x"] {
             #expect(
-                try curl("--path-as-is", "\(url)/.well-known/acme-challenge/\(path)").status == 404, "\(path)")
+                try curl("--path-as-is", "\(url)/.well-known/acme-challenge/\(path)").status == 404, "\(path)"
+            )
         }
         let followed = try curl("-L", "--cacert", authority.path, "\(url)/_stats")
         #expect(followed.status == 200 && followed.text.contains("tunnels"))

@@ -85,7 +85,7 @@ import Testing
             configuration: Configuration.client(
                 tunnel: "wss://127.0.0.1:\(try secure.port(ofServer: "public"))", to: "builtin:echo"))
         let words = try other.waitForLog("Cannot connect")["error.message"]
-        #expect(words == "no TLS: what answers does not speak TLS; write ws:// or http:// before it")
+        #expect(words == "what answers does not speak TLS; write ws:// or http:// before it")
     }
 
     @Test(.timeLimit(.minutes(2))) func largeBodiesPassBothWays() throws {
@@ -117,5 +117,17 @@ import Testing
         #expect(answer.status == 200)
         #expect(answer.text == "part")
         #expect([18, 56].contains(answer.exitCode), "\(answer.exitCode) \(answer.standardError)")
+    }
+
+    /// A connection that speaks TLS cannot change its event loop: its client dials again.
+    @Test(.timeLimit(.minutes(1))) func allConnectionsFindASeat() throws {
+        let world = try SecureWorld()
+        let client = try AgentProcess(
+            configuration: Configuration.client(
+                tunnel: "wss://127.0.0.1:\(world.port)", to: "builtin:echo",
+                options: ["certfile: \(world.authority.path)", "connections: 8"]))
+        try world.server.waitForSessions(8)
+        for _ in 0..<20 { #expect(try world.curl("/").status == 200) }
+        #expect(client.log.allSatisfy { !$0.contains("level=warning") && !$0.contains("level=error") })
     }
 }

@@ -51,7 +51,7 @@ import Testing
         #expect(words.hasPrefix("the server's certificate expired on 20"), "\(words)")
         let status = try wstunnel(["status", "--config", world.server.configurationPath])
         _ = try status.waitForExit()
-        #expect(status.standardOutput.text.contains("the certificate of CN=s expired on 20"))
+        #expect(status.standardOutput.text.contains("the certificate of CN=s in "))
     }
 
     @Test(.timeLimit(.minutes(1))) func originsAreBelievedForReasonsOfTheirOwn() throws {
@@ -64,7 +64,9 @@ import Testing
         let url = "https://localhost:\(try one.port(ofServer: "public"))"
         let rules = [
             [], ["origin-tls: [{ host: localhost, certfile: \(authority.path), server-name: app.test }]"],
-            ["origin-tls: [{ host: '*.test', insecure: true }, { pin-sha256: '\(try Self.pin(named.path))' }]"],
+            [
+                "origin-tls: [{ host: '*.test', insecure: true }, { pin-sha256: '\(try Self.pin(named.path))' }]"
+            ],
             ["origin-tls: [{ host: localhost, server-name: app.test }, { insecure: true }]"],
         ]
         let answers = try rules.map { rule in

@@ -77,7 +77,7 @@ final class EmbeddedCaller {
 
     init(_ server: EmbeddedServer) throws {
         self.server = server
-        let reception = CallerReception(core: server.core, on: server.loop, listener: 1, isSecure: false)
+        let reception = CallerReception(core: server.core, on: server.loop, listener: 1, tls: nil)
         channel = EmbeddedChannel(
             handlers: [wire, reception.makeHandler(on: server.loop)], loop: server.loop)
         channel.connect(to: try SocketAddress(ipAddress: "203.0.113.7", port: 4711), promise: nil)

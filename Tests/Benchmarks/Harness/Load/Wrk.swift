@@ -40,7 +40,7 @@ struct Wrk {
         ]
         for field in entrance.fields { arguments += ["-H", "\(field.name): \(field.value)"] }
         if let script { arguments += ["-s", script] }
-        let wrk = try Running(arguments + ["http://127.0.0.1:\(entrance.port)\(path)"])
+        let wrk = try Running(arguments + [entrance.url + path])
         try wrk.process.waitForExit(within: .seconds(seconds + 60))
         let text = wrk.process.standardOutput.text
         guard let result = WrkResult(parsing: text) else {

@@ -16,7 +16,8 @@ protocol Scenario {
 /// All scenarios, in the order in which they run.
 var allScenarios: [any Scenario.Type] {
     [
-        Requests.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self, Idle.self,
+        Requests.self, Secure.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self,
+        Idle.self,
         Spread.self, Scale.self, Overload.self, Reload.self,
     ] + allNeighbours
 }

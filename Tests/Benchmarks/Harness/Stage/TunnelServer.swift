@@ -28,7 +28,8 @@ struct TunnelServer {
     }
 
     /// Waits until so many tunnels are up.
-    func waitForTunnels(_ count: Int) throws {
+    func waitForTunnels(_ count: Int, isSecure: Bool = false) throws {
+        guard !isSecure else { return try waitForSecureTunnels(count) }
         let connection = try HTTPConnection(port: port)
         try retry(within: 180) {
             // Who comes from elsewhere gets the number alone, not a list of all of them.
@@ -37,6 +38,16 @@ struct TunnelServer {
             let tunnels = text.firstMatch(of: /tunnels=(\d+)/).flatMap { Int($0.1) } ?? 0
             guard tunnels == count else {
                 throw TestFailure("\(tunnels) of \(count) tunnels are up: \(text.prefix(200))")
+            }
+        }
+    }
+
+    private func waitForSecureTunnels(_ count: Int) throws {
+        try retry(within: 180) {
+            let answer = try curl(
+                "-k", "-H", "X-Forwarded-For: 192.0.2.1", "https://127.0.0.1:\(port)/_stats")
+            guard answer.text.contains("tunnels=\(count)") else {
+                throw TestFailure("not all of \(count) tunnels are up: \(answer.text.prefix(200))")
             }
         }
     }
@@ -49,14 +60,16 @@ extension Bench {
     ///   - name: of its files.
     ///   - tokens: one for each tunnel.
     ///   - options: more keys of each tunnel, such as `connections: 1`.
+    ///   - scheme: `wss` for a server that speaks TLS.
     func clientConfiguration(
-        _ name: String, to port: Int, tokens: [String], options: String = "connections: 1"
+        _ name: String, to port: Int, tokens: [String], options: String = "connections: 1",
+        scheme: String = "ws"
     ) throws -> String {
         let origins = try origins
         var text = "log: { file: \(name).log }\ntunnels:\n"
         for (number, token) in tokens.enumerated() {
             text += """
-                  - { name: t\(number), tunnel: "ws://127.0.0.1:\(port)", token: \(token),
+                  - { name: t\(number), tunnel: "\(scheme)://127.0.0.1:\(port)", token: \(token),
                       server: "http://127.0.0.1:\(origins.files)",
                       regexp: 'http://127\\.0\\.0\\.1:[0-9]+'\(options.isEmpty ? "" : ", " + options) }
 

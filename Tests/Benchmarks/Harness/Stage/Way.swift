@@ -15,6 +15,10 @@ final class Way {
         let port: Int
         /// What comes before the path.
         var fields: [(name: String, value: String)] = []
+        /// Whether TLS is spoken, by a certificate of no authority.
+        var isSecure = false
+
+        var url: String { "\(isSecure ? "https" : "http")://127.0.0.1:\(port)" }
     }
 
     /// The side of the report that it is.
@@ -59,6 +63,14 @@ final class Way {
 /// Waits until a request for a file goes through.
 func waitUntilOpen(_ entrance: Way.Entrance, within limit: TimeInterval = 20) throws {
     try retry(within: limit) {
+        guard !entrance.isSecure else {
+            let fields = entrance.fields.flatMap { ["-H", "\($0.name): \($0.value)"] }
+            let answer = try curl(fields + ["-k", "-o", "/dev/null", "\(entrance.url)/1k"])
+            guard answer.status == 200 else {
+                throw TestFailure("the first request was answered with \(answer.status)")
+            }
+            return
+        }
         let connection = try HTTPConnection(port: entrance.port, limit: .seconds(30))
         defer { connection.close() }
         let fields = entrance.fields.map { ($0.name, $0.value) }

@@ -1,0 +1,67 @@
+/// gRPC over HTTP: what those who speak it make of an answer of our own.
+package enum GRPC {
+    /// Its own code for what is away, and may be back in a moment.
+    package static let unavailable = 14
+
+    /// Whether a request is one, of whatever coding, or of gRPC-Web.
+    ///
+    /// - Parameter fields: of the request.
+    package static func isSpoken(by fields: HeaderFields) -> Bool {
+        guard let type = fields[.contentType] else { return false }
+        return type.utf8.count >= prefix.utf8.count && type.prefix(prefix.utf8.count).lowercased() == prefix
+    }
+
+    private static let prefix = "application/grpc"
+
+    /// What ends an answer that has broken off.
+    package static func trailers(_ code: Int, _ message: String) -> HeaderFields {
+        var trailers = HeaderFields()
+        trailers.append(named: "grpc-status", String(code))
+        trailers.append(named: "grpc-message", encoded(message))
+        return trailers
+    }
+
+    /// The code for a status of HTTP that is ours (gRPC's "HTTP to gRPC Status Code Mapping"; 404 says here that there is no
+    /// tunnel, not that there is no such method).
+    static func code(ofStatus status: Int) -> Int {
+        switch status {
+        case 400: 13
+        case 401: 16
+        case 403: 7
+        case 404, 408, 429, 502, 503, 504: unavailable
+        case 413, 414, 431: 8
+        case 501: 12
+        default: 2
+        }
+    }
+
+    /// Percent-encoded as gRPC wants it: visible ASCII and spaces but `%`.
+    static func encoded(_ message: String) -> String {
+        var text = ""
+        for byte in message.utf8 {
+            if (0x20...0x7e).contains(byte), byte != UInt8(ascii: "%") {
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return text
+    }
+}
+
+extension OwnAnswer {
+    /// The same as who asked understands it: to a request of gRPC a status of gRPC, in an answer without a body, whose head
+    /// is its trailers too.
+    ///
+    /// - Parameter request: the fields of the request.
+    package func spoken(to request: HeaderFields) -> OwnAnswer {
+        guard status != 200, let type = request[.contentType], GRPC.isSpoken(by: request) else { return self }
+        var fields = HeaderFields([.contentType: type])
+        if let seconds = self.fields[.retryAfter] { fields.append(.retryAfter, seconds) }
+        let words = text.hasSuffix("\n") ? String(text.dropLast()) : text
+        for (name, value) in GRPC.trailers(GRPC.code(ofStatus: status), words).pairs {
+            fields.append(named: name, value)
+        }
+        return OwnAnswer(200, fields: fields)
+    }
+}
