@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -57,12 +58,14 @@ let package = Package(
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity",
                 "TunnelProtocol", .deque, .nioCore, .nioPosix, .nioHTTP1, .nioWebSocket, .system,
             ]),
-        .target(name: "HTTPServing", dependencies: ["HTTPMessage", "HostSystem", .nioCore]),
+        .target(
+            name: "HTTPServing",
+            dependencies: ["HTTPMessage", "HostSystem", .deque, .nioCore, .nioHPACK, .nioHTTP2]),
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .nioCore,
-                .nioPosix, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .deque,
+                .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
             ]),
 
         // Roles: they never import each other.
@@ -168,13 +171,15 @@ let package = Package(
         .testTarget(
             name: "HTTPServingTests",
             dependencies: [
-                "HTTPMessage", "HTTPServing", "HostSystem", "TestSupport", .nioCore, .nioEmbedded, .nioSSL, .nioTLS,
+                "HTTPMessage", "HTTPServing", "HostSystem", "TestSupport", .nioCore, .nioEmbedded, .nioHPACK,
+                .nioHTTP2, .nioSSL, .nioTLS,
             ]),
         .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
                 "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", "TransportSecurity",
-                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
+                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioHPACK, .nioHTTP2, .nioPosix,
+                .nioSSL,
             ]),
         .testTarget(
             name: "TunnelServerTests",
@@ -220,7 +225,9 @@ extension Target.Dependency {
     static var logging: Self { .product(name: "Logging", package: "swift-log") }
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
+    static var nioHPACK: Self { .product(name: "NIOHPACK", package: "swift-nio-http2") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioHTTP2: Self { .product(name: "NIOHTTP2", package: "swift-nio-http2") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }

@@ -112,7 +112,8 @@ finish() {
 # --- What tests need ----------------------------------------------------------------------------------
 
 wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
-    tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind)
+    tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind
+    h2load:nghttp2-client)
 
 # --- Lint, build, test --------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ final class AdminReception: RequestReception {
 
     var isStopping: Bool { door.isClosed }
 
-    func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome {
+    func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
         // By a Unix socket there are no addresses.
         let isOwn = channel.remoteAddress?.ipAddress == channel.localAddress?.ipAddress
         let (eventLoop, handler) = (
@@ -56,7 +56,7 @@ final class AdminReception: RequestReception {
         return hasPlace ? .stays : .isClosed
     }
 
-    func left(_ connection: CallerHandler) { door.leave(ObjectIdentifier(connection)) }
+    func left(_ connection: any CallerConnection) { door.leave(ObjectIdentifier(connection)) }
 
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream

@@ -178,7 +178,7 @@ package final class ServerTLSPool: Sendable {
             return shared[configuration]?.tls
         }
         if let known { return known }
-        let tls = try ServerTLS(configuration, protocols: ["http/1.1"])
+        let tls = try ServerTLS(configuration, protocols: ["h2", "http/1.1"])
         shared.withLock { $0[configuration] = Shared(tls: tls) }
         return tls
     }

@@ -13,7 +13,7 @@ final class ConnectionTable: Sendable {
         let eventLoop: any EventLoop
         /// By which listener it came.
         let listener: Int
-        let handler: NIOLoopBound<CallerHandler>
+        let connection: NIOLoopBound<any CallerConnection>
     }
 
     /// A session, and by what it came in.

@@ -74,7 +74,7 @@ package final class TunnelServer: Sendable {
         package func leave(keepingSocket: Bool = false) async {
             await listener.leave(isKept: keepingSocket, patience: core.limits.handshakeTime)
             let told = core.connections.callers(by: listener.id).map { caller in
-                caller.eventLoop.submit { caller.handler.value.leave() }
+                caller.eventLoop.submit { caller.connection.value.leave() }
             }
             for future in told { try? await future.get() }
         }
@@ -204,7 +204,7 @@ package final class TunnelServer: Sendable {
         // Sessions stay until the last requests have come.
         var arrivals: [EventLoopFuture<Void>] = []
         for caller in core.connections.callers {
-            arrivals.append(caller.eventLoop.flatSubmit { caller.handler.value.stop() })
+            arrivals.append(caller.eventLoop.flatSubmit { caller.connection.value.stop() })
         }
         for arrival in arrivals { try? await arrival.get() }
         whenQuiet()
@@ -219,7 +219,7 @@ package final class TunnelServer: Sendable {
         stopTimers()
         core.end()
         current.end()?.close()
-        for caller in core.connections.callers { caller.eventLoop.execute { caller.handler.value.cut() } }
+        for caller in core.connections.callers { caller.eventLoop.execute { caller.connection.value.cut() } }
         for session in core.connections.sessions.values { session.reference.perform { $0.close() } }
     }
 }

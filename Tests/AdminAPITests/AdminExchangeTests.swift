@@ -194,6 +194,7 @@ import Testing
 private final class FakeConnection: CallerStream {
     let loop = EmbeddedEventLoop()
     var eventLoop: any EventLoop { loop }
+    let isWholeConnection = true
     weak var exchange: AdminExchange?
     private(set) var log: [String] = []
     private(set) var deadline: NIODeadline?

@@ -31,7 +31,7 @@ private let importTable: [String: Set<String>] = [
         "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1",
         "NIOWebSocket", "SystemPackage", "TransportSecurity", "TunnelProtocol",
     ]),
-    "HTTPServing": ["Glibc", "HTTPMessage", "HostSystem", "NIOCore"],
+    "HTTPServing": ["DequeModule", "Glibc", "HTTPMessage", "HostSystem", "NIOCore", "NIOHPACK", "NIOHTTP2"],
     "OriginHTTP": networking.union([
         "AgentStatus", "DequeModule", "FoundationEssentials", "HTTPMessage", "HostSystem", "NIOHPACK",
         "NIOHTTP2",

@@ -41,6 +41,7 @@ import Testing
         case .rawEnd(let exchange): "\(exchange) raw ends"
         case .malformedHead(_, let method, let preface):
             "malformed \(method)\(preface.map { " \($0)" } ?? "")"
+        case .http2(let bytes): "HTTP/2 \(bytes.readableBytes)"
         case .malformedBody(_, let exchange): "\(exchange) malformed"
         case .malformedRest: "malformed rest"
         }

@@ -14,11 +14,11 @@ import Testing
         var outcome = RequestOutcome.answer(OwnAnswer(200, line: "here"), closes: false)
         private(set) var log: [String] = []
 
-        func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome {
+        func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
             log.append("welcome")
             return welcome
         }
-        func left(_ connection: CallerHandler) { log.append("left") }
+        func left(_ connection: any CallerConnection) { log.append("left") }
         func receive(
             _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
         ) -> RequestOutcome {

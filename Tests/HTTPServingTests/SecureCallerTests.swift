@@ -184,8 +184,8 @@ private final class RecordingReception: RequestReception {
 
     var stall: TimeAmount { .seconds(60) }
     var isStopping: Bool { false }
-    func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome { .stays }
-    func left(_ connection: CallerHandler) {}
+    func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome { .stays }
+    func left(_ connection: any CallerConnection) {}
     func receive(
         _ head: RequestHead, _ framing: HTTPMessage.BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {

@@ -24,6 +24,8 @@ extension CallerConnectionMachine {
         ///
         /// - Parameter method: of the request, as far as its answer depends on it.
         case malformedHead(HTTPMessageError, method: String, ForeignPreface?)
+        /// The connection speaks HTTP/2, of which that came.
+        case http2(ByteBuffer)
         case malformedBody(HTTPMessageError, Exchange)
         case malformedRest
     }

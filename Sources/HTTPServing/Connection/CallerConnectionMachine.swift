@@ -99,7 +99,14 @@ struct CallerConnectionMachine<Exchange> {
             case .takingRest: return .malformedRest
             default:
                 let request = request(at: start)
-                return .malformedHead(error, method: Self.method(of: request), ForeignPreface(request))
+                // Its line looks like a request's, of a version that is not read here.
+                if !hasServed, request.readableBytesView.starts(with: HTTP2ConnectionSettings.preface) {
+                    state = .over
+                    input = ByteBuffer()
+                    return .http2(request)
+                }
+                let view = request.readableBytesView
+                return .malformedHead(error, method: Self.method(of: view), ForeignPreface(view))
             }
         }
     }
@@ -130,10 +137,10 @@ struct CallerConnectionMachine<Exchange> {
     }
 
     /// What came from there on, read or not: `tidy` discards what was. No bytes are copied.
-    private func request(at start: Int) -> ByteBufferView {
+    private func request(at start: Int) -> ByteBuffer {
         var request = input
         if start <= request.writerIndex { request.moveReaderIndex(to: start) }
-        return request.readableBytesView
+        return request
     }
 
     /// The method of a request whose head makes no sense, or is not whole, as far as the answer depends on it: one to

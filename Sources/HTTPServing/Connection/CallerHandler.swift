@@ -1,25 +1,26 @@
-package import HTTPMessage
+import HTTPMessage
 package import NIOCore
 
 /// One connection of whoever sends requests to one of our listeners: HTTP/1 in, one exchange after another, until it
 /// becomes another handler's, raw bytes, or ends. Carries out what its `CallerConnectionMachine` decides; what the requests
 /// are for, its `RequestReception` knows. Bound to its event loop.
-package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, StepTaker {
+package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler, CallerConnection, StepTaker
+{
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
 
     /// Of its channel.
     package let eventLoop: any EventLoop
     private let limits: ConnectionLimits
-    private let date: DateStamp
+    let date: DateStamp
     private let budget: (any OutputBudget)?
-    private let reception: any RequestReception
+    let reception: any RequestReception
     private let isSecure: Bool
     /// Whether what is written goes out.
     private var isUp: Bool
-    private var machine: CallerConnectionMachine<any ServedExchange>
-    private var context: ChannelHandlerContext?
-    private var output: CallerOutput?
+    var machine: CallerConnectionMachine<any ServedExchange>
+    var context: ChannelHandlerContext?
+    var output: CallerOutput?
     private var timer: DeadlineTimer?
     private var isReadHeld = false
     private let pace: StepPace
@@ -144,7 +145,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         context?.read()
     }
 
-    private func workOff() { pace.run(self) }
+    func workOff() { pace.run(self) }
 
     func restsAfterSteps() {
         machine.tidy()
@@ -169,6 +170,9 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
             return false
         case .malformedHead(let error, let method, let preface):
             answerHere(reception.refuse(.malformed(error, preface)), toMethod: method)
+            return false
+        case .http2(let bytes):
+            speakHTTP2(bytes)
             return false
         case .malformedBody(let error, let exchange):
             exchange.callerBrokeRules(error)
@@ -204,6 +208,25 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         }
     }
 
+    /// Gives way to those who do.
+    private func speakHTTP2(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        // They come in by themselves.
+        if isIn { reception.left(self) }
+        isIn = false
+        let pipeline = context.pipeline.syncOperations
+        do {
+            try HTTP2CallerHandler.add(
+                to: pipeline, on: eventLoop, limits: limits, date: date, budget: budget, reception: reception,
+                isSecure: isSecure)
+        } catch {
+            return context.close(promise: nil)
+        }
+        context.fireChannelRead(NIOAny(bytes))
+        context.fireChannelReadComplete()
+        pipeline.removeHandler(self, promise: nil)
+    }
+
     private func answerHere(
         _ answer: OwnAnswer, toMethod method: String, _ version: HTTPVersion = .http11, closes: Bool = true
     ) {
@@ -221,7 +244,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// The connection says nothing more: what was written goes out, then it ends. See `Farewell`.
     ///
     /// - Parameter isBroken: the answer of the exchange under way broke off, and it is told when that has gone out.
-    private func sayFarewell(_ manner: Farewell.Manner, isDelimited: Bool, isBroken: Bool = false) {
+    func sayFarewell(_ manner: Farewell.Manner, isDelimited: Bool, isBroken: Bool = false) {
         guard context != nil, let output else { return }
         guard isUp else { return output.reset() }
         let patience = Farewell.Patience(
@@ -259,7 +282,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     // MARK: Leaving
 
     /// Whether the next answer is the last.
-    private var isLeaving: Bool { machine.leaving.isAsked || reception.isStopping }
+    var isLeaving: Bool { machine.leaving.isAsked || reception.isStopping }
 
     /// The next answer is the last.
     package func leave() { machine.leave() }
@@ -305,7 +328,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     // MARK: Time limits
 
-    private func watch(until deadline: NIODeadline) { timer?.ring(by: deadline) }
+    func watch(until deadline: NIODeadline) { timer?.ring(by: deadline) }
 
     private func checkTime() {
         defer { tellArrival() }
@@ -319,91 +342,4 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         case .farewell: goOnWithFarewell()
         }
     }
-}
-
-// MARK: - The exchange under way
-
-extension CallerHandler: CallerStream {
-    package var isWritable: Bool { output?.isWritable ?? false }
-    package var waiting: Int { output?.waiting ?? 0 }
-    package var undelivered: Int { output?.undelivered ?? 0 }
-
-    package func send(interim head: ResponseHead) {
-        guard let output, let bytes = machine.http?.interim(head) else { return }
-        output.write(bytes)
-        output.flushSoon()
-    }
-
-    package func send(_ head: consuming ResponseHead, _ length: AnswerLength, isLast: Bool) {
-        let isLeaving = isLeaving
-        guard let output,
-            let bytes = machine.http?.begin(head, length, isLeaving: isLeaving, date: date.text)
-        else { return }
-        write(bytes, to: output, isLast: isLast)
-    }
-
-    package func send(switching head: consuming ResponseHead) {
-        guard let output, let bytes = machine.http?.switchProtocols(head) else { return }
-        write(bytes, to: output, isLast: true)
-        machine.switchedProtocols()
-        output.allowHalfClosure()
-        workOff()
-    }
-
-    package func send(_ data: ByteBuffer, isLast: Bool) {
-        guard let output else { return }
-        machine.bodyEncoder()?.write(data, isLast: isLast) { output.write($0) }
-        if isLast { output.flushNow() } else { output.flushSoon() }
-    }
-
-    package func send(trailers: HeaderFields) {
-        guard let output else { return }
-        machine.bodyEncoder()?.writeEnd(trailers: trailers) { output.write($0) }
-        output.flushNow()
-    }
-
-    package func send(_ answer: OwnAnswer, closes: Bool) {
-        let isLast = closes || isLeaving
-        guard let output,
-            let bytes = machine.http?.encode(answer, isLeaving: isLast, date: date.text)
-        else { return }
-        write(bytes, to: output, isLast: true)
-    }
-
-    private func write(_ bytes: ByteBuffer, to output: CallerOutput, isLast: Bool) {
-        output.write(bytes)
-        if isLast { output.flushNow() } else { output.flushSoon() }
-    }
-
-    package func endRawOutput() {
-        machine.outputEnded()
-        output?.shutDownOnceSent()
-    }
-
-    package func exchangeEnded() {
-        guard context != nil, let end = machine.answerEnd() else { return machine.ended() }
-        if let farewell = end.farewell { return sayFarewell(farewell, isDelimited: end.isDelimited) }
-        watch(until: machine.goesOn(isStopping: reception.isStopping, now: eventLoop.now))
-        workOff()
-    }
-
-    package func exchangeBroke(isWhole: Bool) {
-        guard let http = machine.http, context != nil else {
-            let exchange = machine.current
-            machine.ended()
-            exchange?.answerIsOut(missing: 0)
-            return
-        }
-        sayFarewell(
-            isWhole || http.isDelimited ? .linger : .reset, isDelimited: http.isDelimited, isBroken: true)
-    }
-
-    package func exchangeGaveUp() {
-        machine.ended()
-        output?.reset()
-    }
-
-    package func requestMayFlow() { workOff() }
-
-    package func ring(by deadline: NIODeadline) { watch(until: deadline) }
 }

@@ -1,7 +1,7 @@
 package import HTTPMessage
 package import NIOCore
 
-/// Whom a connection is for: all that its `CallerHandler` knows of the server behind it. One for each connection, used on
+/// Whom a connection is for: all that its handler knows of the server behind it. One for each connection, used on
 /// its event loop.
 package protocol RequestReception: AnyObject {
     /// Time that a caller may take nothing of what waits for it.
@@ -12,9 +12,9 @@ package protocol RequestReception: AnyObject {
     /// A connection is there.
     ///
     /// - Parameter channel: whose addresses tell who it is.
-    func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome
+    func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome
     /// It is over, or another handler's. Called once for each that was told to stay.
-    func left(_ connection: CallerHandler)
+    func left(_ connection: any CallerConnection)
     /// A request came.
     ///
     /// - Parameter stream: where the answer goes.

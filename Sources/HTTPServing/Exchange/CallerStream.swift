@@ -7,6 +7,8 @@ package import NIOCore
 /// It is called for one exchange until that is over: by `exchangeEnded`, `exchangeBroke` or `exchangeGaveUp`.
 package protocol CallerStream: AnyObject {
     var eventLoop: any EventLoop { get }
+    /// Whether it is all that its connection carries: only such a one can leave HTTP altogether.
+    var isWholeConnection: Bool { get }
     /// Whether the caller keeps up with what is written.
     var isWritable: Bool { get }
     /// Bytes written that wait in this process.

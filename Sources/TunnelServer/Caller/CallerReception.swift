@@ -65,13 +65,13 @@ final class CallerReception: RequestReception {
 
     // MARK: The connection
 
-    func welcome(_ connection: CallerHandler, on channel: any Channel) -> Welcome {
+    func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
         if let text = channel.remoteAddress?.ipAddress { peer = text }
         peerPort = channel.remoteAddress?.port
         address = peer
         let caller = ConnectionTable.Caller(
             eventLoop: connection.eventLoop, listener: listener,
-            handler: NIOLoopBound(connection, eventLoop: connection.eventLoop))
+            connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
         guard core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
         else { return .isRefused(Refusal.tooManyCallers.answer) }
         guard core.isOver else { return .stays }
@@ -79,7 +79,7 @@ final class CallerReception: RequestReception {
         return .isClosed
     }
 
-    func left(_ connection: CallerHandler) {
+    func left(_ connection: any CallerConnection) {
         core.connections.leave(ObjectIdentifier(connection), address: AddressGroup(peer))
     }
 
@@ -95,6 +95,16 @@ final class CallerReception: RequestReception {
 
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
+    ) -> RequestOutcome {
+        switch outcome(of: head, framing, for: stream) {
+        case .answer(let answer, let closes):
+            return .answer(answer.spoken(to: head.fields), closes: closes)
+        case let outcome: return outcome
+        }
+    }
+
+    private func outcome(
+        of head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
         settings = core.settings
         let caller = settings.routes.caller(at: peer, head.fields)
@@ -120,6 +130,9 @@ final class CallerReception: RequestReception {
         case .stats:
             let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
+        case .tunnel where !stream.isWholeConnection:
+            let refusal = answer(Refusal.notHTTP1.answer, makeRecord(head.method, path: "/_tunnel"))
+            return .answer(refusal, closes: false)
         case .tunnel:
             return .upgrade(
                 TunnelHandshake(

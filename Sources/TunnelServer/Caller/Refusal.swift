@@ -65,6 +65,8 @@ package struct Refusal: Error, Sendable, Equatable {
 
     // Handshakes of tunnel clients.
     static let notGET = Refusal(400, "Only GET requests are supported", .badHandshake)
+    static let notHTTP1 = Refusal(
+        400, "Tunnel clients connect by HTTP/1.1: a stream of HTTP/2 carries no tunnel", .badHandshake)
     static let originMissing = Refusal(
         400, "Origin header with rendez-vous token required", .badHandshake)
     static let tokenTooShort = Refusal(

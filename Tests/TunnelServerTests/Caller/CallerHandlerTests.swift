@@ -396,10 +396,10 @@ import TunnelProtocol
         try EmbeddedServer.run { server in
             let caller = try server.caller()
             let callers = server.core.connections
-            for caller in callers.callers(by: 2) { caller.handler.value.leave() }
+            for caller in callers.callers(by: 2) { caller.connection.value.leave() }
             try caller.send("GET /_health_check HTTP/1.1|Host: a||")
             #expect(!(try caller.received().lowercased().contains("connection: close")))
-            for caller in callers.callers(by: 1) { caller.handler.value.leave() }
+            for caller in callers.callers(by: 1) { caller.connection.value.leave() }
             #expect(caller.isOpen)
             try caller.send("GET /_health_check HTTP/1.1|Host: a||")
             #expect(try caller.received().lowercased().contains("connection: close"))

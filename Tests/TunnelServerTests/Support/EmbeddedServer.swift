@@ -37,7 +37,7 @@ final class EmbeddedServer {
         let server = EmbeddedServer(ServerWorld.configuration(configuration), limits, log)
         try body(server)
         server.core.end()
-        for caller in server.core.connections.callers { caller.handler.value.cut() }
+        for caller in server.core.connections.callers { caller.connection.value.cut() }
         server.advance(.seconds(60))
     }
 
