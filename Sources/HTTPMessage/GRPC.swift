@@ -3,12 +3,11 @@ package enum GRPC {
     /// Its own code for what is away, and may be back in a moment.
     package static let unavailable = 14
 
-    /// Whether a request is one, of whatever coding, or of gRPC-Web.
+    /// The content type of a request, where it is one of gRPC, of whatever coding, or of gRPC-Web; else nil.
     ///
     /// - Parameter fields: of the request.
-    package static func isSpoken(by fields: HeaderFields) -> Bool {
-        guard let type = fields[.contentType] else { return false }
-        return type.utf8.count >= prefix.utf8.count && type.prefix(prefix.utf8.count).lowercased() == prefix
+    package static func type(of fields: HeaderFields) -> String? {
+        fields[.contentType].flatMap { $0.prefix(prefix.utf8.count).lowercased() == prefix ? $0 : nil }
     }
 
     private static let prefix = "application/grpc"
@@ -50,12 +49,18 @@ package enum GRPC {
 }
 
 extension OwnAnswer {
-    /// The same as who asked understands it: to a request of gRPC a status of gRPC, in an answer without a body, whose head
-    /// is its trailers too.
+    /// The same as who asked understands it.
     ///
     /// - Parameter request: the fields of the request.
     package func spoken(to request: HeaderFields) -> OwnAnswer {
-        guard status != 200, let type = request[.contentType], GRPC.isSpoken(by: request) else { return self }
+        guard status != 200, let type = GRPC.type(of: request) else { return self }
+        return asGRPC(type)
+    }
+
+    /// The same as a status of gRPC, in an answer without a body, whose head is its trailers too.
+    ///
+    /// - Parameter type: the content type of the request.
+    package func asGRPC(_ type: String) -> OwnAnswer {
         var fields = HeaderFields([.contentType: type])
         if let seconds = self.fields[.retryAfter] { fields.append(.retryAfter, seconds) }
         let words = text.hasSuffix("\n") ? String(text.dropLast()) : text

@@ -90,7 +90,7 @@ final class ClientSession: SessionOwner {
                 let destination = try setup.directory.destination(of: &request, isHostListed: isHostListed)
                 stream.begin(request, at: destination, framing: framing, on: eventLoop)
             } catch {
-                stream.refuse(error.status, error.words, to: request.method)
+                stream.refuse(error.status, error.words, to: request)
             }
         } catch {
             stream.refuseMalformed("\(error)")

@@ -13,6 +13,8 @@ final class OriginStream {
     private let owner: ClientSession
     private var exchange: (any OriginExchange)?
     private var method = ""
+    /// Its content type, where that is one of gRPC.
+    private var grpcType: String?
     private var isRequestWhole: Bool
     private var hasAnswered = false
     private var isAnswerWhole = false
@@ -40,6 +42,7 @@ final class OriginStream {
     ) {
         hasBegun = true
         method = request.method
+        grpcType = GRPC.type(of: request.fields)
         exchange = destination.origin.begin(
             request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
@@ -54,13 +57,20 @@ final class OriginStream {
         session.reset(id, .malformedMessage, reason: reason)
     }
 
-    /// Answers a request of this method in the origin's place.
-    func refuse(_ status: Int, _ words: String, to method: String) {
+    /// Answers a request in the origin's place.
+    func refuse(_ status: Int, _ words: String, to request: RequestHead) {
+        method = request.method
+        grpcType = GRPC.type(of: request.fields)
+        refuse(status, words)
+    }
+
+    private func refuse(_ status: Int, _ words: String) {
         hasBegun = true
         early = []
         hasAnswered = true
         var answer = OwnAnswer(status, line: words)
         if status == 503 { answer.append(.retryAfter, "1") }
+        if let grpcType { answer = answer.asGRPC(grpcType) }
         let (head, body) = answer.parts(toMethod: method)
         respond(head, isLast: body == nil)
         if let body {
@@ -196,7 +206,7 @@ extension OriginStream: OriginResponseReceiver {
             session.breakOff(id, .originFailed, reason: error.message)
             return
         }
-        refuse(error.status, error.message, to: method)
+        refuse(error.status, error.message)
     }
 
     func originBecameWritable() {

@@ -8,8 +8,8 @@ import Testing
         ("application/json", false), ("application/gr", false), ("", false),
     ])
     func itIsKnownByItsContentType(type: String, isIt: Bool) {
-        #expect(GRPC.isSpoken(by: HeaderFields([.contentType: type])) == isIt)
-        #expect(!GRPC.isSpoken(by: HeaderFields()))
+        #expect((GRPC.type(of: HeaderFields([.contentType: type])) != nil) == isIt)
+        #expect(GRPC.type(of: HeaderFields()) == nil)
     }
 
     @Test(arguments: [

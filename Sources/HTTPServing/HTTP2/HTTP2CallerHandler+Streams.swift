@@ -16,7 +16,7 @@ extension HTTP2CallerHandler {
                 fields, isLast: head.endStream, limits: limits.http, makeKey: Self.makeKey)
             stream.method = request.head.method
             stream.isWebSocket = request.isWebSocket
-            stream.isGRPC = GRPC.isSpoken(by: request.head.fields)
+            stream.isGRPC = GRPC.type(of: request.head.fields) != nil
             stream.body = HTTP2RequestBody(
                 request.framing, isLast: head.endStream, isRaw: request.isWebSocket)
             switch reception.receive(request.head, request.framing, for: stream) {
