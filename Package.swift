@@ -64,8 +64,8 @@ let package = Package(
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .nioCore,
-                .nioPosix, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .deque,
+                .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
             ]),
 
         // Roles: they never import each other.
@@ -178,7 +178,8 @@ let package = Package(
             name: "OriginHTTPTests",
             dependencies: [
                 "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", "TransportSecurity",
-                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .nioSSL,
+                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioHPACK, .nioHTTP2, .nioPosix,
+                .nioSSL,
             ]),
         .testTarget(
             name: "TunnelServerTests",

@@ -38,10 +38,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case unresolvable
     case tlsFailed = "tls-failed"
     case closedEarly = "closed-early"
-    /// What it sent is no HTTP/1 response.
+    /// What it sent is no HTTP response.
     case malformed
     /// The request cannot be sent.
     case badRequest = "bad-request"
+    /// The version of HTTP that it speaks cannot carry the request.
+    case unsupported
     case tooBusy = "too-busy"
     /// The process may open no more files, nor connections.
     case noDescriptors = "no-descriptors"

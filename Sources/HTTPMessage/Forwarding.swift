@@ -51,6 +51,7 @@ package struct Forwarding: Sendable {
     package static func rewrite(
         _ fields: inout HeaderFields, at hop: Hop, upgrade: UpgradeOffer = UpgradeOffer()
     ) {
+        let takesTrailers = hop == .requestToOrigin && fields.takesTrailers
         switch hop {
         case .requestIntoTunnel: fields.removeHopByHop(and: Self.uselessToOrigins)
         case .requestOutOfTunnel: fields.remove(Self.ofTheTunnel)
@@ -61,6 +62,7 @@ package struct Forwarding: Sendable {
         case .trailers: fields.removeHopByHop(and: Self.neverTrailers)
         }
         if !upgrade.isEmpty { fields.appendUpgrade(upgrade.fieldValue) }
+        if takesTrailers { fields.appendTakesTrailers() }
     }
 
     /// The same of an answer. One that switches protocols goes on naming the one that it switches to.
@@ -111,10 +113,11 @@ package struct Forwarding: Sendable {
     /// - Parameter upgrade: what the request may leave HTTP for.
     package func head(of request: RequestHead, upgrade: UpgradeOffer) -> ByteBuffer {
         var head = request
+        let takesTrailers = head.fields.takesTrailers
         Self.rewrite(&head.fields, at: .requestIntoTunnel)
         if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
         if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
-        let gain = replaceForwarding(&head.fields, upgrade)
+        let gain = replaceForwarding(&head.fields, upgrade, takesTrailers: takesTrailers)
         var text = ByteBuffer()
         text.writeRequestHead(head, behindWhich: gain.each)
         guard TokenRemoval.mayFind(token, in: text) else { return text }
@@ -144,6 +147,7 @@ package struct Forwarding: Sendable {
         let host: String?
         let isHostListed: Bool
         let upgrade: UpgradeOffer
+        let takesTrailers: Bool
 
         @inline(__always)
         func each(_ body: (FieldName, String) -> Void) {
@@ -156,12 +160,15 @@ package struct Forwarding: Sendable {
                 body(.connection, "Upgrade")
                 body(.upgrade, upgrade.fieldValue)
             }
+            if takesTrailers { body(.te, HeaderFields.trailersCoding) }
         }
     }
 
     /// Says who calls, by which protocol and for which host. What strangers say themselves counts for nothing; a trusted
     /// proxy knows more than we do, and is itself one more hop.
-    private func replaceForwarding(_ fields: inout HeaderFields, _ upgrade: UpgradeOffer) -> Gain {
+    private func replaceForwarding(
+        _ fields: inout HeaderFields, _ upgrade: UpgradeOffer, takesTrailers: Bool
+    ) -> Gain {
         let hops = isPeerTrusted ? fields.values(.xForwardedFor).filter { !$0.isEmpty } : []
         if isPeerTrusted {
             fields.remove(.xForwardedFor)
@@ -175,7 +182,7 @@ package struct Forwarding: Sendable {
             saysProtocol: !fields.contains(.xForwardedProto), isSecure: isSecure,
             certificateName: certificateName,
             host: host.flatMap { $0.isEmpty || $0.utf8.count > Self.longestHost ? nil : $0 },
-            isHostListed: isHostListed, upgrade: upgrade)
+            isHostListed: isHostListed, upgrade: upgrade, takesTrailers: takesTrailers)
     }
 
     /// A page of another tunnel may lead here: its token is none of this origin's business either.
@@ -206,6 +213,17 @@ package struct Forwarding: Sendable {
 }
 
 extension HeaderFields {
+    /// What `TE` says of trailers (RFC 9110 §10.1.4): all of it that holds beyond one hop, as gRPC asks for it.
+    fileprivate static let trailersCoding = "trailers"
+
+    fileprivate var takesTrailers: Bool { list(.te, contains: "trailers") }
+
+    /// The next hop is told so.
+    fileprivate mutating func appendTakesTrailers() {
+        append(.connection, "TE")
+        append(.te, Self.trailersCoding)
+    }
+
     /// Asks for a switch to another protocol, or tells of one (RFC 9110 §7.8).
     fileprivate mutating func appendUpgrade(_ protocols: String) {
         append(.connection, "Upgrade")

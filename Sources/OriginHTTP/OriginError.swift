@@ -16,10 +16,12 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
         case tlsFailed
         /// The origin closed the connection before the response was whole.
         case closedEarly
-        /// What the origin sent is no HTTP/1 response.
+        /// What the origin sent is no HTTP response.
         case malformed
         /// The request cannot be sent: a body that differs from its announced length, `CONNECT`, …
         case badRequest
+        /// The version of HTTP that the origin speaks cannot carry the request.
+        case unsupported
         /// Too many requests use or wait for connections to the origin.
         case tooBusy
         /// The process may open no more files, nor connections.
@@ -30,6 +32,9 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// Whether it passes by itself: the request was not looked at, and may be sent again in a moment.
     package var isPassing: Bool { code == .tooBusy || code == .noDescriptors }
+
+    /// The status of an answer that tells of it.
+    package var status: Int { isPassing ? 503 : code == .unsupported ? 501 : 502 }
 
     package let code: Code
     /// What happened and where (`host:port`), in words for a person; no secret, no trailing period.
@@ -53,6 +58,7 @@ package struct OriginError: Error, Hashable, Sendable, CustomStringConvertible {
         case .closedEarly: .closedEarly
         case .malformed: .malformed
         case .badRequest: .badRequest
+        case .unsupported: .unsupported
         case .tooBusy: .tooBusy
         case .noDescriptors: .noDescriptors
         case .unreadable: .unreadable

@@ -89,6 +89,7 @@ extension TunnelClientConfiguration: Specification {
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("host-header", \.hostHeader, .inPlace),
+        .init("http", \.originVersions, .inPlace),
         .init("hidden-files", \.servesHiddenFiles, .inPlace),
         .init("insecure", \.trust.isInsecure, .inPlace),
         .init("certfile", \.trust.certificates, .inPlace),

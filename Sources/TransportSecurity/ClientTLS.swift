@@ -13,14 +13,13 @@ package final class ClientTLS: Sendable {
     /// Trusted in addition to the system's roots.
     private let ownRoots: [NIOSSLCertificate]
     private let hasSystemRoots: @Sendable () -> Bool
-    private let loaded = Mutex<Loaded>(Loaded())
+    private let loaded = Mutex<[Kind: NIOSSLContext]>([:])
 
-    private struct Loaded {
-        /// For hosts with names.
-        var named: NIOSSLContext?
-        /// For addresses: that the certificate is for them `TLSGate` looks at, as the library would look at the address that
-        /// was connected to, which may be a proxy's.
-        var addressed: NIOSSLContext?
+    private struct Kind: Hashable {
+        /// That the certificate is for an address `TLSGate` looks at, as the library would look at the address that was
+        /// connected to, which may be a proxy's.
+        let isForAddress: Bool
+        let offer: ProtocolOffer
     }
 
     /// - Parameters:
@@ -50,7 +49,6 @@ package final class ClientTLS: Sendable {
     ) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
         if !trust.verifiesChain { configuration.certificateVerification = .none }
         if let identity {
             configuration.certificateChain = identity.chain
@@ -64,9 +62,13 @@ package final class ClientTLS: Sendable {
 
     /// Reads the system's roots, unless that has been done: not for event loops.
     ///
-    /// - Parameter host: that is to be connected to.
+    /// - Parameters:
+    ///   - host: that is to be connected to.
+    ///   - offer: what is to be spoken with it.
     /// - Throws: when there is nobody to trust. A later call looks again.
-    package func load(for host: String) throws(TLSSetupError) { _ = try context(for: expectation(of: host)) }
+    package func load(for host: String, offering offer: ProtocolOffer = .http1) throws(TLSSetupError) {
+        _ = try context(for: expectation(of: host), offer)
+    }
 
     /// What the certificate must be for.
     private struct Expectation {
@@ -79,13 +81,16 @@ package final class ClientTLS: Sendable {
         return Expectation(name: name, isAddress: (try? SocketAddress(ipAddress: name, port: 0)) != nil)
     }
 
-    private func known(for expected: Expectation) -> NIOSSLContext? {
-        loaded.withLock { expected.isAddress ? $0.addressed : $0.named }
+    private func known(for expected: Expectation, _ offer: ProtocolOffer) -> NIOSSLContext? {
+        loaded.withLock { $0[Kind(isForAddress: expected.isAddress, offer: offer)] }
     }
 
-    private func context(for expected: Expectation) throws(TLSSetupError) -> NIOSSLContext {
-        if let context = known(for: expected) { return context }
+    private func context(
+        for expected: Expectation, _ offer: ProtocolOffer
+    ) throws(TLSSetupError) -> NIOSSLContext {
+        if let context = known(for: expected, offer) { return context }
         var configuration = configuration
+        configuration.applicationProtocols = offer.names
         if !trust.verifiesChain || hasSystemRoots() {
             configuration.additionalTrustRoots = [.certificates(ownRoots)]
         } else if ownRoots.isEmpty {
@@ -98,9 +103,7 @@ package final class ClientTLS: Sendable {
         }
         do {
             let context = try NIOSSLContext(configuration: configuration)
-            loaded.withLock { loaded in
-                if expected.isAddress { loaded.addressed = context } else { loaded.named = context }
-            }
+            loaded.withLock { $0[Kind(isForAddress: expected.isAddress, offer: offer)] = context }
             return context
         } catch {
             throw TLSSetupError(certificates: trust.certificates?.path, cause: error)
@@ -108,9 +111,13 @@ package final class ClientTLS: Sendable {
     }
 
     /// Makes `addHandlers` ready, off the event loop where anything is to be read. Fails as `load` does.
-    package func prepare(for host: String, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
-        if known(for: expectation(of: host)) != nil { return eventLoop.makeSucceededVoidFuture() }
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try self.load(for: host) }
+    package func prepare(
+        for host: String, offering offer: ProtocolOffer = .http1, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Void> {
+        if known(for: expectation(of: host), offer) != nil { return eventLoop.makeSucceededVoidFuture() }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+            try self.load(for: host, offering: offer)
+        }
     }
 
     /// Sets TLS up at the end of a pipeline. Whoever comes behind it is told that the channel is active when the server has
@@ -119,17 +126,41 @@ package final class ClientTLS: Sendable {
     /// - Parameters:
     ///   - host: a name or an address: what the certificate must be for, unless another name was configured.
     ///   - patience: for the handshake.
+    ///   - offer: what is to be spoken; the server chooses.
     package func addHandlers(
-        to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount
+        to pipeline: ChannelPipeline.SynchronousOperations, host: String, patience: TimeAmount,
+        offering offer: ProtocolOffer = .http1
     ) throws {
         let expected = expectation(of: host)
         // An address has no name to ask for (RFC 6066 §3).
         try pipeline.addHandlers([
             NIOSSLClientHandler(
-                context: context(for: expected), serverHostname: expected.isAddress ? nil : expected.name),
+                context: context(for: expected, offer),
+                serverHostname: expected.isAddress ? nil : expected.name),
             TLSGate(
                 to: expected.name, looksAtName: expected.isAddress && trust.verifiesChain, pins: trust.pins,
                 patience: patience),
         ])
     }
+}
+
+/// What a client offers to speak over TLS, by ALPN (RFC 7301).
+package enum ProtocolOffer: Hashable, Sendable {
+    /// HTTP/1.1 alone.
+    case http1
+    /// HTTP/2 alone.
+    case http2
+    /// Either; HTTP/2 rather.
+    case http2OrHTTP1
+
+    fileprivate var names: [String] {
+        switch self {
+        case .http1: ["http/1.1"]
+        case .http2: [Self.http2Name]
+        case .http2OrHTTP1: [Self.http2Name, "http/1.1"]
+        }
+    }
+
+    /// What a server calls HTTP/2 (RFC 9113 §3.1).
+    package static let http2Name = "h2"
 }

@@ -96,6 +96,7 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
         ("ALERT_PROTOCOL_VERSION", "the peer speaks no version of TLS that is good enough"),
         ("ALERT_HANDSHAKE_FAILURE", "the peer speaks no kind of TLS that we do"),
         ("ALERT_UNRECOGNIZED_NAME", "the peer knows no certificate for the name"),
+        ("ALERT_NO_APPLICATION_PROTOCOL", "the peer speaks no HTTP that we ask for (ALPN)"),
         ("UNSUPPORTED_PROTOCOL", "the peer speaks no version of TLS that is good enough"),
         ("NO_SHARED_CIPHER", "the peer speaks no kind of TLS that we do"),
         ("EOF during handshake", "the connection ended in the TLS handshake"),

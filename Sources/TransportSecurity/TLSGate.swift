@@ -17,6 +17,8 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var result: Result<Void, any Error>?
     private var observer: ((Result<Void, any Error>) -> Void)?
+    /// What the server has chosen of what was offered, once the handshake is over; nil where it chose nothing.
+    package private(set) var negotiatedProtocol: String?
 
     /// - Parameters:
     ///   - name: what the server's certificate must be for.
@@ -45,12 +47,13 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .handshakeCompleted = event as? TLSUserEvent, result == nil else {
+        guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent, result == nil else {
             return context.fireUserInboundEventTriggered(event)
         }
         if let fault = fault(of: PeerCertificate.of(context.pipeline.syncOperations)) {
             return fail(fault, context)
         }
+        negotiatedProtocol = negotiated
         done(.success(()))
         context.fireUserInboundEventTriggered(event)
         context.fireChannelActive()

@@ -33,6 +33,7 @@ struct ClientSetup: Sendable {
             if let previous, old?.originTrust == configuration.originTrust,
                 old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,
+                old?.originVersions == configuration.originVersions,
                 old?.servesHiddenFiles == configuration.servesHiddenFiles
             {
                 directory = previous.directory

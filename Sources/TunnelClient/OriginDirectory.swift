@@ -21,6 +21,8 @@ final class OriginDirectory: Sendable {
     /// How requests to the configured origin are written; nil for a built-in one.
     private let rewriting: OriginRequest?
     private let trusts: OriginTrusts
+    /// What is spoken with origins that callers name.
+    private let versions: HTTPVersions
     private let named = Mutex(Named())
 
     /// - Parameter pool: of those whom other tunnels trust already.
@@ -30,12 +32,14 @@ final class OriginDirectory: Sendable {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
         trusts = try OriginTrusts(configuration, pool)
+        versions = HTTPVersions(configuration.originVersions)
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
             let tls = trusts.tls(forHost: url.host)
-            if url.isSecure { try tls.load(for: url.host) }
-            configured = HTTPOrigin(address, tls: tls)
+            let versions = url.isHTTP2 ? .http2 : versions
+            if url.isSecure { try tls.load(for: url.host, offering: versions.offer) }
+            configured = HTTPOrigin(address, tls: tls, versions: versions)
             rewriting = OriginRequest(
                 address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)
         case .echo:
@@ -86,7 +90,8 @@ final class OriginDirectory: Sendable {
     private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }
-            let origin = HTTPOrigin(address, tls: trusts.tls(forHost: address.host), names: .callers)
+            let tls = trusts.tls(forHost: address.host)
+            let origin = HTTPOrigin(address, tls: tls, versions: versions, names: .callers)
             if named.areRetired { origin.retire() }
             named.origins[address] = origin
             named.order.append(address)
@@ -95,6 +100,17 @@ final class OriginDirectory: Sendable {
             }
             return origin
         }
+    }
+}
+
+extension HTTPVersions {
+    fileprivate init(_ versions: TunnelClientConfiguration.OriginVersions) {
+        self =
+            switch versions {
+            case .auto: .automatic
+            case .http1: .http1
+            case .http2: .http2
+            }
     }
 }
 

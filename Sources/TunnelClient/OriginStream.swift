@@ -206,7 +206,7 @@ extension OriginStream: OriginResponseReceiver {
             session.breakOff(id, .originFailed, reason: error.message)
             return
         }
-        refuse(error.isPassing ? 503 : 502, error.message)
+        refuse(error.status, error.message)
     }
 
     func originBecameWritable() {

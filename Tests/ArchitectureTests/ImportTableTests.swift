@@ -33,8 +33,9 @@ private let importTable: [String: Set<String>] = [
     ]),
     "HTTPServing": ["DequeModule", "Glibc", "HTTPMessage", "HostSystem", "NIOCore", "NIOHPACK", "NIOHTTP2"],
     "OriginHTTP": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "NameResolution",
-        "SystemPackage", "TransportSecurity",
+        "AgentStatus", "DequeModule", "FoundationEssentials", "HTTPMessage", "HostSystem", "NIOHPACK",
+        "NIOHTTP2",
+        "NameResolution", "SystemPackage", "TransportSecurity", "struct NIOCore.ByteBuffer",
     ]),
 
     // Roles: they never import each other.

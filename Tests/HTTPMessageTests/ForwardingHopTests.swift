@@ -64,6 +64,15 @@ import Testing
         #expect(fields.values(.connection) == ["Upgrade"] && fields.values(.upgrade) == ["websocket, a/1"])
     }
 
+    @Test func anOriginHearsThatTrailersAreTakenAndNoMore() {
+        for (te, kept) in [("trailers", ["trailers"]), ("gzip, Trailers", ["trailers"]), ("gzip", [])] {
+            var fields = HeaderFields([.te: te, .host: "a"])
+            Forwarding.rewrite(&fields, at: .requestToOrigin)
+            #expect(fields.values(.te) == kept)
+            #expect(fields.values(.connection) == kept.map { _ in "TE" })
+        }
+    }
+
     @Test(arguments: [
         (Forwarding.Hop.answerIntoTunnel, 101, ["a/1"]), (.answerToCaller, 101, ["a/1"]),
         (.answerIntoMessage, 101, []), (.answerIntoTunnel, 426, []), (.answerToCaller, 426, []),

@@ -40,10 +40,14 @@ import Testing
             testDescription: "fields of one hop and our own",
             lines: [
                 "Host: www.example.com", "Connection: keep-alive, X-Mine", "X-Mine: 1", "X-Token: \(token)",
-                "X-Tunnel-Host: listed", "HTTP2-Settings: AAMA", "Upgrade: h2c", "TE: trailers",
+                "X-Tunnel-Host: listed", "HTTP2-Settings: AAMA", "Upgrade: h2c", "TE: gzip",
                 "Accept: */*",
             ],
             head: ["GET /x HTTP/1.1", "Host: www.example.com", "Accept: */*"] + forwarded),
+        Example(
+            testDescription: "whether trailers are taken",
+            lines: ["Host: www.example.com", "Connection: TE", "TE: gzip;q=0.5, trailers", "Accept: */*"],
+            head: ["GET /x HTTP/1.1", "Host: www.example.com", "Accept: */*"] + forwarded + ["TE: trailers"]),
         Example(
             testDescription: "a proxy for CGI programs", isTrusted: true,
             lines: ["Host: www.example.com", "Proxy: http://evil", "Proxy-Status: a", "Cookie: a_b"],

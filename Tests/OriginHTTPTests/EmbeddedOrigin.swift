@@ -54,7 +54,7 @@ final class EmbeddedOrigin {
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 8080), promise: nil)
             channels.append(channel)
             readCounters.append(counter)
-            attempt.connected(channel, isSecure: false)
+            attempt.connected(channel, isSecure: false) { _ in connection }
         } catch {
             attempt.failed(error)
         }

@@ -53,13 +53,14 @@ struct OriginPoolWorld {
     // MARK: What happens
 
     mutating func step() {
-        switch Int.random(in: 0..<14, using: &random) {
+        switch Int.random(in: 0..<15, using: &random) {
         case 0...3: request()
         case 4...6: endAttempt()
         case 7...9: endExchange(isReusable: random.next() % 4 > 0)
         case 10: withdraw()
         case 11: loseConnection()
         case 12: refuseMore()
+        case 13: changeCapacity()
         default: pass(.milliseconds(Int64.random(in: 0...2000, using: &random)))
         }
         check()
@@ -93,9 +94,10 @@ struct OriginPoolWorld {
             requests[id] = Request(
                 needs: needs, deadline: now + TimeAmount(Self.options.connectTimeout))
             if case .connect(let connection)? = machine.nextAction() {
+                #expect(line.count >= min(roomOfAttempts, Self.options.waitingRequests))
                 begin(connection, for: id)
             } else {
-                #expect(wasFull)
+                #expect(wasFull || line.count < roomOfAttempts)
                 line.append(id)
             }
         case .refuse:
@@ -166,12 +168,24 @@ struct OriginPoolWorld {
         carryOut()
     }
 
+    private mutating func changeCapacity() {
+        guard manyAtATime > 1, let id = open.keys.randomElement(using: &random) else { return }
+        let capacity = Int.random(in: 1...manyAtATime, using: &random)
+        if open[id]?.capacity != 0 { open[id]?.capacity = capacity }
+        machine.capacityChanged(of: id, to: capacity, now: now)
+        carryOut()
+    }
+
     private mutating func pass(_ time: TimeAmount) {
         let end = now + time
         while let next = machine.wakeUp, next <= end {
             now = max(now, next)
             machine.timePassed(now: now)
-            for (id, request) in requests where request.deadline <= now { disown(id) }
+            let late = requests.filter { $0.value.deadline <= now }.keys.sorted { $0.number < $1.number }
+            for id in late {
+                line.removeAll { $0 == id }
+                disown(id)
+            }
             carryOut()
             for (_, request) in requests { #expect(request.deadline > now) }
             check()
@@ -213,7 +227,8 @@ struct OriginPoolWorld {
                 #expect(request != nil, "failed once")
                 let isLate = (request?.deadline ?? .distantFuture) <= now
                 let isTooMany = lacking == waiter && line.count == Self.options.waitingRequests
-                #expect(failing == waiter || isLate || isTooMany)
+                let sharesFate = failing != nil && machine.expectedCapacity > 1 && line.contains(waiter)
+                #expect(failing == waiter || isLate || isTooMany || sharesFate)
                 line.removeAll { $0 == waiter }
                 failed += 1
             case .close(let id):
@@ -239,10 +254,16 @@ struct OriginPoolWorld {
         #expect(inUse <= Self.options.activeConnections)
     }
 
-    /// Nobody waits for the attempt that was begun for this request.
+    /// The attempt that was begun for this request is for another one, or for nobody.
     private mutating func disown(_ waiter: WaiterID) {
-        for (id, owner) in attempts where owner == waiter { attempts[id] = .some(nil) }
+        for (id, owner) in attempts where owner == waiter {
+            let isShared = machine.expectedCapacity > 1 && !line.isEmpty
+            attempts[id] = .some(isShared ? line.removeFirst() : nil)
+        }
     }
+
+    /// How many of those in line wait for room on connections that are being made.
+    private var roomOfAttempts: Int { attempts.values.count { $0 != nil } * (machine.expectedCapacity - 1) }
 
     /// Its attempt failed for lack of descriptors, and there is no connection for it.
     private mutating func queueForLack(_ waiter: WaiterID) {
@@ -263,7 +284,7 @@ struct OriginPoolWorld {
         // Beside those in line.
         if !line.isEmpty {
             #expect(!open.values.contains { $0.carried > 0 && $0.carried < $0.capacity })
-            #expect(idle.isEmpty || inUse == Self.options.activeConnections)
+            #expect(idle.isEmpty || inUse == Self.options.activeConnections || roomOfAttempts > 0)
         }
         // Somebody will hear of what they wait for.
         let times =

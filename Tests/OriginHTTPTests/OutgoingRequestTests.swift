@@ -30,12 +30,20 @@ struct OutgoingRequestTests {
 
     @Test func fieldsOfOneHopDoNotReachTheOrigin() throws {
         let fields = HeaderFields([
-            .connection: "close, X-Token", .keepAlive: "timeout=5", .te: "trailers", .upgrade: "h2c",
+            .connection: "close, X-Token", .keepAlive: "timeout=5", .te: "gzip", .upgrade: "h2c",
             .xToken: "s",
             .transferEncoding: "chunked", .date: "x",
         ])
         let head = RequestHead(method: "GET", target: "/", fields: fields)
         #expect(try encode(head) == "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\n\r\n")
+    }
+
+    @Test func theOriginHearsThatTrailersAreTaken() throws {
+        let head = RequestHead(
+            method: "GET", target: "/", fields: HeaderFields([.te: "gzip, trailers", .date: "x"]))
+        let expected =
+            "GET / HTTP/1.1\r\nHost: origin:8080\r\nDate: x\r\n" + "Connection: TE\r\nTE: trailers\r\n\r\n"
+        #expect(try encode(head) == expected)
     }
 
     @Test func upgradesAreKept() throws {

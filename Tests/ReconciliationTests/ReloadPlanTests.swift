@@ -202,6 +202,7 @@ private let tunnelRows = [
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
+    tunnel("http", .update) { $0.originVersions = .http2 },
     tunnel("hidden-files", .update) { $0.servesHiddenFiles = true },
     tunnel("insecure", .update) { $0.trust.isInsecure = true },
     tunnel("certfile", .update) { $0.trust.certificates = CertificateFile(path: "/x", pem: [1]) },

@@ -57,6 +57,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
+            http: 2
             hidden-files: true
             token: token-number-5-of-tests
             password: password-d
@@ -79,7 +80,7 @@ import TunnelProtocol
             reconnect-delay: 5
             max-retries: 9
           - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", token: token-number-6-of-tests, proxy: none }
-          - { name: userOnly, tunnel: "ws://u@h", regexp: x, token: token-number-7-of-tests, proxy: none }
+          - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
     /// In the order in which the text has them.

@@ -33,17 +33,27 @@ final class HTTPExchange: OriginExchange {
 
     /// Bytes of a body that are kept while there is no channel, before the sender is told to stop.
     private static let heldBytes = 64 << 10
+    /// Bytes of a body that are kept though they were handed to a channel, where that can be refused: what clients of gRPC ask
+    /// is seldom longer.
+    private static let keptBytes = 16 << 10
+    /// Channels on which a request is tried that was surely not looked at on those before.
+    private static let mostRefusals = 3
 
     let request: OutgoingRequest
     /// Whether the receiver wants nothing for now: the channel looks here before each part that it hands on.
     private(set) var isPaused = false
 
-    private let pool: OriginPool
+    private var pool: OriginPool
     private var receiver: (any OriginResponseReceiver)?
     private var state = State.new
     private var body: RequestBody
-    /// Whether this is the second try.
+    /// Whether it was repeated after a connection broke.
     private var isRepetition = false
+    /// How often the origin has surely not looked at it.
+    private var refusals = 0
+    /// What of the body was handed to the channel, as long as that may be needed again and is short.
+    private var kept: ByteBuffer?
+    private var keptTrailers: HeaderFields?
     private var senderAwaitsWritability = false
 
     init(_ request: OutgoingRequest, pool: OriginPool, receiver: any OriginResponseReceiver) {
@@ -54,17 +64,43 @@ final class HTTPExchange: OriginExchange {
     }
 
     /// Looks for a channel: to be called once. The receiver is not called before this returns.
-    func start() {
+    func start() { place(nil) }
+
+    /// - Parameter held: what there is of the body.
+    private func place(_ held: HeldBody?) {
         let needs = OriginPoolMachine.Needs(isRepeatable: request.isRepeatable, mustBeNew: isRepetition)
         switch pool.place(self, needs) {
-        case .channel(let connection):
-            state = .carried(connection)
-            connection.begin(request, for: self)
+        case .channel(let channel):
+            carry(on: channel, held)
         case .waiting(let id):
-            state = .waiting(id, HeldBody())
+            state = .waiting(id, held ?? HeldBody())
         case .refused(let error):
-            state = .waiting(nil, HeldBody())
+            state = .waiting(nil, held ?? HeldBody())
             pool.eventLoop.assumeIsolated().execute { self.failed(error) }
+        }
+    }
+
+    private func carry(on channel: any OriginChannel, _ held: HeldBody?) {
+        state = .carried(channel)
+        kept = channel.canBeRefused ? ByteBuffer() : nil
+        channel.begin(request, for: self)
+        guard let held else { return }
+        held.bytes.drain {
+            keep($0)
+            channel.send($0, isLast: false)
+        }
+        if body.isWhole, !RequestBody(request.framing).isWhole {
+            keptTrailers = held.trailers
+            channel.end(trailers: held.trailers)
+        }
+    }
+
+    private func keep(_ bytes: ByteBuffer) {
+        guard let count = kept?.readableBytes else { return }
+        if count + bytes.readableBytes > Self.keptBytes {
+            kept = nil
+        } else {
+            kept?.writeImmutableBuffer(bytes)
         }
     }
 
@@ -147,6 +183,7 @@ final class HTTPExchange: OriginExchange {
     private func handOn(_ bytes: ByteBuffer) {
         switch state {
         case .carried(let channel):
+            keep(bytes)
             channel.send(bytes, isLast: body.isWhole)
         case .waiting(_, let held):
             held.bytes.append(bytes)
@@ -157,7 +194,9 @@ final class HTTPExchange: OriginExchange {
 
     private func handOnEnd(_ trailers: HeaderFields?) {
         switch state {
-        case .carried(let channel): channel.end(trailers: trailers)
+        case .carried(let channel):
+            keptTrailers = trailers
+            channel.end(trailers: trailers)
         case .waiting(_, let held): held.trailers = trailers
         case .new, .switched, .over: break
         }
@@ -166,12 +205,9 @@ final class HTTPExchange: OriginExchange {
     // MARK: What the pool says
 
     /// There is a channel, after a time: the request goes out.
-    func attach(to channel: OriginConnection) {
+    func attach(to channel: any OriginChannel) {
         guard case .waiting(_, let held) = state else { return }
-        state = .carried(channel)
-        channel.begin(request, for: self)
-        held.bytes.drain { channel.send($0, isLast: false) }
-        if body.isWhole, !RequestBody(request.framing).isWhole { channel.end(trailers: held.trailers) }
+        carry(on: channel, held)
     }
 
     /// There is no channel to be had.
@@ -183,6 +219,7 @@ final class HTTPExchange: OriginExchange {
     // MARK: What the channel says
 
     func answered(_ head: consuming ResponseHead, framing: BodyFraming) {
+        kept = nil
         if head.status == 101, case .carried(let channel) = state { state = .switched(channel, .both) }
         receiver?.originAnswered(head, framing: framing)
     }
@@ -213,6 +250,37 @@ final class HTTPExchange: OriginExchange {
         } else {
             letGo()?.originFailed(error)
         }
+    }
+
+    /// The channel is no longer ours, and the origin has surely not run the request (RFC 9113 §8.7).
+    func channelRefused() {
+        refusals += 1
+        guard refusals < Self.mostRefusals, let held = takeKept() else {
+            letGo()?.originFailed(
+                OriginError(.tooBusy, "\(pool.address.hostAndPort) refuses requests for now"))
+            return
+        }
+        place(held)
+    }
+
+    /// The channel is no longer ours, and cannot carry what the request asks for, which went nowhere.
+    func needsHTTP1() {
+        guard let http1 = pool.http1, let held = takeKept() else {
+            let words = "speaks HTTP/2 there, and does not take over that what the request asks for"
+            letGo()?.originFailed(OriginError(.unsupported, "\(pool.address.hostAndPort) \(words)"))
+            return
+        }
+        pool = http1
+        place(held)
+    }
+
+    /// What is to be sent again; nil where not all of it is here any more.
+    private func takeKept() -> HeldBody? {
+        guard let bytes = kept.take() else { return nil }
+        let held = HeldBody()
+        if bytes.readableBytes > 0 { held.bytes.append(bytes) }
+        held.trailers = keptTrailers
+        return held
     }
 
     /// The channel takes bytes.

@@ -17,25 +17,51 @@ package struct HTTPOriginOptions: Sendable, Hashable {
     package var activeConnections: Int
     /// Most requests that wait for one of those per event loop; more fail with `tooBusy`.
     package var waitingRequests: Int
+    /// How long an HTTP/2 origin may send nothing while exchanges are under way, before it is asked for a sign of life.
+    package var pingQuiet: Duration
+    /// How long its answer to that may take.
+    package var pingPatience: Duration
 
     package init(
         connectTimeout: Duration = .seconds(10), idleTimeout: Duration = .seconds(55),
-        idleConnections: Int = 64, activeConnections: Int = 1024, waitingRequests: Int = 1024
+        idleConnections: Int = 64, activeConnections: Int = 1024, waitingRequests: Int = 1024,
+        pingQuiet: Duration = .seconds(30), pingPatience: Duration = .seconds(15)
     ) {
         self.connectTimeout = connectTimeout
         self.idleTimeout = idleTimeout
         self.idleConnections = idleConnections
         self.activeConnections = activeConnections
         self.waitingRequests = waitingRequests
+        self.pingQuiet = pingQuiet
+        self.pingPatience = pingPatience
     }
 }
 
-/// An HTTP/1.1 server, over TCP or TLS.
+/// Which versions of HTTP are spoken with an origin.
+package enum HTTPVersions: Hashable, Sendable {
+    /// Over TLS what the origin chooses (ALPN); else HTTP/1.1.
+    case automatic
+    /// HTTP/1.1 alone.
+    case http1
+    /// HTTP/2 alone: over TLS the origin must choose it, else it is known to speak it (RFC 9113 §3.3).
+    case http2
+
+    /// What is offered over TLS.
+    package var offer: ProtocolOffer {
+        switch self {
+        case .automatic: .http2OrHTTP1
+        case .http1: .http1
+        case .http2: .http2
+        }
+    }
+}
+
+/// An HTTP server, over TCP or TLS.
 ///
 /// Connections are kept alive in a small pool per event loop; they close by themselves when unused, so that an
 /// origin needs no shutdown; `retire` closes them sooner. A request without body and with an idempotent method is
-/// sent once more when a connection that was used before breaks without a byte of an answer; nothing else is ever
-/// repeated.
+/// sent once more when a connection that was used before breaks without a byte of an answer; over HTTP/2 also what the
+/// origin says it has not looked at. Nothing else is ever repeated.
 package final class HTTPOrigin: Origin {
     package let address: OriginAddress
 
@@ -43,6 +69,7 @@ package final class HTTPOrigin: Origin {
     private let authority: String
     private let options: HTTPOriginOptions
     private let tls: ClientTLS?
+    private let versions: HTTPVersions
     private let names: NameResolver
     private let pools = Mutex(Pools())
 
@@ -54,15 +81,19 @@ package final class HTTPOrigin: Origin {
     /// - Parameters:
     ///   - address: where the server is.
     ///   - tls: whom to trust over `https`.
+    ///   - versions: what is spoken with it.
     ///   - names: who looks up its name.
     package init(
         _ address: OriginAddress, tls: ClientTLS = ClientTLS(),
-        options: HTTPOriginOptions = HTTPOriginOptions(), names: NameResolver = .configured
+        versions: HTTPVersions = .automatic, options: HTTPOriginOptions = HTTPOriginOptions(),
+        names: NameResolver = .configured
     ) {
         self.address = address
         self.authority = address.authority
         self.options = options
         self.tls = address.isSecure ? tls : nil
+        // Nobody tells over plain TCP what the origin speaks.
+        self.versions = versions == .automatic && !address.isSecure ? .http1 : versions
         self.names = names
     }
 
@@ -94,12 +125,9 @@ package final class HTTPOrigin: Origin {
             let key = ObjectIdentifier(eventLoop)
             if let pool = pools.byLoop[key] { return pool }
             let connector = OriginConnector(
-                address: address, tls: tls, timeout: options.connectTimeout, names: names,
+                address: address, tls: tls, versions: versions, options: options, names: names,
                 eventLoop: eventLoop)
-            let pool = NIOLoopBound(
-                OriginPool(
-                    address: address, options: options, eventLoop: eventLoop, connect: connector.connect),
-                eventLoop: eventLoop)
+            let pool = NIOLoopBound(OriginPool(connector), eventLoop: eventLoop)
             // Somebody had chosen this origin just before it was retired.
             if pools.areRetired { pool.value.retire() }
             pools.byLoop[key] = pool

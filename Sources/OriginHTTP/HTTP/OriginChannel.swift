@@ -10,6 +10,8 @@ protocol OriginChannel: AnyObject {
     var isWritable: Bool { get }
     /// What was sent and the kernel has not taken, in bytes.
     var unsentBytes: Int { get }
+    /// Whether it may turn out that the origin has surely not looked at the request.
+    var canBeRefused: Bool { get }
     /// Begins an exchange with the head of its request. What was sent in one turn of the event loop leaves together.
     func begin(_ request: OutgoingRequest, for exchange: HTTPExchange)
     /// Sends some bytes of the body, held to its framing, never none; after 101, raw bytes.
@@ -22,4 +24,18 @@ protocol OriginChannel: AnyObject {
     func resumeReading()
     /// The exchange is given up in the middle, and hears nothing more.
     func cancel()
+}
+
+/// A connection of a pool, in whatever version of HTTP.
+protocol PooledConnection: AnyObject {
+    /// Exchanges that it carries at a time, at least one.
+    var capacity: Int { get }
+    /// Calls once, perhaps at once, when exchanges can begin, or with the reason why none can.
+    func whenReady(_ completion: @escaping (Result<Void, any Error>) -> Void)
+    /// The attempt was for this pool, which keeps the connection from now on.
+    func joined(_ pool: OriginPool, as id: OriginPool.ConnectionID)
+    /// What carries the next exchange.
+    func makeChannel() -> any OriginChannel
+    /// Closes the connection; the pool hears of it by `closed`.
+    func close()
 }

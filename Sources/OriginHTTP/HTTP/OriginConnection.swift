@@ -3,7 +3,7 @@ import HostSystem
 import NIOCore
 
 /// A connection to an HTTP/1.1 server: carries one exchange at a time, and waits in the pool in between.
-final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
+final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChannel, TurnTaker {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -49,8 +49,6 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
         case inLine
     }
 
-    /// Exchanges at a time (RFC 9112 §9.3.2 is used by nobody).
-    static let capacity = 1
     /// Bytes that are gathered before they are handed to the channel.
     private static let gatheredBytes = 64 << 10
     /// Pieces of an answer that are handed on as soon as they have come: an origin may send chunks of a byte, and what is more
@@ -82,17 +80,21 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
         self.eventLoop = eventLoop
     }
 
-    /// Whether a request can be sent: the origin has not closed its direction.
-    var isUsable: Bool { context?.channel.isActive == true && inputEnd == nil }
-
     // MARK: What the pool does
 
-    /// The attempt was for this pool, which keeps the connection from now on.
+    /// RFC 9112 §9.3.2 is used by nobody.
+    var capacity: Int { 1 }
+    func whenReady(_ completion: @escaping (Result<Void, any Error>) -> Void) {
+        let isUsable = context?.channel.isActive == true && inputEnd == nil
+        completion(isUsable ? .success(()) : .failure(ChannelError.eof))
+    }
+
+    func makeChannel() -> any OriginChannel { self }
+
     func joined(_ pool: OriginPool, as id: OriginPool.ConnectionID) {
         place = Place(pool: pool, id: id)
     }
 
-    /// Closes the connection; the pool hears of it by `channelInactive`.
     func close() {
         context?.close(promise: nil)
     }
@@ -100,6 +102,7 @@ final class OriginConnection: ChannelDuplexHandler, OriginChannel, TurnTaker {
     // MARK: What the exchange does
 
     var isWritable: Bool { context?.channel.isWritable ?? true }
+    var canBeRefused: Bool { false }
 
     var unsentBytes: Int {
         let buffered = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)

@@ -8,7 +8,8 @@ import TransportSecurity
 struct OriginConnector {
     let address: OriginAddress
     let tls: ClientTLS?
-    let timeout: Duration
+    var versions: HTTPVersions
+    let options: HTTPOriginOptions
     let names: NameResolver
     let eventLoop: any EventLoop
 
@@ -19,7 +20,7 @@ struct OriginConnector {
     ///
     /// - Parameter completion: called once, with a usable connection or the reason why there is none.
     func connect(
-        completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+        completion: @escaping (Result<any PooledConnection, OriginError>) -> Void
     ) -> ConnectAttempt {
         let attempt = ConnectAttempt(address: address, completion: completion)
         eventLoop.assumeIsolated().execute { prepare(attempt) }
@@ -28,7 +29,8 @@ struct OriginConnector {
 
     private func prepare(_ attempt: ConnectAttempt) {
         guard let tls else { return dial(attempt) }
-        tls.prepare(for: address.host, on: eventLoop).assumeIsolated().whenComplete { result in
+        tls.prepare(for: address.host, offering: versions.offer, on: eventLoop).assumeIsolated().whenComplete
+        { result in
             switch result {
             case .success: dial(attempt)
             case .failure(let error): attempt.failed(error)
@@ -47,7 +49,7 @@ struct OriginConnector {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let configured =
             bootstrap
-            .connectTimeout(TimeAmount(timeout))
+            .connectTimeout(TimeAmount(options.connectTimeout))
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.writeBufferWaterMark, value: Self.waterMark)
             // A pause takes hold after the read under way: of several in a row each would have to be kept.
@@ -64,32 +66,58 @@ struct OriginConnector {
             }
         connected.assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let channel): attempt.connected(channel, isSecure: tls != nil)
+            case .success(let channel):
+                attempt.connected(channel, isSecure: tls != nil) { negotiated in
+                    try bound.value.addConnection(to: channel, negotiated: negotiated)
+                }
             case .failure(let error): attempt.failed(error)
             }
         }
     }
 
+    /// Over TLS the version of HTTP is known when the handshake is over.
     private func addHandlers(to channel: any Channel) throws {
-        let pipeline = channel.pipeline.syncOperations
-        if let tls {
-            try tls.addHandlers(to: pipeline, host: address.host, patience: TimeAmount(timeout))
+        guard let tls else { return _ = try addConnection(to: channel, isHTTP2: versions == .http2) }
+        try tls.addHandlers(
+            to: channel.pipeline.syncOperations, host: address.host,
+            patience: TimeAmount(options.connectTimeout), offering: versions.offer)
+    }
+
+    private func addConnection(
+        to channel: any Channel, negotiated: String?
+    ) throws -> any PooledConnection {
+        let isHTTP2 = negotiated == ProtocolOffer.http2Name
+        guard isHTTP2 || versions != .http2 else {
+            throw OriginError(
+                .tlsFailed,
+                "\(address.hostAndPort) does not offer HTTP/2 over TLS (ALPN), which \"http: 2\" insists on")
         }
-        try pipeline.addHandler(OriginConnection(to: address, on: eventLoop))
+        return try addConnection(to: channel, isHTTP2: isHTTP2)
+    }
+
+    private func addConnection(to channel: any Channel, isHTTP2: Bool) throws -> any PooledConnection {
+        let pipeline = channel.pipeline.syncOperations
+        if isHTTP2 {
+            return try HTTP2OriginConnection.add(
+                to: pipeline, address: address, options: options, on: eventLoop)
+        }
+        let connection = OriginConnection(to: address, on: eventLoop)
+        try pipeline.addHandler(connection)
+        return connection
     }
 }
 
 /// One attempt to connect, TLS included.
 final class ConnectAttempt {
     private let address: OriginAddress
-    private var completion: ((Result<OriginConnection, OriginError>) -> Void)?
+    private var completion: ((Result<any PooledConnection, OriginError>) -> Void)?
     private var lookUp: NameLookUp?
     private var channel: (any Channel)?
     /// Whether the request for which it was made was withdrawn.
     private(set) var isAbandoned = false
 
     init(
-        address: OriginAddress, completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+        address: OriginAddress, completion: @escaping (Result<any PooledConnection, OriginError>) -> Void
     ) {
         self.address = address
         self.completion = completion
@@ -109,16 +137,22 @@ final class ConnectAttempt {
         return lookUp
     }
 
-    func connected(_ channel: any Channel, isSecure: Bool) {
+    /// - Parameter secured: adds the connection to a channel on which TLS is spoken now; told what the server chose by ALPN.
+    func connected(
+        _ channel: any Channel, isSecure: Bool,
+        secured: @escaping (_ negotiated: String?) throws -> any PooledConnection
+    ) {
         self.channel = channel
         do {
             let pipeline = channel.pipeline.syncOperations
-            let connection = try pipeline.handler(type: OriginConnection.self)
-            guard isSecure else { return succeeded(connection) }
-            try pipeline.handler(type: TLSGate.self).whenDone { result in
-                switch result {
-                case .success: self.succeeded(connection)
-                case .failure(let error): self.failed(error)
+            guard isSecure else { return settle(try Self.connection(in: pipeline)) }
+            let gate = try pipeline.handler(type: TLSGate.self)
+            gate.whenDone { result in
+                do {
+                    try result.get()
+                    self.settle(try secured(gate.negotiatedProtocol))
+                } catch {
+                    self.failed(error)
                 }
             }
             if isAbandoned { channel.close(promise: nil) }
@@ -127,18 +161,30 @@ final class ConnectAttempt {
         }
     }
 
+    private static func connection(
+        in pipeline: ChannelPipeline.SynchronousOperations
+    ) throws -> any PooledConnection {
+        if let connection = try? pipeline.handler(type: OriginConnection.self) { return connection }
+        return try pipeline.handler(type: HTTP2OriginConnection.self)
+    }
+
     func failed(_ error: any Error) {
         lookUp?.provedWrong()
         channel?.close(promise: nil)
         end(.failure(OriginError(connecting: error, to: address)))
     }
 
-    private func succeeded(_ connection: OriginConnection) {
-        guard connection.isUsable else { return failed(ChannelError.eof) }
-        end(.success(connection))
+    private func settle(_ connection: any PooledConnection) {
+        connection.whenReady { result in
+            switch result {
+            case .success: self.end(.success(connection))
+            case .failure(let error): self.failed(error)
+            }
+        }
+        if isAbandoned { channel?.close(promise: nil) }
     }
 
-    private func end(_ result: Result<OriginConnection, OriginError>) {
+    private func end(_ result: Result<any PooledConnection, OriginError>) {
         let completion = completion
         self.completion = nil
         completion?(result)

@@ -10,6 +10,8 @@ extension OriginError {
     init(connecting error: any Error, to address: OriginAddress) {
         let origin = address.hostAndPort
         switch error {
+        case let error as OriginError:
+            self = error
         case let error as IOError:
             self.init(errno: error.errnoCode, origin: origin)
         case let error as NIOConnectionError:

@@ -55,6 +55,11 @@ struct OutgoingRequest {
         isRepeatable = RequestBody(framing).isWhole && Self.isIdempotent(request.method)
     }
 
+    /// The key of a WebSocket's handshake, where it asks for one and for nothing else.
+    var webSocketKey: String? {
+        upgrade.fieldValue.lowercased() == "websocket" && method == "GET" ? fields[.secWebSocketKey] : nil
+    }
+
     private static func isIdempotent(_ method: String) -> Bool {
         switch method {
         case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true

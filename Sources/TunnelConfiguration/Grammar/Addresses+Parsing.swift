@@ -29,7 +29,7 @@ extension TunnelURL {
 }
 
 extension OriginTarget {
-    /// Reads `http://…`, `https://…`, `builtin:echo` or `file:///folder`.
+    /// Reads `http://…`, `https://…`, `h2c://…`, `builtin:echo` or `file:///folder`.
     static func parse(_ text: String) throws(ValueFault) -> OriginTarget {
         switch URLText.scheme(of: text)?.lowercased() {
         case "builtin":
@@ -39,7 +39,7 @@ extension OriginTarget {
             }
             return .echo
         case "file": return .folder(path: try folder(text))
-        case "http", "https": return .web(try web(text))
+        case "http", "https", "h2c": return .web(try web(text))
         case "ws", "wss":
             throw ValueFault(
                 "\(shownURL(text)) is a tunnel address; \"server\" is the local web server (http:// or "
@@ -47,7 +47,9 @@ extension OriginTarget {
         default:
             throw ValueFault(
                 "\(shownURL(text)) is no origin",
-                advice: "write http://host:port, https://host:port, builtin:echo or file:///folder")
+                advice:
+                    "write http://host:port, https://host:port, h2c://host:port, builtin:echo or file:///folder"
+            )
         }
     }
 
@@ -63,7 +65,7 @@ extension OriginTarget {
                 "\(shownURL(text)) has a query or fragment", advice: "remove what follows the path")
         }
         return OriginURL(
-            isSecure: url.scheme == "https", host: url.host,
+            isSecure: url.scheme == "https", isHTTP2: url.scheme == "h2c", host: url.host,
             port: url.port ?? (url.scheme == "https" ? 443 : 80),
             basePath: try pathPrefix(url.path, of: text))
     }

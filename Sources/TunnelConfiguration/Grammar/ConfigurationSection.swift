@@ -73,7 +73,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
                 Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
-                Keys.hiddenFiles.declaration,
+                Keys.originVersions.declaration, Keys.hiddenFiles.declaration,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [

@@ -114,8 +114,8 @@ enum Keys {
     static let tunnel = ScalarKey<TunnelURL?>.optional(
         "tunnel", .url(["ws", "wss"]), "The tunnel server, ws:// or wss://.", TunnelURL.parse)
     static let server = ScalarKey<OriginTarget?>.optional(
-        "server", .url(["http", "https", "builtin", "file"]),
-        "The origin: http://, https://, builtin:echo or file:///folder.", OriginTarget.parse)
+        "server", .url(["http", "https", "h2c", "builtin", "file"]),
+        "The origin: http://, https://, h2c://, builtin:echo or file:///folder.", OriginTarget.parse)
     static let regexp = ScalarKey<HostPattern?>.optional(
         "regexp", .regexp, "Which X-Host values callers may ask for; the whole value must match.",
         HostPattern.parse)
@@ -125,6 +125,10 @@ enum Keys {
             "What Host says to the origin: auto, origin, keep, or a host."),
         defaultValue: .automatic,
         parse: { value throws(ValueFault) in try HostHeader.parse(value.text) })
+    static let originVersions = ScalarKey<TunnelClientConfiguration.OriginVersions>.choice(
+        "http", default: .auto,
+        "The version of HTTP that origins are asked for: auto lets those of https:// choose 2 or 1.1; 2 insists, also "
+            + "on http://.")
     static let hiddenFiles = ScalarKey<Bool>.boolean(
         "hidden-files", default: false,
         "Whether file:// serves files and folders whose names begin with a dot, by their names and by links.")

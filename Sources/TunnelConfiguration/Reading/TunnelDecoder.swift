@@ -18,10 +18,12 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let hostHeader = value(Keys.hostHeader)
+        let originVersions = value(Keys.originVersions)
         let servesHiddenFiles = value(Keys.hiddenFiles)
         if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
         if let url { lint(url) }
         lint(hostPattern)
+        if !isDefaults { checkVersions(originVersions, origin) }
         checkFolder(origin)
         if !isDefaults, servesHiddenFiles { requireFolder(origin) }
         let trust = peerTrust(isDefaults: isDefaults)
@@ -44,13 +46,25 @@ extension MappingReader {
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
-            servesHiddenFiles: servesHiddenFiles, token: token, password: read.passwords.first,
+            originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, token: token,
+            password: read.passwords.first,
             connections: connections, protocol: protocolChoice,
             timeout: timeout,
             trust: trust, identity: identity?.pair, originTrust: originTrust, proxy: proxy,
             clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
+    }
+
+    private func checkVersions(
+        _ versions: TunnelClientConfiguration.OriginVersions, _ origin: OriginTarget?
+    ) {
+        guard versions == .http1, case .web(let url) = origin, url.isHTTP2,
+            let field = field(Keys.server.declaration)
+        else { return }
+        pass.error(
+            at: field.place, field.path, "h2c:// is HTTP/2, which \"http: 1.1\" excludes",
+            advice: "write http://, or remove http")
     }
 
     private func requireTarget() {

@@ -12,7 +12,7 @@ extension OriginTarget {
         case .echo: "builtin:echo"
         case .folder(let path): "file://\(percentEncoded(path, keeping: "/"))"
         case .web(let url):
-            "\(url.isSecure ? "https" : "http")://"
+            "\(url.isSecure ? "https" : url.isHTTP2 ? "h2c" : "http")://"
                 + shownAuthority(url.host, url.port, url.isSecure ? 443 : 80, nil) + url.basePath
         }
     }

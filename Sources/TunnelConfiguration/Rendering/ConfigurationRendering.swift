@@ -99,6 +99,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.server, text: tunnel.origin?.shown)
         text.entry(4, Keys.regexp, text: tunnel.hostPattern?.source)
         text.entry(4, Keys.hostHeader, text: tunnel.hostHeader.shown)
+        text.entry(4, Keys.originVersions, text: tunnel.originVersions.rawValue)
         text.entry(4, Keys.hiddenFiles, plain: tunnel.servesHiddenFiles)
         text.secret(4, Keys.token.literal)
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }

@@ -30,7 +30,7 @@ package struct TunnelURL: Hashable, Sendable {
 
 /// Where a tunnel client sends the requests that come out of the tunnel.
 package enum OriginTarget: Hashable, Sendable {
-    /// `http://…` or `https://…`.
+    /// `http://…`, `https://…` or `h2c://…`.
     case web(OriginURL)
     /// `builtin:echo`: the embedded demo origin.
     case echo
@@ -42,6 +42,8 @@ package enum OriginTarget: Hashable, Sendable {
 package struct OriginURL: Hashable, Sendable {
     /// Whether the origin is reached over TLS (https).
     package var isSecure: Bool
+    /// Whether it is known to speak HTTP/2 without TLS (h2c).
+    package var isHTTP2: Bool
     /// Host name or address, IPv6 without brackets.
     package var host: String
     /// 1…65535; 80 or 443 when the URL names none.
@@ -49,8 +51,9 @@ package struct OriginURL: Hashable, Sendable {
     /// "" or a path that starts with `/` and does not end with one: goes before the path of every request.
     package var basePath: String
 
-    package init(isSecure: Bool, host: String, port: Int, basePath: String = "") {
+    package init(isSecure: Bool, isHTTP2: Bool = false, host: String, port: Int, basePath: String = "") {
         self.isSecure = isSecure
+        self.isHTTP2 = isHTTP2
         self.host = host
         self.port = port
         self.basePath = basePath

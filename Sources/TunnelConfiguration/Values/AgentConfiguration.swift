@@ -102,6 +102,15 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         case v1
     }
 
+    /// Which versions of HTTP are spoken with origins.
+    package enum OriginVersions: String, CaseIterable, Hashable, Sendable {
+        /// Over TLS what the origin chooses, HTTP/2 or HTTP/1.1; else HTTP/1.1.
+        case auto
+        case http1 = "1.1"
+        /// Over TLS the origin must choose it; else it is taken to speak it.
+        case http2 = "2"
+    }
+
     /// Sessions to keep open where nobody says how many.
     private static let mostByDefault = 4
 
@@ -121,6 +130,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var hostPattern: HostPattern?
     /// What `Host` says to `origin`.
     package var hostHeader: HostHeader
+    /// What is spoken with origins; but an `h2c://` one speaks HTTP/2.
+    package var originVersions: OriginVersions
     /// Whether a folder as `origin` shows what bears a name that begins with a dot.
     package var servesHiddenFiles: Bool
     package var token: RendezvousToken
@@ -151,7 +162,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
-        hostHeader: HostHeader = .automatic, servesHiddenFiles: Bool = false, token: RendezvousToken,
+        hostHeader: HostHeader = .automatic, originVersions: OriginVersions = .auto,
+        servesHiddenFiles: Bool = false, token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
         protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), trust: PeerTrust = PeerTrust(),
         identity: KeyPair? = nil, originTrust: [OriginTrust] = [],
@@ -163,6 +175,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.origin = origin
         self.hostPattern = hostPattern
         self.hostHeader = hostHeader
+        self.originVersions = originVersions
         self.servesHiddenFiles = servesHiddenFiles
         self.token = token
         self.password = password

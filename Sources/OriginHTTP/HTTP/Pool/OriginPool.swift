@@ -7,12 +7,12 @@ final class OriginPool {
 
     /// Starts an attempt; it ends in a later turn of the loop, with a usable connection or the reason why not.
     typealias Connect = (
-        _ completion: @escaping (Result<OriginConnection, OriginError>) -> Void
+        _ completion: @escaping (Result<any PooledConnection, OriginError>) -> Void
     ) -> ConnectAttempt
 
     /// What becomes of an exchange that wants a channel.
     enum Placement {
-        case channel(OriginConnection)
+        case channel(any OriginChannel)
         /// The pool keeps the exchange, and calls `attach` or `failed` in a later turn, unless it is withdrawn.
         case waiting(WaiterID)
         case refused(OriginError)
@@ -20,7 +20,7 @@ final class OriginPool {
 
     private enum Link {
         case attempt(ConnectAttempt)
-        case connection(OriginConnection)
+        case connection(any PooledConnection)
     }
 
     private struct Alarm {
@@ -30,8 +30,10 @@ final class OriginPool {
 
     let address: OriginAddress
     let eventLoop: any EventLoop
-
     private let connect: Connect
+    private let makeHTTP1: (() -> OriginPool)?
+    private var madeHTTP1: OriginPool?
+    private var isRetired = false
     private var machine: OriginPoolMachine
     /// By the number of a connection.
     private var links: [Link?] = []
@@ -39,14 +41,42 @@ final class OriginPool {
     private var alarm: Alarm?
     private var isAtWork = false
 
+    /// - Parameters:
+    ///   - mayCarryMany: whether connections may turn out to carry many exchanges at a time.
+    ///   - makeHTTP1: makes the pool for what goes over HTTP/1.1 alone; nil where connections speak but one version.
     init(
         address: OriginAddress, options: HTTPOriginOptions, eventLoop: any EventLoop,
-        connect: @escaping Connect
+        mayCarryMany: Bool = false,
+        makeHTTP1: (() -> OriginPool)? = nil, connect: @escaping Connect
     ) {
         self.address = address
         self.eventLoop = eventLoop
+        self.makeHTTP1 = makeHTTP1
         self.connect = connect
-        machine = OriginPoolMachine(options)
+        machine = OriginPoolMachine(
+            options, expectedCapacity: mayCarryMany ? HTTP2OriginSettings.mostStreams : 1)
+    }
+
+    /// Of the connections that a connector makes.
+    convenience init(_ connector: OriginConnector) {
+        var http1: (() -> OriginPool)?
+        if connector.versions == .automatic {
+            var plain = connector
+            plain.versions = .http1
+            http1 = { OriginPool(plain) }
+        }
+        self.init(
+            address: connector.address, options: connector.options, eventLoop: connector.eventLoop,
+            mayCarryMany: connector.versions != .http1, makeHTTP1: http1, connect: connector.connect)
+    }
+
+    /// Connections to the same origin that speak HTTP/1.1 for sure; nil where it may be that it does not.
+    var http1: OriginPool? {
+        guard madeHTTP1 == nil, let makeHTTP1 else { return madeHTTP1 }
+        let pool = makeHTTP1()
+        if isRetired { pool.retire() }
+        madeHTTP1 = pool
+        return pool
     }
 
     /// Connections that carry an exchange, and attempts to connect.
@@ -60,7 +90,9 @@ final class OriginPool {
     func place(_ exchange: HTTPExchange, _ needs: OriginPoolMachine.Needs) -> Placement {
         switch machine.requested(needs, now: eventLoop.now) {
         case .carry(let id):
-            if case .connection(let connection)? = links[id.number] { return .channel(connection) }
+            if case .connection(let connection)? = links[id.number] {
+                return .channel(connection.makeChannel())
+            }
             preconditionFailure("the pool's machine gives out connections that are there")
         case .wait(let id):
             waiters[id] = exchange
@@ -87,6 +119,12 @@ final class OriginPool {
         work()
     }
 
+    /// A connection carries so many exchanges at a time from now on, at least one.
+    func capacityChanged(of id: ConnectionID, to capacity: Int) {
+        machine.capacityChanged(of: id, to: capacity, now: eventLoop.now)
+        work()
+    }
+
     /// A connection takes no more exchanges.
     func takesNoMore(_ id: ConnectionID) {
         machine.takesNoMore(id)
@@ -104,6 +142,8 @@ final class OriginPool {
 
     /// Closes what is idle, and from now on every connection that becomes so.
     func retire() {
+        isRetired = true
+        madeHTTP1?.retire()
         machine.retire()
         work()
         // Nothing of the pool is to stay with the loop.
@@ -112,12 +152,12 @@ final class OriginPool {
         alarm = nil
     }
 
-    private func attemptEnded(_ id: ConnectionID, _ result: Result<OriginConnection, OriginError>) {
+    private func attemptEnded(_ id: ConnectionID, _ result: Result<any PooledConnection, OriginError>) {
         switch result {
         case .success(let connection):
             links[id.number] = .connection(connection)
             connection.joined(self, as: id)
-            machine.connected(id, capacity: OriginConnection.capacity, now: eventLoop.now)
+            machine.connected(id, capacity: connection.capacity, now: eventLoop.now)
         case .failure(let error):
             links[id.number] = nil
             machine.attemptFailed(id, error, now: eventLoop.now)
@@ -144,7 +184,7 @@ final class OriginPool {
         case .carry(let id, let waiter):
             guard case .connection(let connection)? = links[id.number] else { return }
             if let exchange = waiters.removeValue(forKey: waiter) {
-                exchange.attach(to: connection)
+                exchange.attach(to: connection.makeChannel())
             } else {
                 machine.exchangeEnded(on: id, isReusable: true, now: eventLoop.now)
             }

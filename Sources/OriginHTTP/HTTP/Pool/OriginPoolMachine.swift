@@ -5,7 +5,8 @@ import NIOCore
 ///
 /// Requests that wait are served in the order in which they came. Idle connections are taken last in, first out, so that
 /// those not needed grow old and are closed. A request for which a connection is made waits for that one; another that
-/// becomes free meanwhile goes to those for which none can be made now.
+/// becomes free meanwhile goes to those for which none can be made now, or which wait for room on one that is being made:
+/// as long as the last connection carried many exchanges at a time, or none is known yet that may, the next is expected to.
 struct OriginPoolMachine {
     /// A connection, or the attempt to make it. Its number is given out again when it is gone.
     struct ConnectionID: Hashable {
@@ -47,7 +48,7 @@ struct OriginPoolMachine {
         case close(ConnectionID)
     }
 
-    private enum Connection {
+    enum Connection {
         /// Being made, for a request unless it was withdrawn. Next: open, or gone.
         case connecting(for: WaiterID?)
         /// Carries so many exchanges, and may carry so many: none when it is to take no more. One that carries none is
@@ -57,7 +58,7 @@ struct OriginPoolMachine {
         case closing(isActive: Bool)
     }
 
-    private struct Idle {
+    struct Idle {
         let id: ConnectionID
         let since: NIODeadline
     }
@@ -70,25 +71,32 @@ struct OriginPoolMachine {
     static let descriptorPause = TimeAmount.milliseconds(100)
 
     /// Connections in use, attempts included.
-    private(set) var active = 0
+    var active = 0
 
-    private let options: HTTPOriginOptions
-    private let idleTimeout: TimeAmount
-    private var connections = SlotTable<Connection>()
+    let options: HTTPOriginOptions
+    let idleTimeout: TimeAmount
+    var connections = SlotTable<Connection>()
     /// Unused connections, the one used last at the end.
-    private var idle: [Idle] = []
+    var idle: [Idle] = []
     /// Connections in use that can carry more: none where they carry one at a time.
-    private var roomy: [ConnectionID] = []
-    private var waiters = PoolWaiters()
+    var roomy: [ConnectionID] = []
+    var waiters = PoolWaiters()
     /// When to look again for a descriptor; only while requests are in line.
-    private var descriptorRetry: NIODeadline?
-    private var isRetired = false
-    private var actions = CircularBuffer<Action>()
+    var descriptorRetry: NIODeadline?
+    var isRetired = false
+    var actions = CircularBuffer<Action>()
     /// The actions by which somebody hears, who may do anything: the others come first.
-    private var failures = CircularBuffer<Action>()
+    var failures = CircularBuffer<Action>()
 
-    init(_ options: HTTPOriginOptions) {
+    /// Attempts to connect that somebody waits for.
+    var attempts = 0
+    /// How many exchanges the next connection will carry at a time, as far as anybody knows: as many as the last one.
+    var expectedCapacity: Int
+
+    /// - Parameter expectedCapacity: of connections, before there was one.
+    init(_ options: HTTPOriginOptions, expectedCapacity: Int = 1) {
         self.options = options
+        self.expectedCapacity = expectedCapacity
         idleTimeout = TimeAmount(options.idleTimeout)
     }
 
@@ -120,9 +128,16 @@ struct OriginPoolMachine {
     mutating func requested(_ needs: Needs, now: NIODeadline) -> Placement {
         if let id = takeRoomy() { return .carry(id) }
         if active < options.activeConnections {
-            if let id = takeIdle(needs, now: now) { return .carry(id) }
+            if let id = takeIdle(needs, now: now) {
+                if waiters.queued > 0 { fillRoom() }
+                return .carry(id)
+            }
             let waiter = addWaiter(needs, now: now)
-            connect(for: waiter)
+            if waiters.queued < min(expectedRoom, options.waitingRequests) {
+                waiters.enqueue(waiter)
+            } else {
+                connect(for: waiter)
+            }
             return .wait(waiter)
         }
         guard waiters.queued < options.waitingRequests else { return .refuse }
@@ -158,22 +173,43 @@ struct OriginPoolMachine {
     /// - Parameter capacity: how many exchanges it carries at a time; at least 1.
     mutating func connected(_ id: ConnectionID, capacity: Int, now: NIODeadline) {
         guard case .connecting(let waiter)? = connections[id.number] else { return }
+        expectedCapacity = capacity
         var carried = 0
         if let waiter {
+            attempts -= 1
             carry(waiter, on: id)
             carried = 1
         }
         offer(id, carried: carried, capacity: capacity, now: now)
-        startNext(now: now)
+        startWaiting(now: now)
+    }
+
+    /// A connection carries so many exchanges at a time from now on, at least one.
+    mutating func capacityChanged(of id: ConnectionID, to capacity: Int, now: NIODeadline) {
+        guard case .open(let carried, let before)? = connections[id.number], before > 0, before != capacity
+        else {
+            return
+        }
+        expectedCapacity = capacity
+        if carried == 0 {
+            connections.replace(id.number, by: .open(carried: 0, capacity: capacity))
+        } else {
+            offer(id, carried: carried, capacity: capacity, now: now)
+        }
+        startWaiting(now: now)
     }
 
     /// An attempt has brought none.
     mutating func attemptFailed(_ id: ConnectionID, _ error: OriginError, now: NIODeadline) {
         guard case .connecting(let waiter)? = connections[id.number] else { return }
         connections.remove(id.number)
+        if waiter != nil { attempts -= 1 }
         guard error.code == .noDescriptors else {
+            if let waiter {
+                fail(waiter, error)
+                failWaiting(error)
+            }
             release(now: now)
-            if let waiter { fail(waiter, error) }
             return
         }
         active -= 1
@@ -230,148 +266,5 @@ struct OriginPoolMachine {
             descriptorRetry = nil
             startNext(now: now)
         }
-    }
-}
-
-// MARK: - Who gets what
-
-extension OriginPoolMachine {
-    private mutating func takeRoomy() -> ConnectionID? {
-        guard let id = roomy.last, case .open(let carried, let capacity)? = connections[id.number] else {
-            return nil
-        }
-        connections.replace(id.number, by: .open(carried: carried + 1, capacity: capacity))
-        if carried + 1 == capacity { roomy.removeLast() }
-        return id
-    }
-
-    private mutating func takeIdle(_ needs: Needs, now: NIODeadline) -> ConnectionID? {
-        guard !needs.mustBeNew, let last = idle.last,
-            needs.isRepeatable || last.since + Self.freshness >= now,
-            case .open(_, let capacity)? = connections[last.id.number]
-        else { return nil }
-        idle.removeLast()
-        active += 1
-        connections.replace(last.id.number, by: .open(carried: 1, capacity: capacity))
-        if capacity > 1 { roomy.append(last.id) }
-        return last.id
-    }
-
-    /// A connection in use has room: those in line have it first.
-    private mutating func offer(_ id: ConnectionID, carried: Int, capacity: Int, now: NIODeadline) {
-        let wasRoomy = capacity > 1 && roomy.contains(id)
-        var carried = carried
-        while carried < capacity, let waiter = nextQueued() {
-            carry(waiter, on: id)
-            carried += 1
-        }
-        connections.replace(id.number, by: .open(carried: carried, capacity: capacity))
-        let isRoomy = carried > 0 && carried < capacity
-        if wasRoomy, !isRoomy { roomy.removeAll { $0 == id } }
-        if isRoomy, !wasRoomy { roomy.append(id) }
-        if carried == 0 { rest(id, now: now) }
-    }
-
-    /// A connection carries nothing, and nobody waits for it.
-    private mutating func rest(_ id: ConnectionID, now: NIODeadline) {
-        active -= 1
-        guard !isRetired else { return close(id) }
-        idle.append(Idle(id: id, since: now))
-        if idle.count > options.idleConnections { close(idle.removeFirst().id) }
-    }
-
-    /// One that is idle, and in the list of those no more.
-    private mutating func close(_ id: ConnectionID) {
-        connections.replace(id.number, by: .closing(isActive: false))
-        actions.append(.close(id))
-    }
-
-    private mutating func closeIdle() {
-        let unused = idle
-        idle = []
-        for connection in unused { close(connection.id) }
-    }
-
-    /// One connection less is in use: the next requests in line may have one.
-    private mutating func release(now: NIODeadline) {
-        active -= 1
-        // Where descriptors are short there is room for one, not for all.
-        while startNext(now: now), descriptorRetry == nil {}
-    }
-
-    /// - Returns: whether there was a request in line, and room for it.
-    @discardableResult
-    private mutating func startNext(now: NIODeadline) -> Bool {
-        guard active < options.activeConnections, let id = nextQueued(), let waiter = waiters[id] else {
-            return false
-        }
-        if let connection = takeIdle(waiter.needs, now: now) {
-            carry(id, on: connection)
-            fillRoom()
-        } else {
-            connect(for: id)
-        }
-        return true
-    }
-
-    /// Requests in line have what room there is on connections in use.
-    private mutating func fillRoom() {
-        while waiters.queued > 0, let connection = takeRoomy(), let id = nextQueued() {
-            carry(id, on: connection)
-        }
-    }
-
-    /// No connection can be opened now: the request takes one that has become free meanwhile, or else waits for one of ours
-    /// that is in use, or for others to close theirs, as long as it may take to connect.
-    private mutating func lacksDescriptor(_ id: WaiterID, _ error: OriginError, now: NIODeadline) {
-        guard let waiter = waiters[id] else { return }
-        if let connection = takeRoomy() ?? takeIdle(waiter.needs, now: now) {
-            carry(id, on: connection)
-        } else if waiters.queued < options.waitingRequests {
-            waiters.enqueue(id, forLackOf: error)
-        } else {
-            fail(id, error)
-        }
-    }
-
-    private mutating func connect(for waiter: WaiterID) {
-        active += 1
-        let id = ConnectionID(number: connections.insert(.connecting(for: waiter)))
-        waiters.connects(waiter, on: id)
-        actions.append(.connect(id))
-    }
-
-    // MARK: Those who wait
-
-    private mutating func addWaiter(_ needs: Needs, now: NIODeadline) -> WaiterID {
-        waiters.add(needs, until: now + TimeAmount(options.connectTimeout))
-    }
-
-    private mutating func carry(_ waiter: WaiterID, on id: ConnectionID) {
-        waiters.served(waiter)
-        actions.append(.carry(id, waiter))
-    }
-
-    private mutating func fail(_ waiter: WaiterID, _ error: OriginError) {
-        waiters.served(waiter)
-        failures.append(.fail(waiter, error))
-    }
-
-    /// One of them waits no more, and got nothing.
-    private mutating func left(_ waiter: PoolWaiters.Waiter) {
-        switch waiter.place {
-        case .connecting(let connection):
-            connections.replace(connection.number, by: .connecting(for: nil))
-            actions.append(.abandon(connection))
-        case .queued:
-            if waiters.queued == 0 { descriptorRetry = nil }
-        }
-    }
-
-    /// The request that has been in line longest, which it is no more.
-    private mutating func nextQueued() -> WaiterID? {
-        guard let id = waiters.popFirst() else { return nil }
-        if waiters.queued == 0 { descriptorRetry = nil }
-        return id
     }
 }
