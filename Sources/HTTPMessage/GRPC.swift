@@ -7,7 +7,20 @@ package enum GRPC {
     ///
     /// - Parameter fields: of the request.
     package static func type(of fields: HeaderFields) -> String? {
-        fields[.contentType].flatMap { $0.prefix(prefix.utf8.count).lowercased() == prefix ? $0 : nil }
+        fields[.contentType].flatMap { isType($0, ["", "+", ";", "-web"]) ? $0 : nil }
+    }
+
+    /// Whether an answer ends with a status in its trailers: one of gRPC-Web has them in its body.
+    package static func hasTrailers(_ answer: HeaderFields) -> Bool {
+        answer[.contentType].map { isType($0, ["", "+", ";"]) } ?? false
+    }
+
+    /// Whether a content type is gRPC's, with one of these behind it.
+    private static func isType(_ type: String, _ rests: [String]) -> Bool {
+        let type = type.lowercased()
+        guard type.hasPrefix(prefix) else { return false }
+        let rest = type.dropFirst(prefix.count)
+        return rests.contains { $0.isEmpty ? rest.isEmpty : rest.hasPrefix($0) }
     }
 
     private static let prefix = "application/grpc"

@@ -5,7 +5,8 @@ import Testing
 @Suite struct GRPCTests {
     @Test(arguments: [
         ("application/grpc", true), ("application/grpc+proto", true), ("Application/GRPC-Web-Text", true),
-        ("application/json", false), ("application/gr", false), ("", false),
+        ("application/json", false), ("application/grpcfoo", false), ("application/grpc; a=b", true),
+        ("application/gr", false), ("", false),
     ])
     func itIsKnownByItsContentType(type: String, isIt: Bool) {
         #expect((GRPC.type(of: HeaderFields([.contentType: type])) != nil) == isIt)

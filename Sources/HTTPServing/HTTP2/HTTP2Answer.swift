@@ -10,7 +10,8 @@ enum HTTP2Answer {
 
     /// - Returns: nil where it does not fit.
     static func head(_ head: ResponseHead) -> HPACKHeaders? {
-        var headers = HPACKHeaders([(":status", String(head.status))])
+        var headers = HPACKHeaders()
+        headers.add(name: ":status", value: String(head.status), indexing: .nonIndexable)
         return append(head.fields, to: &headers) ? headers : nil
     }
 
@@ -28,7 +29,8 @@ enum HTTP2Answer {
             let name = name.lowercased()
             guard !isOfOneHop(name) else { continue }
             bytes += name.utf8.count + value.utf8.count + 8
-            headers.add(name: name, value: value)
+            // In no table: how large that is the caller says, and what is looked up in it others wait for.
+            headers.add(name: name, value: value, indexing: .nonIndexable)
         }
         guard bytes > surelyFits else { return true }
         return headers.reduce(16) { $0 + written($1.name) + written($1.value) + 8 } <= mostFrameBytes

@@ -16,7 +16,6 @@ extension HTTP2CallerHandler {
                 fields, isLast: head.endStream, limits: limits.http, makeKey: Self.makeKey)
             stream.method = request.head.method
             stream.isWebSocket = request.isWebSocket
-            stream.isGRPC = GRPC.type(of: request.head.fields) != nil
             stream.body = HTTP2RequestBody(
                 request.framing, isLast: head.endStream, isRaw: request.isWebSocket)
             switch reception.receive(request.head, request.framing, for: stream) {
@@ -181,6 +180,9 @@ extension HTTP2CallerHandler {
             write(.data(.init(data: .byteBuffer(bytes), endStream: isLast)), on: stream, context)
         case .trailers(let headers):
             write(.headers(.init(headers: headers, endStream: true)), on: stream, context)
+        // One whose trailers cannot be sent has its exchange still.
+        case .broken where stream.exchange != nil:
+            return leave(stream) { finish(stream, .internalError) }
         case .broken:
             return finish(stream, .internalError)
         }
@@ -275,6 +277,8 @@ extension HTTP2CallerHandler {
 
     private func forget(_ stream: HTTP2CallerStream) {
         streams[stream.id] = nil
+        headBytes -= stream.headBytes
+        stream.headBytes = 0
         if stream.isInLine { line.removeAll { $0 === stream } }
         stream.isInLine = false
         machine.answersWait(-stream.answer.waiting)
@@ -292,6 +296,8 @@ extension HTTP2CallerHandler {
         guard streams.isEmpty else { return }
         let now = eventLoop.now
         machine.becameIdle(now: now)
+        // What its window may hold nobody else has, and it cannot be taken back otherwise.
+        if hasBorrowed, isMemoryShort { leave() }
         checkTime()
     }
 }

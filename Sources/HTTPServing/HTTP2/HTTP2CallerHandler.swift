@@ -16,6 +16,8 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
     private static let frameHead = 9
     /// What most frames hold that belong to no request.
     private static let controlPayload = 8
+    /// Of heads of requests under way, in bytes, beside one.
+    private static let mostHeadBytes = 256 << 10
 
     /// Of its channel.
     package let eventLoop: any EventLoop
@@ -28,6 +30,8 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
     var machine: HTTP2ConnectionMachine
     var context: ChannelHandlerContext?
     var streams: [HTTP2StreamID: HTTP2CallerStream] = [:]
+    /// Of all heads of theirs.
+    var headBytes = 0
     /// Streams that have something to send, in turn.
     var line = Deque<HTTP2CallerStream>()
     var isSending = false
@@ -119,7 +123,7 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         case .headers(let payload): headCame(payload, frame)
         case .data(let payload):
             let bytes = payload.data.readableBytes
-            counted += bytes
+            counted += bytes + (payload.paddingBytes.map { $0 + 1 } ?? 0)
             if bytes == 0, !payload.endStream { machine.nuisance.idleFrameCame() }
             guard bytes > 0 || payload.endStream, let stream = streams[frame.streamID] else { return }
             stream.hasEnded = stream.hasEnded || payload.endStream
@@ -148,9 +152,10 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
 
     private func headCame(_ payload: HTTP2Frame.FramePayload.Headers, _ frame: HTTP2Frame) {
         // Its caller may have written it shorter.
-        counted += payload.headers.reduce(Self.frameHead) {
+        let bytes = payload.headers.reduce(Self.frameHead) {
             $0 + $1.name.utf8.count + $1.value.utf8.count + 8
         }
+        counted += bytes
         if let stream = streams[frame.streamID] {
             stream.hasEnded = true
             return arrived.append(frame)
@@ -160,6 +165,11 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         stream.arrived = payload
         stream.hasEnded = payload.endStream
         streams[frame.streamID] = stream
+        guard headBytes == 0 || headBytes + bytes <= Self.mostHeadBytes else {
+            return reset(stream, .refusedStream)
+        }
+        stream.headBytes = bytes
+        headBytes += bytes
         arrived.append(frame)
     }
 
@@ -314,6 +324,8 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         borrowed += bytes
         return true
     }
+
+    var hasBorrowed: Bool { borrowed > 0 }
 
     var isMemoryShort: Bool { budget?.isShort ?? false }
 

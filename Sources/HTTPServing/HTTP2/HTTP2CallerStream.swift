@@ -9,6 +9,8 @@ final class HTTP2CallerStream {
     private let connection: HTTP2CallerHandler
     /// The request's head, until its turn comes.
     var arrived: HTTP2Frame.FramePayload.Headers?
+    /// Of the request's head, in bytes: HPACK makes many of few.
+    var headBytes = 0
     /// Whether the caller has ended its direction, be it that the end waits for its turn.
     var hasEnded = false
     var exchange: (any ServedExchange)?
@@ -19,8 +21,8 @@ final class HTTP2CallerStream {
     var window = HTTP2ReceiveWindow(promised: HTTP2ReceiveWindow.initial, most: mostPromised)
     var method = "GET"
     var isWebSocket = false
-    /// Whether its caller speaks gRPC: then a status tells that an answer has broken off.
-    var isGRPC = false
+    /// Whether its answer is one of gRPC: then a status tells that it has broken off.
+    private var isGRPC = false
     /// Whether it has left HTTP.
     private(set) var isRaw = false
     private var hasHead = false
@@ -70,6 +72,7 @@ extension HTTP2CallerStream: CallerStream {
         if isWebSocket, 200..<300 ~= head.status { head.status = 502 }
         if !head.fields.contains(.date) { head.fields.append(.date, connection.dateText) }
         promisesLength = head.fields.contains(.contentLength)
+        isGRPC = GRPC.hasTrailers(head.fields)
         guard let headers = HTTP2Answer.head(head) else {
             return send(OwnAnswer(502, line: "The answer's head is too large for HTTP/2"), closes: false)
         }
@@ -131,7 +134,7 @@ extension HTTP2CallerStream: CallerStream {
     }
 
     private var brokenEnd: HTTP2AnswerQueue.End {
-        guard isGRPC, hasHead, !promisesLength,
+        guard isGRPC, !promisesLength,
             let trailers = HTTP2Answer.trailers(GRPC.trailers(GRPC.unavailable, "The answer broke off"))
         else { return .broken }
         return .trailers(trailers)

@@ -33,7 +33,7 @@ final class HTTP2Wire: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        output = CallerOutput(context, budget: budget, isSecure: isSecure)
+        output = CallerOutput(context, budget: budget, isSecure: isSecure, isFramed: true)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -65,7 +65,10 @@ final class HTTP2Wire: ChannelDuplexHandler {
     }
 
     /// Together with what else is written in this turn of the event loop.
-    func flush(context: ChannelHandlerContext) { output?.flushSoon() }
+    func flush(context: ChannelHandlerContext) {
+        output?.flushWhatTLSKeeps()
+        output?.flushSoon()
+    }
 
     func announceGoAway() {
         write(ByteBuffer(bytes: Self.announcement))

@@ -23,6 +23,8 @@ final class CallerOutput {
     private let budget: (any OutputBudget)?
     /// Whether TLS lies beneath: then the socket is its own, and none of ours.
     private let isSecure: Bool
+    /// Whether what is written goes together with more: nothing may go out in between.
+    private let isFramed: Bool
     private var context: ChannelHandlerContext?
     private var keepsLittle = false
     private var isFlushScheduled = false
@@ -38,10 +40,13 @@ final class CallerOutput {
     /// Bytes that waited when that was last looked at.
     private(set) var waitingAtLast = 0
 
-    init(_ context: ChannelHandlerContext, budget: (any OutputBudget)?, isSecure: Bool) {
+    init(
+        _ context: ChannelHandlerContext, budget: (any OutputBudget)?, isSecure: Bool, isFramed: Bool = false
+    ) {
         self.context = context
         self.budget = budget
         self.isSecure = isSecure
+        self.isFramed = isFramed
     }
 
     /// The connection is over, or another handler's.
@@ -96,7 +101,7 @@ final class CallerOutput {
         guard let context else { return }
         hasUnflushed = true
         if isSecure { keptByTLS += bytes.readableBytes }
-        defer { if keptByTLS > Self.freelyWaiting { flushNow() } }
+        defer { if !isFramed { flushWhatTLSKeeps() } }
         keepWithinBudget()
         let goesAtOnce = context.channel.isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
@@ -125,6 +130,9 @@ final class CallerOutput {
         }
         if rest.readableBytes > 0 { write(ByteBuffer(bytes: rest.readableBytesView)) }
     }
+
+    /// Nothing of it shows how much waits.
+    func flushWhatTLSKeeps() { if keptByTLS > Self.freelyWaiting { flushNow() } }
 
     func flushNow() {
         hasUnflushed = false

@@ -84,6 +84,8 @@ final class CallerReception: RequestReception {
     }
 
     func refuse(_ fault: RequestFault) -> OwnAnswer {
+        // Who sent what makes no sense nobody has said.
+        address = peer
         let refusal = Refusal(fault)
         if case .malformed(_, .some) = fault {
             core.tell("Connection is not HTTP", refusal, from: address)

@@ -243,9 +243,9 @@ final class CallerExchange: ServedExchange {
     }
 
     private func answer(_ failure: ExchangeFailure) {
-        let answer = failure.refusal.answer.spoken(to: request.fields)
+        let answer = failure.refusal.answer
         record.responded(with: answer, now: eventLoop.now)
-        stream.send(answer, closes: failure == .tooManyGuesses)
+        stream.send(answer.spoken(to: request.fields), closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)
         stream.exchangeEnded()
     }

@@ -264,7 +264,7 @@ struct HTTP2FaultTests {
         }
         let options = HTTPOriginOptions(pingQuiet: .milliseconds(50), pingPatience: .milliseconds(100))
         let error = try #require(try RecordedExchange.get(try server.http2(options)).error)
-        #expect(error.code == .closedEarly && error.message.contains("not even PING"))
+        #expect(error.code == .timedOut && error.message.contains("not even PING"))
     }
 
     @Test func whoAnswersPingMayTakeItsTime() throws {

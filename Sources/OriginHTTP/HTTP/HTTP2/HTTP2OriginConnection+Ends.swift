@@ -92,7 +92,7 @@ extension HTTP2OriginConnection {
         switch pulse.due(now: eventLoop.now) {
         case .nothing(let deadline): setAlarm(deadline)
         case .ask: if let context { ask(context) }
-        case .dead: broke(OriginError(.closedEarly, "\(origin) answers nothing any more, not even PING"))
+        case .dead: broke(OriginError(.timedOut, "\(origin) answers nothing any more, not even PING"))
         }
     }
 

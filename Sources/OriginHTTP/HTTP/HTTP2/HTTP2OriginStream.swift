@@ -100,6 +100,7 @@ final class HTTP2OriginStream: OriginChannel {
     func fail(_ part: Part) {
         isOverAtOrigin = true
         queue.drop()
+        guard exchange != nil else { return finish() }
         take(part)
         connection.touched(self)
     }

@@ -22,11 +22,14 @@ enum HTTP2RequestHead {
         of request: OutgoingRequest, scheme: String, isWebSocket: Bool = false, limits: Limits
     ) throws(OriginError) -> HPACKHeaders {
         var headers = HPACKHeaders()
-        headers.add(name: ":method", value: isWebSocket ? "CONNECT" : request.method)
+        headers.add(
+            name: ":method", value: isWebSocket ? "CONNECT" : request.method, indexing: .nonIndexable)
         if isWebSocket { headers.add(name: ":protocol", value: "websocket") }
         headers.add(name: ":scheme", value: scheme)
-        headers.add(name: ":path", value: request.target)
-        if !request.host.isEmpty { headers.add(name: ":authority", value: request.host) }
+        headers.add(name: ":path", value: request.target, indexing: .nonIndexable)
+        if !request.host.isEmpty {
+            headers.add(name: ":authority", value: request.host, indexing: .nonIndexable)
+        }
         append(request.fields, to: &headers, withoutKey: isWebSocket)
         guard fits(headers, limits) else {
             throw OriginError(
@@ -57,9 +60,10 @@ enum HTTP2RequestHead {
         }
     }
 
-    /// Secrets of callers who share the connection do not share its table (RFC 7541 §7.1.3).
+    /// In no table: how large that is the origin says, and secrets of callers who share the connection do not share it
+    /// (RFC 7541 §7.1.3).
     private static func indexing(_ name: String) -> HPACKIndexing {
-        name == "authorization" || name == "cookie" ? .neverIndexed : .indexable
+        name == "authorization" || name == "cookie" ? .neverIndexed : .nonIndexable
     }
 
     private static func fits(_ headers: HPACKHeaders, _ limits: Limits) -> Bool {

@@ -78,7 +78,7 @@ struct HTTP2SendQueue {
                 end = .gone
                 return .trailers(trailers)
             }
-            guard allowance >= 0 else { return nil }
+            guard allowance > 0 else { return nil }
             end = .gone
             return .bytes(ByteBuffer(), isLast: true)
         }
