@@ -5,13 +5,17 @@ import NIOHPACK
 enum HTTP2Answer {
     /// What one frame holds at least, whatever the caller says; a longer head cannot be sent.
     private static let mostFrameBytes = 16 << 10
+    /// Those for which there is a byte (RFC 7541 Appendix A).
+    private static let knownStatuses: Set = [200, 204, 206, 304, 400, 404, 500]
     /// Four bytes are the most that one takes.
     private static let surelyFits = mostFrameBytes / 4
 
     /// - Returns: nil where it does not fit.
     static func head(_ head: ResponseHead) -> HPACKHeaders? {
         var headers = HPACKHeaders()
-        headers.add(name: ":status", value: String(head.status), indexing: .nonIndexable)
+        headers.add(
+            name: ":status", value: String(head.status),
+            indexing: knownStatuses.contains(head.status) ? .indexable : .nonIndexable)
         return append(head.fields, to: &headers) ? headers : nil
     }
 
