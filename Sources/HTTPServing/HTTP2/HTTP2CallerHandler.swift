@@ -103,6 +103,7 @@ package final class HTTP2CallerHandler: ChannelInboundHandler, ChannelOutboundHa
         self.context = context
         timer = DeadlineTimer(on: context.eventLoop) { self.checkTime() }
         wire.weigh = { [weak self] in self?.weigh() ?? .max }
+        wire.refused = { [weak self] in self?.giveUp(.enhanceYourCalm) }
         machine.becameIdle(now: eventLoop.now)
         switch reception.welcome(self, on: context.channel) {
         case .stays:

@@ -21,6 +21,9 @@ final class HTTP2Wire: ChannelDuplexHandler {
     private(set) var received = 0
     /// Bytes that were written.
     private(set) var written = 0
+    private var scan = HTTP2FrameScan()
+    /// Told of a frame that nobody is to read.
+    var refused: (() -> Void)?
     /// Told of what comes once nothing more is taken.
     var heard: (() -> Void)?
     /// Called when bytes were read, to see what they were: says how many are to be read before the next time.
@@ -40,10 +43,15 @@ final class HTTP2Wire: ChannelDuplexHandler {
         output?.letGo()
         heard = nil
         weigh = nil
+        refused = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var rest = unwrapInboundIn(data)
+        guard heard != nil || scan.passes(rest.readableBytesView) else {
+            refused?()
+            return
+        }
         while rest.readableBytes > 0 {
             if let heard { return heard() }
             guard let bytes = rest.readSlice(length: min(piece, rest.readableBytes)) else { return }
