@@ -13,11 +13,11 @@ package enum HTTP2Fields {
 
     /// Bytes that a field takes in HPACK at most (RFC 7541 §6.2), whatever coding its writer chooses for its texts.
     package static func mostBytes(_ name: String, _ value: String) -> Int {
-        huffmanBytes(name) + huffmanBytes(value) + 12
+        mostBytes(of: name) + mostBytes(of: value) + 12
     }
 
-    /// Each byte becomes as many bits as RFC 7541 Appendix B says.
-    private static func huffmanBytes(_ text: String) -> Int { text.utf8.reduce(0) { $0 + huffmanBytes($1) } }
+    /// The same of one text, without what tells its length: each byte becomes as many bits as RFC 7541 Appendix B says.
+    package static func mostBytes(of text: String) -> Int { text.utf8.reduce(0) { $0 + huffmanBytes($1) } }
 
     private static func huffmanBytes(_ byte: UInt8) -> Int {
         switch byte {

@@ -1,5 +1,5 @@
 /// IP addresses as text, without asking the system.
-enum AddressText {
+package enum AddressText {
     /// As RFC 5952 writes it; nil unless it has 4 or 16 bytes.
     static func text(of bytes: [UInt8]) -> String? {
         switch bytes.count {
@@ -34,7 +34,7 @@ enum AddressText {
 
     /// 4 or 16 bytes in network order (RFC 4291 §2.2), or nil when the text is no address. IPv6 stands without
     /// brackets and zone; IPv4 has four decimal numbers without leading zeros, which some read as octal.
-    static func bytes(of text: Substring) -> [UInt8]? {
+    package static func bytes(of text: Substring) -> [UInt8]? {
         text.utf8.contains(UInt8(ascii: ":")) ? ipv6(text) : ipv4(text)
     }
 

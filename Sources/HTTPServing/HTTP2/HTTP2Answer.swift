@@ -37,26 +37,16 @@ enum HTTP2Answer {
             headers.add(name: name, value: value, indexing: .nonIndexable)
         }
         guard bytes > surelyFits else { return true }
-        return headers.reduce(16) { $0 + written($1.name) + written($1.value) + 8 } <= mostFrameBytes
+        let most = headers.reduce(16) {
+            $0 + HTTP2Fields.mostBytes(of: $1.name) + HTTP2Fields.mostBytes(of: $1.value) + 8
+        }
+        return most <= mostFrameBytes
     }
 
     private static func isOfOneHop(_ name: String) -> Bool {
         switch name {
         case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade": true
         default: false
-        }
-    }
-
-    /// How many bytes a text takes at most: each byte becomes as many bits as RFC 7541 Appendix B says.
-    private static func written(_ text: String) -> Int { text.utf8.reduce(0) { $0 + written($1) } }
-
-    private static func written(_ byte: UInt8) -> Int {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: 1
-        case 0x20, 0x25, 0x26, 0x2a, 0x2c, 0x2d, 0x2e, 0x2f, 0x3a, 0x3b, 0x3d, 0x5f: 1
-        case 0x5c: 3
-        case 0x21..<0x7f: 2
-        default: 4
         }
     }
 }

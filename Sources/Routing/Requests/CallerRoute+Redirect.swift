@@ -46,8 +46,7 @@ extension CallerRoute {
 
     /// What stands before the port in `Host`; nil where that is no host.
     private static func name(ofHost value: String) -> String? {
-        var name = value[...]
-        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("]") { name = name[..<colon] }
+        let name = host(of: value)
         let isHost = name.utf8.allSatisfy { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x3a, 0x5b, 0x5d: true

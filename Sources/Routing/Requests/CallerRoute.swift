@@ -102,10 +102,15 @@ package enum CallerRoute: Sendable, Equatable {
 
     /// The value of a `Host` field in lower case, without port and the dot of the root.
     private static func name(ofHost value: String) -> String {
-        var name = value[...]
-        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("]") { name = name[..<colon] }
+        var name = host(of: value)
         if name.last == "." { name.removeLast() }
         return name.lowercased()
+    }
+
+    /// What stands before the port in the value of a `Host` field.
+    static func host(of value: String) -> Substring {
+        guard let colon = value.lastIndex(of: ":"), !value[colon...].contains("]") else { return value[...] }
+        return value[..<colon]
     }
 
     /// A text that cannot be a token names a tunnel that cannot be there.

@@ -174,7 +174,7 @@ extension MappingReader {
     // MARK: Tunnels
 
     /// Whom a tunnel believes: its server, or an origin.
-    func peerTrust(isDefaults: Bool) -> PeerTrust {
+    func peerTrust() -> PeerTrust {
         let isInsecure = value(Keys.insecure)
         let certificates = authorities(Keys.certFile)
         let pins = Set(
@@ -204,13 +204,12 @@ extension MappingReader {
     }
 
     /// Whom a tunnel believes among origins, as far as that is said apart from its server.
-    func originTrust(isDefaults: Bool) -> [OriginTrust] {
+    func originTrust() -> [OriginTrust] {
         items(TLSKeys.originTLS).compactMap { item in
             guard let entry = MappingReader(item, .originTLS, isOffline: isOffline, pass: pass) else {
                 return nil
             }
-            return OriginTrust(
-                host: entry.value(TLSKeys.originHost), trust: entry.peerTrust(isDefaults: isDefaults))
+            return OriginTrust(host: entry.value(TLSKeys.originHost), trust: entry.peerTrust())
         }
     }
 }

@@ -26,8 +26,8 @@ extension MappingReader {
         if !isDefaults { checkVersions(originVersions, origin) }
         checkFolder(origin)
         if !isDefaults, servesHiddenFiles { requireFolder(origin) }
-        let trust = peerTrust(isDefaults: isDefaults)
-        let originTrust = originTrust(isDefaults: isDefaults)
+        let trust = peerTrust()
+        let originTrust = originTrust()
         let identity = keyPair(TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword)
         if !isDefaults, !trust.isInsecure, field(Keys.certFile.declaration) == nil {
             requireRoots(trust.pins.isEmpty ? url : nil, origin, originTrust)
