@@ -11,6 +11,9 @@ enum Examples {
         return token
     }
 
+    static let keyPair = KeyPair(
+        chain: CertificateFile(path: "/x", pem: [1]), keyPath: "/x", key: Secret("k"))
+
     static func server(_ name: String, port: Int = 8080) -> ServerConfiguration {
         ServerConfiguration(name: name, port: port)
     }

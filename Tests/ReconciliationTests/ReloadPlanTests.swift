@@ -171,6 +171,8 @@ private let serverRows = [
     server("port", .replace) { $0.port = 9 },
     server("reuse-port", .replace) { $0.reusePort = true },
     server("tls", .update) { $0.tls = ListenerTLS(certificates: []) },
+    server("inner-tls", .update) { $0.innerCertificate = Examples.keyPair },
+    server("longpoll", .update) { $0.offersLongPoll = false },
     server("redirect-http", .update) { $0.redirect = RedirectListener(port: 443) },
     server("base-path", .update) { $0.routes.basePath = "/x" },
     server("wstimeout", .update) { $0.times.keepalive = .seconds(9) },
@@ -199,6 +201,8 @@ private let tunnelRows = [
     tunnel("client-ports", .replace) { $0.clientPorts = [8000...8001] },
     tunnel("connections", .replace) { $0.connections = 9 },
     tunnel("protocol", .replace) { $0.protocol = .v1 },
+    tunnel("transport", .replace) { $0.transport = .longpoll },
+    tunnel("inner-tls", .replace) { $0.innerTrust = PeerTrust(pins: ["x"]) },
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
@@ -208,13 +212,11 @@ private let tunnelRows = [
     tunnel("certfile", .update) { $0.trust.certificates = CertificateFile(path: "/x", pem: [1]) },
     tunnel("pin-sha256", .update) { $0.trust.pins = ["x"] },
     tunnel("server-name", .update) { $0.trust.serverName = "x" },
-    tunnel("client-certificate", .update) {
-        $0.identity = KeyPair(
-            chain: CertificateFile(path: "/x", pem: [1]), keyPath: "/x", key: Secret("k"))
-    },
+    tunnel("client-certificate", .update) { $0.identity = Examples.keyPair },
     tunnel("origin-tls", .update) { $0.originTrust = [OriginTrust(host: nil, trust: PeerTrust())] },
     tunnel("timeout", .update) { $0.timeout = .seconds(9) },
     tunnel("statusfile", .update) { $0.statusFile = "/x" },
+    tunnel("websocket-retry", .update) { $0.websocketRetry = .seconds(9) },
     tunnel("reconnect-delay", .update) { $0.longestRetryDelay = .seconds(9) },
     tunnel("max-retries", .update) { $0.maxRetries = 9 },
 ]

@@ -166,7 +166,7 @@ import TunnelConfiguration
         #expect(schema["additionalProperties"] as? Bool == false)
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
-            "originTLS",
+            "originTLS", "serverInnerTLS", "tunnelInnerTLS",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }

@@ -4,7 +4,7 @@ import TunnelProtocol
 
 /// `show`: the effective configuration as a text that loads to it.
 @Suite struct RenderingTests {
-    /// Every key has a value that is not its default.
+    /// Every key has a value that is not its default; `protocol`, which excludes others, in an entry of its own.
     private static let full = """
         version: 1
         log: { level: debug, format: json, file: "/var/log/a \\"b\\" ${V}", syslog: local0 }
@@ -31,6 +31,8 @@ import TunnelProtocol
               minimum-version: "1.3"
               redirect-http: 81
               acme-challenges: /run
+            inner-tls: { certfile: /ca.pem, keyfile: /key.pem, keyfile-password: password-of-key-3 }
+            longpoll: false
             base-path: /x
             wstimeout: 3s
             httptimeout: 1m1s
@@ -62,7 +64,8 @@ import TunnelProtocol
             token: token-number-5-of-tests
             password: password-d
             connections: 5
-            protocol: v1
+            transport: longpoll
+            websocket-retry: 1h
             timeout: 250s
             insecure: true
             certfile: /ca.pem
@@ -71,6 +74,7 @@ import TunnelProtocol
             client-certificate: /ca.pem
             client-key: /key.pem
             client-key-password: password-of-key-2
+            inner-tls: { certfile: /ca.pem, pin-sha256: "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", server-name: c.example }
             origin-tls:
               - { host: "*.a.example", insecure: true, server-name: b.example }
               - { certfile: /ca.pem, pin-sha256: "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=" }
@@ -79,13 +83,14 @@ import TunnelProtocol
             statusfile: /run/s
             reconnect-delay: 5
             max-retries: 9
-          - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", token: token-number-6-of-tests, proxy: none }
+          - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", protocol: v1, token: token-number-6-of-tests, proxy: none }
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "password-of-key-1", "token-number-1-of-tests", "password-c",
+        "admin-token-of-the-tests", "password-of-key-1", "password-of-key-3", "token-number-1-of-tests",
+        "password-c",
         "token-number-2-of-tests",
         "password-a",
         "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
@@ -171,6 +176,7 @@ import TunnelProtocol
                     host: "0.0.0.0"
                     port: 8080
                     reuse-port: false
+                    longpoll: true
                     base-path: ""
                     wstimeout: 30s
                     httptimeout: 20m

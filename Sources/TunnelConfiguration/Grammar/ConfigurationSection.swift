@@ -2,7 +2,7 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        tunnel, originTLS
+        tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -49,7 +49,8 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .server:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.host.declaration,
-                Keys.port.declaration, Keys.reusePort.declaration, Keys.tls, Keys.basePath.declaration,
+                Keys.port.declaration, Keys.reusePort.declaration, Keys.tls, TLSKeys.innerTLSOfServer,
+                Keys.longPoll.declaration, Keys.basePath.declaration,
                 Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
                 Keys.maxClientsPerToken.declaration, Keys.maxSessionsPerToken.declaration,
@@ -77,13 +78,14 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [
-                    Keys.connections.declaration, Keys.protocol.declaration, Keys.timeout.declaration,
+                    Keys.connections.declaration, Keys.protocol.declaration, Keys.transport.declaration,
+                    Keys.websocketRetry.declaration, Keys.timeout.declaration,
                     Keys.insecure.declaration, Keys.certFile.declaration, TLSKeys.pins,
                     TLSKeys.serverName.declaration, TLSKeys.clientCertificate.declaration,
                     TLSKeys.clientKey.declaration,
                 ] + TLSKeys.clientKeyPassword.declarations
                 + [
-                    TLSKeys.originTLS, Keys.proxy.declaration,
+                    TLSKeys.innerTLSOfTunnel, TLSKeys.originTLS, Keys.proxy.declaration,
                     Keys.clientPorts, Keys.statusFile.declaration, Keys.reconnectDelay.declaration,
                     Keys.maxRetries.declaration,
                 ]
@@ -92,6 +94,9 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 TLSKeys.originHost.declaration, Keys.insecure.declaration, Keys.certFile.declaration,
                 TLSKeys.pins, TLSKeys.serverName.declaration,
             ]
+        case .serverInnerTLS: TLSKeys.pair
+        case .tunnelInnerTLS:
+            [TLSKeys.innerAuthorities.declaration, TLSKeys.pins, TLSKeys.serverName.declaration]
         }
     }
 }

@@ -64,6 +64,9 @@ enum Keys {
     static let reusePort = ScalarKey<Bool>.boolean(
         "reuse-port", default: false, "Whether another process of the same user may listen on the same port.")
     static let tls = KeyDeclaration("tls", .mapping(.tls), "TLS with callers and tunnel clients.")
+    static let longPoll = ScalarKey<Bool>.boolean(
+        "longpoll", default: true,
+        "Whether tunnel clients may come by HTTP requests where WebSockets are blocked.")
     static let basePath = ScalarKey<String>.text(
         "base-path", default: "", "What stands before the paths of the server.", TextRule.basePath)
     static let wsTimeout = ScalarKey<Duration>.duration(
@@ -137,6 +140,13 @@ enum Keys {
         "Connections to the tunnel server; by default one for each core, 4 at most.")
     static let `protocol` = ScalarKey<TunnelClientConfiguration.ProtocolChoice>.choice(
         "protocol", default: .auto, "v1: speak the older protocol, even with a server that knows v2.")
+    static let transport = ScalarKey<TunnelClientConfiguration.Transport>.choice(
+        "transport", default: .auto,
+        "What carries the tunnel: websocket, longpoll (HTTP requests), or auto: longpoll where no WebSocket gets through."
+    )
+    static let websocketRetry = ScalarKey<Duration>.duration(
+        "websocket-retry", .seconds(1) ... .seconds(86_400), default: .seconds(600),
+        "How often a tunnel that transport: auto has brought to longpoll tries a WebSocket again")
     static let timeout = ScalarKey<Duration>.duration(
         "timeout", sessionTimeouts, default: .seconds(30), "A server that was silent for so long is gone")
     static let insecure = ScalarKey<Bool>.boolean(

@@ -33,6 +33,18 @@ enum TLSKeys {
         "The folder behind /.well-known/acme-challenge/ of redirect-http, for certificate authorities.",
         TextRule.path)
 
+    // inside of what carries tunnels
+    static let innerTLSOfServer = KeyDeclaration(
+        "inner-tls", .mapping(.serverInnerTLS),
+        "The certificate for TLS inside the connections of tunnel clients; by default those of tls.")
+    static let innerTLSOfTunnel = KeyDeclaration(
+        "inner-tls", .mapping(.tunnelInnerTLS),
+        "TLS inside the connection to the tunnel server, past a proxy that decrypts the outer one.")
+    /// Read as `certfile` of a tunnel is; but these are all the roots that count.
+    static let innerAuthorities = ScalarKey<String?>.optional(
+        "certfile", .path, "A PEM file with the certificates to trust, in place of the system's.",
+        TextRule.path)
+
     // passwords of servers
     static let clientNames = KeyDeclaration(
         "client-name", .texts,

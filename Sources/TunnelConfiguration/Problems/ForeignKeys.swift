@@ -2,7 +2,19 @@
 enum ForeignKeys {
     /// - Parameter key: as it is written; letter case, `-` and `_` do not count.
     /// - Returns: an advice; nil for a key that none of them has.
-    static func advice(for key: String) -> String? { advices[NearMiss.folded(key)] }
+    static func advice(for key: String, in section: ConfigurationSection) -> String? {
+        let folded = NearMiss.folded(key)
+        if section == .tunnelInnerTLS, unverified.contains(folded) {
+            return "remove it: what stands inside is always verified, by \"pin-sha256\" or \"certfile\""
+        }
+        return advices[folded]
+    }
+
+    /// What leaves certificates unverified, here and elsewhere.
+    private static let unverified = Set(
+        (["insecure"] + unverifiedElsewhere.split(separator: " ")).map { Array($0.utf8) })
+    private static let unverifiedElsewhere =
+        "notlsverify tlsskipverify insecureskipverify insecuretls skipverify verifyupstreamtls sslverify tlsverify"
 
     private static let advices: [[UInt8]: String] = {
         var advices: [[UInt8]: String] = [:]
@@ -36,10 +48,7 @@ enum ForeignKeys {
         ),
         ("credentialsfile tokenpath", "the file of a secret stands in \"token-file\" or \"password-file\""),
         ("basicauth", "user:password@ before the host in \"tunnel\" is for what stands before the server"),
-        (
-            "notlsverify tlsskipverify insecureskipverify insecuretls skipverify verifyupstreamtls sslverify tlsverify",
-            "insecure: true leaves certificates unverified"
-        ),
+        (unverifiedElsewhere, "insecure: true leaves certificates unverified"),
         (
             "capool cafile cacert ca rootca trustedcafile tlstrustedcafile",
             "further certificates to trust stand in \"certfile\" of a tunnel"
@@ -79,6 +88,11 @@ enum ForeignKeys {
         (
             "sni servername tlsservername originservername",
             "the name that a certificate is for stands in \"server-name\", for origins in \"origin-tls\""
+        ),
+        (
+            "longpoll longpolling polling http2transport websocket websockets wsfallback fallback carrier",
+            "what carries a tunnel stands in its \"transport\": auto, websocket or longpoll; a server takes both, unless "
+                + "longpoll: false"
         ),
         ("graceperiod", "the time for what is in flight stands in \"shutdown-grace\""),
         ("proto protocols type scheme", "remove it: the schemes of \"tunnel\" and \"server\" say it"),

@@ -184,7 +184,7 @@ struct MappingReader {
             return nil
         }
         let names = section.keys.map(\.name)
-        let foreign = ForeignKeys.advice(for: entry.key)
+        let foreign = ForeignKeys.advice(for: entry.key, in: section)
         let near =
             NearMiss.same(as: entry.key, among: names)
             ?? (foreign == nil ? NearMiss.nearest(to: entry.key, among: names) : nil)
@@ -249,6 +249,8 @@ extension ConfigurationSection {
         case .hostEntry: "an entry of a server's \"hosts\""
         case .tunnel: "an entry of \"tunnels\""
         case .originTLS: "an entry of a tunnel's \"origin-tls\""
+        case .serverInnerTLS: "a server's \"inner-tls\""
+        case .tunnelInnerTLS: "a tunnel's \"inner-tls\""
         }
     }
 }

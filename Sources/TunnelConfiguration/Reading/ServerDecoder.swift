@@ -21,6 +21,7 @@ extension MappingReader {
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
             reusePort: value(Keys.reusePort), tls: tls?.listenerTLS(isDefaults: isDefaults),
+            innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
             routes: .init(basePath: value(Keys.basePath), hosts: hosts),
             times: .init(
                 keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),

@@ -27,6 +27,7 @@ extension MappingReader {
         checkFolder(origin)
         if !isDefaults, servesHiddenFiles { requireFolder(origin) }
         let trust = peerTrust()
+        let innerTrust = innerTrust()
         let originTrust = originTrust()
         let identity = keyPair(TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword)
         if !isDefaults, !trust.isInsecure, field(Keys.certFile.declaration) == nil {
@@ -36,6 +37,9 @@ extension MappingReader {
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let protocolChoice = value(Keys.protocol)
+        let transport = value(Keys.transport)
+        let websocketRetry = value(Keys.websocketRetry)
+        if !isDefaults { checkCarrier(transport, protocolChoice) }
         let timeout = value(Keys.timeout)
         let proxy = proxy(for: url)
         let clientPorts = clientPorts()
@@ -48,9 +52,10 @@ extension MappingReader {
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
             originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, token: token,
             password: read.passwords.first,
-            connections: connections, protocol: protocolChoice,
-            timeout: timeout,
-            trust: trust, identity: identity?.pair, originTrust: originTrust, proxy: proxy,
+            connections: connections, protocol: protocolChoice, transport: transport,
+            websocketRetry: websocketRetry, timeout: timeout,
+            trust: trust, innerTrust: innerTrust, identity: identity?.pair, originTrust: originTrust,
+            proxy: proxy,
             clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)

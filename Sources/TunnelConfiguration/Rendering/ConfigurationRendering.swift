@@ -61,6 +61,11 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.port, plain: server.port)
         text.entry(4, Keys.reusePort, plain: server.reusePort)
         if let tls = server.tls { write(tls, redirect, to: &text) }
+        if let pair = server.innerCertificate {
+            text.line(4, "\(TLSKeys.innerTLSOfServer.name):")
+            write(pair, 6, (TLSKeys.certFile, TLSKeys.keyFile, TLSKeys.keyPassword), to: &text)
+        }
+        text.entry(4, Keys.longPoll, plain: server.offersLongPoll)
         text.entry(4, Keys.basePath, text: server.routes.basePath)
         text.entry(4, Keys.wsTimeout, server.times.keepalive)
         text.entry(4, Keys.httpTimeout, server.times.stall)
@@ -105,11 +110,17 @@ package enum ConfigurationRendering {
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }
         text.entry(4, Keys.connections, plain: tunnel.connections)
         text.entry(4, Keys.protocol, plain: tunnel.protocol.rawValue)
+        text.entry(4, Keys.transport, plain: tunnel.transport.rawValue)
+        text.entry(4, Keys.websocketRetry, tunnel.websocketRetry)
         text.entry(4, Keys.timeout, tunnel.timeout)
         write(tunnel.trust, 4, to: &text)
         write(
             tunnel.identity, 4, (TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword),
             to: &text)
+        if let trust = tunnel.innerTrust {
+            text.line(4, "\(TLSKeys.innerTLSOfTunnel.name):")
+            write(trust, 6, besidesInsecure: false, to: &text)
+        }
         if !tunnel.originTrust.isEmpty { text.line(4, "\(TLSKeys.originTLS.name):") }
         for entry in tunnel.originTrust {
             text.line(6, "- \(Keys.insecure.declaration.name): \(entry.trust.isInsecure)")

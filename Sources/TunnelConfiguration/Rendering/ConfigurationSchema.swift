@@ -24,7 +24,8 @@ package enum ConfigurationSchema {
 
     private static var definitions: [(String, JSONValue)] {
         let plain: [ConfigurationSection] = [
-            .included, .log, .admin, .defaults, .tls, .certificate, .originTLS,
+            .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
+            .tunnelInnerTLS,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -47,6 +48,12 @@ package enum ConfigurationSchema {
         members += exclusions(section.keys)
         if section == .hostEntry {
             members.append(("required", .array([.string(Keys.requestHost.declaration.name)])))
+        }
+        if section == .serverInnerTLS {
+            members.append(("required", .array([.string(TLSKeys.certFile.declaration.name)])))
+        }
+        if section == .tunnelInnerTLS {
+            members.append(("anyOf", anyOneRequired([TLSKeys.pins, TLSKeys.innerAuthorities.declaration])))
         }
         if section.keys.contains(Keys.token.literal) {
             members.append(("anyOf", anyOneRequired(Keys.token.declarations)))

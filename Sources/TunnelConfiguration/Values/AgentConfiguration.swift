@@ -102,6 +102,16 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         case v1
     }
 
+    /// What carries the bytes between the client and its server.
+    package enum Transport: String, CaseIterable, Hashable, Sendable {
+        /// A WebSocket, and `longpoll` where the network lets none through. With `ProtocolChoice.v1` a WebSocket alone.
+        case auto
+        /// Only a WebSocket.
+        case websocket
+        /// Only HTTP requests, one after another. Never with `ProtocolChoice.v1`.
+        case longpoll
+    }
+
     /// Which versions of HTTP are spoken with origins.
     package enum OriginVersions: String, CaseIterable, Hashable, Sendable {
         /// Over TLS what the origin chooses, HTTP/2 or HTTP/1.1; else HTTP/1.1.
@@ -141,10 +151,18 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var connections: Int?
     /// What is spoken with the server.
     package var `protocol`: ProtocolChoice
+    /// What carries it.
+    package var transport: Transport
+    /// How often a tunnel that `Transport.auto` has brought to long polling tries a WebSocket again; 1 s…86,400 s.
+    package var websocketRetry: Duration
     /// A server that was silent for so long is gone; 3 s…600 s.
     package var timeout: Duration
     /// Which tunnel servers it believes, over TLS.
     package var trust: PeerTrust
+    /// Which tunnel servers it believes in TLS of its own, inside whatever carries the tunnel; nil: there is none inside.
+    /// Never insecure. It names pins, certificates or both, and these certificates are all the roots that count: those of
+    /// the system may be those of a proxy that decrypts. Never with `ProtocolChoice.v1`.
+    package var innerTrust: PeerTrust?
     /// What it shows to a tunnel server that asks who it is, or nil.
     package var identity: KeyPair?
     /// Which origins it believes over TLS, where that is said of origins: the first that holds for one counts.
@@ -165,7 +183,9 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         hostHeader: HostHeader = .automatic, originVersions: OriginVersions = .auto,
         servesHiddenFiles: Bool = false, token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
-        protocol: ProtocolChoice = .auto, timeout: Duration = .seconds(30), trust: PeerTrust = PeerTrust(),
+        protocol: ProtocolChoice = .auto, transport: Transport = .auto,
+        websocketRetry: Duration = .seconds(600), timeout: Duration = .seconds(30),
+        trust: PeerTrust = PeerTrust(), innerTrust: PeerTrust? = nil,
         identity: KeyPair? = nil, originTrust: [OriginTrust] = [],
         proxy: ProxyURL? = nil, clientPorts: [ClosedRange<Int>] = [], statusFile: String? = nil,
         longestRetryDelay: Duration = .seconds(30), maxRetries: Int? = nil
@@ -181,8 +201,11 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.password = password
         self.connections = connections
         self.protocol = `protocol`
+        self.transport = transport
+        self.websocketRetry = websocketRetry
         self.timeout = timeout
         self.trust = trust
+        self.innerTrust = innerTrust
         self.identity = identity
         self.originTrust = originTrust
         self.proxy = proxy

@@ -15,6 +15,11 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var reusePort: Bool
     /// TLS with everybody who connects, or nil for plain HTTP.
     package var tls: ListenerTLS?
+    /// What it shows to tunnel clients that ask for TLS of their own inside what carries the tunnel; nil: a certificate of
+    /// `tls`. Where neither is there, none is spoken inside.
+    package var innerCertificate: KeyPair?
+    /// Whether tunnel clients may come by long polling, not by WebSockets alone.
+    package var offersLongPoll: Bool
     /// It serves no tunnels, and sends everybody to another listener; nil for one that serves them.
     package var redirect: RedirectListener?
     package var routes: Routes
@@ -24,7 +29,8 @@ package struct ServerConfiguration: Hashable, Sendable {
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,
-        tls: ListenerTLS? = nil, redirect: RedirectListener? = nil,
+        tls: ListenerTLS? = nil, innerCertificate: KeyPair? = nil, offersLongPoll: Bool = true,
+        redirect: RedirectListener? = nil,
         routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust()
     ) {
         self.name = name
@@ -32,6 +38,8 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.port = port
         self.reusePort = reusePort
         self.tls = tls
+        self.innerCertificate = innerCertificate
+        self.offersLongPoll = offersLongPoll
         self.redirect = redirect
         self.routes = routes
         self.times = times
