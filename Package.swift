@@ -28,7 +28,7 @@ let package = Package(
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(
             name: "TunnelProtocol", dependencies: ["HTTPMessage", .deque, .nioCore],
-            exclude: ["PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
+            exclude: ["PROTOCOL-LONGPOLL.md", "PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
             dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"]),
