@@ -214,14 +214,17 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
     /// Sessions it should have.
     package var wanted: Int
     package var connections: [ConnectionSnapshot]
+    /// Why it goes by long polling although a WebSocket would be better, since that was found out; nil where it does not.
+    package var longPollReason: String?
     package var traffic: TrafficSnapshot
     package var lastFault: FaultSnapshot?
 
     package init(
         name: String, state: State, server: String, tokenHint: String, wanted: Int,
-        connections: [ConnectionSnapshot] = [], traffic: TrafficSnapshot = TrafficSnapshot(),
-        lastFault: FaultSnapshot? = nil
+        connections: [ConnectionSnapshot] = [], longPollReason: String? = nil,
+        traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil
     ) {
+        self.longPollReason = longPollReason
         self.name = name
         self.state = state
         self.server = server
@@ -242,9 +245,19 @@ package struct ConnectionSnapshot: Codable, Hashable, Sendable {
     package var since: Int
     /// Whether it takes no new requests.
     package var isDraining: Bool
+    /// What carries it.
+    package var transport: Transport
 
-    package init(id: UInt64, protocolVersion: Int, since: Int, isDraining: Bool) {
+    package enum Transport: String, Codable, Hashable, Sendable {
+        case websocket
+        case longpoll
+    }
+
+    package init(
+        id: UInt64, protocolVersion: Int, since: Int, isDraining: Bool, transport: Transport = .websocket
+    ) {
         self.id = id
+        self.transport = transport
         self.protocolVersion = protocolVersion
         self.since = since
         self.isDraining = isDraining

@@ -25,6 +25,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     case processID = "process.id"
     /// 1 for what the Go program speaks, else 2.
     case protocolVersion = "protocol.version"
+    case transport
     case portCount = "port.count"
     case proxyAddress = "proxy.address"
     case reloadAction = "reload.action"

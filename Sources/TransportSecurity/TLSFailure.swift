@@ -8,8 +8,13 @@ package struct TLSFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// A sentence without a trailing period.
     package let description: String
+    /// Whether the handshake just did not end.
+    package let isTimeout: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isTimeout: Bool = false) {
+        self.description = description
+        self.isTimeout = isTimeout
+    }
 
     /// - Parameters:
     ///   - name: of the server, as it was asked for.

@@ -42,7 +42,7 @@ package final class TLSGate: ChannelDuplexHandler, RemovableChannelHandler {
 
     package func channelActive(context: ChannelHandlerContext) {
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
-            self.fail(TLSFailure("the TLS handshake did not end in time"), context)
+            self.fail(TLSFailure("the TLS handshake did not end in time", isTimeout: true), context)
         }
     }
 

@@ -9,6 +9,8 @@ struct ClientSetup: Sendable {
     var directory: OriginDirectory
     /// TLS to the tunnel server; nil for ws://.
     var tls: ClientTLS?
+    /// TLS inside what carries the tunnel; nil for none.
+    var innerTLS: ClientTLS?
     var statusFile: StatusFile?
 
     /// - Parameters:
@@ -29,6 +31,14 @@ struct ClientSetup: Sendable {
                 try tls?.load(for: configuration.tunnel.host)
             } else {
                 tls = nil
+            }
+            if let trust = configuration.innerTrust {
+                // The system's authorities may be those of the proxy that it is to shut out.
+                innerTLS =
+                    old?.innerTrust == trust && old?.identity == configuration.identity
+                    ? previous?.innerTLS
+                    : try ClientTLS(trust, identity: configuration.identity) { false }
+                try innerTLS?.load(for: configuration.tunnel.host)
             }
             if let previous, old?.originTrust == configuration.originTrust,
                 old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,

@@ -14,10 +14,14 @@ struct RepeatedComplaint {
 
     /// Notes a failure.
     ///
+    /// - Parameter isTold: whether it may be told at all.
     /// - Returns: whether it is worth telling.
-    mutating func note(_ message: String, at now: ContinuousClock.Instant = .now) -> Bool {
+    mutating func note(
+        _ message: String, isTold: Bool = true, at now: ContinuousClock.Instant = .now
+    ) -> Bool {
         if count == 0 { since = time(nil) }
         count += 1
+        guard isTold else { return false }
         if let last, last.message == message, now - last.at < Self.interval { return false }
         last = (message, now)
         return true

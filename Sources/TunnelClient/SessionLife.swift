@@ -29,6 +29,13 @@ final class SessionLife: Sendable {
         var version = ProtocolVersion.v1
         /// Whether one of the two ends is leaving.
         var isLeaving = false
+        /// By what it goes, and since when, once it has begun.
+        var way: TransportChoice.Way?
+        var openedAt: ContinuousClock.Instant?
+        /// Whether another session is to take its place that is better.
+        var isOutdated = false
+        /// Whether the server has said who it is.
+        var wasReady = false
         /// Whether the session is to be closed, perhaps before it is there.
         var isUnwanted = false
     }
@@ -44,9 +51,12 @@ final class SessionLife: Sendable {
     private let id = SessionLife.count.add(1, ordering: .relaxed).newValue
     private let wasReleased: EventLoopPromise<Void>
     private let hasEnded: EventLoopPromise<SessionEnd>
+    /// Which of the tunnel's connections it is.
+    let slot: Int
     private let state = Mutex(State())
 
-    init(on eventLoop: any EventLoop) {
+    init(on eventLoop: any EventLoop, slot: Int = 0) {
+        self.slot = slot
         wasReleased = eventLoop.makePromise()
         hasEnded = eventLoop.makePromise()
     }
@@ -59,6 +69,18 @@ final class SessionLife: Sendable {
     /// What the session speaks, once it has begun.
     var version: ProtocolVersion { state.withLock { $0.version } }
 
+    /// By what the session goes, once it has begun.
+    var way: TransportChoice.Way? { state.withLock { $0.way } }
+
+    /// How long ago it began, if it did.
+    var age: Duration? { state.withLock { $0.openedAt }.map { .now - $0 } }
+
+    /// Whether the server has said who it is.
+    var wasReady: Bool { state.withLock { $0.wasReady } }
+
+    /// Whether another is to take its place although it may stay.
+    var givesWay: Bool { state.withLock { $0.isOutdated } }
+
     /// Whether there is a session.
     var isUp: Bool { state.withLock { $0.phase.session != nil } }
 
@@ -70,7 +92,8 @@ final class SessionLife: Sendable {
         state.withLock { state in
             guard case .ready(_, let since) = state.phase else { return nil }
             return ConnectionSnapshot(
-                id: id, protocolVersion: state.version.rawValue, since: since, isDraining: state.isLeaving)
+                id: id, protocolVersion: state.version.rawValue, since: since, isDraining: state.isLeaving,
+                transport: state.way == .longPoll ? .longpoll : .websocket)
         }
     }
 
@@ -84,8 +107,12 @@ final class SessionLife: Sendable {
     /// The handshake is done. Called on the event loop, before the session has its carrier.
     ///
     /// - Parameter version: what it speaks.
-    func began(_ session: SessionReference, version: ProtocolVersion = .v2) {
+    func began(
+        _ session: SessionReference, version: ProtocolVersion = .v2, way: TransportChoice.Way = .webSocket
+    ) {
         let isUnwanted = state.withLock { state in
+            state.way = way
+            state.openedAt = .now
             state.phase = .open(session)
             state.version = version
             return state.isUnwanted
@@ -96,6 +123,7 @@ final class SessionLife: Sendable {
     /// The server said who it is.
     func ready() {
         state.withLock { state in
+            state.wasReady = true
             if let session = state.phase.session { state.phase = .ready(session, since: time(nil)) }
         }
     }
@@ -104,6 +132,12 @@ final class SessionLife: Sendable {
     func released() {
         state.withLock { $0.isLeaving = true }
         wasReleased.succeed()
+    }
+
+    /// There is a better way now: another session is to take its place, and then it is to be stopped.
+    func giveWay() {
+        state.withLock { $0.isOutdated = true }
+        released()
     }
 
     func ended(_ end: SessionEnd) {
@@ -145,6 +179,11 @@ final class SessionLife: Sendable {
         case nil: break
         }
         wasReleased.succeed()
+    }
+
+    /// The same, in a while.
+    func stop(in time: TimeAmount, on eventLoop: any EventLoop) {
+        eventLoop.scheduleTask(in: time) { self.stop() }
     }
 
     /// Closes the session at once, or as soon as it begins.

@@ -27,8 +27,13 @@ extension TunnelClient {
     ///
     /// Two passwords want the field `Authorization`: the token's, where an old server looks for it, and that of the URL,
     /// where what stands before the server does. The other one goes in `X-Tunnel-Authorization`.
-    /// - Parameter passwordGivesWay: whether it is the token's that does.
-    func target(_ slot: Int, passwordGivesWay: Bool = false) -> TunnelDialler.Target {
+    ///
+    /// - Parameters:
+    ///   - way: by what.
+    ///   - passwordGivesWay: whether it is the token's that does.
+    func target(
+        _ slot: Int, by way: TransportChoice.Way = .webSocket, passwordGivesWay: Bool = false
+    ) -> TunnelDialler.Target {
         let setup = setup.value
         let configuration = setup.configuration
         let url = configuration.tunnel
@@ -46,8 +51,10 @@ extension TunnelClient {
             host: url.host, port: url.port, path: url.basePath + "/_tunnel", fields: fields, tls: setup.tls,
             proxy: configuration.proxy.map {
                 HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
-            }, clientPorts: ClientPorts(configuration.clientPorts), offersMux: configuration.protocol == .auto
-        )
+            }, clientPorts: ClientPorts(configuration.clientPorts),
+            offersMux: configuration.protocol == .auto,
+            carrier: way == .longPoll ? .longPoll : .webSocket, innerTLS: setup.innerTLS,
+            outerAuthorization: outer)
     }
 
     /// Whether there are two passwords for one field.

@@ -9,6 +9,9 @@ import TunnelTransport
 
 // Keeping the sessions up.
 extension TunnelClient {
+    /// A session whose place another has taken stays so long, until the server knows of both.
+    private static let handover: TimeAmount = .seconds(1)
+
     /// Keeps the sessions up until the task is cancelled, the client is retired, or one of them gives up.
     func keepSessions(_ connections: Int) async -> RunEnd {
         tellOfTheWayOut(connections)
@@ -76,27 +79,41 @@ extension TunnelClient {
         var random = SystemRandomNumberGenerator()
         var complaint = RepeatedComplaint()
         var leaving = LeavingSessions()
+        // In whose place the next session comes.
+        var outdated: SessionLife?
         return await withDiscardingTaskGroup { group in
             while !Task.isCancelled, !isRetired {
                 let started = ContinuousClock.now
                 // Before the setup is looked at: a change that comes later calls for another try.
                 let seen = retries.value
-                let life = SessionLife(on: eventLoop)
+                let life = SessionLife(on: eventLoop, slot: slot)
                 remember(life)
                 let wait: Duration
+                let dial = nextDial
                 do {
-                    try await dial(slot, life, on: eventLoop)
+                    try await open(slot, life, by: dial, on: eventLoop)
                     complaint.reset()
+                    outdated.take()?.stop(in: Self.handover, on: eventLoop)
+                    if dial.way == .longPoll {
+                        // It may have been found out meanwhile that WebSockets get through.
+                        if nextDial.way != .longPoll { life.giveWay() }
+                        group.addTask { await self.tryWebSockets(on: eventLoop) }
+                    }
                     failures = 0
                     group.addTask { await self.accompany(life) }
                     if life.version == .v2 {
                         foundMux()
                     } else if slot > 0, setup.value.configuration.connections == nil {
                         life.stop()
+                        group.cancelAll()
                         return .stopped
                     }
                     await life.untilReleased()
                     leaving.add(life)
+                    if life.givesWay {
+                        outdated = life
+                        continue
+                    }
                     backoff.sessionEnded(after: .now - started)
                     backoff.longest = setup.value.configuration.longestRetryDelay
                     wait = backoff.next(using: &random)
@@ -104,7 +121,8 @@ extension TunnelClient {
                     let dialError = error as? DialError
                     let code = dialError?.errorCode ?? .unreachable
                     let message = words(for: error)
-                    let isNews = complaint.note(message)
+                    let isTold = dialFailed(dial, slot, dialError, message)
+                    let isNews = complaint.note(message, isTold: isTold)
                     // Before anybody is told that it failed.
                     if !Task.isCancelled, !isRetired {
                         noteFault(code, message, count: complaint.count, since: complaint.since)
@@ -114,12 +132,15 @@ extension TunnelClient {
                     let configuration = setup.value.configuration
                     let isRefusal = dialError?.isRefusal ?? false
                     backoff.longest = configuration.longestRetryDelay
-                    wait = isRefusal ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
+                    wait =
+                        isRefusal && !isDecidingOnTransport
+                        ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
                     failures = hasSession ? 0 : failures + 1
                     if let most = configuration.maxRetries, failures >= most {
                         logger.error(
                             "Gave up: the tunnel server was not reached",
                             metadata: [.limit: .stringConvertible(most), .errorMessage: "\(message)"])
+                        group.cancelAll()
                         return .gaveUp
                     }
                     complain(code, message, wait, complaint, isNews: slot == 0 && isNews)
@@ -131,7 +152,9 @@ extension TunnelClient {
     }
 
     /// Opens a session when it is its turn.
-    private func dial(_ slot: Int, _ life: SessionLife, on eventLoop: any EventLoop) async throws {
+    private func open(
+        _ slot: Int, _ life: SessionLife, by dial: Dial, on eventLoop: any EventLoop
+    ) async throws {
         let wait = pacer.turn()
         if wait > .zero {
             await retirement.wait(beyond: 0, atMost: wait, on: eventLoop)
@@ -139,10 +162,11 @@ extension TunnelClient {
         }
         let givesWay = passwordGivesWay.load(ordering: .relaxed)
         do {
-            try await open(TunnelDialler(target(slot, passwordGivesWay: givesWay)), life, on: eventLoop)
+            try await open(dialler(slot, dial, passwordGivesWay: givesWay), life, by: dial.way, on: eventLoop)
         } catch let error as DialError where error.status == 401 && hasTwoPasswords {
             do {
-                try await open(TunnelDialler(target(slot, passwordGivesWay: !givesWay)), life, on: eventLoop)
+                try await open(
+                    dialler(slot, dial, passwordGivesWay: !givesWay), life, by: dial.way, on: eventLoop)
             } catch let other as DialError where other.status == 401 && givesWay {
                 // What stands before the server let the first one pass: its answer is the server's own.
                 throw error
@@ -156,13 +180,24 @@ extension TunnelClient {
         }
     }
 
+    private func dialler(_ slot: Int, _ dial: Dial, passwordGivesWay: Bool) -> TunnelDialler {
+        TunnelDialler(
+            target(slot, by: dial.way, passwordGivesWay: passwordGivesWay),
+            answerPatience: dial.patience, tellForeign: foreignAnswered)
+    }
+
     /// Opens a session; gives up when the client is retired meanwhile.
-    private func open(
-        _ dialler: TunnelDialler, _ life: SessionLife, on eventLoop: any EventLoop
+    ///
+    /// - Parameter takesRequests: whether the server may give it any.
+    func open(
+        _ dialler: TunnelDialler, _ life: SessionLife, by way: TransportChoice.Way,
+        takesRequests: Bool = true, on eventLoop: any EventLoop
     ) async throws {
         let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
-                _ = try await dialler.dial(on: eventLoop) { self.makeSession($0, life, eventLoop) }
+                _ = try await dialler.dial(on: eventLoop) {
+                    self.makeSession($0, life, by: way, takesRequests: takesRequests, eventLoop)
+                }
                 return true
             }
             group.addTask {
@@ -183,6 +218,7 @@ extension TunnelClient {
     private func accompany(_ life: SessionLife) async {
         let end = await life.untilEnded()
         forget(life)
+        sessionEnded(life, end)
         let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
         switch end {
         case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
@@ -194,10 +230,12 @@ extension TunnelClient {
     }
 
     private func makeSession(
-        _ version: ProtocolVersion, _ life: SessionLife, _ eventLoop: any EventLoop
+        _ version: ProtocolVersion, _ life: SessionLife, by way: TransportChoice.Way, takesRequests: Bool,
+        _ eventLoop: any EventLoop
     ) -> any Session {
         let configuration = setup.value.configuration
-        let limits = SessionLimits(keepaliveTimeout: configuration.timeout)
+        var limits = SessionLimits(keepaliveTimeout: configuration.timeout)
+        if !takesRequests { limits.maximumStreams = 0 }
         let owner = ClientSession(
             setup: setup, traffic: identity.traffic, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
@@ -216,7 +254,7 @@ extension TunnelClient {
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner,
                 now: eventLoop.instant)
         }
-        life.began(SessionReference(session, eventLoop: eventLoop), version: version)
+        life.began(SessionReference(session, eventLoop: eventLoop), version: version, way: way)
         // Who changed it before the session was known here could not tell the session.
         let timeout = setup.value.configuration.timeout
         if timeout != configuration.timeout { session.setKeepaliveTimeout(timeout) }

@@ -51,6 +51,21 @@ package final class TunnelClient: Sendable {
         /// Whether the last session that was ready spoke protocol v1.
         var isServerOld = false
         var lastFault: FaultSnapshot?
+        /// By what it dials where that is open.
+        var choice = TransportChoice()
+        /// What was told of those that answer in place of the server.
+        var foreigners = RepeatedComplaint()
+        /// Why it goes by long polling, as the log was told.
+        var toldReason: String?
+        /// Whether it is looked after whether WebSockets get through again.
+        var isTrying = false
+
+        /// - Returns: false where somebody looks after that already.
+        mutating func takesTrial() -> Bool {
+            guard !isTrying else { return false }
+            isTrying = true
+            return true
+        }
     }
 
     let setup: CurrentSetup
@@ -131,7 +146,7 @@ package final class TunnelClient: Sendable {
     // MARK: Changing it
 
     /// Makes what a changed configuration needs, and changes nothing. Only `server`, `regexp`, `insecure`, `certfile`,
-    /// `timeout`, `statusfile`, `reconnect-delay` and `max-retries` can change in place.
+    /// `timeout`, `statusfile`, `websocket-retry`, `reconnect-delay` and `max-retries` can change in place.
     ///
     /// - Throws: `TunnelClientError` when the certificates cannot be used. May read the system's roots: not for event
     ///   loops.
@@ -201,7 +216,7 @@ package final class TunnelClient: Sendable {
 
     // MARK: What its sessions tell
 
-    private var lives: [SessionLife] { state.withLock { Array($0.lives.values) } }
+    var lives: [SessionLife] { state.withLock { Array($0.lives.values) } }
 
     /// Whether any connection of the tunnel is up.
     var hasSession: Bool { lives.contains { $0.isUp } }
@@ -221,6 +236,7 @@ package final class TunnelClient: Sendable {
             state.isServerOld = life.version == .v1
         }
         firstKnown.add()
+        life.way.map(sessionServes)
     }
 
     /// No session came of a dial.
@@ -266,7 +282,8 @@ package final class TunnelClient: Sendable {
         return TunnelSnapshot(
             name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
             tokenHint: configuration.token.hint, wanted: wantsOne ? 1 : self.connections,
-            connections: connections, traffic: traffic, lastFault: state.lastFault)
+            connections: connections, longPollReason: state.choice.reason, traffic: traffic,
+            lastFault: state.lastFault)
     }
 
     /// A tunnel server's URL without credentials.

@@ -4,8 +4,9 @@ import Synchronization
 /// What a tunnel is, whichever client serves it at the time: those that replace one another are one client to the server,
 /// and what they carried is one tunnel's.
 final class TunnelIdentity: Sendable {
-    /// More than the connections of one client.
-    private static let slotsOfOneClient = 64
+    /// The slot, of those of one client, on which it is tried whether WebSockets get through: behind all others.
+    static let trialSlot = 64
+    private static let slotsOfOneClient = trialSlot + 1
 
     /// Tells the server which connections belong together.
     let clientID = String(UInt64.random(in: .min ... .max), radix: 16)

@@ -21,6 +21,8 @@ final class ConnectionTable: Sendable {
         let reference: SessionReference
         let credentials: TunnelCredentials
         let address: AddressGroup
+        /// Whether it goes by requests.
+        var isLongPoll = false
     }
 
     private struct Counts {
@@ -102,6 +104,16 @@ final class ConnectionTable: Sendable {
 
     /// How many are here now.
     var size: (callers: Int, sessions: Int) { counts.read { ($0.callers.count, $0.sessions.count) } }
+
+    /// Waits until the last session that goes by requests has left, or the task is cancelled.
+    func hasNoLongPolls() async {
+        await counts.wait { counts -> Void? in
+            counts.sessions.values.contains(where: \.isLongPoll) ? nil : ()
+        }
+    }
+
+    /// Whether any session goes by requests, for which connections are to be taken.
+    var hasLongPolls: Bool { counts.read { $0.sessions.values.contains(where: \.isLongPoll) } }
 
     /// Waits until the last caller and session have left, or the task is cancelled.
     func becomesEmpty() async { await counts.wait { counts -> Void? in counts.isEmpty ? () : nil } }

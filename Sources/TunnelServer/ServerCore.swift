@@ -44,13 +44,15 @@ final class ServerCore: Sendable {
     private let hasToldThatItIsOpen = Atomic<Bool>(false)
 
     init(
-        _ configuration: ServerConfiguration, tls: ServerTLS?, limits: ListenerLimits, loops: [any EventLoop],
+        _ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil,
+        limits: ListenerLimits,
+        loops: [any EventLoop],
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String
     ) {
         self.name = configuration.name
         self.limits = limits
-        self.current = Mutex(ServerSettings(configuration, tls: tls))
+        self.current = Mutex(ServerSettings(configuration, tls: tls, innerTLS: innerTLS))
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.limits.waitingPerToken,
             maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
@@ -85,7 +87,9 @@ final class ServerCore: Sendable {
     /// What is wrong for as long as it lasts.
     var faults: [FaultSnapshot] {
         let now = time(nil)
-        let certificates = settings.tls?.warnings(at: now) ?? []
+        let settings = settings
+        let inner = settings.innerTLS === settings.tls ? nil : settings.innerTLS
+        let certificates = [settings.tls, inner].compactMap { $0?.warnings(at: now) }.joined()
         return (shortage.fault.map { [$0] } ?? [])
             + certificates.map { FaultSnapshot(code: .certificateExpires, message: $0, at: now) }
     }

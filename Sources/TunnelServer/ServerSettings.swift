@@ -18,11 +18,17 @@ final class ServerSettings: Sendable {
     let limits: ServerConfiguration.Limits
     let routes: RouteTable
     let admission: TunnelAdmission
+    /// Whether tunnel clients may come by long polling.
+    let offersLongPoll: Bool
     /// With everybody who connects; nil where plain HTTP is spoken.
     let tls: ServerTLS?
+    /// With tunnel clients who ask for it, inside what carries the tunnel; nil where none is spoken.
+    let innerTLS: ServerTLS?
 
-    init(_ configuration: ServerConfiguration, tls: ServerTLS?) {
+    init(_ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil) {
         self.tls = tls
+        self.innerTLS = innerTLS ?? tls
+        offersLongPoll = configuration.offersLongPoll
         times = Times(
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
             queue: TimeAmount(configuration.times.queue))

@@ -29,15 +29,18 @@ package final class TunnelServer: Sendable {
     /// - Parameters:
     ///   - configuration: where it listens is not looked at: `listen(on:)` says so.
     ///   - tls: made of the configuration; nil where that has none.
+    ///   - innerTLS: the same of what is spoken inside tunnels, where that is another.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
-        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, group: MultiThreadedEventLoopGroup,
+        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
+        group: MultiThreadedEventLoopGroup,
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
-            configuration, tls: tls, limits: limits, loops: Array(group.makeIterator()), log: log,
+            configuration, tls: tls, innerTLS: innerTLS, limits: limits, loops: Array(group.makeIterator()),
+            log: log,
             budget: budget,
             software: software)
         self.core = core
@@ -132,8 +135,11 @@ package final class TunnelServer: Sendable {
     ///   - tls: made of the configuration; nil where that has none.
     ///   - grace: how long sessions whose tunnel client would not be let in any more may finish what is in flight;
     ///     they get no new requests at once.
-    package func update(_ configuration: ServerConfiguration, tls: ServerTLS? = nil, grace: Duration) {
-        let settings = ServerSettings(configuration, tls: tls)
+    package func update(
+        _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
+        grace: Duration
+    ) {
+        let settings = ServerSettings(configuration, tls: tls, innerTLS: innerTLS)
         let old = core.settings
         let isKeepaliveNew = settings.times.keepalive != old.times.keepalive
         core.apply(settings)
@@ -195,11 +201,12 @@ package final class TunnelServer: Sendable {
         keepingSocket: Bool = false, whenQuiet: @Sendable () -> Void = {}
     ) async {
         stopTimers()
-        if let listener = current.end() {
-            // Another process goes on at the same port: who is on the way here must not be turned away.
-            let patience = listener.socket.sharesPort ? core.limits.handshakeTime : .zero
-            await listener.leave(isKept: keepingSocket, patience: patience)
-        }
+        let listener = current.end()
+        // Sessions that go by requests need connections until they are over: others are answered that the server stops. Where
+        // another takes them at the same port, they are its own.
+        let isShared = listener.map { $0.socket.sharesPort || $0.socket.isInherited } ?? true
+        let staysOpen = !keepingSocket && !isShared && core.connections.hasLongPolls
+        if !staysOpen { await leave(listener, keepingSocket: keepingSocket) }
         core.stopTakingRequests()
         // Sessions stay until the last requests have come.
         var arrivals: [EventLoopFuture<Void>] = []
@@ -211,7 +218,18 @@ package final class TunnelServer: Sendable {
         for session in core.connections.sessions.values {
             session.reference.perform { $0.drain(reason: "the tunnel server is stopping") }
         }
+        if staysOpen {
+            await core.connections.hasNoLongPolls()
+            await leave(listener, keepingSocket: keepingSocket)
+        }
         await core.connections.becomesEmpty()
+    }
+
+    private func leave(_ listener: Listener?, keepingSocket: Bool) async {
+        guard let listener else { return }
+        // Another process goes on at the same port: who is on the way here must not be turned away.
+        let patience = listener.socket.sharesPort ? core.limits.handshakeTime : .zero
+        await listener.leave(isKept: keepingSocket, patience: patience)
     }
 
     /// Closes the listener and every connection at once.

@@ -12,6 +12,8 @@ package enum ConnectionFailure {
         switch error {
         case let error as NIOConnectionError:
             return (error.telling ?? error.dnsAError ?? error.dnsAAAAError).map(describe) ?? "cannot connect"
+        case let error as LongPollEnd:
+            return error.description
         case let error as NameLookUpError:
             return error.description
         case let error as IOError:

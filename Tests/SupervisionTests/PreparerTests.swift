@@ -54,11 +54,11 @@ import TunnelTransport
             let (preparation, findings) = prepare(wanted)
             let prepared = try #require(preparation)
             #expect(findings.faults == [] && findings.warnings == [])
-            guard case .start(_, nil, let socket, nil) = try #require(prepared.servers.first) else {
+            guard case .start(_, let security, let socket, nil) = try #require(prepared.servers.first) else {
                 Issue.record("\(prepared.servers)")
                 return
             }
-            #expect(socket.port == port)
+            #expect(socket.port == port && security.tls == nil)
             #expect(try folder.text(of: "pid") == "\(getpid())\n")
             #expect(prepared.exclusives.controlSocket?.isAt(folder.path(of: "control")) == true)
         }

@@ -147,6 +147,7 @@ import TunnelProtocol
             case .healthCheck: "health"
             case .stats: "stats"
             case .tunnel: "tunnel"
+            case .poll: "poll"
             case .redirect(let location): "redirect \(location)"
             case .challenge(let files): "challenge \(files.joined(separator: " "))"
             case .forward(let route): "\(route.token.secret) \(route.target)"

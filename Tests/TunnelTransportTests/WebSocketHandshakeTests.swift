@@ -26,7 +26,9 @@ struct WebSocketHandshakeTests {
     private static func answer(to request: RequestHead, version: ProtocolVersion = .v1) throws
         -> ResponseHead?
     {
-        try WebSocketHandshake.accept(request, version: version, on: EmbeddedChannel()).wait()
+        try WebSocketHandshake.accept(
+            request, subprotocol: version == .v2 ? WebSocketHandshake.subprotocol : nil, on: EmbeddedChannel()
+        ).wait()
     }
 
     @Test(arguments: [

@@ -8,6 +8,7 @@ package enum StatusRendering {
             parts += [servers(snapshot).text(style), connected(snapshot, style)]
         }
         if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style)) }
+        parts += snapshot.tunnels.compactMap(longPolling).map { style.wrapped($0) }
         parts.append(faults(snapshot)?.text(style))
         return parts.compactMap(\.self).joined(separator: "\n")
     }
@@ -117,6 +118,13 @@ package enum StatusRendering {
                 ] + traffic(tunnel.traffic), [1: tunnel.state.colour])
         }
         return table
+    }
+
+    /// By what a tunnel goes, where that is not the usual, and why.
+    private static func longPolling(_ tunnel: TunnelSnapshot) -> String? {
+        guard tunnel.connections.contains(where: { $0.transport == .longpoll }) else { return nil }
+        let words = "tunnel \(tunnel.name) goes by long polling"
+        return tunnel.longPollReason.map { "\(words), as no WebSocket gets through: \($0)" } ?? words
     }
 
     private static func traffic(_ traffic: TrafficSnapshot) -> [String] {

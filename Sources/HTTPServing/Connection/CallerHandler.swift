@@ -1,4 +1,5 @@
 import HTTPMessage
+import HostSystem
 package import NIOCore
 
 /// One connection of whoever sends requests to one of our listeners: HTTP/1 in, one exchange after another, until it

@@ -2,6 +2,7 @@
 package enum AdmissionError: Error, Hashable, Sendable {
     // Its handshake makes no sense.
     case notGET
+    case notPOST
     /// No `Origin`, where the token stands.
     case tokenMissing
     case tokenTooShort

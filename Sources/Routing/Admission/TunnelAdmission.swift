@@ -33,14 +33,25 @@ package struct TunnelAdmission: Sendable {
     /// With fewer bytes that differ it is not.
     private static let generatedVariety = 8
 
+    /// How a client asks to come in.
+    package enum Knock: Sendable {
+        case webSocket
+        /// By ordinary requests.
+        case longPoll
+    }
+
     /// What the client says it may do.
     ///
     /// - Parameter certificate: that it has shown; nil where it has shown none.
     /// - Throws: why that is nothing.
     package static func claim(
-        of head: RequestHead, certificate: TunnelCredentials.Certificate? = nil
+        of head: RequestHead, by knock: Knock = .webSocket,
+        certificate: TunnelCredentials.Certificate? = nil
     ) throws(AdmissionError) -> TunnelCredentials {
-        guard head.method == "GET" else { throw .notGET }
+        switch knock {
+        case .webSocket: guard head.method == "GET" else { throw .notGET }
+        case .longPoll: guard head.method == "POST" else { throw .notPOST }
+        }
         guard let text = head.fields[.origin], !text.isEmpty else { throw .tokenMissing }
         let token: RendezvousToken
         do throws(RendezvousTokenError) {
@@ -57,7 +68,8 @@ package struct TunnelAdmission: Sendable {
     ///   the token cannot be guessed: else whoever knows the token could shut out all who share his address.
     /// - Throws: why it may not.
     package func check(
-        _ claim: TunnelCredentials, of head: RequestHead, isHeldOff: Bool = false
+        _ claim: TunnelCredentials, of head: RequestHead, by knock: Knock = .webSocket,
+        isHeldOff: Bool = false
     ) throws(AdmissionError) {
         // First: who has none has nothing to try passwords with.
         guard isCertificateRight(claim) else {
@@ -68,7 +80,9 @@ package struct TunnelAdmission: Sendable {
         } else {
             guard isPasswordRight(claim) else { throw .unauthorized }
         }
-        guard head.fields.list(.upgrade, contains: "websocket") else { throw .notWebSocket }
+        guard knock == .longPoll || head.fields.list(.upgrade, contains: "websocket") else {
+            throw .notWebSocket
+        }
     }
 
     /// Whether one of a token's passwords is short or simple enough to be found by trying.

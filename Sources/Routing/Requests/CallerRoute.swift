@@ -9,6 +9,8 @@ package enum CallerRoute: Sendable, Equatable {
     case stats
     /// `/_tunnel`: a tunnel client knocks.
     case tunnel
+    /// `/_tunnel/poll`: one carries a session, or knocks, by ordinary requests.
+    case poll
     /// To a tunnel.
     case forward(Route)
     /// To the same place at the listener that speaks TLS.
@@ -21,7 +23,7 @@ package enum CallerRoute: Sendable, Equatable {
     /// Whether it is for those whom a server knows as its callers, where it asks who they are.
     package var isForCallersAlone: Bool {
         switch self {
-        case .healthCheck, .tunnel, .redirect, .challenge: false
+        case .healthCheck, .tunnel, .poll, .redirect, .challenge: false
         case .stats, .forward, .refuse: true
         }
     }
@@ -57,6 +59,8 @@ package enum CallerRoute: Sendable, Equatable {
             self = .stats
         } else if path.elementsEqual("/_tunnel".utf8) {
             self = .tunnel
+        } else if path.elementsEqual("/_tunnel/poll".utf8) {
+            self = .poll
         } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
             self = Self.tokenInPath(inside, basePath)
         } else {
@@ -95,6 +99,8 @@ package enum CallerRoute: Sendable, Equatable {
 
     /// Whether a tunnel client knocks that has another base path in mind.
     private static func isHandshake(_ head: RequestHead) -> Bool {
+        let polls = head.method == "POST" && head.target.prefix { $0 != "?" }.hasSuffix("/_tunnel/poll")
+        guard !polls else { return true }
         guard head.asksForUpgrade, head.fields.list(.upgrade, contains: "websocket") else { return false }
         let path = head.target.prefix { $0 != "?" }
         return (path.hasSuffix("/") ? path.dropLast() : path).hasSuffix("/_tunnel")

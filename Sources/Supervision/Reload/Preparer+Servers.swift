@@ -3,13 +3,19 @@ import Reconciliation
 import TransportSecurity
 import TunnelConfiguration
 
+/// TLS of a server: with everybody who connects, and inside what carries tunnels; nil where there is none.
+struct ServerSecurity: Sendable {
+    var tls: ServerTLS?
+    var innerTLS: ServerTLS?
+}
+
 /// A change of a server for which all is there.
 enum PreparedServer: Sendable {
     /// - predecessor: the server that had the socket until now.
-    case start(ServerConfiguration, ServerTLS?, on: ListeningSocket, predecessor: String?)
+    case start(ServerConfiguration, ServerSecurity, on: ListeningSocket, predecessor: String?)
     /// The server goes to another socket; `isHandedOn` says whether a third one takes over that of before.
-    case move(ServerConfiguration, ServerTLS?, to: ListeningSocket, isHandedOn: Bool)
-    case update(ServerConfiguration, ServerTLS?)
+    case move(ServerConfiguration, ServerSecurity, to: ListeningSocket, isHandedOn: Bool)
+    case update(ServerConfiguration, ServerSecurity)
     case stop(name: String, isHandedOn: Bool)
 
     /// Whether the server goes: only when those are there that come.
@@ -29,7 +35,7 @@ extension Preparer {
         }
         return plan.servers.compactMap { change in
             let isHandedOn = handedOn.contains(change.name)
-            let tls = change.specification.flatMap { makeTLS(of: $0) }
+            let tls = change.specification.map { makeTLS(of: $0) } ?? ServerSecurity()
             switch change {
             case .start(let configuration):
                 guard let source = sources[change.name],
@@ -47,9 +53,17 @@ extension Preparer {
         }
     }
 
-    /// - Returns: nil where plain HTTP is spoken, or certificates cannot be used, which is noted.
-    private mutating func makeTLS(of server: ServerConfiguration) -> ServerTLS? {
-        guard let configuration = server.tls else { return nil }
+    /// What cannot be used is noted.
+    private mutating func makeTLS(of server: ServerConfiguration) -> ServerSecurity {
+        let inner = server.innerCertificate.map {
+            ListenerTLS(certificates: [ServedCertificate(hosts: [], keyPair: $0)])
+        }
+        return ServerSecurity(tls: makeTLS(server.tls, of: server), innerTLS: makeTLS(inner, of: server))
+    }
+
+    private mutating func makeTLS(_ configuration: ListenerTLS?, of server: ServerConfiguration) -> ServerTLS?
+    {
+        guard let configuration else { return nil }
         do throws(TLSSetupError) {
             return try means.identities.tls(configuration)
         } catch {

@@ -40,10 +40,11 @@ import TunnelServer
         _ change: PreparedServer, _ terms: Preparation.Terms, in group: inout DiscardingTaskGroup
     ) async {
         switch change {
-        case .start(let configuration, let tls, let socket, let predecessor):
+        case .start(let configuration, let security, let socket, let predecessor):
             socket.share(configuration.reusePort)
             let server = TunnelServer(
-                configuration, tls: tls, group: means.group, log: means.log, budget: means.budget,
+                configuration, tls: security.tls, innerTLS: security.innerTLS, group: means.group,
+                log: means.log, budget: means.budget,
                 software: means.software)
             if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
             // Where the port was another process's until now, callers came to be served by that one's tunnels.
@@ -51,14 +52,16 @@ import TunnelServer
             server.expect(isSuccessor ? .every : .listed)
             begin(RunningServer(server: server, socket: socket), configuration.name, in: &group)
             await listen(configuration.name, in: &group)
-        case .move(let configuration, let tls, let socket, let isHandedOn):
+        case .move(let configuration, let security, let socket, let isHandedOn):
             let name = configuration.name
-            running[name]?.server.update(configuration, tls: tls, grace: terms.grace)
+            running[name]?.server.update(
+                configuration, tls: security.tls, innerTLS: security.innerTLS, grace: terms.grace)
             running[name]?.socket = socket
             socket.share(configuration.reusePort)
             await listen(name, keepingOld: isHandedOn, in: &group)
-        case .update(let configuration, let tls):
-            running[configuration.name]?.server.update(configuration, tls: tls, grace: terms.grace)
+        case .update(let configuration, let security):
+            running[configuration.name]?.server.update(
+                configuration, tls: security.tls, innerTLS: security.innerTLS, grace: terms.grace)
         case .stop(let name, let isHandedOn):
             guard let old = running.removeValue(forKey: name) else { return }
             leaving[ObjectIdentifier(old.server)] = old

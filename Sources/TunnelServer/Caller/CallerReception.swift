@@ -9,6 +9,13 @@ import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
+/// A tunnel client that speaks TLS inside what carries its session.
+struct Insider {
+    let address: String
+    /// Whether that is ordinary requests.
+    let isLongPoll: Bool
+}
+
 /// What the requests of one connection to a tunnel server are for, and who sends them.
 final class CallerReception: RequestReception {
     private let core: ServerCore
@@ -21,6 +28,8 @@ final class CallerReception: RequestReception {
     private var shown: PeerCertificate?
     /// What the request under way began with, or the latest one.
     private var settings: ServerSettings
+    /// Inside whose carrier it stands: then nothing but a handshake is served.
+    private let insider: Insider?
     /// The address that connected.
     private(set) var peer = "unknown"
     private var peerPort: Int?
@@ -31,12 +40,17 @@ final class CallerReception: RequestReception {
     ///   - eventLoop: of the connection.
     ///   - listener: by which it came.
     ///   - tls: that it speaks, if any.
-    init(core: ServerCore, on eventLoop: any EventLoop, listener: Int, tls: ServerTLS?) {
+    ///   - insider: nil for a connection.
+    init(
+        core: ServerCore, on eventLoop: any EventLoop, listener: Int, tls: ServerTLS?, insider: Insider? = nil
+    ) {
+        self.insider = insider
         self.core = core
         self.loopIndex = core.index(of: eventLoop)
         self.listener = listener
         self.tls = tls
         self.settings = core.settings
+        if let insider { peer = insider.address }
     }
 
     /// The handler of the connection. Called on its event loop.
@@ -66,8 +80,10 @@ final class CallerReception: RequestReception {
     // MARK: The connection
 
     func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
-        if let text = channel.remoteAddress?.ipAddress { peer = text }
-        peerPort = channel.remoteAddress?.port
+        if insider == nil {
+            if let text = channel.remoteAddress?.ipAddress { peer = text }
+            peerPort = channel.remoteAddress?.port
+        }
         address = peer
         let caller = ConnectionTable.Caller(
             eventLoop: connection.eventLoop, listener: listener,
@@ -112,6 +128,10 @@ final class CallerReception: RequestReception {
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
         let route = settings.routes.route(head)
+        guard insider == nil || route == .tunnel else {
+            return .answer(
+                answer(Refusal.notLongPoll.answer, makeRecord(head.method, path: "-")), closes: true)
+        }
         if settings.callerCertificates == .required, certificate == nil, route.isForCallersAlone {
             return .answer(
                 answer(Refusal.certificateRequired.answer, makeRecord(head.method, path: "")), closes: false)
@@ -135,13 +155,10 @@ final class CallerReception: RequestReception {
         case .tunnel where !stream.isWholeConnection:
             let refusal = answer(Refusal.notHTTP1.answer, makeRecord(head.method, path: "/_tunnel"))
             return .answer(refusal, closes: false)
-        case .tunnel:
-            return .upgrade(
-                TunnelHandshake(
-                    core: core, settings: settings, address: address, endpoint: endpoint,
-                    certificate: certificate, authority: settings.clientAuthority, isSecure: isSecure
-                )
-                .upgrade(head, framing))
+        case .tunnel where insider == nil && handshake.asksForInnerTLS(head):
+            return .upgrade(handshake.upgradeToInnerTLS(head, framing, listener: listener))
+        case .tunnel: return .upgrade(handshake.upgrade(head, framing))
+        case .poll: return poll(head, framing, for: stream)
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
             return .answer(Refusal.tooManyGuesses.answer, closes: true)
         case .refuse(let error):
@@ -170,6 +187,38 @@ final class CallerReception: RequestReception {
                     request: request, forwarding: forwarding(route, caller), framing: framing,
                     record: makeRecord(head.method, path: path, tokenHint: token.hint)))
         }
+    }
+
+    private var handshake: TunnelHandshake {
+        TunnelHandshake(
+            core: core, settings: settings, address: address, endpoint: endpoint, certificate: certificate,
+            authority: settings.clientAuthority, isSecure: isSecure,
+            isLongPoll: insider?.isLongPoll == true)
+    }
+
+    /// One request of the long-poll carrier: the first of a session, or one of those that carry it.
+    private func poll(
+        _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
+    ) -> RequestOutcome {
+        guard let name = head.fields.first(named: LongPollHTTP.sessionField) else {
+            do throws(Refusal) {
+                return .exchange(
+                    LongPollOpeningExchange(
+                        try handshake.openLongPoll(head, framing, listener: listener, on: stream.eventLoop),
+                        on: stream))
+            } catch {
+                handshake.report(error, head, now: core.loops[loopIndex].now)
+                return .answer(error.answer, closes: framing != .none)
+            }
+        }
+        guard let seat = LongPollTable.ofProcess.seat(named: name, now: stream.eventLoop.now),
+            seat.certificateName == certificate?.name
+        else { return .answer(Refusal.unknownSession.answer, closes: framing != .none) }
+        guard head.method == "POST", framing != .none, framing != .length(0) else {
+            return .answer(Refusal.notLongPoll.answer, closes: framing != .none)
+        }
+        let isAsked = head.fields.list(.expect, contains: "100-continue")
+        return .exchange(LongPollExchange(seat, isAsked: isAsked, on: stream))
     }
 
     private func forwarding(_ route: Route, _ caller: CallerAddress) -> Forwarding {

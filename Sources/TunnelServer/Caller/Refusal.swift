@@ -67,6 +67,15 @@ package struct Refusal: Error, Sendable, Equatable {
     static let notGET = Refusal(400, "Only GET requests are supported", .badHandshake)
     static let notHTTP1 = Refusal(
         400, "Tunnel clients connect by HTTP/1.1: a stream of HTTP/2 carries no tunnel", .badHandshake)
+    static let notPOST = Refusal(400, "Only POST requests are supported", .badHandshake)
+    static let notLongPoll = Refusal(400, "Not a request of a tunnel client", .badHandshake)
+    static let noInnerTLS = Refusal(
+        400, "This tunnel server speaks no TLS inside tunnels: it needs tls or inner-tls", .badHandshake)
+    static let tooManyRequests = Refusal(
+        503, "Too many requests of this tunnel session at once", .badHandshake, retryAfter: 1)
+    static let longPollOff = Refusal(404, "Long polling is switched off here", .badHandshake)
+    /// The same for one that ended, and one that never was.
+    static let unknownSession = Refusal(410, "No such tunnel session (any more)", .badHandshake)
     static let originMissing = Refusal(
         400, "Origin header with rendez-vous token required", .badHandshake)
     static let tokenTooShort = Refusal(
@@ -185,6 +194,7 @@ extension Refusal {
         self =
             switch error {
             case .notGET: .notGET
+            case .notPOST: .notPOST
             case .tokenMissing: .originMissing
             case .tokenTooShort: .tokenTooShort
             case .tokenMalformed: .tokenMalformed

@@ -49,6 +49,20 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
+/// Closes beneath TLS, where an end of TLS in order would make an answer look whole that is not.
+final class ResetBeneathTLS: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func triggerUserOutboundEvent(
+        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+    ) {
+        guard case .reset = event as? SecureConnectionEvent else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        context.close(promise: promise)
+    }
+}
+
 /// The first to see what comes on a port that speaks TLS: plain HTTP gets an answer in plain HTTP that says so, where a
 /// browser would show the alert as gibberish.
 final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {

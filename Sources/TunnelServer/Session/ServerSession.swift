@@ -22,6 +22,7 @@ final class ServerSession: SessionOwner {
     private let endpoint: String
     private let certificateName: String?
     private let dialsAgain: Bool
+    private let isLongPoll: Bool
     private let eventLoop: any EventLoop
     private var logger: Logger
     /// The keepalive timeout that it began with.
@@ -33,10 +34,11 @@ final class ServerSession: SessionOwner {
     ///   - address: of the peer.
     ///   - endpoint: the same with its port, where that is known.
     ///   - certificateName: in what the peer has shown, if anything.
+    ///   - isLongPoll: whether it goes by requests.
     ///   - dialsAgain: whether its client is asked to dial once more, for a better seat.
     init(
         core: ServerCore, credentials: TunnelCredentials, client: ClientIdentity, address: String,
-        endpoint: String, certificateName: String?, dialsAgain: Bool = false,
+        endpoint: String, certificateName: String?, isLongPoll: Bool = false, dialsAgain: Bool = false,
         eventLoop: any EventLoop
     ) {
         self.core = core
@@ -47,6 +49,7 @@ final class ServerSession: SessionOwner {
         self.endpoint = endpoint
         self.certificateName = certificateName
         self.dialsAgain = dialsAgain
+        self.isLongPoll = isLongPoll
         self.eventLoop = eventLoop
         self.logger = core.logger
         logger[.sessionID] = .stringConvertible(id)
@@ -81,7 +84,8 @@ final class ServerSession: SessionOwner {
         hasRoom = core.connections.enter(
             id,
             ConnectionTable.Session(
-                reference: reference, credentials: credentials, address: client.process.address),
+                reference: reference, credentials: credentials, address: client.process.address,
+                isLongPoll: isLongPoll),
             core.sessionCountLimits(core.settings))
         return session
     }
@@ -120,6 +124,7 @@ final class ServerSession: SessionOwner {
             metadata: [
                 .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
                 .protocolVersion: .stringConvertible(peer.version.rawValue),
+                .transport: isLongPoll ? "longpoll" : "websocket",
             ])
         if arrival.isFromElsewhere {
             logger.notice("Session joined from a new address, while others serve its token")

@@ -36,6 +36,8 @@ struct TunnelHandshake {
     let authority: CertificateFile?
     /// Whether TLS is spoken.
     let isSecure: Bool
+    /// Whether it goes by requests, with TLS inside.
+    let isLongPoll: Bool
 
     /// What looks at the handshake that this head is, and makes the connection a session.
     func upgrade(_ head: RequestHead, _ framing: BodyFraming) -> UpgradeLook {
@@ -64,30 +66,32 @@ struct TunnelHandshake {
         do throws(Refusal) {
             let (credentials, client) = try admit(head, framing)
             let version = WebSocketHandshake.version(offeredBy: head)
-            WebSocketHandshake.accept(head, version: version, on: channel)
-                .assumeIsolated().whenSuccess { answer in
-                    guard let answer else { return completion(.failure(.notWebSocket)) }
-                    completion(
-                        .success(
-                            AdmittedClient(
-                                credentials: credentials, client: client, answer: answer, version: version,
-                                software: head.fields[.xClientVersion] ?? "")))
-                }
+            WebSocketHandshake.accept(
+                head, subprotocol: version == .v2 ? WebSocketHandshake.subprotocol : nil, on: channel
+            )
+            .assumeIsolated().whenSuccess { answer in
+                guard let answer else { return completion(.failure(.notWebSocket)) }
+                completion(
+                    .success(
+                        AdmittedClient(
+                            credentials: credentials, client: client, answer: answer, version: version,
+                            software: head.fields[.xClientVersion] ?? "")))
+            }
         } catch {
             completion(.failure(error))
         }
     }
 
     /// - Throws: the answer for a client that may not come in.
-    private func admit(
-        _ head: RequestHead, _ framing: BodyFraming
+    func admit(
+        _ head: RequestHead, _ framing: BodyFraming, by knock: TunnelAdmission.Knock = .webSocket
     ) throws(Refusal) -> (credentials: TunnelCredentials, client: ClientIdentity) {
         let group = AddressGroup(address)
         let text = head.fields.first(named: "X-Tunnel-Client")
         let client = ClientIdentity(
             text: text, address: group, otherwise: "connection-\(core.nextRequestID())")
         let credentials = try credentials(
-            of: head, from: group, client: text == nil ? nil : client.process.text)
+            of: head, by: knock, from: group, client: text == nil ? nil : client.process.text)
         let token = credentials.token
         switch core.registry.admits(token, client) {
         case .admitted: break
@@ -103,21 +107,22 @@ struct TunnelHandshake {
             throw refusal
         }
         guard !core.isStopping else { throw .stopping }
-        guard framing == .none else { throw .notWebSocket }
+        guard knock == .longPoll || framing == .none else { throw .notWebSocket }
         return (credentials, client)
     }
 
     /// - Parameter client: the text that the client made up, if it did.
     private func credentials(
-        of head: RequestHead, from group: AddressGroup, client: String?
+        of head: RequestHead, by knock: TunnelAdmission.Knock, from group: AddressGroup, client: String?
     ) throws(Refusal) -> TunnelCredentials {
         let claim: TunnelCredentials
         do throws(AdmissionError) {
             claim = try TunnelAdmission.claim(
-                of: head, certificate: certificate.map { .init(names: $0.names, authority: authority?.pem) })
+                of: head, by: knock,
+                certificate: certificate.map { .init(names: $0.names, authority: authority?.pem) })
             // Where the token has no password, there is none to be guessed.
             guard settings.admission.lists(claim.token) else {
-                try settings.admission.check(claim, of: head)
+                try settings.admission.check(claim, of: head, by: knock)
                 return claim
             }
         } catch {
@@ -132,7 +137,7 @@ struct TunnelHandshake {
             return (guesser, guesses.refusesPassword(guesser, now: .now))
         }
         do throws(AdmissionError) {
-            try settings.admission.check(claim, of: head, isHeldOff: isHeldOff)
+            try settings.admission.check(claim, of: head, by: knock, isHeldOff: isHeldOff)
         } catch {
             if error == .unauthorized {
                 core.guesses.withLock { $0.passwordFailed(guesser, claim.password, now: .now) }
@@ -144,7 +149,7 @@ struct TunnelHandshake {
     }
 
     /// Tells the log that a client was sent away; the access log not of what strangers can have as often as they like.
-    private func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) {
+    func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
         guard !refusal.isToldRarely else {
             return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
@@ -176,6 +181,7 @@ struct TunnelHandshake {
         preface.writeResponseHead(admitted.answer)
         let (core, address, endpoint, certificateName) = (core, address, endpoint, certificate?.name)
         let (credentials, client) = (admitted.credentials, admitted.client)
+        let isLongPoll = isLongPoll
         let oldSoftware = admitted.version == .v1 ? admitted.software : nil
         let current = core.index(of: context.eventLoop)
         let counts = core.registry.sessionsPerLoop(admitted.credentials.token, loops: core.loops.count)
@@ -187,7 +193,8 @@ struct TunnelHandshake {
         let makeSession: @Sendable (any EventLoop) -> any Session = { eventLoop in
             ServerSession(
                 core: core, credentials: credentials, client: client, address: address,
-                endpoint: endpoint, certificateName: certificateName, dialsAgain: dialsAgain,
+                endpoint: endpoint, certificateName: certificateName, isLongPoll: isLongPoll,
+                dialsAgain: dialsAgain,
                 eventLoop: eventLoop
             )
             .makeSession(oldSoftware: oldSoftware)

@@ -32,13 +32,17 @@ package struct DialError: Error, Sendable, CustomStringConvertible {
     package let isRefusal: Bool
     /// The status of the tunnel server's answer, where that is what went wrong.
     package let status: Int?
+    /// Whether it failed as it does where something in between lets no WebSocket through: TCP and TLS came about, and then
+    /// no WebSocket.
+    package let isBlocked: Bool
     /// Whether there is no room beside those who are there: no client more for the token, or no local port.
     package let isForWantOfRoom: Bool
 
     package init(
         _ code: Code, _ message: String, isRefusal: Bool = false, isForWantOfRoom: Bool = false,
-        status: Int? = nil
+        isBlocked: Bool = false, status: Int? = nil
     ) {
+        self.isBlocked = isBlocked
         self.status = status
         self.code = code
         self.message = message
@@ -47,6 +51,20 @@ package struct DialError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String { message }
+
+    /// The same, where nothing in between can be the reason.
+    var notBlocked: DialError {
+        DialError(
+            code, message, isRefusal: isRefusal, isForWantOfRoom: isForWantOfRoom, status: status)
+    }
+
+    /// The same, with the proxy named through which it was tried.
+    func through(_ proxy: HTTPProxy?) -> DialError {
+        guard let proxy else { return self }
+        return DialError(
+            code, "\(message) (through the proxy \(proxy.name))", isRefusal: isRefusal,
+            isForWantOfRoom: isForWantOfRoom, isBlocked: isBlocked, status: status)
+    }
 
     /// The code for logs and metrics.
     package var errorCode: ErrorCode {

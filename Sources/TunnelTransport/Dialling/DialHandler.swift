@@ -1,5 +1,6 @@
 import HTTPMessage
 import NIOCore
+import TransportSecurity
 import TunnelProtocol
 
 /// Asks for the WebSocket and gives way to the session's carrier.
@@ -10,6 +11,8 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
+    /// For TLS inside, and for the handshake in there.
+    private let innerPatience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
     private let makeSession: @Sendable (ProtocolVersion) -> any Session
     private let handshake: ClientHandshake
@@ -18,33 +21,37 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var refusal: RefusalQuote?
     private var timer: Scheduled<Void>?
     private var isDone = false
+    /// Whether everything beneath the WebSocket is there.
+    private var isConnected = false
 
     init(
-        target: TunnelDialler.Target, patience: TimeAmount, isOpen: EventLoopPromise<Void>,
+        target: TunnelDialler.Target, patience: TimeAmount, innerPatience: TimeAmount? = nil,
+        isOpen: EventLoopPromise<Void>,
         makeSession: @escaping @Sendable (ProtocolVersion) -> any Session
     ) {
         self.target = target
         self.patience = patience
+        self.innerPatience = innerPatience ?? patience
         self.isOpen = isOpen
         self.makeSession = makeSession
-        handshake = ClientHandshake(offersMux: target.offersMux)
+        handshake = ClientHandshake(
+            offersMux: target.offersMux, offersInnerTLS: target.innerTLS != nil)
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        isConnected = true
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
             if self.refusal != nil {
                 self.rejected(context)
             } else {
-                self.fail(DialError(.timedOut, "the tunnel server did not answer"), context)
+                self.fail(DialError(.timedOut, "the tunnel server did not answer", isBlocked: true), context)
             }
         }
         var fields = handshake.requestFields()
-        let isDefaultPort = target.port == (target.tls == nil ? 80 : 443)
-        let host = target.host.contains(":") ? "[\(target.host)]" : target.host
-        fields.append(.host, isDefaultPort ? host : hostAndPort(target.host, target.port))
+        fields.append(.host, target.authority)
         var bytes = ByteBuffer()
         bytes.writeRequestHead(
-            RequestHead(method: "GET", target: target.path, fields: fields.appending(target.fields)))
+            RequestHead(method: "GET", target: target.path, fields: fields.appending(target.outerFields)))
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         context.fireChannelActive()
     }
@@ -62,7 +69,10 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
                 refusal = try RefusalQuote(head, requestMethod: "GET")
             } catch {
                 fail(
-                    DialError(.notATunnelServer, "what answers there does not speak HTTP: \(error)"), context)
+                    DialError(
+                        .notATunnelServer, "what answers there does not speak HTTP: \(error)", isBlocked: true
+                    ),
+                    context)
                 return
             }
         }
@@ -73,19 +83,28 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         if refusal != nil {
             rejected(context)
         } else {
-            fail(DialError(.unreachable, "the connection was closed during the handshake"), context)
+            fail(
+                DialError(
+                    .unreachable, "the connection was closed during the handshake",
+                    isBlocked: isConnected || target.isInside),
+                context)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(DialError(.unreachable, ConnectionFailure.describe(error)), context)
+        let place = target.isInside && !isConnected ? "inside the tunnel (inner-tls): " : ""
+        let isBlocked = isConnected || (target.isInside && (error as? TLSFailure)?.isTimeout == true)
+        fail(
+            DialError(.unreachable, place + ConnectionFailure.describe(error), isBlocked: isBlocked), context)
     }
 
     private func switched(_ head: ResponseHead, _ context: ChannelHandlerContext) {
         guard handshake.isAccepted(head) else {
-            fail(DialError(.notATunnelServer, "the server's 101 opens no WebSocket"), context)
+            fail(
+                DialError(.notATunnelServer, "the server's 101 opens no WebSocket", isBlocked: true), context)
             return
         }
+        guard target.innerTLS == nil else { return switchedToInnerTLS(head, context) }
         guard let version = handshake.version(chosenBy: head) else {
             fail(
                 DialError(
@@ -110,28 +129,44 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    /// What follows is for TLS.
+    private func switchedToInnerTLS(_ head: ResponseHead, _ context: ChannelHandlerContext) {
+        guard handshake.speaksInnerTLS(head), let tls = target.innerTLS else {
+            fail(
+                DialError(.notATunnelServer, "the server speaks no TLS inside the tunnel (inner-tls)"),
+                context)
+            return
+        }
+        isDone = true
+        timer?.cancel()
+        let (inside, patience, isOpen, makeSession) = (target.inside, innerPatience, isOpen, makeSession)
+        do {
+            let pipe = WebSocketPipe(isClient: true) { pipe in
+                try pipe.addInnerTLS(tls, target: inside, patience: patience, isOpen, makeSession)
+            }
+            try context.pipeline.syncOperations.addHandler(pipe, position: .after(self))
+            if input.readableBytes > 0 {
+                context.fireChannelRead(wrapInboundOut(input))
+                context.fireChannelReadComplete()
+            }
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            isOpen.fail(DialError(.unreachable, ConnectionFailure.describe(error)))
+            context.close(promise: nil)
+        }
+    }
+
     private func rejected(_ context: ChannelHandlerContext) {
         guard let refusal else { return }
-        let status = refusal.head.status
-        let isRefusal = (400...403).contains(status) || status == 429
-        // A proxy may say 429 for reasons of its own, and our server says it to who guesses passwords.
-        let isFull = status == 429 && refusal.plainWords.contains("Too many clients")
-        fail(
-            DialError(
-                .rejected, refusal.explanation, isRefusal: isRefusal, isForWantOfRoom: isFull,
-                status: status), context)
+        // Inside TLS nobody else can have said so.
+        fail(target.isInside ? refusal.dialError.notBlocked : refusal.dialError, context)
     }
 
     private func fail(_ error: DialError, _ context: ChannelHandlerContext) {
         guard !isDone else { return }
         isDone = true
         timer?.cancel()
-        isOpen.fail(
-            target.proxy.map {
-                DialError(
-                    error.code, "\(error.message) (through the proxy \($0.name))",
-                    isRefusal: error.isRefusal, isForWantOfRoom: error.isForWantOfRoom, status: error.status)
-            } ?? error)
+        isOpen.fail(error.through(target.proxy))
         context.close(promise: nil)
     }
 }

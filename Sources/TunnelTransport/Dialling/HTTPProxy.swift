@@ -16,6 +16,15 @@ package struct HTTPProxy: Sendable {
 
     /// Host and port, as messages name it.
     package var name: String { hostAndPort(host, port) }
+
+    /// What to do where it wants to know who we are; nil for other answers.
+    func words(ofAuthentication status: Int) -> String? {
+        // Some proxies say 401 where 407 is meant.
+        guard status == 407 || status == 401 else { return nil }
+        return authorization == nil
+            ? "the proxy \(name) asks for a user and a password (\(status)): write them before its host, as in http://user:password@host:port"
+            : "the proxy \(name) does not take the user and the password that its URL names (\(status)): correct them"
+    }
 }
 
 /// Asks an HTTP proxy for a connection to the tunnel server (RFC 9110 §9.3.6).
@@ -127,25 +136,21 @@ final class ProxyHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let refusal else { return }
         let status = refusal.head.status
         let message =
-            switch (status, proxy.authorization) {
-            case (407, nil), (401, nil):
-                "the proxy \(proxy.name) asks for a user and a password (\(status)): write them before its host, as in http://user:password@host:port"
-            // Some proxies say 401 where 407 is meant.
-            case (407, _), (401, _):
-                "the proxy \(proxy.name) does not take the user and the password that its URL names (\(status)): correct them"
-            default:
-                "the proxy \(proxy.name) did not connect to \(destination): it answered \(status): \(refusal.plainWords)"
-            }
-        fail(.proxyRejected, message, context, isRefusal: [401, 403, 407].contains(status))
+            proxy.words(ofAuthentication: status)
+            ?? "the proxy \(proxy.name) did not connect to \(destination): it answered \(status): \(refusal.plainWords)"
+        fail(
+            .proxyRejected, message, context, isRefusal: [401, 403, 407].contains(status),
+            isBlocked: ![401, 407].contains(status))
     }
 
     private func fail(
-        _ code: DialError.Code, _ message: String, _ context: ChannelHandlerContext, isRefusal: Bool = false
+        _ code: DialError.Code, _ message: String, _ context: ChannelHandlerContext, isRefusal: Bool = false,
+        isBlocked: Bool = false
     ) {
         guard !isDone else { return }
         isDone = true
         timer?.cancel()
-        isOpen.fail(DialError(code, message, isRefusal: isRefusal))
+        isOpen.fail(DialError(code, message, isRefusal: isRefusal, isBlocked: isBlocked))
         context.close(promise: nil)
     }
 }

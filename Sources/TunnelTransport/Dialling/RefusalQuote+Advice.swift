@@ -8,6 +8,16 @@ extension RefusalQuote {
         return advice.map { "\(said) — \($0)" } ?? said
     }
 
+    /// The same as an error.
+    var dialError: DialError {
+        let status = head.status
+        // A proxy may say 429 for reasons of its own, and our server says it to who guesses passwords.
+        return DialError(
+            .rejected, explanation, isRefusal: (400...403).contains(status) || status == 429,
+            isForWantOfRoom: status == 429 && plainWords.contains("Too many clients"),
+            isBlocked: ![401, 429, 503].contains(status), status: status)
+    }
+
     private static let password = "password missing or wrong, or token not listed"
     private static let place = "is this a wstunnel server? is the base path right?"
     private static let longestLocation = 200

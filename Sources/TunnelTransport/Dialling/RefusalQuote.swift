@@ -32,6 +32,11 @@ struct RefusalQuote {
         return true
     }
 
+    /// Takes bytes of the body that somebody else has decoded.
+    mutating func take(decoded bytes: ByteBuffer) {
+        if text.readableBytes < Self.longest { text.writeImmutableBuffer(bytes) }
+    }
+
     /// Whether it is a page for browsers.
     var isPage: Bool {
         firstLine?.hasPrefix("<") == true

@@ -8,6 +8,8 @@ package import TunnelProtocol
 package enum WebSocketHandshake {
     /// The subprotocol by which two new ends know each other.
     package static let subprotocol = "wstunnel.v2"
+    /// The subprotocol in whose messages TLS is spoken, with another handshake inside.
+    package static let innerTLS = "wstunnel.tls"
 
     /// What to speak with a client: v2 if it offers it, else it is an old one.
     package static func version(offeredBy request: RequestHead) -> ProtocolVersion {
@@ -16,10 +18,11 @@ package enum WebSocketHandshake {
 
     /// Answers a client's handshake.
     ///
+    /// - Parameter subprotocol: what is spoken; nil where the client knows of none.
     /// - Returns: the 101 head, or nil when the request is no valid WebSocket handshake. Completes at once on the
     ///   channel's event loop.
     package static func accept(
-        _ request: RequestHead, version: ProtocolVersion, on channel: any Channel
+        _ request: RequestHead, subprotocol: String?, on channel: any Channel
     ) -> EventLoopFuture<ResponseHead?> {
         let upgrader = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
@@ -34,7 +37,7 @@ package enum WebSocketHandshake {
         ).map { headers -> ResponseHead? in
             var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
             for accept in headers["Sec-WebSocket-Accept"] { fields.append(.secWebSocketAccept, accept) }
-            if version == .v2 { fields.append(.secWebSocketProtocol, subprotocol) }
+            if let subprotocol { fields.append(.secWebSocketProtocol, subprotocol) }
             return ResponseHead(status: 101, fields: fields)
         }.recover { _ in nil }
     }
@@ -43,11 +46,16 @@ package enum WebSocketHandshake {
 /// A client's side of one opening handshake.
 struct ClientHandshake {
     private let upgrader: NIOWebSocketClientUpgrader
-    private let offersMux: Bool
+    /// What is offered, if anything.
+    private let subprotocol: String?
 
-    /// - Parameter offersMux: whether to offer protocol v2; without it the server takes us for an old client.
-    init(offersMux: Bool = true) {
-        self.offersMux = offersMux
+    /// - Parameters:
+    ///   - offersMux: whether to offer protocol v2; without it the server takes us for an old client.
+    ///   - offersInnerTLS: whether to offer to speak TLS inside, and that alone.
+    init(offersMux: Bool = true, offersInnerTLS: Bool = false) {
+        subprotocol =
+            offersInnerTLS
+            ? WebSocketHandshake.innerTLS : offersMux ? WebSocketHandshake.subprotocol : nil
         upgrader = NIOWebSocketClientUpgrader(
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
     }
@@ -58,7 +66,7 @@ struct ClientHandshake {
         upgrader.addCustom(upgradeRequestHeaders: &headers)
         var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
         for (name, value) in headers { fields.append(named: name, value) }
-        if offersMux { fields.append(.secWebSocketProtocol, WebSocketHandshake.subprotocol) }
+        if let subprotocol { fields.append(.secWebSocketProtocol, subprotocol) }
         return fields
     }
 
@@ -66,9 +74,14 @@ struct ClientHandshake {
     func version(chosenBy response: ResponseHead) -> ProtocolVersion? {
         switch response.fields[.secWebSocketProtocol] {
         case nil: .v1
-        case WebSocketHandshake.subprotocol where offersMux: .v2
+        case WebSocketHandshake.subprotocol where subprotocol == WebSocketHandshake.subprotocol: .v2
         default: nil
         }
+    }
+
+    /// Whether the server speaks TLS inside.
+    func speaksInnerTLS(_ response: ResponseHead) -> Bool {
+        response.fields[.secWebSocketProtocol] == WebSocketHandshake.innerTLS
     }
 
     /// Whether a 101 answer proves that the server understood (RFC 6455 §4.1).

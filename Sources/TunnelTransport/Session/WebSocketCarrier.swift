@@ -43,12 +43,13 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// What to close with for a reason that only the WebSocket knows.
     private var closeCode: WebSocketCloseCode?
 
-    package init(_ session: any Session) {
+    /// - Parameter isMasked: whether what a client sends is masked, as it has to be where proxies may look at it.
+    package init(_ session: any Session, isMasked: Bool = true) {
         self.session = session
         // The tunnel client is the WebSocket's client: it masks what it sends (RFC 6455 §5.1).
         frames = WebSocketDecoder(
-            expectsMask: session.role == .opener, maximumMessageBytes: session.longestMessage)
-        masks = session.role == .acceptor ? MaskSource() : nil
+            expectsMask: isMasked && session.role == .opener, maximumMessageBytes: session.longestMessage)
+        masks = isMasked && session.role == .acceptor ? MaskSource() : nil
     }
 
     // MARK: Channel events
@@ -239,6 +240,7 @@ extension WebSocketCarrier: SessionCarrier {
     package var pieceBytes: Int { pace.frameBytes }
 
     package var progress: CarrierProgress? {
+        if let pipe = context?.channel as? PipeChannel { return pipe.progress }
         guard let context, let acknowledged = KernelQueue.acknowledged(context) else { return nil }
         let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
         return CarrierProgress(

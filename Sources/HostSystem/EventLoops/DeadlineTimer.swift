@@ -1,8 +1,8 @@
-import NIOCore
+package import NIOCore
 
 /// One timer for a connection whose deadline moves: it is set anew only when it would ring too late, and whoever
 /// hears it looks again at what the deadline is by then.
-final class DeadlineTimer {
+package final class DeadlineTimer {
     private let eventLoop: NIOIsolatedEventLoop
     private var action: (() -> Void)?
     private var scheduled: Scheduled<Void>?
@@ -11,13 +11,13 @@ final class DeadlineTimer {
     /// Call on the event loop on which it shall ring.
     ///
     /// - Parameter action: kept until `cancel`.
-    init(on eventLoop: any EventLoop, _ action: @escaping () -> Void) {
+    package init(on eventLoop: any EventLoop, _ action: @escaping () -> Void) {
         self.eventLoop = eventLoop.assumeIsolated()
         self.action = action
     }
 
     /// Rings at the deadline or before, unless that is never.
-    func ring(by deadline: NIODeadline) {
+    package func ring(by deadline: NIODeadline) {
         guard scheduled == nil ? deadline < .distantFuture : deadline < self.deadline else { return }
         scheduled?.cancel()
         self.deadline = deadline
@@ -28,7 +28,7 @@ final class DeadlineTimer {
     }
 
     /// It never rings again.
-    func cancel() {
+    package func cancel() {
         scheduled?.cancel()
         scheduled = nil
         action = nil
