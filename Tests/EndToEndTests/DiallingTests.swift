@@ -143,7 +143,10 @@ import Testing
         let client = try AgentProcess(
             configuration: Configuration.client(
                 tunnel: "ws://127.0.0.1:\(server.port)", to: "builtin:echo",
-                options: ["connections: 1", "max-retries: 2", "reconnect-delay: 1s"]))
+                // What is cut at once would be taken for a network that blocks WebSockets.
+                options: [
+                    "connections: 1", "max-retries: 2", "reconnect-delay: 1s", "transport: websocket",
+                ]))
         try refusals.wait(for: 4, within: .seconds(30), what: "refused connections")
         #expect(client.process.exit == nil)
         #expect(try client.stop() == .code(0))

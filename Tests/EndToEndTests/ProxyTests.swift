@@ -97,7 +97,12 @@ import Testing
         let proxy = try Tinyproxy(
             credentials: (Self.user, Self.password), allowedPort: example.allowedPort)
         let client = try Self.client(
-            tunnel: "ws://127.0.0.1:9", ["proxy: \"http://\(example.userinfo)127.0.0.1:\(proxy.port)\""])
+            tunnel: "ws://127.0.0.1:9",
+            [
+                "proxy: \"http://\(example.userinfo)127.0.0.1:\(proxy.port)\"",
+                // Plain requests may get through where connections do not: that is tried soon.
+                "transport: websocket",
+            ])
         let line = try client.waitForLog("Cannot connect", ["error.code": "proxy-rejected"])
         let message = line["error.message"] ?? ""
         #expect(message.contains(example.words), "\(message)")

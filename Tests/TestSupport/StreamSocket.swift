@@ -22,7 +22,7 @@ package enum StreamEnd: Error, Hashable, Sendable, CustomStringConvertible {
 /// A TCP connection with blocking reads and writes, each with a limit. For one thread at a time, except
 /// `interrupt` and `close`.
 package final class StreamSocket: @unchecked Sendable {
-    private let descriptor: Int32
+    let descriptor: Int32
     /// Under a lock, so that `interrupt` cannot hit another's descriptor.
     private let closed = Mutex(false)
     private var isClosed: Bool { closed.withLock { $0 } }

@@ -5,6 +5,8 @@ final class NginxFront: Sendable {
     let port: Int
     private let folder: TemporaryFolder
     private let process: ChildProcess
+    /// What it has written to its standard error.
+    var log: String { process.standardError.text }
 
     /// Starts nginx and waits until it listens.
     ///
