@@ -18,18 +18,22 @@ enum Idle: Scenario {
         }
     }
 
-    private static func measure(_ count: Int, _ bench: Bench) throws {
+    /// - Parameter transport: of the tunnels, by its name in the configuration.
+    static func measure(_ count: Int, by transport: String = "websocket", _ bench: Bench) throws {
         let server = try TunnelServer(bench, as: "idle")
         try server.waitForTunnels(0)
         let empty = try server.running.bytes("VmRSS")
         let tokens = (0..<count).map { "benchmark-token-of-idle-\($0)" }
-        let configuration = try bench.clientConfiguration("idle-client", to: server.port, tokens: tokens)
+        let configuration = try bench.clientConfiguration(
+            "idle-client", to: server.port, tokens: tokens, options: "connections: 1, transport: \(transport)"
+        )
         let start = ContinuousClock.now
         let client = try bench.agent(at: configuration)
         try server.waitForTunnels(count)
         let seconds = start.duration(to: .now) / .seconds(1)
 
-        let tunnels = "\(Number.thousands(count)) tunnels"
+        let tunnels =
+            "\(Number.thousands(count)) \(transport == "websocket" ? "" : "\(transport) ")tunnels"
         bench.record(seconds, "until all of \(tunnels) are up", "s", side: "ours")
         let before = try processorSeconds(server.running, client)
         let span: TimeInterval = bench.settings.isQuick ? 5 : 15
@@ -46,6 +50,9 @@ enum Idle: Scenario {
         bench.record(
             (full - empty) / Double(count) / 1024, "server memory for each of \(tunnels)", "KiB", side: "ours"
         )
+        bench.record(
+            try client.bytes("VmRSS") / Double(count) / 1024, "client memory for each of \(tunnels)", "KiB",
+            side: "ours")
         bench.record(
             try server.running.bytes("VmHWM") / 1e6, "peak memory, server, \(tunnels)", "MB", side: "ours")
         bench.record(try client.bytes("VmHWM") / 1e6, "peak memory, client, \(tunnels)", "MB", side: "ours")

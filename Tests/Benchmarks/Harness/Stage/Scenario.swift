@@ -17,7 +17,7 @@ protocol Scenario {
 var allScenarios: [any Scenario.Type] {
     [
         Requests.self, Secure.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self,
-        Idle.self,
+        Idle.self, LongPolling.self,
         Spread.self, Scale.self, Overload.self, Reload.self,
     ] + allNeighbours
 }
