@@ -53,7 +53,7 @@ extension TunnelClient {
                 HTTPProxy(host: $0.host, port: $0.port, authorization: $0.credentials.map(Self.authorization))
             }, clientPorts: ClientPorts(configuration.clientPorts),
             offersMux: configuration.protocol == .auto,
-            carrier: way == .longPoll ? .longPoll : .webSocket, innerTLS: setup.innerTLS,
+            carrier: way, innerTLS: setup.innerTLS,
             outerAuthorization: outer)
     }
 

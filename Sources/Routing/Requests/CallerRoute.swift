@@ -59,10 +59,10 @@ package enum CallerRoute: Sendable, Equatable {
             self = .stats
         } else if path.elementsEqual("/_tunnel".utf8) {
             self = .tunnel
-        } else if path.elementsEqual("/_tunnel/poll".utf8) {
-            self = .poll
         } else if path.starts(with: "/_token/".utf8) || path.elementsEqual("/_token".utf8) {
             self = Self.tokenInPath(inside, basePath)
+        } else if path.elementsEqual("/_tunnel/poll".utf8) {
+            self = .poll
         } else {
             self = Self.tokenInField(head, hosts, basePath, target: inside)
         }

@@ -49,18 +49,25 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
-/// Closes beneath TLS, where an end of TLS in order would make an answer look whole that is not.
-final class ResetBeneathTLS: ChannelOutboundHandler {
-    typealias OutboundIn = ByteBuffer
-
-    func triggerUserOutboundEvent(
-        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+extension ChannelOutboundHandler {
+    /// Closes beneath TLS: an end of TLS in order would make an answer look whole that is not.
+    fileprivate func resetOrPass(
+        _ event: Any, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
     ) {
         guard case .reset = event as? SecureConnectionEvent else {
             return context.triggerUserOutboundEvent(event, promise: promise)
         }
         context.close(promise: promise)
     }
+}
+
+/// Stands beneath TLS that is spoken inside what carries a tunnel.
+final class ResetBeneathTLS: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func triggerUserOutboundEvent(
+        context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
+    ) { resetOrPass(event, context, promise) }
 }
 
 /// The first to see what comes on a port that speaks TLS: plain HTTP gets an answer in plain HTTP that says so, where a
@@ -99,15 +106,9 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { context.close(promise: nil) }
     }
 
-    /// Closes beneath TLS: an end of TLS in order would make an answer look whole that is not.
     func triggerUserOutboundEvent(
         context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?
-    ) {
-        guard case .reset = event as? SecureConnectionEvent else {
-            return context.triggerUserOutboundEvent(event, promise: promise)
-        }
-        context.close(promise: promise)
-    }
+    ) { resetOrPass(event, context, promise) }
 
     private static func isPlain(_ bytes: ByteBuffer) -> Bool {
         guard let first = bytes.readableBytesView.first else { return false }

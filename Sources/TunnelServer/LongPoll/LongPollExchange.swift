@@ -115,11 +115,11 @@ final class LongPollExchange: ServedExchange {
         guard let stream else { return }
         switch answer {
         case .whole(let bytes):
-            begin(type: LongPollHTTP.contentType, length: bytes.readableBytes)
+            stream.begin(LongPollHTTP.answerHead(type: LongPollHTTP.contentType, length: bytes.readableBytes))
             sendLast(bytes)
         case .begin(let bytes):
             state = .answering
-            begin(type: LongPollHTTP.streamType, length: nil)
+            stream.begin(LongPollHTTP.answerHead(type: LongPollHTTP.streamType, length: nil))
             stream.send(bytes, isLast: false)
             lookAtWritability()
         case .goOn(let bytes):
@@ -134,15 +134,6 @@ final class LongPollExchange: ServedExchange {
             over()
             stream.exchangeBroke(isWhole: false)
         }
-    }
-
-    private func begin(type: String, length: Int?) {
-        guard let stream else { return }
-        var head = LongPollHTTP.answerHead(type: type, length: length)
-        guard let promise = try? AnswerLength(settling: &head, toMethod: "POST", isLast: false) else {
-            return
-        }
-        stream.send(head, promise, isLast: false)
     }
 
     /// Until the answer has gone out, the session counts it: there are not to be many that nobody reads.
@@ -239,6 +230,17 @@ final class LongPollExchange: ServedExchange {
     }
 }
 
+extension CallerStream {
+    /// Writes the head of an answer to a POST, of which a body follows.
+    fileprivate func begin(_ head: ResponseHead) {
+        var head = head
+        guard let promise = try? AnswerLength(settling: &head, toMethod: "POST", isLast: false) else {
+            return
+        }
+        send(head, promise, isLast: false)
+    }
+}
+
 /// The first request of a session, answered with its name.
 final class LongPollOpeningExchange: ServedExchange {
     private let name: String
@@ -256,10 +258,7 @@ final class LongPollOpeningExchange: ServedExchange {
         let frame = LongPollFrame(LongPollHead(number: 0)).encoded
         var head = LongPollHTTP.answerHead(type: LongPollHTTP.contentType, length: frame.readableBytes)
         head.fields.append(named: LongPollHTTP.sessionField, name)
-        guard let promise = try? AnswerLength(settling: &head, toMethod: "POST", isLast: false) else {
-            return
-        }
-        stream.send(head, promise, isLast: false)
+        stream.begin(head)
         stream.send(frame, isLast: true)
         stream.exchangeEnded()
     }

@@ -51,7 +51,7 @@ extension TunnelHandshake {
         let certificateName = certificate?.name
         return LongPollTable.ofProcess.enter(from: AddressGroup(address), now: now) { name in
             LongPollSeat(name, on: seatLoop, certificateName: certificateName) { eventLoop, close in
-                let link = LongPollServerLink(on: eventLoop, budget: budget, remoteAddress: nil) {
+                let link = LongPollServerLink(on: eventLoop, budget: budget) {
                     LongPollTable.ofProcess.leave(name)
                     close()
                 }

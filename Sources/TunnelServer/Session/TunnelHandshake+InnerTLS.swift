@@ -42,22 +42,9 @@ extension TunnelHandshake {
     ) {
         var preface = ByteBuffer()
         preface.writeResponseHead(answer)
-        context.write(NIOAny(preface), promise: nil)
-        let pipeline = context.pipeline.syncOperations
-        do {
-            try pipeline.addHandler(
-                WebSocketPipe(isClient: false) { try addInside(to: $0, tls, listener, isLongPoll: false) },
-                position: .after(handler))
-        } catch {
-            context.close(promise: nil)
-            return
+        giveWay(handler, preface, leftover: leftover, in: context) {
+            WebSocketPipe(isClient: false) { try addInside(to: $0, tls, listener, isLongPoll: false) }
         }
-        context.flush()
-        if leftover.readableBytes > 0 {
-            context.fireChannelRead(NIOAny(leftover))
-            context.fireChannelReadComplete()
-        }
-        pipeline.removeHandler(handler, promise: nil)
     }
 
     /// Puts on a pipe what a connection has at a listener: TLS, and a handler that serves handshakes alone.

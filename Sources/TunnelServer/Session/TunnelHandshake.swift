@@ -205,20 +205,30 @@ struct TunnelHandshake {
         {
             return
         }
-        context.write(NIOAny(preface), promise: nil)
-        do {
-            try context.pipeline.syncOperations.addHandler(
-                WebSocketCarrier(makeSession(context.eventLoop)), position: .after(handler))
-        } catch {
-            context.close(promise: nil)
-            return
+        giveWay(handler, preface, leftover: leftover, in: context) {
+            WebSocketCarrier(makeSession(context.eventLoop))
         }
-        // A session of the old protocol has nothing to say yet.
+    }
+
+    /// Sends the answer to the handshake, and puts in the place of the connection's handler what goes on with what came
+    /// behind it.
+    func giveWay(
+        _ handler: CallerHandler, _ preface: ByteBuffer, leftover: ByteBuffer,
+        in context: ChannelHandlerContext, to makeSuccessor: () -> any ChannelHandler
+    ) {
+        context.write(NIOAny(preface), promise: nil)
+        let pipeline = context.pipeline.syncOperations
+        do {
+            try pipeline.addHandler(makeSuccessor(), position: .after(handler))
+        } catch {
+            return context.close(promise: nil)
+        }
+        // The successor may have nothing to say yet.
         context.flush()
         if leftover.readableBytes > 0 {
             context.fireChannelRead(NIOAny(leftover))
             context.fireChannelReadComplete()
         }
-        context.pipeline.syncOperations.removeHandler(handler, promise: nil)
+        pipeline.removeHandler(handler, promise: nil)
     }
 }

@@ -112,21 +112,7 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
                 context)
             return
         }
-        isDone = true
-        timer?.cancel()
-        do {
-            let carrier = WebSocketCarrier(makeSession(version))
-            let pipeline = context.pipeline
-            try pipeline.syncOperations.addHandler(carrier, position: .after(self))
-            isOpen.succeed()
-            if input.readableBytes > 0 {
-                context.fireChannelRead(wrapInboundOut(input))
-                context.fireChannelReadComplete()
-            }
-            pipeline.syncOperations.removeHandler(self, promise: nil)
-        } catch {
-            fail(DialError(.unreachable, ConnectionFailure.describe(error)), context)
-        }
+        giveWay(to: WebSocketCarrier(makeSession(version)), context) { self.isOpen.succeed() }
     }
 
     /// What follows is for TLS.
@@ -137,23 +123,34 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
                 context)
             return
         }
+        let (inside, patience, isOpen, makeSession) = (target.inside, innerPatience, isOpen, makeSession)
+        let pipe = WebSocketPipe(isClient: true) { pipe in
+            try pipe.addInnerTLS(tls, target: inside, patience: patience, isOpen, makeSession)
+        }
+        giveWay(to: pipe, context) {}
+    }
+
+    /// The handshake is done: another handler goes on with what came behind it.
+    ///
+    /// - Parameter whenThere: called before it gets that.
+    private func giveWay(
+        to successor: any ChannelHandler, _ context: ChannelHandlerContext, whenThere: () -> Void
+    ) {
         isDone = true
         timer?.cancel()
-        let (inside, patience, isOpen, makeSession) = (target.inside, innerPatience, isOpen, makeSession)
+        let pipeline = context.pipeline.syncOperations
         do {
-            let pipe = WebSocketPipe(isClient: true) { pipe in
-                try pipe.addInnerTLS(tls, target: inside, patience: patience, isOpen, makeSession)
-            }
-            try context.pipeline.syncOperations.addHandler(pipe, position: .after(self))
-            if input.readableBytes > 0 {
-                context.fireChannelRead(wrapInboundOut(input))
-                context.fireChannelReadComplete()
-            }
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            try pipeline.addHandler(successor, position: .after(self))
         } catch {
             isOpen.fail(DialError(.unreachable, ConnectionFailure.describe(error)))
-            context.close(promise: nil)
+            return context.close(promise: nil)
         }
+        whenThere()
+        if input.readableBytes > 0 {
+            context.fireChannelRead(wrapInboundOut(input))
+            context.fireChannelReadComplete()
+        }
+        pipeline.removeHandler(self, promise: nil)
     }
 
     private func rejected(_ context: ChannelHandlerContext) {

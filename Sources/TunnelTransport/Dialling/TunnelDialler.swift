@@ -27,7 +27,7 @@ package struct TunnelDialler: Sendable {
         /// Whether to offer protocol v2; else the session is one of v1, whatever the server knows.
         package var offersMux: Bool
         /// By what the session's bytes go.
-        package var carrier: Carrier
+        package var carrier: TransportChoice.Way
         /// Whether TLS inside another connection is spoken.
         private(set) var isInside = false
         /// TLS inside what carries the session: then nothing is said of the tunnel outside it. Nil for none.
@@ -36,7 +36,7 @@ package struct TunnelDialler: Sendable {
         package init(
             host: String, port: Int, path: String, fields: HeaderFields, tls: ClientTLS?,
             proxy: HTTPProxy? = nil, clientPorts: ClientPorts? = nil,
-            offersMux: Bool = true, carrier: Carrier = .webSocket, innerTLS: ClientTLS? = nil,
+            offersMux: Bool = true, carrier: TransportChoice.Way = .webSocket, innerTLS: ClientTLS? = nil,
             outerAuthorization: String? = nil
         ) {
             self.host = host
@@ -81,13 +81,6 @@ package struct TunnelDialler: Sendable {
 
         /// The proxy that takes our requests, as it does a browser's; nil where it opens connections for us, or there is none.
         var plainProxy: HTTPProxy? { carrier == .longPoll && tls == nil ? proxy : nil }
-    }
-
-    /// By what the bytes of a session go.
-    package enum Carrier: Sendable, Hashable {
-        case webSocket
-        /// Requests, whose answers are held until there is something to say.
-        case longPoll
     }
 
     let target: Target

@@ -34,17 +34,15 @@ package final class LongPollServerLink: PipeTransport {
     ///
     /// - Parameters:
     ///   - budget: for what is kept.
-    ///   - remoteAddress: of the client.
     ///   - onEnd: called once, when no request for it is to come any more.
     package init(
-        on eventLoop: any EventLoop, budget: any ReceiveBudget, remoteAddress: SocketAddress?,
-        onEnd: @escaping () -> Void
+        on eventLoop: any EventLoop, budget: any ReceiveBudget, onEnd: @escaping () -> Void
     ) {
         self.eventLoop = eventLoop.assumeIsolated()
         self.budget = budget
         self.onEnd = onEnd
         machine = LongPollServerMachine(now: eventLoop.instant)
-        channel = PipeChannel(self, on: eventLoop, remoteAddress: remoteAddress)
+        channel = PipeChannel(self, on: eventLoop, remoteAddress: nil)
         timer = DeadlineTimer(on: eventLoop) { [weak self] in self?.run() }
     }
 

@@ -118,13 +118,7 @@ extension WebSocketPipe: PipeTransport {
     /// Its own channel knows when it is full.
     package var unsentBytes: Int { context?.channel.isWritable == true ? 0 : mostUnsent + 1 }
 
-    package var progress: CarrierProgress? {
-        guard let context, let acknowledged = KernelQueue.acknowledged(context) else { return nil }
-        let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        return CarrierProgress(
-            acknowledged: acknowledged,
-            waiting: (KernelQueue.unacknowledged(context) ?? 0) + (buffered ?? 0))
-    }
+    package var progress: CarrierProgress? { context.flatMap { CarrierProgress(ofSocketBeneath: $0) } }
 
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }

@@ -1,3 +1,5 @@
+import HostSystem
+import NIOCore
 package import TunnelProtocol
 
 /// What carries the messages of one session between its two ends, whole and in order: a WebSocket (`WebSocketCarrier`).
@@ -37,5 +39,14 @@ package struct CarrierProgress {
     package init(acknowledged: UInt64, waiting: Int) {
         self.acknowledged = acknowledged
         self.waiting = waiting
+    }
+
+    /// What the kernel tells of a channel's TCP connection; nil where there is none.
+    init?(ofSocketBeneath context: ChannelHandlerContext) {
+        guard let acknowledged = KernelQueue.acknowledged(context) else { return nil }
+        let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        self.init(
+            acknowledged: acknowledged,
+            waiting: (KernelQueue.unacknowledged(context) ?? 0) + (buffered ?? 0))
     }
 }

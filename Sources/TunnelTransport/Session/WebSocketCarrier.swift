@@ -240,12 +240,8 @@ extension WebSocketCarrier: SessionCarrier {
     package var pieceBytes: Int { pace.frameBytes }
 
     package var progress: CarrierProgress? {
-        if let pipe = context?.channel as? PipeChannel { return pipe.progress }
-        guard let context, let acknowledged = KernelQueue.acknowledged(context) else { return nil }
-        let buffered = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        return CarrierProgress(
-            acknowledged: acknowledged,
-            waiting: (KernelQueue.unacknowledged(context) ?? 0) + (buffered ?? 0))
+        guard let context else { return nil }
+        return (context.channel as? PipeChannel)?.progress ?? CarrierProgress(ofSocketBeneath: context)
     }
 
     package func makePiece() -> FrameBuffer { FrameBuffer(capacity: 256) }
