@@ -37,7 +37,8 @@ let package = Package(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
         .target(
-            name: "Routing", dependencies: ["HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .nioCore]),
+            name: "Routing",
+            dependencies: ["HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .deque, .nioCore]),
 
         // Edges: each talks to one outside thing.
         .target(

@@ -114,11 +114,16 @@ package struct ServerSnapshot: Codable, Hashable, Sendable {
     package var connected: [ConnectedToken]?
     /// How many more there are.
     package var moreConnected: Int?
+    /// The names by which requests reach tunnels, `NamedTunnel.most` at most. Nil from agents that do not tell.
+    package var names: [NamedTunnel]?
+    /// How many more there are.
+    package var moreNames: Int?
 
     package init(
         name: String, state: State, address: String, tunnels: Int = 0, sessions: Int = 0, callers: Int = 0,
         waiting: Int = 0, traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil,
-        faults: [FaultSnapshot] = [], connected: [ConnectedToken] = [], moreConnected: Int = 0
+        faults: [FaultSnapshot] = [], connected: [ConnectedToken] = [], moreConnected: Int = 0,
+        names: [NamedTunnel] = [], moreNames: Int = 0
     ) {
         self.name = name
         self.state = state
@@ -132,6 +137,8 @@ package struct ServerSnapshot: Codable, Hashable, Sendable {
         self.faults = faults
         self.connected = connected
         self.moreConnected = moreConnected
+        self.names = names
+        self.moreNames = moreNames
     }
 }
 
@@ -214,6 +221,8 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
     /// Sessions it should have.
     package var wanted: Int
     package var connections: [ConnectionSnapshot]
+    /// The host names that it asks for. Nil from agents that do not tell.
+    package var hosts: [HostSnapshot]?
     /// Why it goes by long polling although a WebSocket would be better, since that was found out; nil where it does not.
     package var longPollReason: String?
     package var traffic: TrafficSnapshot
@@ -221,9 +230,10 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
 
     package init(
         name: String, state: State, server: String, tokenHint: String, wanted: Int,
-        connections: [ConnectionSnapshot] = [], longPollReason: String? = nil,
+        connections: [ConnectionSnapshot] = [], hosts: [HostSnapshot] = [], longPollReason: String? = nil,
         traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil
     ) {
+        self.hosts = hosts
         self.longPollReason = longPollReason
         self.name = name
         self.state = state

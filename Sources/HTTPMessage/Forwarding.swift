@@ -81,7 +81,7 @@ package struct Forwarding: Sendable {
     /// Longest `Host` that is repeated in `X-Forwarded-Host`; longer ones name nothing.
     private static let longestHost = 300
 
-    private let token: String
+    private var token: String
     private let isHostListed: Bool
     private let basePath: String
     private let peer: String
@@ -108,6 +108,13 @@ package struct Forwarding: Sendable {
         self.isPeerTrusted = isPeerTrusted
         self.isSecure = isSecure
         self.certificateName = certificateName
+    }
+
+    /// The same for another tunnel.
+    package func leading(to token: String) -> Forwarding {
+        var forwarding = self
+        forwarding.token = token
+        return forwarding
     }
 
     /// - Parameter upgrade: what the request may leave HTTP for.

@@ -17,6 +17,10 @@ package enum LogKey: String, Sendable, CaseIterable {
     /// Counts the configurations that came into force.
     case generation = "config.generation"
     case graceMilliseconds = "grace.ms"
+    /// A host name as a tunnel asks for it.
+    case hostClaim = "host.claim"
+    /// By which callers reach a tunnel.
+    case hostName = "host.name"
     case limit = "limit"
     case lineCount = "line.count"
     case listenerAddress = "listener.address"

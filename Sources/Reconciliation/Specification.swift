@@ -73,6 +73,8 @@ extension ServerConfiguration: Specification {
         .init("client-name", \.trust.certificateNames, .inPlace),
         .init("only-listed-tokens", \.trust.onlyListedTokens, .inPlace),
         .init("hosts", \.routes.hosts, .inPlace),
+        .init("host-claims", \.routes.claims, .inPlace),
+        .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
     ]
 }
@@ -89,6 +91,7 @@ extension TunnelClientConfiguration: Specification {
         .init("connections", \.connections, .replacement),
         .init("protocol", \.protocol, .replacement),
         .init("transport", \.transport, .replacement),
+        .init("hosts", \.hosts, .replacement),
         .init("inner-tls", \.innerTrust, .replacement),
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),

@@ -13,7 +13,7 @@ final class ClientSession: SessionOwner {
     private static let beginsPerTurn = 16
 
     private let setup: CurrentSetup
-    let traffic: TrafficCount
+    private let identity: TunnelIdentity
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
@@ -26,11 +26,11 @@ final class ClientSession: SessionOwner {
     private var isBeginning = false
 
     init(
-        setup: CurrentSetup, traffic: TrafficCount, limits: SessionLimits, eventLoop: any EventLoop,
+        setup: CurrentSetup, identity: TunnelIdentity, limits: SessionLimits, eventLoop: any EventLoop,
         life: SessionLife, logger: Logger, onUp: @escaping () -> Void
     ) {
         self.setup = setup
-        self.traffic = traffic
+        self.identity = identity
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
@@ -47,7 +47,36 @@ final class ClientSession: SessionOwner {
             ])
         life.ready()
         isOldServer = peer.version == .v1
+        if !peer.features.contains(.hostNames) { noNames(peer.software) }
     }
+
+    func session(_ session: any Session, ruledOn rulings: [HostRuling]) {
+        for ruling in identity.hosts.news(in: rulings) {
+            if ruling.isGranted {
+                logger.notice(
+                    "Host name granted",
+                    metadata: [.hostClaim: "\(ruling.claim)", .hostName: "\(ruling.text)"])
+            } else {
+                logger.warning(
+                    "Host name refused",
+                    metadata: [
+                        .hostClaim: "\(ruling.claim)", .errorMessage: "\(ruling.text)",
+                    ])
+            }
+        }
+    }
+
+    /// The server gives out none, and says nothing of it.
+    private func noNames(_ software: String) {
+        let claims = setup.value.configuration.hosts
+        guard !claims.isEmpty else { return }
+        let words = "the server (\(software)) is older than host names"
+        let rulings = claims.map { HostRuling(claim: $0, isGranted: false, text: words) }
+        guard !identity.hosts.news(in: rulings).isEmpty else { return }
+        logger.warning("Host names refused", metadata: [.errorMessage: "\(words)"])
+    }
+
+    var traffic: TrafficCount { identity.traffic }
 
     func sessionServes(_ session: any Session) { onUp() }
 

@@ -237,7 +237,7 @@ extension TunnelClient {
         var limits = SessionLimits(keepaliveTimeout: configuration.timeout)
         if !takesRequests { limits.maximumStreams = 0 }
         let owner = ClientSession(
-            setup: setup, traffic: identity.traffic, limits: limits, eventLoop: eventLoop, life: life,
+            setup: setup, identity: identity, limits: limits, eventLoop: eventLoop, life: life,
             logger: logger
         ) { self.sessionIsUp(life) }
         let session: any Session
@@ -249,7 +249,8 @@ extension TunnelClient {
         case .v2:
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
-                software: software, tunnelName: configuration.name)
+                software: software, tunnelName: configuration.name,
+                hosts: takesRequests ? identity.hosts.claims(configuration.hosts) : [])
             session = MuxSession(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner,
                 now: eventLoop.instant)

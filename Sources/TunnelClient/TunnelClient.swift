@@ -282,7 +282,8 @@ package final class TunnelClient: Sendable {
         return TunnelSnapshot(
             name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
             tokenHint: configuration.token.hint, wanted: wantsOne ? 1 : self.connections,
-            connections: connections, longPollReason: state.choice.reason, traffic: traffic,
+            connections: connections, hosts: identity.hosts.snapshots(configuration.hosts),
+            longPollReason: state.choice.reason, traffic: traffic,
             lastFault: state.lastFault)
     }
 

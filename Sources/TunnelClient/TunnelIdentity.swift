@@ -11,6 +11,7 @@ final class TunnelIdentity: Sendable {
     /// Tells the server which connections belong together.
     let clientID = String(UInt64.random(in: .min ... .max), radix: 16)
     let traffic = TrafficCount()
+    let hosts = HostGrants()
     private let clients = Atomic(0)
 
     /// The first of the slots by which the server knows the connections of one more client.

@@ -102,6 +102,15 @@ final class ConnectionTable: Sendable {
     /// Every session that is here now, by its number.
     var sessions: [UInt64: Session] { counts.read { $0.sessions } }
 
+    /// Those of them that are here now.
+    func sessions(_ ids: Set<UInt64>) -> [UInt64: SessionReference] {
+        counts.read { counts in
+            var references: [UInt64: SessionReference] = [:]
+            for id in ids { references[id] = counts.sessions[id]?.reference }
+            return references
+        }
+    }
+
     /// How many are here now.
     var size: (callers: Int, sessions: Int) { counts.read { ($0.callers.count, $0.sessions.count) } }
 

@@ -18,6 +18,7 @@ final class ServerCore: Sendable {
     let name: String
     let limits: ListenerLimits
     let registry: TunnelRegistry
+    let hosts: HostNames
     let guesses = Mutex(AuthenticationThrottle())
     let redials = Mutex(Redials())
     let loops: [any EventLoop]
@@ -52,7 +53,9 @@ final class ServerCore: Sendable {
     ) {
         self.name = configuration.name
         self.limits = limits
-        self.current = Mutex(ServerSettings(configuration, tls: tls, innerTLS: innerTLS))
+        let settings = ServerSettings(configuration, tls: tls, innerTLS: innerTLS)
+        self.current = Mutex(settings)
+        self.hosts = HostNames(settings)
         self.registry = TunnelRegistry(
             maximumWaiting: configuration.limits.waitingPerToken,
             maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
@@ -77,8 +80,12 @@ final class ServerCore: Sendable {
 
     /// From now on these are in force; what is under way keeps those that it began with.
     func apply(_ settings: ServerSettings) {
-        current.withLock { $0 = settings }
+        let old = current.withLock { current in
+            defer { current = settings }
+            return current
+        }
         registry.setLimits(waiting: settings.limits.waitingPerToken, clients: settings.limits.clientsPerToken)
+        namesMay(follow: settings, after: old)
     }
 
     /// The latest thing that went wrong.
@@ -211,7 +218,7 @@ final class ServerCore: Sendable {
     func sessionSettings(_ limits: SessionLimits) -> SessionSettings {
         SessionSettings(
             maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
-            software: software)
+            software: software, features: .hostNames)
     }
 
     /// The place of an event loop in `loops`.

@@ -17,6 +17,10 @@ final class ServerSettings: Sendable {
     let times: Times
     let limits: ServerConfiguration.Limits
     let routes: RouteTable
+    /// Which names tunnel clients may have for the asking; nil for none.
+    let claims: HostClaimRules?
+    /// Where callers reach the server; nil: where it listens.
+    let publicURL: PublicURL?
     let admission: TunnelAdmission
     /// Whether tunnel clients may come by long polling.
     let offersLongPoll: Bool
@@ -33,6 +37,8 @@ final class ServerSettings: Sendable {
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
             queue: TimeAmount(configuration.times.queue))
         limits = configuration.limits
+        claims = configuration.routes.claims
+        publicURL = configuration.routes.publicURL
         routes = RouteTable(
             basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
             trustedProxies: configuration.trust.proxies, redirect: configuration.redirect)

@@ -47,7 +47,10 @@ package final class TunnelServer: Sendable {
         self.group = group
         self.forgetting = group.next().scheduleRepeatedTask(
             initialDelay: Self.forgetInterval, delay: Self.forgetInterval
-        ) { _ in core.registry.forgetOld() }
+        ) { _ in
+            core.registry.forgetOld()
+            core.namesRested()
+        }
     }
 
     deinit {
@@ -109,6 +112,7 @@ package final class TunnelServer: Sendable {
             listener.close()
             return nil
         }
+        core.hosts.listens(at: socket.address.port ?? socket.port)
         core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
         core.tellIfOpen()
         return left.map { LeftListener(listener: $0, core: core) }
@@ -155,6 +159,7 @@ package final class TunnelServer: Sendable {
 
     private func dismiss(_ id: UInt64, _ session: ConnectionTable.Session, grace: Duration) {
         core.registry.drain(id)
+        core.sessionGivesUpNames(id, isOrderly: true)
         let reference = session.reference
         reference.perform { $0.drain(reason: "its token, password or certificate is not allowed any more") }
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
@@ -180,13 +185,15 @@ package final class TunnelServer: Sendable {
         let load = core.registry.load
         let size = core.connections.size
         let connected = core.connectedTokens(named: name)
+        let names = core.namedTunnels
         return ServerSnapshot(
             name: core.name,
             state: core.isStopping ? .draining : current.failure == nil ? .listening : .failed,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
             traffic: traffic, lastFault: core.lastFault, faults: core.faults,
-            connected: connected.listed, moreConnected: connected.more)
+            connected: connected.listed, moreConnected: connected.more,
+            names: Array(names.prefix(NamedTunnel.most)), moreNames: max(0, names.count - NamedTunnel.most))
     }
 
     // MARK: Stopping

@@ -15,7 +15,9 @@ private let importTable: [String: Set<String>] = [
     "AgentStatus": [],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
-    "Routing": ["HTTPMessage", "TunnelConfiguration", "TunnelProtocol", "struct NIOCore.ByteBuffer"],
+    "Routing": [
+        "DequeModule", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", "struct NIOCore.ByteBuffer",
+    ],
 
     // Edges: each talks to one outside thing.
     "HostSystem": [

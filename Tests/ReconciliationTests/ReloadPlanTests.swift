@@ -187,7 +187,9 @@ private let serverRows = [
         $0.trust.certificateNames = [Examples.token("t"): [NameGlob("edge-*")]]
     },
     server("only-listed-tokens", .update) { $0.trust.onlyListedTokens = true },
-    server("hosts", .update) { $0.routes.hosts = ["h": Examples.token("t")] },
+    server("hosts", .update) { $0.routes.hosts = [PublicName(host: .exact("h")): Examples.token("t")] },
+    server("host-claims", .update) { $0.routes.claims = HostClaimRules(domain: "t.example") },
+    server("public-url", .update) { $0.routes.publicURL = PublicURL(isSecure: true, port: 443) },
     server("trusted-proxies", .update) {
         $0.trust.proxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
     },
@@ -202,6 +204,7 @@ private let tunnelRows = [
     tunnel("connections", .replace) { $0.connections = 9 },
     tunnel("protocol", .replace) { $0.protocol = .v1 },
     tunnel("transport", .replace) { $0.transport = .longpoll },
+    tunnel("hosts", .replace) { $0.hosts = ["app"] },
     tunnel("inner-tls", .replace) { $0.innerTrust = PeerTrust(pins: ["x"]) },
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },

@@ -11,7 +11,7 @@ import TunnelProtocol
 
     private static func table() throws -> RouteTable {
         RouteTable(
-            basePath: "/w", hosts: ["listed.example": try RendezvousToken(listed)],
+            basePath: "/w", hosts: [PublicName(host: .exact("listed.example")): try RendezvousToken(listed)],
             trustedProxies: [AddressRange("10.0.0.0/8")].compactMap(\.self))
     }
 
@@ -25,7 +25,7 @@ import TunnelProtocol
             return
         }
         #expect(isForwarded && route.token.secret == Self.listed && route.target == "/x")
-        #expect(route.policy == RoutePolicy(namedBy: .host, basePath: "/w"))
+        #expect(route.policy == RoutePolicy(namedBy: .host, basePath: "/w", name: 0))
     }
 
     @Test func whatAHostLeadsToIsListed() throws {

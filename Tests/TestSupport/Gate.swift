@@ -6,6 +6,8 @@ package final class Gate: Sendable {
 
     package init() {}
 
+    package var isOpen: Bool { counter.value > 0 }
+
     /// Lets through whoever waits and whoever comes.
     package func open() { counter.add(1) }
 

@@ -26,7 +26,7 @@ private final class LinkedSession: SessionOwner {
         life = SessionLife(on: loop)
         let owner = ClientSession(
             setup: CurrentSetup(try ClientSetup(configuration, trusting: TrustPool()) { _ in }),
-            traffic: TrafficCount(),
+            identity: TunnelIdentity(),
             limits: SessionLimits(), eventLoop: loop, life: life,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) {}

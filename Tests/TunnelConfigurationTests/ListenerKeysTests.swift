@@ -87,7 +87,8 @@ import TunnelProtocol
         let server = try #require(report.configuration?.servers.first)
         #expect(
             server.routes.hosts.mapValues(\.secret) == [
-                "www.example.com": "a-token-of-the-tests", "::1": "other-token-of-them",
+                PublicName(host: .exact("www.example.com")): "a-token-of-the-tests",
+                PublicName(host: .exact("::1")): "other-token-of-them",
             ])
         #expect(server.trust.onlyListedTokens && server.reusePort)
     }

@@ -1,6 +1,7 @@
 import HTTPMessage
 import Routing
 import Testing
+import TunnelConfiguration
 import TunnelProtocol
 
 @testable import TunnelServer
@@ -116,9 +117,13 @@ import TunnelProtocol
         let token = try RendezvousToken(Self.token)
         let route = CallerRoute(
             RequestHead(method: "GET", target: target, fields: fields), basePath: "",
-            hosts: ["listed.example": token])
+            hosts: HostTable([PublicName(host: .exact("listed.example")): token]))
         #expect(
-            route == .forward(Route(token: token, target: "/x", policy: RoutePolicy(namedBy: expected))))
+            route
+                == .forward(
+                    Route(
+                        token: token, target: "/x",
+                        policy: RoutePolicy(namedBy: expected, name: expected == .host ? 0 : nil))))
     }
 
     private static func place(_ refusal: Refusal) -> String? {
@@ -142,7 +147,10 @@ import TunnelProtocol
         try? head.settleTarget()
         let outcome =
             switch CallerRoute(
-                head, basePath: example.basePath, hosts: ["listed.example": other, "[::1]": other])
+                head, basePath: example.basePath,
+                hosts: HostTable([
+                    PublicName(host: .exact("listed.example")): other, PublicName(host: .exact("::1")): other,
+                ]))
             {
             case .healthCheck: "health"
             case .stats: "stats"

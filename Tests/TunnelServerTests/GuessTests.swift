@@ -19,7 +19,7 @@ import TunnelConfiguration
     @Test func requestsForATokenOfTheConfigurationAreNone() async throws {
         let configuration = ServerWorld.configuration {
             $0.trust.passwords = [TestTokens.first: [Secret("right")]]
-            $0.routes.hosts = ["caller.test": TestTokens.second]
+            $0.routes.hosts = [PublicName(host: .exact("caller.test")): TestTokens.second]
         }
         try await ServerWorld.run { world in
             let (_, socket) = try await world.startServer(configuration)

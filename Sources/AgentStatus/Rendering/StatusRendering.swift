@@ -8,6 +8,7 @@ package enum StatusRendering {
             parts += [servers(snapshot).text(style), connected(snapshot, style)]
         }
         if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style)) }
+        parts += [URLRendering.refused(snapshot)?.text(style), URLRendering.text(of: snapshot, style: style)]
         parts += snapshot.tunnels.compactMap(longPolling).map { style.wrapped($0) }
         parts.append(faults(snapshot)?.text(style))
         return parts.compactMap(\.self).joined(separator: "\n")

@@ -31,9 +31,11 @@ package enum CallerRoute: Sendable, Equatable {
     /// - Parameters:
     ///   - head: its target as `RequestHead.settleTarget` left it.
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
-    ///   - hosts: in lower case and without port, those whose requests need not name their token.
+    ///   - hosts: the names whose requests need not bring a token.
+    ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
     package init(
-        _ head: borrowing RequestHead, basePath: String, hosts: [String: RendezvousToken] = [:]
+        _ head: borrowing RequestHead, basePath: String, hosts: HostTable = HostTable(),
+        claimed: (String) -> RendezvousToken? = { _ in nil }
     ) {
         guard head.method != "CONNECT" else {
             self = .refuse(.connectUnsupported)
@@ -49,7 +51,7 @@ package enum CallerRoute: Sendable, Equatable {
         }
         // Nearly every request: what is answered here begins with "/_".
         guard inside.utf8.dropFirst().first == UInt8(ascii: "_") else {
-            self = Self.tokenInField(head, hosts, basePath, target: inside)
+            self = Self.tokenInField(head, hosts, claimed, basePath, target: inside)
             return
         }
         let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
@@ -64,7 +66,7 @@ package enum CallerRoute: Sendable, Equatable {
         } else if path.elementsEqual("/_tunnel/poll".utf8) {
             self = .poll
         } else {
-            self = Self.tokenInField(head, hosts, basePath, target: inside)
+            self = Self.tokenInField(head, hosts, claimed, basePath, target: inside)
         }
     }
 
@@ -84,14 +86,16 @@ package enum CallerRoute: Sendable, Equatable {
     }
 
     private static func tokenInField(
-        _ head: RequestHead, _ hosts: [String: RendezvousToken], _ basePath: String, target: String
+        _ head: RequestHead, _ hosts: HostTable, _ claimed: (String) -> RendezvousToken?, _ basePath: String,
+        target: String
     ) -> CallerRoute {
         guard let text = head.fields[.xToken], !text.isEmpty else {
-            guard !hosts.isEmpty, let token = head.fields[.host].flatMap({ hosts[name(ofHost: $0)] }) else {
+            let host = head.fields[.host].map(name(ofHost:)) ?? ""
+            guard let match = hosts.match(host: host, target: target, claimed: claimed) else {
                 return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
             }
-            let policy = RoutePolicy(namedBy: .host, basePath: basePath)
-            return .forward(Route(token: token, target: target, policy: policy))
+            let policy = RoutePolicy(namedBy: .host, basePath: basePath, name: match.index)
+            return .forward(Route(token: match.token, target: target, policy: policy))
         }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
         return forward(text, target: target, RoutePolicy(namedBy: .field, basePath: basePath))
@@ -106,9 +110,10 @@ package enum CallerRoute: Sendable, Equatable {
         return (path.hasSuffix("/") ? path.dropLast() : path).hasSuffix("/_tunnel")
     }
 
-    /// The value of a `Host` field in lower case, without port and the dot of the root.
-    private static func name(ofHost value: String) -> String {
+    /// The value of a `Host` field in lower case, without port, the dot of the root and the brackets of IPv6.
+    static func name(ofHost value: String) -> String {
         var name = host(of: value)
+        if name.first == "[", name.last == "]" { name = name.dropFirst().dropLast() }
         if name.last == "." { name.removeLast() }
         return name.lowercased()
     }

@@ -39,7 +39,7 @@ package struct RoutePolicy: Sendable, Equatable {
         case path
         /// `X-Token`
         case field
-        /// `Host`, for which the server has a token.
+        /// `Host`, which is a name of the server's or of a tunnel's.
         case host
     }
 
@@ -47,9 +47,13 @@ package struct RoutePolicy: Sendable, Equatable {
     /// What stood in front of the target: "" or a path with a leading and without a trailing slash. URLs in fields lose it
     /// as the target does.
     package var basePath: String
+    /// Which of the names of the configuration it was, in `HostTable.names`; nil for a token, or a name that a tunnel client
+    /// has asked for.
+    package var name: Int?
 
-    package init(namedBy: TokenPlace, basePath: String = "") {
+    package init(namedBy: TokenPlace, basePath: String = "", name: Int? = nil) {
         self.namedBy = namedBy
         self.basePath = basePath
+        self.name = name
     }
 }

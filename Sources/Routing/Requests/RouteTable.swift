@@ -6,22 +6,21 @@ package import TunnelProtocol
 package struct RouteTable: Sendable {
     /// "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     package let basePath: String
-    /// The tokens of hosts, in lower case and without port, whose requests need not name one.
-    package let hosts: [String: RendezvousToken]
+    /// The names whose requests need not bring a token.
+    package let hosts: HostTable
     /// Proxies whose words about earlier hops count.
     package let trustedProxies: [AddressRange]
     private let redirect: RedirectListener?
-    private let tokensOfHosts: Set<RendezvousToken>
 
     package init(
-        basePath: String = "", hosts: [String: RendezvousToken] = [:], trustedProxies: [AddressRange] = [],
+        basePath: String = "", hosts: [PublicName: RendezvousToken] = [:],
+        trustedProxies: [AddressRange] = [],
         redirect: RedirectListener? = nil
     ) {
         self.basePath = basePath
-        self.hosts = hosts
+        self.hosts = HostTable(hosts)
         self.trustedProxies = trustedProxies
         self.redirect = redirect
-        tokensOfHosts = Set(hosts.values)
     }
 
     /// Who calls.
@@ -31,14 +30,29 @@ package struct RouteTable: Sendable {
         CallerAddress(peer: peer, fields, trusted: trustedProxies)
     }
 
-    package func route(_ head: RequestHead) -> CallerRoute {
+    /// - Parameter claimed: the token that holds a host, of those that tunnel clients asked for.
+    package func route(
+        _ head: RequestHead, claimed: (String) -> RendezvousToken? = { _ in nil }
+    ) -> CallerRoute {
         redirect.map { CallerRoute(head, redirecting: $0) }
-            ?? CallerRoute(head, basePath: basePath, hosts: hosts)
+            ?? CallerRoute(head, basePath: basePath, hosts: hosts, claimed: claimed)
+    }
+
+    /// Where the name in a request leads.
+    ///
+    /// - Parameters:
+    ///   - head: its target without the base path.
+    ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
+    package func token(
+        named head: RequestHead, claimed: (String) -> RendezvousToken?
+    ) -> RendezvousToken? {
+        let host = head.fields[.host].map(CallerRoute.name(ofHost:)) ?? ""
+        return hosts.match(host: host, target: head.target, claimed: claimed)?.token
     }
 
     /// Whether it leads to no tunnel, but to another listener.
     package var onlyRedirects: Bool { redirect != nil }
 
     /// Whether a host leads to the token.
-    package func leads(to token: RendezvousToken) -> Bool { tokensOfHosts.contains(token) }
+    package func leads(to token: RendezvousToken) -> Bool { hosts.leads(to: token) }
 }

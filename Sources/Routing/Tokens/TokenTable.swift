@@ -179,6 +179,11 @@ package struct TokenTable: Sendable {
         return request
     }
 
+    /// Those that wait for a token's tunnel, in their order.
+    package func waiting(for token: RendezvousToken) -> [RequestHandle] {
+        slots[token].flatMap { entries[$0]?.waiting.all } ?? []
+    }
+
     /// A stream that `request` or an assignment gave to a session is over.
     ///
     /// - Returns: requests that waited for that.

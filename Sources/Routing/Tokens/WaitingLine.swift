@@ -28,6 +28,9 @@ struct WaitingLine<Request: Sendable>: Sendable {
         return (places[start].loop, request)
     }
 
+    /// All who wait, in their order.
+    var all: [Request] { places[start...].compactMap(\.request) }
+
     /// - Parameter id: greater than all before it.
     mutating func append(_ id: UInt64, loop: Int, _ request: Request) {
         places.append(Place(id: id, loop: loop, request: request))

@@ -2,7 +2,7 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
+        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -56,6 +56,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxClientsPerToken.declaration, Keys.maxSessionsPerToken.declaration,
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
+                HostKeys.claims, HostKeys.publicURL.declaration,
                 Keys.trustedProxies,
             ]
         case .tls:
@@ -68,13 +69,20 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 ]
         case .certificate: [TLSKeys.certificateHosts] + TLSKeys.pair
         case .passwordEntry:
-            Keys.token.declarations + Keys.password.declarations + [Keys.passwordList, TLSKeys.clientNames]
-        case .hostEntry: [Keys.requestHost.declaration] + Keys.token.declarations
+            Keys.token.declarations + Keys.password.declarations + [
+                Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken,
+            ]
+        case .hostEntry: [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
+        case .hostClaims:
+            [
+                HostKeys.domain.declaration, HostKeys.allow, HostKeys.reserved, HostKeys.perToken.declaration,
+            ]
+        case .tokenHostClaims: [HostKeys.allow, HostKeys.perToken.declaration]
         case .tunnel:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
                 Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
-                Keys.originVersions.declaration, Keys.hiddenFiles.declaration,
+                Keys.originVersions.declaration, Keys.hiddenFiles.declaration, HostKeys.wanted,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [

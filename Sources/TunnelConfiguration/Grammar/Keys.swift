@@ -103,10 +103,6 @@ enum Keys {
     static let trustedProxies = KeyDeclaration(
         "trusted-proxies", .addresses, "IP addresses and ranges whose X-Forwarded fields are believed.")
 
-    // hosts of servers
-    static let requestHost = ScalarKey<String?>.optional(
-        "host", .text, "The Host of the requests, without a port.", TextRule.requestHost)
-
     // tunnels, and what servers and the admin API are told about tokens
     static let token = SecretKeys("token", "The token, 16 characters or more.")
     static let password = SecretKeys("password", "The password that goes with the token.")

@@ -7,6 +7,9 @@ enum ForeignKeys {
         if section == .tunnelInnerTLS, unverified.contains(folded) {
             return "remove it: what stands inside is always verified, by \"pin-sha256\" or \"certfile\""
         }
+        if section == .hostEntry, folded == Array("default".utf8) {
+            return "every host that has no entry of its own is host: \"*\""
+        }
         return advices[folded]
     }
 
@@ -36,7 +39,8 @@ enum ForeignKeys {
         ),
         (
             "hostname hostnames subdomain customdomains customdomain domain domains ingress rules",
-            "\"hosts\" of a server sends the requests for a host to a token: - { host: www.example.com, token-file: … }"
+            "\"hosts\" of a server sends the requests for a host to a token: - { host: www.example.com, token-file: … }; "
+                + "those of a tunnel ask the server for names"
         ),
         (
             "remoteport",

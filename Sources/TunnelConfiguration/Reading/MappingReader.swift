@@ -247,6 +247,8 @@ extension ConfigurationSection {
         case .certificate: "an entry of \"certificates\""
         case .passwordEntry: "an entry of a server's \"passwords\""
         case .hostEntry: "an entry of a server's \"hosts\""
+        case .hostClaims: "a server's \"host-claims\""
+        case .tokenHostClaims: "\"host-claims\" of an entry of \"passwords\""
         case .tunnel: "an entry of \"tunnels\""
         case .originTLS: "an entry of a tunnel's \"origin-tls\""
         case .serverInnerTLS: "a server's \"inner-tls\""

@@ -13,7 +13,9 @@ extension MappingReader {
         let name = value(Keys.name)
         let maxClients = value(Keys.maxClientsPerToken)
         let tls = field(Keys.tls).flatMap { MappingReader($0, .tls, isOffline: isOffline, pass: pass) }
-        var (passwords, certificateNames) = listedPasswords()
+        let claims = hostClaims()
+        let listed = listedTokens(claims)
+        var passwords = listed.passwords
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
         let proxies = trustedProxies()
@@ -22,7 +24,9 @@ extension MappingReader {
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
             reusePort: value(Keys.reusePort), tls: tls?.listenerTLS(isDefaults: isDefaults),
             innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
-            routes: .init(basePath: value(Keys.basePath), hosts: hosts),
+            routes: .init(
+                basePath: value(Keys.basePath), hosts: hosts, claims: listed.claims,
+                publicURL: value(HostKeys.publicURL)),
             times: .init(
                 keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),
                 queue: value(Keys.queueTimeout)),
@@ -33,7 +37,7 @@ extension MappingReader {
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
-                certificateNames: certificateNames, proxies: proxies))
+                certificateNames: listed.certificateNames, proxies: proxies))
         if !isDefaults {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)
@@ -69,11 +73,17 @@ extension MappingReader {
         }
     }
 
-    private func listedPasswords() -> (
-        passwords: [RendezvousToken: Set<Secret>], certificateNames: [RendezvousToken: Set<NameGlob>]
-    ) {
+    /// What the entries of `passwords` say of their tokens.
+    private struct ListedTokens {
         var passwords: [RendezvousToken: Set<Secret>] = [:]
-        var names: [RendezvousToken: Set<NameGlob>] = [:]
+        var certificateNames: [RendezvousToken: Set<NameGlob>] = [:]
+        /// With those of the tokens.
+        var claims: HostClaimRules?
+    }
+
+    /// - Parameter claims: of the server.
+    private func listedTokens(_ claims: HostClaimRules?) -> ListedTokens {
+        var listed = ListedTokens(claims: claims)
         var lines: [RendezvousToken: Int] = [:]
         for item in items(Keys.passwordEntries) {
             guard let entry = MappingReader(item, .passwordEntry, isOffline: isOffline, pass: pass)
@@ -81,6 +91,7 @@ extension MappingReader {
             let isNamed = entry.field(TLSKeys.clientNames) != nil
             let globs = entry.texts(TLSKeys.clientNames).map { NameGlob($0.text.lowercased()) }
             let read = entry.tokenAndPasswords(needsPassword: !isNamed, isDefaults: false)
+            let ownClaims = entry.claimsOfToken(claims)
             guard let token = read.token, let source = read.tokenSource else { continue }
             if let line = lines[token] {
                 pass.error(
@@ -88,35 +99,13 @@ extension MappingReader {
                     advice: "put both passwords into one entry, under \"passwords\"")
             }
             lines[token] = item.node.mark.line
-            if isNamed { names[token, default: []].formUnion(globs) }
-            if !isNamed || !read.passwords.isEmpty { passwords[token, default: []].formUnion(read.passwords) }
-        }
-        return (passwords, names)
-    }
-
-    private func tokensOfHosts() -> [String: RendezvousToken] {
-        var tokens: [String: RendezvousToken] = [:]
-        var lines: [String: Int] = [:]
-        for item in items(Keys.hosts) {
-            guard let entry = MappingReader(item, .hostEntry, isOffline: isOffline, pass: pass)
-            else { continue }
-            entry.require(
-                Keys.requestHost.declaration, advice: "add the Host of the requests, such as www.example.com")
-            let host = entry.value(Keys.requestHost)
-            let token = entry.tokenAlone()
-            guard let host else { continue }
-            if let line = lines[host] {
-                let field = entry.field(Keys.requestHost.declaration)
-                pass.error(
-                    at: field?.place ?? entry.place, field?.path ?? entry.path,
-                    "\(Quotation.of(host)) is already the host of the entry at line \(line)",
-                    advice: "keep one of them: a host goes to one token")
-                continue
+            if isNamed { listed.certificateNames[token, default: []].formUnion(globs) }
+            if !isNamed || !read.passwords.isEmpty {
+                listed.passwords[token, default: []].formUnion(read.passwords)
             }
-            lines[host] = item.node.mark.line
-            tokens[host] = token
+            if let ownClaims { listed.claims?.tokens[token] = ownClaims }
         }
-        return tokens
+        return listed
     }
 
     /// `passwords: []`: on purpose, tokens need none.

@@ -34,6 +34,7 @@ extension MappingReader {
             requireRoots(trust.pins.isEmpty ? url : nil, origin, originTrust)
         }
         if !isDefaults, let url { warnOfUnusedTLS(url) }
+        let hosts = wantedHosts()
         let read = tokenAndPasswords(needsPassword: false, isDefaults: isDefaults)
         let connections = value(Keys.connections)
         let protocolChoice = value(Keys.protocol)
@@ -50,7 +51,8 @@ extension MappingReader {
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
-            originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, token: token,
+            originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, hosts: hosts,
+            token: token,
             password: read.passwords.first,
             connections: connections, protocol: protocolChoice, transport: transport,
             websocketRetry: websocketRetry, timeout: timeout,

@@ -84,15 +84,10 @@ package enum ConfigurationRendering {
                 text.line(8, "\(Keys.passwordList.name): [\(stars)]")
             }
             if let globs = names[token] { text.texts(8, TLSKeys.clientNames, globs.map(\.text)) }
+            writeClaims(of: token, server.routes.claims, to: &text)
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
-        let hosts = server.routes.hosts.keys.sorted()
-        text.line(4, "\(Keys.hosts.name):" + (hosts.isEmpty ? " []" : ""))
-        for host in hosts {
-            text.line(
-                6, "- \(Keys.requestHost.declaration.name): \(ConfigurationText.quoted(host))")
-            text.secret(8, Keys.token.literal)
-        }
+        writeNames(server.routes, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
     }
@@ -106,6 +101,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.hostHeader, text: tunnel.hostHeader.shown)
         text.entry(4, Keys.originVersions, text: tunnel.originVersions.rawValue)
         text.entry(4, Keys.hiddenFiles, plain: tunnel.servesHiddenFiles)
+        text.texts(4, HostKeys.wanted, tunnel.hosts, isSorted: false)
         text.secret(4, Keys.token.literal)
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }
         text.entry(4, Keys.connections, plain: tunnel.connections)
@@ -156,9 +152,11 @@ extension ConfigurationText {
     }
 
     /// A list of texts, sorted, or nothing where there is none.
-    mutating func texts(_ indentation: Int, _ key: KeyDeclaration, _ values: [String]) {
+    mutating func texts(
+        _ indentation: Int, _ key: KeyDeclaration, _ values: [String], isSorted: Bool = true
+    ) {
         guard !values.isEmpty else { return }
-        let texts = values.sorted().map(Self.quoted).joined(separator: ", ")
+        let texts = (isSorted ? values.sorted() : values).map(Self.quoted).joined(separator: ", ")
         line(indentation, "\(key.name): [\(texts)]")
     }
 

@@ -25,7 +25,7 @@ package enum ConfigurationSchema {
     private static var definitions: [(String, JSONValue)] {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
-            .tunnelInnerTLS,
+            .tunnelInnerTLS, .hostClaims, .tokenHostClaims,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -47,7 +47,7 @@ package enum ConfigurationSchema {
         if section.takesOwnKeys { members.append(ownKeys) }
         members += exclusions(section.keys)
         if section == .hostEntry {
-            members.append(("required", .array([.string(Keys.requestHost.declaration.name)])))
+            members.append(("required", .array([.string(HostKeys.host.declaration.name)])))
         }
         if section == .serverInnerTLS {
             members.append(("required", .array([.string(TLSKeys.certFile.declaration.name)])))

@@ -121,6 +121,9 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         case http2 = "2"
     }
 
+    /// Most names that a tunnel asks for.
+    package static let mostHosts = 64
+
     /// Sessions to keep open where nobody says how many.
     private static let mostByDefault = 4
 
@@ -144,6 +147,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var originVersions: OriginVersions
     /// Whether a folder as `origin` shows what bears a name that begins with a dot.
     package var servesHiddenFiles: Bool
+    /// Host names to ask the server for, whole or a label below its domain, in lower case; `random` is one of its choice.
+    package var hosts: [String]
     package var token: RendezvousToken
     /// The token's password, when the server asks for one.
     package var password: Secret?
@@ -181,7 +186,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         hostHeader: HostHeader = .automatic, originVersions: OriginVersions = .auto,
-        servesHiddenFiles: Bool = false, token: RendezvousToken,
+        servesHiddenFiles: Bool = false, hosts: [String] = [], token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
         protocol: ProtocolChoice = .auto, transport: Transport = .auto,
         websocketRetry: Duration = .seconds(600), timeout: Duration = .seconds(30),
@@ -197,6 +202,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.hostHeader = hostHeader
         self.originVersions = originVersions
         self.servesHiddenFiles = servesHiddenFiles
+        self.hosts = hosts
         self.token = token
         self.password = password
         self.connections = connections

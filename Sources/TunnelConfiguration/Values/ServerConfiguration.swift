@@ -51,12 +51,21 @@ package struct ServerConfiguration: Hashable, Sendable {
     package struct Routes: Hashable, Sendable {
         /// "" or a path that starts with `/` and does not end with one.
         package var basePath: String
-        /// Hosts (lower case, without port) whose requests go to a token without naming it.
-        package var hosts: [String: RendezvousToken]
+        /// The names whose requests go to a token without naming it.
+        package var hosts: [PublicName: RendezvousToken]
+        /// Which names tunnel clients may have for the asking, or nil for none.
+        package var claims: HostClaimRules?
+        /// Where callers reach the server, or nil: where it listens.
+        package var publicURL: PublicURL?
 
-        package init(basePath: String = "", hosts: [String: RendezvousToken] = [:]) {
+        package init(
+            basePath: String = "", hosts: [PublicName: RendezvousToken] = [:], claims: HostClaimRules? = nil,
+            publicURL: PublicURL? = nil
+        ) {
             self.basePath = basePath
             self.hosts = hosts
+            self.claims = claims
+            self.publicURL = publicURL
         }
     }
 

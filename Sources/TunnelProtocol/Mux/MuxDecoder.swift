@@ -91,7 +91,7 @@ package struct MuxDecoder: Sendable {
 
     private func limit(of kind: MuxFrame.Kind) -> Int {
         switch kind {
-        case .settings, .response, .trailers: maximumHeadBytes
+        case .settings, .response, .trailers, .hosts: maximumHeadBytes
         case .request: maximumHeadBytes + 4
         case .data: MuxFrame.maximumPayload
         case .window: 4
@@ -139,6 +139,8 @@ package struct MuxDecoder: Sendable {
         case .goAway:
             guard let last = payload.readInteger(as: UInt32.self) else { return nil }
             return .goAway(lastTaken: StreamID(last), reason: String(buffer: payload))
+        case .hosts:
+            return try .hosts(HostRuling.decode(&payload))
         }
     }
 }

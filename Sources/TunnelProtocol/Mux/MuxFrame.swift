@@ -23,6 +23,8 @@ package enum MuxFrame: Sendable, Equatable {
     case pong(UInt64)
     /// No new streams; those above `lastTaken` were not looked at.
     case goAway(lastTaken: StreamID, reason: String)
+    /// What became of the host names that the client asked for.
+    case hosts([HostRuling])
 
     enum Kind: UInt8 {
         case settings = 0
@@ -34,6 +36,7 @@ package enum MuxFrame: Sendable, Equatable {
         case window = 6
         case ping = 7
         case goAway = 8
+        case hosts = 9
     }
 
     struct Flags: OptionSet {
@@ -105,6 +108,10 @@ extension ByteBuffer {
             writeMuxHeader(.goAway, length: 4 + text.count)
             writeInteger(lastTaken.rawValue)
             writeBytes(text)
+        case .hosts(let rulings):
+            let payload = HostRuling.encode(rulings)
+            writeMuxHeader(.hosts, length: payload.readableBytes)
+            writeImmutableBuffer(payload)
         }
     }
 }

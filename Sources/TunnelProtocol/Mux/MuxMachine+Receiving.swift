@@ -77,6 +77,11 @@ extension MuxMachine {
             return nil
         case .goAway(let lastTaken, let reason):
             return try goAwayCame(lastTaken, reason)
+        case .hosts(let rulings):
+            guard role == .acceptor else { throw .wrongDirection }
+            // Once for each change is all that it is good for.
+            idleTalk += 1
+            return .hostsRuled(rulings)
         }
     }
 

@@ -225,6 +225,12 @@ package struct MuxMachine: SessionMachine {
         unreadWindows.removeValue(forKey: id)?.release(to: budget)
     }
 
+    /// Says what became of the host names that the peer asked for.
+    package mutating func tell(_ rulings: [HostRuling]) {
+        guard peer != nil, mayKeep(control.readableBytes) else { return }
+        control.writeMuxFrame(.hosts(rulings))
+    }
+
     /// Announces that no new streams are wanted. The streams in flight go on.
     package mutating func drain(reason: String, now: MonotonicInstant) {
         guard !isDraining else { return }

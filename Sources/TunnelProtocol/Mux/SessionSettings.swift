@@ -11,16 +11,21 @@ package struct SessionSettings: Sendable, Hashable {
     package var software: String
     /// The tunnel's configured name; only for people.
     package var tunnelName: String
+    /// Host names that the client asks for, whole or a label below the server's domain.
+    package var hosts: [String]
+    package var features: SessionFeatures
 
     package init(
         version: ProtocolVersion = .v2, maximumStreams: Int, initialWindow: Int,
-        software: String, tunnelName: String = ""
+        software: String, tunnelName: String = "", hosts: [String] = [], features: SessionFeatures = []
     ) {
         self.version = version
         self.maximumStreams = maximumStreams
         self.initialWindow = initialWindow
         self.software = software
         self.tunnelName = tunnelName
+        self.hosts = hosts
+        self.features = features
     }
 
     private enum Key: UInt16 {
@@ -29,10 +34,13 @@ package struct SessionSettings: Sendable, Hashable {
         case initialWindow = 3
         case software = 4
         case tunnelName = 5
+        case hosts = 6
+        case features = 7
     }
 
-    /// Longest text that is read or written, in bytes.
+    /// Longest text that is read or written, in bytes; of hosts, that of them all.
     private static let longestText = 256
+    private static let longestHosts = 16 << 10
 
     var encoded: ByteBuffer {
         var buffer = ByteBuffer()
@@ -46,6 +54,14 @@ package struct SessionSettings: Sendable, Hashable {
             let bytes = text.utf8.prefix(Self.longestText)
             buffer.writeMultipleIntegers(key.rawValue, UInt16(bytes.count))
             buffer.writeBytes(bytes)
+        }
+        if !hosts.isEmpty {
+            let bytes = hosts.joined(separator: " ").utf8.prefix(Self.longestHosts)
+            buffer.writeMultipleIntegers(Key.hosts.rawValue, UInt16(bytes.count))
+            buffer.writeBytes(bytes)
+        }
+        if !features.isEmpty {
+            buffer.writeMultipleIntegers(Key.features.rawValue, UInt16(4), features.rawValue)
         }
         return buffer
     }
@@ -65,6 +81,10 @@ package struct SessionSettings: Sendable, Hashable {
             case .initialWindow: initialWindow = number ?? 0
             case .software: software = text
             case .tunnelName: tunnelName = text
+            case .hosts:
+                let text = String(decoding: value.readableBytesView.prefix(Self.longestHosts), as: UTF8.self)
+                hosts = text.split(separator: " ").map(String.init)
+            case .features: features = SessionFeatures(rawValue: number.map { UInt32($0) } ?? 0)
             case nil: break
             }
         }

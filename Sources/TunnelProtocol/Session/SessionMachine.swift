@@ -64,6 +64,8 @@ package protocol SessionMachine {
     mutating func forget(_ id: StreamID)
     /// The session is over: gives back all that its streams drew from the budget. Nothing is asked of it any more.
     mutating func close()
+    /// Says what became of the host names that the peer asked for; nothing where the protocol has no way to say so.
+    mutating func tell(_ rulings: [HostRuling])
     /// Takes no new streams; those in flight go on.
     mutating func drain(reason: String, now: MonotonicInstant)
 
@@ -99,6 +101,11 @@ package protocol SessionMachine {
     mutating func write(to payload: inout ByteBuffer, budget: Int) -> SessionOutput?
 }
 
+extension SessionMachine {
+    /// Protocol v1 knows no names.
+    package mutating func tell(_ rulings: [HostRuling]) {}
+}
+
 /// Which end of a session.
 package enum SessionRole: Sendable {
     /// The tunnel server.
@@ -126,6 +133,8 @@ package enum SessionEvent: Sendable, Equatable {
     case overflowed(StreamID, StreamDirection)
     /// The reader of this stream holds up the session: it is to report by `consumed` what it has taken by now.
     case progressWanted(StreamID)
+    /// What became of the host names that we asked for.
+    case hostsRuled([HostRuling])
 }
 
 /// A direction of a stream, as this end sees it.

@@ -127,7 +127,7 @@ final class CallerReception: RequestReception {
         settings = core.settings
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
-        let route = settings.routes.route(head)
+        let route = settings.routes.route(head, claimed: core.hosts.owner)
         guard insider == nil || route == .tunnel else {
             return .answer(
                 answer(Refusal.notLongPoll.answer, makeRecord(head.method, path: "-")), closes: true)
@@ -183,7 +183,7 @@ final class CallerReception: RequestReception {
             }
             return .exchange(
                 CallerExchange(
-                    core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
+                    core: core, settings: settings, loopIndex: loopIndex, stream: stream, route: route,
                     request: request, forwarding: forwarding(route, caller), framing: framing,
                     record: makeRecord(head.method, path: path, tokenHint: token.hint)))
         }

@@ -27,9 +27,11 @@ final class CallerExchange: ServedExchange {
     private let loopIndex: Int
     private let eventLoop: any EventLoop
     private let stream: any CallerStream
-    private let token: RendezvousToken
+    private var token: RendezvousToken
     private let request: RequestHead
-    private let forwarding: Forwarding
+    private var forwarding: Forwarding
+    /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
+    private let isNamed: Bool
     /// What the request may leave HTTP for.
     private let upgrade: UpgradeOffer
     private var machine: ExchangeMachine
@@ -39,11 +41,12 @@ final class CallerExchange: ServedExchange {
     private let observer: RequestObserver
 
     /// - Parameters:
+    ///   - route: where it goes.
     ///   - request: its target freed of the token.
     ///   - framing: of the request's body.
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
-        token: RendezvousToken, request: RequestHead, forwarding: Forwarding, framing: BodyFraming,
+        route: Route, request: RequestHead, forwarding: Forwarding, framing: BodyFraming,
         record: RequestRecord
     ) {
         let eventLoop = stream.eventLoop
@@ -52,7 +55,8 @@ final class CallerExchange: ServedExchange {
         self.loopIndex = loopIndex
         self.eventLoop = eventLoop
         self.stream = stream
-        self.token = token
+        self.token = route.token
+        self.isNamed = route.policy.namedBy == .host
         self.request = request
         self.forwarding = forwarding
         self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
@@ -151,6 +155,8 @@ final class CallerExchange: ServedExchange {
         case .wait(let id, let end):
             place = .queued(id)
             found(.queued(until: end.map { .uptimeNanoseconds($0.nanoseconds) }))
+            // It may have moved since it was looked up.
+            nameMoved()
         case .unknownToken:
             found(.failed(.tunnelUnknown))
         case .tooManyWaiting:
@@ -167,6 +173,19 @@ final class CallerExchange: ServedExchange {
         // If it gave up meanwhile, the place goes to the next.
         guard machine.assigned() else { return core.registry.streamEnded(id) }
         open(id, session)
+        if takesBytes { stream.requestMayFlow() }
+    }
+
+    /// The name that led here may lead to another tunnel now: while it waits it goes there.
+    func nameMoved() {
+        guard isNamed, case .queued(let id) = place, let next = core.token(named: request), next != token,
+            core.registry.abandon(token, id), machine.assigned()
+        else { return }
+        place = .none
+        token = next
+        forwarding = forwarding.leading(to: next.secret)
+        record.leads(to: next)
+        look()
         if takesBytes { stream.requestMayFlow() }
     }
 

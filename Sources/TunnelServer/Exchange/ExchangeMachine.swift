@@ -104,7 +104,7 @@ struct ExchangeMachine: Sendable {
         }
     }
 
-    /// A session has room for one that waits: its stream is opened next.
+    /// A session has room for one that waits, or its name leads to another tunnel: it is opened, or looked for, next.
     ///
     /// - Returns: false when it has given up meanwhile; the place is another's.
     mutating func assigned() -> Bool {

@@ -1,13 +1,14 @@
 import HTTPMessage
 import NIOCore
 import Observability
+import TunnelProtocol
 
 /// What is known of one request: counted here alone, and told to the server's `RequestObserver` as it comes and at the end.
 struct RequestRecord {
     let observer: RequestObserver
     private let started: NIODeadline
     private let serverName: String
-    private let tokenHint: String?
+    private var tokenHint: String?
     private let requestID: UInt64
     private let method: String
     private let path: String
@@ -51,6 +52,9 @@ struct RequestRecord {
 
     /// Says nothing: the request is told otherwise, with others of its kind.
     mutating func keepSilent() { isFinished = true }
+
+    /// It is for another tunnel than it seemed.
+    mutating func leads(to token: RendezvousToken) { tokenHint = token.hint }
 
     /// It is one for a tunnel.
     func goesToTunnel() { observer.requestBegan() }

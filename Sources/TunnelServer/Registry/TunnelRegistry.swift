@@ -161,6 +161,16 @@ final class TunnelRegistry: Sendable {
         }
     }
 
+    /// Names that led to these tokens may lead elsewhere now: the requests that wait for them look anew.
+    func namesMoved(from tokens: some Sequence<RendezvousToken>) {
+        for token in tokens {
+            let callers = state.withLock { state in
+                state.table.waiting(for: token).compactMap { state.callers[$0] }
+            }
+            for caller in callers { caller.nameMoved() }
+        }
+    }
+
     func streamEnded(_ id: Table.SessionID) {
         deliver(state.withLock { $0.resolve($0.table.streamEnded(id)) })
     }
@@ -289,5 +299,10 @@ struct WaitingCaller: Sendable {
     func assigned(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         let exchange = exchange
         eventLoop.execute { exchange.value.assigned(id, session) }
+    }
+
+    func nameMoved() {
+        let exchange = exchange
+        eventLoop.execute { exchange.value.nameMoved() }
     }
 }

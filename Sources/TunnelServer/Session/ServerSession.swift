@@ -130,6 +130,7 @@ final class ServerSession: SessionOwner {
             logger.notice("Session joined from a new address, while others serve its token")
         }
         core.names.lookUp(address)
+        core.sessionAsksForNames(id, token, claims: peer.hosts, session: session, logger: logger)
         if core.isStopping { session.drain(reason: "the tunnel server is stopping") }
     }
 
@@ -140,6 +141,7 @@ final class ServerSession: SessionOwner {
 
     func sessionPeerDrains(_ session: any Session, reason: String) {
         core.registry.drain(id)
+        core.sessionGivesUpNames(id, isOrderly: true)
         logger.debug("Session draining", metadata: [.closeReason: "\(reason)"])
     }
 
@@ -154,6 +156,7 @@ final class ServerSession: SessionOwner {
 
     func sessionEnded(_ session: any Session, _ end: SessionEnd) {
         core.registry.leave(id, isListed: core.settings.lists(token))
+        core.sessionGivesUpNames(id, isOrderly: core.isStopping)
         core.connections.leave(session: id)
         logger.info(
             "Session left", metadata: [.errorCode: .code(end.code), .closeReason: "\(end.message)"])

@@ -3,6 +3,12 @@ package import TunnelProtocol
 
 // What the users of streams ask of a session, on its event loop.
 extension MachineSession {
+    package func tell(_ rulings: [HostRuling]) {
+        guard state < .over else { return }
+        machine.tell(rulings)
+        scheduleFlush()
+    }
+
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
         guard state < .over else { return nil }
         // Also when it is not opened: the session may have decided to leave.

@@ -213,6 +213,8 @@ package final class MachineSession<Machine: SessionMachine>: Session {
             receivers[id]?.streamReportsProgress()
         case .peerDraining(let reason):
             owner?.sessionPeerDrains(self, reason: reason)
+        case .hostsRuled(let rulings):
+            owner?.session(self, ruledOn: rulings)
         }
     }
 

@@ -50,6 +50,8 @@ package protocol Session: AnyObject {
 
     /// Takes no new streams, finishes those in flight, then closes.
     func drain(reason: String)
+    /// Says what became of the host names that the peer asked for; nothing to one of protocol v1.
+    func tell(_ rulings: [HostRuling])
     /// From now on, a peer that was not heard of for so long is dead; 3…600 s, others are clamped. One that was silent
     /// for longer has that time from now on.
     func setKeepaliveTimeout(_ timeout: Duration)

@@ -62,6 +62,8 @@ package protocol SessionOwner: AnyObject {
     func sessionPeerDrains(_ session: any Session, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
     func session(_ session: any Session, becameOccupied isOccupied: Bool)
+    /// The server says what became of the host names that were asked for (tunnel client only).
+    func session(_ session: any Session, ruledOn rulings: [HostRuling])
     /// What would hold up others cannot be kept in a file (protocol v1); told once a minute.
     func sessionCannotSpill(_ session: any Session, reason: String)
     /// The session is over; told once, before its streams are, so that none of them is given to it again.
@@ -71,6 +73,7 @@ package protocol SessionOwner: AnyObject {
 extension SessionOwner {
     /// Only who chooses among sessions has to know.
     package func session(_ session: any Session, becameOccupied isOccupied: Bool) {}
+    package func session(_ session: any Session, ruledOn rulings: [HostRuling]) {}
     package func sessionServes(_ session: any Session) {}
     package func sessionWasAnswered(_ session: any Session) {}
     package func sessionCannotSpill(_ session: any Session, reason: String) {}

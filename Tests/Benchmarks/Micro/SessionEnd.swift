@@ -70,7 +70,7 @@ final class SessionEnd<Machine: SessionMachine> {
             if answer == nil { machine.forget(id) } else { respond(id) }
         case .writable(let id):
             if let (waiting, bytes) = unsent.take(), waiting == id { send(id, bytes) }
-        case .ready, .trailers, .reset, .peerDraining, .overflowed, .progressWanted:
+        case .ready, .trailers, .reset, .peerDraining, .overflowed, .progressWanted, .hostsRuled:
             break
         }
     }

@@ -119,6 +119,7 @@ struct AgentStatusReport: Decodable {
         var state: String
         var address: String
         var sessions: Int
+        var waiting: Int
         var lastFault: Fault?
     }
 

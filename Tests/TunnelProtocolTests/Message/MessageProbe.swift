@@ -161,7 +161,7 @@ final class MessageProbe {
             case .peerDraining: story.append("draining")
             case .overflowed(let id, let direction): story.append("\(id) overflowed \(direction)")
             // It brings about nothing by itself.
-            case .progressWanted: break
+            case .progressWanted, .hostsRuled: break
             }
         }
         return story

@@ -26,6 +26,7 @@ import Testing
         "ping": .ping(1_000_000_000),
         "pong": .pong(1_000_000_000),
         "goaway": .goAway(lastTaken: StreamID(UInt32(Int32.max)), reason: "reload"),
+        "hosts": .hosts([HostRuling(claim: "app", isGranted: true, text: "https://app.t.x.y/")]),
     ]
 
     /// The examples of whole messages.

@@ -157,7 +157,7 @@ final class SessionWorld<Tested: SimulatedProtocol> {
 
     private func see(_ event: SessionEvent, at end: WorldEnd<Tested>) {
         switch event {
-        case .ready, .progressWanted, .overflowed(_, .received): break
+        case .ready, .progressWanted, .hostsRuled, .overflowed(_, .received): break
         case .overflowed(let id, .sent):
             // Nothing can be kept outside: it begins in parts.
             Tested.release(&end.machine, id)

@@ -1,0 +1,87 @@
+import HTTPMessage
+package import TunnelConfiguration
+package import TunnelProtocol
+
+/// The names of a server that lead to a token: which of them a request means. Made once for a configuration; to ask it costs
+/// the same however many there are.
+///
+/// The more exact host counts first, and of its paths the longest; a host of which no path matches is looked for among those
+/// that are less exact.
+package struct HostTable: Sendable {
+    /// What a request means.
+    package struct Match: Sendable, Equatable {
+        package var token: RendezvousToken
+        /// Which of `names`.
+        package var index: Int
+    }
+
+    /// The names of one host.
+    private struct Paths: Sendable {
+        /// The longest path first.
+        var entries: [(path: String, match: Match)] = []
+        /// Whether any of them has a path.
+        var lookAtPaths = false
+
+        mutating func add(_ path: String, _ match: Match) {
+            entries.append((path, match))
+            entries.sort { $0.path.utf8.count > $1.path.utf8.count }
+            lookAtPaths = lookAtPaths || !path.isEmpty
+        }
+
+        func match(_ target: String) -> Match? {
+            guard lookAtPaths else { return entries.first?.match }
+            let path = ComparablePath.of(target)
+            return entries.first { ComparablePath.does($0.path, begin: path) }?.match
+        }
+    }
+
+    /// All of them, in their order.
+    package let names: [PublicName]
+    private var exact: [String: Paths] = [:]
+    /// By what stands behind the first label.
+    private var wildcards: [String: Paths] = [:]
+    private var others = Paths()
+    /// Where each of them leads.
+    package let tokens: [PublicName: RendezvousToken]
+    private let ends: Set<RendezvousToken>
+
+    package init(_ hosts: [PublicName: RendezvousToken] = [:]) {
+        names = hosts.keys.sorted()
+        tokens = hosts
+        ends = Set(hosts.values)
+        for (index, name) in names.enumerated() {
+            guard let token = hosts[name] else { continue }
+            let match = Match(token: token, index: index)
+            switch name.host {
+            case .exact(let host): exact[host, default: Paths()].add(name.path, match)
+            case .anyLabel(let parent): wildcards[parent, default: Paths()].add(name.path, match)
+            case .any: others.add(name.path, match)
+            }
+        }
+    }
+
+    package var isEmpty: Bool { names.isEmpty }
+
+    /// Whether a name leads to the token.
+    package func leads(to token: RendezvousToken) -> Bool { ends.contains(token) }
+
+    /// Whether a name is this host's alone.
+    package func lists(_ host: String) -> Bool { exact[host] != nil }
+
+    /// - Parameters:
+    ///   - host: as `PublicName.Host.exact` has it.
+    ///   - target: a path, perhaps with a query.
+    ///   - claimed: the token that holds a host that is not listed by itself; asked before wildcards.
+    package func match(
+        host: String, target: String, claimed: (String) -> RendezvousToken? = { _ in nil }
+    ) -> (token: RendezvousToken, index: Int?)? {
+        if !exact.isEmpty, let match = exact[host]?.match(target) { return (match.token, match.index) }
+        if let token = claimed(host) { return (token, nil) }
+        if !wildcards.isEmpty, let dot = host.firstIndex(of: "."), dot != host.startIndex,
+            let match = wildcards[String(host[host.index(after: dot)...])]?.match(target)
+        {
+            return (match.token, match.index)
+        }
+        return others.match(target).map { ($0.token, $0.index) }
+    }
+}
