@@ -249,7 +249,8 @@ extension TunnelClient {
         case .v2:
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
-                software: software, tunnelName: configuration.name)
+                software: software, tunnelName: configuration.name,
+                features: .rawStreams)
             session = MuxSession(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner,
                 now: eventLoop.instant)

@@ -45,7 +45,7 @@ final class ServerCore: Sendable {
 
     init(
         _ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil,
-        limits: ListenerLimits,
+        limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil,
         loops: [any EventLoop],
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String
@@ -53,9 +53,11 @@ final class ServerCore: Sendable {
         self.name = configuration.name
         self.limits = limits
         self.current = Mutex(ServerSettings(configuration, tls: tls, innerTLS: innerTLS))
-        self.registry = TunnelRegistry(
-            maximumWaiting: configuration.limits.waitingPerToken,
-            maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
+        self.registry =
+            owner?.registry
+            ?? TunnelRegistry(
+                maximumWaiting: configuration.limits.waitingPerToken,
+                maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
@@ -78,6 +80,8 @@ final class ServerCore: Sendable {
     /// From now on these are in force; what is under way keeps those that it began with.
     func apply(_ settings: ServerSettings) {
         current.withLock { $0 = settings }
+        // A port's tunnels are another's, who sets their limits.
+        guard settings.tcp == nil else { return }
         registry.setLimits(waiting: settings.limits.waitingPerToken, clients: settings.limits.clientsPerToken)
     }
 
@@ -99,7 +103,7 @@ final class ServerCore: Sendable {
     /// Warns, once, where any token is everybody's who knows it.
     func tellIfOpen() {
         let settings = settings
-        guard settings.admission.isOpen, !settings.routes.onlyRedirects,
+        guard settings.admission.isOpen, !settings.routes.onlyRedirects, settings.tcp == nil,
             !hasToldThatItIsOpen.exchange(true, ordering: .acquiringAndReleasing)
         else { return }
         logger.warning(
@@ -205,6 +209,12 @@ final class ServerCore: Sendable {
         SessionCounts.Limits(
             all: limits.sessions, perToken: settings.limits.sessionsPerToken,
             perAddress: settings.limits.sessionsPerAddress)
+    }
+
+    /// Tunnels that are up and requests that wait: of a port, those of its token.
+    var load: (tunnels: Int, waiting: Int) {
+        guard let token = settings.tcp?.token else { return registry.load }
+        return (registry.isUp(token) ? 1 : 0, registry.waitingCount(token))
     }
 
     /// The settings that every session begins with.

@@ -18,6 +18,8 @@ final class ServerSettings: Sendable {
     let limits: ServerConfiguration.Limits
     let routes: RouteTable
     let admission: TunnelAdmission
+    /// What the listener is where it speaks no HTTP; nil where it does.
+    let tcp: TCPPort?
     /// Whether tunnel clients may come by long polling.
     let offersLongPoll: Bool
     /// With everybody who connects; nil where plain HTTP is spoken.
@@ -28,6 +30,7 @@ final class ServerSettings: Sendable {
     init(_ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil) {
         self.tls = tls
         self.innerTLS = innerTLS ?? tls
+        tcp = configuration.tcp
         offersLongPoll = configuration.offersLongPoll
         times = Times(
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
@@ -53,5 +56,7 @@ final class ServerSettings: Sendable {
     var tellsOriginsCertificates: Bool { tls?.configuration.tellsOrigins == true }
 
     /// Whether the configuration names the token.
-    func lists(_ token: RendezvousToken) -> Bool { admission.lists(token) || routes.leads(to: token) }
+    func lists(_ token: RendezvousToken) -> Bool {
+        admission.lists(token) || routes.leads(to: token) || tcp?.token == token
+    }
 }

@@ -11,16 +11,20 @@ package struct SessionSettings: Sendable, Hashable {
     package var software: String
     /// The tunnel's configured name; only for people.
     package var tunnelName: String
+    /// What this side knows beyond what every peer of the version does.
+    package var features: SessionFeatures
 
     package init(
         version: ProtocolVersion = .v2, maximumStreams: Int, initialWindow: Int,
-        software: String, tunnelName: String = ""
+        software: String, tunnelName: String = "",
+        features: SessionFeatures = []
     ) {
         self.version = version
         self.maximumStreams = maximumStreams
         self.initialWindow = initialWindow
         self.software = software
         self.tunnelName = tunnelName
+        self.features = features
     }
 
     private enum Key: UInt16 {
@@ -29,6 +33,7 @@ package struct SessionSettings: Sendable, Hashable {
         case initialWindow = 3
         case software = 4
         case tunnelName = 5
+        case features = 7
     }
 
     /// Longest text that is read or written, in bytes.
@@ -46,6 +51,9 @@ package struct SessionSettings: Sendable, Hashable {
             let bytes = text.utf8.prefix(Self.longestText)
             buffer.writeMultipleIntegers(key.rawValue, UInt16(bytes.count))
             buffer.writeBytes(bytes)
+        }
+        if !features.isEmpty {
+            buffer.writeMultipleIntegers(Key.features.rawValue, UInt16(4), features.rawValue)
         }
         return buffer
     }
@@ -65,9 +73,20 @@ package struct SessionSettings: Sendable, Hashable {
             case .initialWindow: initialWindow = number ?? 0
             case .software: software = text
             case .tunnelName: tunnelName = text
+            case .features: features = SessionFeatures(rawValue: UInt32(truncatingIfNeeded: number ?? 0))
             case nil: break
             }
         }
         guard spoken == .v2 else { throw .unsupportedVersion }
     }
+}
+
+/// What one end of a session knows that not every peer of its version does: bits, of which unknown ones say nothing.
+package struct SessionFeatures: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Takes streams that are connections of plain TCP (`RawStream`).
+    package static let rawStreams = Self(rawValue: 1)
 }
