@@ -14,7 +14,7 @@ struct WSTunnel: AsyncParsableCommand {
         subcommands: [
             Run.self, Check.self, Plan.self, Pin.self, Show.self, Status.self, Reload.self, Schema.self,
             Srv.self,
-            Cli.self,
+            Cli.self, Connect.self,
             Whois.self, PrintVersion.self,
         ],
         defaultSubcommand: Run.self)

@@ -29,8 +29,8 @@ final class TCPExchange: ChannelDuplexHandler, OriginExchange {
     private var receiver: (any OriginResponseReceiver)?
     private var lookUp: NameLookUp?
     private var context: ChannelHandlerContext?
-    /// What was sent before there was a connection.
-    private var early = ByteBuffer()
+    /// What is to be sent before there is a connection.
+    private var early: ByteBuffer
     private var output = Output.open
     private var isFlushScheduled = false
     /// What came and was not taken.
@@ -41,8 +41,13 @@ final class TCPExchange: ChannelDuplexHandler, OriginExchange {
     private var isPaused = false
     private var isReadHeld = false
 
-    init(to address: OriginAddress, on eventLoop: any EventLoop, receiver: any OriginResponseReceiver) {
+    /// - Parameter opening: what is sent first.
+    init(
+        to address: OriginAddress, beginningWith opening: ByteBuffer, on eventLoop: any EventLoop,
+        receiver: any OriginResponseReceiver
+    ) {
         self.address = address
+        early = opening
         self.eventLoop = eventLoop
         self.receiver = receiver
     }
