@@ -106,8 +106,8 @@ let package = Package(
             name: "wstunnel",
             dependencies: [
                 "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "Reconciliation",
-                "Supervision", "TransportSecurity", "TunnelConfiguration", "X509", .argumentParser, .nioCore,
-                .system,
+                "Supervision", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
+                .argumentParser, .nioCore, .nioPosix, .system,
             ]),
 
         // Tests.
@@ -126,7 +126,8 @@ let package = Package(
         .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
-            name: "TunnelProtocolTests", dependencies: ["TunnelProtocol", "TestSupport", .deque, .nioCore]),
+            name: "TunnelProtocolTests",
+            dependencies: ["HTTPMessage", "TunnelProtocol", "TestSupport", .deque, .nioCore]),
         .testTarget(
             name: "TunnelConfigurationTests", dependencies: ["TunnelConfiguration", "TestSupport"],
             exclude: ["Fixtures"]),

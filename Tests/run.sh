@@ -113,7 +113,8 @@ finish() {
 
 wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
     tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind
-    h2load:nghttp2-client squid:squid haproxy:haproxy)
+    h2load:nghttp2-client squid:squid haproxy:haproxy sshd:openssh-server ssh:openssh-client
+    psql:postgresql)
 
 # --- Lint, build, test --------------------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ extension ServerConfiguration: Specification {
         .init("inner-tls", \.innerCertificate, .inPlace),
         .init("longpoll", \.offersLongPoll, .inPlace),
         .init("redirect-http", \.redirect, .inPlace),
+        .init("ports", \.tcp, .inPlace),
         .init("base-path", \.routes.basePath, .inPlace),
         .init("wstimeout", \.times.keepalive, .inPlace),
         .init("httptimeout", \.times.stall, .inPlace),

@@ -18,6 +18,8 @@ final class OriginDirectory: Sendable {
 
     private let rules: OriginRules
     private let configured: (any Origin)?
+    /// Whether that takes raw streams, and nothing else.
+    private let isRaw: Bool
     /// How requests to the configured origin are written; nil for a built-in one.
     private let rewriting: OriginRequest?
     private let trusts: OriginTrusts
@@ -33,6 +35,7 @@ final class OriginDirectory: Sendable {
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
         trusts = try OriginTrusts(configuration, pool)
         versions = HTTPVersions(configuration.originVersions)
+        isRaw = if case .tcp = configuration.origin { true } else { false }
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
@@ -48,6 +51,9 @@ final class OriginDirectory: Sendable {
         case .folder(let path):
             configured = FileOrigin(folder: path, servesHidden: configuration.servesHiddenFiles)
             rewriting = nil
+        case .tcp(let host, let port):
+            configured = TCPOrigin(host: host, port: port)
+            rewriting = nil
         case nil:
             configured = nil
             rewriting = nil
@@ -62,6 +68,10 @@ final class OriginDirectory: Sendable {
     func destination(
         of request: inout RequestHead, isHostListed: Bool
     ) throws(OriginRefusal) -> Destination {
+        if isRaw || request.asksForRawStream {
+            guard isRaw, let configured else { throw .noRawOrigin }
+            return Destination(origin: configured)
+        }
         let choice = rules.choose(request.fields)
         Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {
@@ -142,4 +152,9 @@ struct Destination {
 package struct OriginRefusal: Error, Hashable {
     var status: Int
     var words: String
+}
+
+extension OriginRefusal {
+    fileprivate static let noRawOrigin = Self(
+        status: 403, words: "no TCP service stands behind this tunnel: its \"server\" is not tcp://host:port")
 }

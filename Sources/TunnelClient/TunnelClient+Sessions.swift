@@ -250,7 +250,8 @@ extension TunnelClient {
             let settings = SessionSettings(
                 maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
                 software: software, tunnelName: configuration.name,
-                hosts: takesRequests ? identity.hosts.claims(configuration.hosts) : [])
+                hosts: takesRequests ? identity.hosts.claims(configuration.hosts) : [],
+                features: .rawStreams)
             session = MuxSession(
                 role: .acceptor, limits: limits, settings: settings, budget: budget, owner: owner,
                 now: eventLoop.instant)

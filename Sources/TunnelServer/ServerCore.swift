@@ -46,7 +46,7 @@ final class ServerCore: Sendable {
 
     init(
         _ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil,
-        limits: ListenerLimits,
+        limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil,
         loops: [any EventLoop],
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String
@@ -56,9 +56,11 @@ final class ServerCore: Sendable {
         let settings = ServerSettings(configuration, tls: tls, innerTLS: innerTLS)
         self.current = Mutex(settings)
         self.hosts = HostNames(settings)
-        self.registry = TunnelRegistry(
-            maximumWaiting: configuration.limits.waitingPerToken,
-            maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
+        self.registry =
+            owner?.registry
+            ?? TunnelRegistry(
+                maximumWaiting: configuration.limits.waitingPerToken,
+                maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
@@ -84,6 +86,8 @@ final class ServerCore: Sendable {
             defer { current = settings }
             return current
         }
+        // A port's tunnels are another's, who sets their limits.
+        guard settings.tcp == nil else { return }
         registry.setLimits(waiting: settings.limits.waitingPerToken, clients: settings.limits.clientsPerToken)
         namesMay(follow: settings, after: old)
     }
@@ -106,7 +110,7 @@ final class ServerCore: Sendable {
     /// Warns, once, where any token is everybody's who knows it.
     func tellIfOpen() {
         let settings = settings
-        guard settings.admission.isOpen, !settings.routes.onlyRedirects,
+        guard settings.admission.isOpen, !settings.routes.onlyRedirects, settings.tcp == nil,
             !hasToldThatItIsOpen.exchange(true, ordering: .acquiringAndReleasing)
         else { return }
         logger.warning(
@@ -212,6 +216,12 @@ final class ServerCore: Sendable {
         SessionCounts.Limits(
             all: limits.sessions, perToken: settings.limits.sessionsPerToken,
             perAddress: settings.limits.sessionsPerAddress)
+    }
+
+    /// Tunnels that are up and requests that wait: of a port, those of its token.
+    var load: (tunnels: Int, waiting: Int) {
+        guard let token = settings.tcp?.token else { return registry.load }
+        return (registry.isUp(token) ? 1 : 0, registry.waitingCount(token))
     }
 
     /// The settings that every session begins with.

@@ -22,6 +22,8 @@ final class ServerSettings: Sendable {
     /// Where callers reach the server; nil: where it listens.
     let publicURL: PublicURL?
     let admission: TunnelAdmission
+    /// What the listener is where it speaks no HTTP; nil where it does.
+    let tcp: TCPPort?
     /// Whether tunnel clients may come by long polling.
     let offersLongPoll: Bool
     /// With everybody who connects; nil where plain HTTP is spoken.
@@ -32,6 +34,7 @@ final class ServerSettings: Sendable {
     init(_ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil) {
         self.tls = tls
         self.innerTLS = innerTLS ?? tls
+        tcp = configuration.tcp
         offersLongPoll = configuration.offersLongPoll
         times = Times(
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
@@ -59,5 +62,7 @@ final class ServerSettings: Sendable {
     var tellsOriginsCertificates: Bool { tls?.configuration.tellsOrigins == true }
 
     /// Whether the configuration names the token.
-    func lists(_ token: RendezvousToken) -> Bool { admission.lists(token) || routes.leads(to: token) }
+    func lists(_ token: RendezvousToken) -> Bool {
+        admission.lists(token) || routes.leads(to: token) || tcp?.token == token
+    }
 }

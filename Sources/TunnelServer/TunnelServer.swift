@@ -30,17 +30,18 @@ package final class TunnelServer: Sendable {
     ///   - configuration: where it listens is not looked at: `listen(on:)` says so.
     ///   - tls: made of the configuration; nil where that has none.
     ///   - innerTLS: the same of what is spoken inside tunnels, where that is another.
+    ///   - owner: whose tunnels it leads to, where it has none of its own: a port of plain TCP.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
         _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
-        group: MultiThreadedEventLoopGroup,
+        tunnelsOf owner: TunnelServer? = nil, group: MultiThreadedEventLoopGroup,
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
-            configuration, tls: tls, innerTLS: innerTLS, limits: limits, loops: Array(group.makeIterator()),
-            log: log,
+            configuration, tls: tls, innerTLS: innerTLS, limits: limits, tunnelsOf: owner?.core,
+            loops: Array(group.makeIterator()), log: log,
             budget: budget,
             software: software)
         self.core = core
@@ -167,6 +168,7 @@ package final class TunnelServer: Sendable {
 
     /// Knows the tunnels of another server, whose place it takes: requests wait for them here until they come.
     package func succeed(_ other: TunnelServer) {
+        guard core.registry !== other.core.registry else { return }
         core.registry.know(tokensOf: other.core.registry, isListed: core.settings.lists)
     }
 
@@ -182,9 +184,9 @@ package final class TunnelServer: Sendable {
     /// - Parameter name: lists no connected tokens but those whose clients announce this name; nil lists all.
     package func snapshot(ofTunnel name: String?) -> ServerSnapshot {
         let listener = current.value
-        let load = core.registry.load
+        let load = core.load
         let size = core.connections.size
-        let connected = core.connectedTokens(named: name)
+        let connected = core.settings.tcp == nil ? core.connectedTokens(named: name) : (listed: [], more: 0)
         let names = core.namedTunnels
         return ServerSnapshot(
             name: core.name,

@@ -12,6 +12,7 @@ enum Program {
         switch arguments.first {
         case "srv": exit(await RunGoCommand(.srv).run(rest))
         case "cli": exit(await RunGoCommand(.cli).run(rest))
+        case "connect": exit(await ConnectCommand().run(rest))
         case "whois": exit(WhoisCommand.run(rest))
         case "version", "-version", "--version", "-v":
             if rest.isEmpty { print(Version.text) } else { await run(["version"] + rest.map(withTwoDashes)) }

@@ -15,7 +15,7 @@ struct WSTunnel: AsyncParsableCommand {
             Run.self, Check.self, Plan.self, Pin.self, Show.self, Status.self, URLs.self, Reload.self,
             Schema.self,
             Srv.self,
-            Cli.self,
+            Cli.self, Connect.self,
             Whois.self, PrintVersion.self,
         ],
         defaultSubcommand: Run.self)

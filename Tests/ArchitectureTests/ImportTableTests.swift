@@ -64,8 +64,8 @@ private let importTable: [String: Set<String>] = [
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
-        "HostSystem", "NIOCore", "Observability", "Reconciliation", "Supervision", "SystemPackage",
-        "TransportSecurity", "TunnelConfiguration", "X509",
+        "HostSystem", "NIOCore", "NIOPosix", "Observability", "Reconciliation", "Supervision",
+        "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
     ],
 ]
 

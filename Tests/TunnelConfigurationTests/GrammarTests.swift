@@ -101,13 +101,17 @@ import Testing
             ("http://localhost:8080", .web(OriginURL(isSecure: false, host: "localhost", port: 8080))),
             ("https://h/p/", .web(OriginURL(isSecure: true, host: "h", port: 443, basePath: "/p"))),
             ("builtin:echo", .echo), ("file:///srv/www", .folder(path: "/srv/www")),
-            ("file:///a%20b", .folder(path: "/a b")),
+            ("file:///a%20b", .folder(path: "/a b")), ("tcp://h:22", .tcp(host: "h", port: 22)),
+            ("tcp://[::1]:5432/", .tcp(host: "::1", port: 5432)),
         ] as [(String, OriginTarget)])
     func readsOrigins(_ text: String, _ origin: OriginTarget) throws {
         #expect(try OriginTarget.parse(text) == origin)
     }
 
-    @Test(arguments: ["file:///a%00b", "file:/a", "file://host/a", "builtin:", "builtin:x", "http:/x", "x"])
+    @Test(arguments: [
+        "file:///a%00b", "file:/a", "file://host/a", "builtin:", "builtin:x", "http:/x", "x", "tcp://h",
+        "tcp:h:22", "tcp://h:22/x",
+    ])
     func refusesBrokenOrigins(_ text: String) {
         #expect(throws: ValueFault.self) { try OriginTarget.parse(text) }
     }

@@ -50,6 +50,10 @@ import TunnelProtocol
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests }
             trusted-proxies: [10.0.0.0/8, "::1"]
+            ports:
+              - { port: 22, host: 127.0.0.1, token: token-number-9-of-tests, allow-from: [10.0.0.0/8, "::1"], idle-timeout: 5m }
+              - { port: 22, host: "::1", token: token-number-10-of-tests, idle-timeout: 0 }
+              - { port: 0, token: token-number-11-of-tests }
           - name: second
             port: 0
           - { name: third, enabled: false }
@@ -94,6 +98,7 @@ import TunnelProtocol
         "token-number-2-of-tests",
         "password-a",
         "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
+        "token-number-9-of-tests", "token-number-10-of-tests", "token-number-11-of-tests",
         "pass-of-url",
         "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
         "token-number-6-of-tests",

@@ -1,15 +1,39 @@
 import TunnelConfiguration
 
 extension CommandDraft {
-    /// The entry of `tunnels` that the flags of `cli` ask for.
-    mutating func addTunnel() {
+    /// The entry of `tunnels` whose server, token and trust those flags name of which `connect` has some: it serves nothing.
+    mutating func addConnection() {
         let indentation = Self.indentation
+        addTunnelURL()
+        entry.entry(indentation, "server", text: "builtin:echo")
+        if addToken()?.password != nil {
+            messages.warning("the password behind the token's colon is not used: callers need none")
+        }
+        entry.entry(indentation, "insecure", plain: values.booleans["insecure"])
+        entry.entry(indentation, "certfile", text: path("certfile"))
+        entry.entry(indentation, "pin-sha256", text: text("pin-sha256"))
+        entry.entry(indentation, "server-name", text: text("server-name"))
+        addProxy()
+    }
+
+    private mutating func addTunnelURL() {
         if let tunnel = text("tunnel") {
             addURL("tunnel", plainTunnel(tunnel), variable: "WSTUNNEL_TUNNEL_CREDENTIALS")
         } else {
             messages.error(
                 "-tunnel is missing", advice: "name the tunnel server, such as wss://tunnel.example.com")
         }
+    }
+
+    private mutating func addProxy() {
+        guard let proxy = text("proxy") else { return }
+        addURL("proxy", plainProxy(proxy), variable: "WSTUNNEL_PROXY_CREDENTIALS")
+    }
+
+    /// The entry of `tunnels` that the flags of `cli` ask for.
+    mutating func addTunnel() {
+        let indentation = Self.indentation
+        addTunnelURL()
         if text("server") == nil, text("regexp") == nil {
             messages.error(
                 "neither -server nor -regexp is given, so no request could go anywhere",
@@ -21,9 +45,7 @@ extension CommandDraft {
         entry.entry(indentation, "timeout", plain: integer("timeout", default: 30, clampedTo: 3...600))
         entry.entry(indentation, "insecure", plain: values.booleans["insecure"])
         entry.entry(indentation, "certfile", text: path("certfile"))
-        if let proxy = text("proxy") {
-            addURL("proxy", plainProxy(proxy), variable: "WSTUNNEL_PROXY_CREDENTIALS")
-        }
+        addProxy()
         entry.entry(indentation, "client-ports", text: text("client-ports"))
         entry.entry(indentation, "statusfile", text: path("statusfile"))
         entry.entry(

@@ -76,10 +76,7 @@ struct CommandDraft {
         messages.warning(
             "a secret stands on the command line (\(flags.joined(separator: ", "))), where other users can read it "
                 + "until it is wiped, and shells keep it",
-            advice: command == .srv
-                ? "use WSTUNNEL_PASSWORDS or -passwords-file"
-                : "use WSTUNNEL_TOKEN, WSTUNNEL_PASSWORD, -token-file, -password-file, or a file for --config"
-        )
+            advice: command.safeSecrets)
     }
 
     /// The whole `tunnels.yaml`.

@@ -28,6 +28,7 @@ extension GoCommand {
             switch self {
             case .srv: draft.addServer()
             case .cli: draft.addTunnel()
+            case .connect: draft.addConnection()
             }
             return .plan(CommandPlan(draft, values: values))
         }

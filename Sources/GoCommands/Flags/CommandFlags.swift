@@ -1,20 +1,55 @@
 /// The commands whose flags stand for a configuration file.
 package enum GoCommand: String, CaseIterable, Sendable {
     case srv, cli
+    /// None of the Go program, and with flags of the same kind.
+    case connect
 
     package var flags: GoFlags {
-        GoFlags(command: "wstunnel \(rawValue)", self == .srv ? Self.srvFlags : Self.cliFlags)
+        let declarations =
+            switch self {
+            case .srv: Self.srvFlags
+            case .cli: Self.cliFlags
+            case .connect: Self.connectFlags
+            }
+        return GoFlags(command: "wstunnel \(rawValue)", declarations)
     }
 
     package var usage: String {
-        flags.usage(
-            self == .srv
-                ? "Runs a tunnel server. wstunnel --config does the same from a file, and more."
-                : "Runs a tunnel client. wstunnel --config does the same from a file, and more.")
+        let purpose =
+            switch self {
+            case .srv: "Runs a tunnel server. wstunnel --config does the same from a file, and more."
+            case .cli: "Runs a tunnel client. wstunnel --config does the same from a file, and more."
+            case .connect:
+                "Connects standard input and output with the TCP service behind a tunnel, as for ssh -o ProxyCommand."
+            }
+        return flags.usage(purpose)
+    }
+
+    /// How secrets are given so that nobody else sees them.
+    var safeSecrets: String {
+        switch self {
+        case .srv: "use WSTUNNEL_PASSWORDS or -passwords-file"
+        case .cli:
+            "use WSTUNNEL_TOKEN, WSTUNNEL_PASSWORD, -token-file, -password-file, or a file for --config"
+        case .connect: "use WSTUNNEL_TOKEN or -token-file"
+        }
     }
 
     /// The key of the entry's list in a configuration file.
     var listKey: String { self == .srv ? "servers" : "tunnels" }
+
+    private static let connectFlags: [GoFlags.Declaration] = [
+        .init("tunnel", .text("URL"), "tunnel server: ws[s]://[user:password@]host[:port][/base-path]"),
+        .init("token", .text("TOKEN"), "token of the tunnel; better: WSTUNNEL_TOKEN, -token-file"),
+        .init("token-file", .text("FILE"), "file whose first line is the token"),
+        .init("insecure", .boolean, "do not verify the tunnel server's certificate"),
+        .init("certfile", .text("FILE"), "PEM file of further certificates to trust"),
+        .init("pin-sha256", .text("PIN"), "pin of the tunnel server's key; see wstunnel pin"),
+        .init("server-name", .text("NAME"), "name that the server's certificate must be for"),
+        .init(
+            "proxy", .text("URL"),
+            "HTTP proxy: http://[user:password@]host[:port], or none; without it the environment counts"),
+    ]
 
     private static let srvFlags: [GoFlags.Declaration] =
         [

@@ -5,9 +5,8 @@ import TunnelConfiguration
 package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
-        "run", "check", "plan", "pin", "show", "status", "urls", "reload", "schema", "srv", "cli", "whois",
-        "version",
-        "help",
+        "run", "check", "plan", "pin", "show", "status", "urls", "reload", "schema", "srv", "cli", "connect",
+        "whois", "version", "help",
     ]
 
     /// The command that a first argument most likely stands for; nil when it resembles none.
@@ -18,7 +17,7 @@ package enum StrayWord {
 
     /// What other programs call the same.
     private static let otherNames = [
-        "serve": "srv", "server": "srv", "listen": "srv", "client": "cli", "connect": "cli", "up": "run",
+        "serve": "srv", "server": "srv", "listen": "srv", "client": "cli", "up": "run",
         "start": "run", "daemon": "run", "agent": "run", "lint": "check", "validate": "check",
         "test": "check",
         "verify": "check", "diff": "plan", "config": "show", "list": "status", "ps": "status",

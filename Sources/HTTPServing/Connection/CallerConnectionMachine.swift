@@ -383,9 +383,9 @@ struct CallerConnectionMachine<Exchange> {
             return Self.due(.headTimeout(method: Self.method(of: input.readableBytesView)), deadline, now)
         case .takingRest(let since):
             return Self.due(.restTimeout, min(since + limits.headTimeout, leaving.deadline), now)
-        case .exchange(let exchange): return .exchange(exchange)
+        case .exchange(let exchange), .raw(let exchange, _, _): return .exchange(exchange)
         case .farewell: return .farewell
-        case .raw, .over: return .nothing(until: .distantFuture)
+        case .over: return .nothing(until: .distantFuture)
         }
     }
 

@@ -9,6 +9,8 @@ package protocol CallerStream: AnyObject {
     var eventLoop: any EventLoop { get }
     /// Whether it is all that its connection carries: only such a one can leave HTTP altogether.
     var isWholeConnection: Bool { get }
+    /// Whether its caller is told in HTTP what went wrong.
+    var speaksHTTP: Bool { get }
     /// Whether the caller keeps up with what is written.
     var isWritable: Bool { get }
     /// Bytes written that wait in this process.
@@ -47,4 +49,8 @@ package protocol CallerStream: AnyObject {
     func requestMayFlow()
     /// Has `ServedExchange.checkTime` called, by then or before.
     func ring(by deadline: NIODeadline)
+}
+
+extension CallerStream {
+    package var speaksHTTP: Bool { true }
 }

@@ -29,7 +29,7 @@ extension TunnelURL {
 }
 
 extension OriginTarget {
-    /// Reads `http://…`, `https://…`, `h2c://…`, `builtin:echo` or `file:///folder`.
+    /// Reads `http://…`, `https://…`, `h2c://…`, `builtin:echo`, `file:///folder` or `tcp://host:port`.
     static func parse(_ text: String) throws(ValueFault) -> OriginTarget {
         switch URLText.scheme(of: text)?.lowercased() {
         case "builtin":
@@ -40,6 +40,7 @@ extension OriginTarget {
             return .echo
         case "file": return .folder(path: try folder(text))
         case "http", "https", "h2c": return .web(try web(text))
+        case "tcp": return try tcp(text)
         case "ws", "wss":
             throw ValueFault(
                 "\(shownURL(text)) is a tunnel address; \"server\" is the local web server (http:// or "
@@ -48,7 +49,7 @@ extension OriginTarget {
             throw ValueFault(
                 "\(shownURL(text)) is no origin",
                 advice:
-                    "write http://host:port, https://host:port, h2c://host:port, builtin:echo or file:///folder"
+                    "write http://host:port, https://host:port, h2c://host:port, tcp://host:port, builtin:echo or file:///folder"
             )
         }
     }
@@ -68,6 +69,20 @@ extension OriginTarget {
             isSecure: url.scheme == "https", isHTTP2: url.scheme == "h2c", host: url.host,
             port: url.port ?? (url.scheme == "https" ? 443 : 80),
             basePath: try pathPrefix(url.path, of: text))
+    }
+
+    private static func tcp(_ text: String) throws(ValueFault) -> OriginTarget {
+        let url = try urlText(text, example: "tcp://localhost:22")
+        guard url.userinfo == nil, !url.hasQueryOrFragment, url.path.isEmpty || url.path == "/" else {
+            throw ValueFault(
+                "\(shownURL(text)) holds more than host and port", advice: "write one like tcp://localhost:22"
+            )
+        }
+        guard let port = url.port else {
+            throw ValueFault(
+                "\(shownURL(text)) names no port", advice: "write one like tcp://\(url.host):22")
+        }
+        return .tcp(host: url.host, port: port)
     }
 
     private static func folder(_ text: String) throws(ValueFault) -> String {

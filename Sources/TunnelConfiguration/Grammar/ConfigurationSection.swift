@@ -2,7 +2,7 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
+        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -57,7 +57,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies,
+                Keys.trustedProxies, PortKeys.ports,
             ]
         case .tls:
             TLSKeys.pair
@@ -103,6 +103,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 TLSKeys.pins, TLSKeys.serverName.declaration,
             ]
         case .serverInnerTLS: TLSKeys.pair
+        case .portEntry: PortKeys.all
         case .tunnelInnerTLS:
             [TLSKeys.innerAuthorities.declaration, TLSKeys.pins, TLSKeys.serverName.declaration]
         }

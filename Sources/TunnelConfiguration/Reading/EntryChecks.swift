@@ -36,8 +36,9 @@ enum EntryChecks {
             pass.error(
                 at: field?.place ?? reader.place, field?.path ?? reader.path,
                 "\(address) is already taken by \(other.description(from: reader.file))",
-                advice: kind == "server"
-                    ? "give each server a port of its own" : "give the \(kind) a port of its own")
+                advice: ["server", "port"].contains(kind)
+                    ? "give each \(kind) a \(kind == "port" ? "number" : "port") of its own"
+                    : "give the \(kind) a port of its own")
         }
         for entry in entries where entry.isEnabled {
             let reader = entry.reader
@@ -46,6 +47,9 @@ enum EntryChecks {
                 continue
             }
             take(ListenAddress(host: host, port: port), "server", reader, Keys.port.declaration)
+            for port in reader.portAddresses(of: host) {
+                take(port.address, "port", port.entry, PortKeys.port.declaration)
+            }
             guard let field = reader.field(Keys.tls),
                 let tls = MappingReader(field, .tls, isOffline: reader.isOffline, pass: pass),
                 let redirect = tls.goodValue(TLSKeys.redirectHTTP).flatMap({ $0 })

@@ -18,7 +18,7 @@ extension MappingReader {
         var passwords = listed.passwords
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
-        let proxies = trustedProxies()
+        let proxies = addressRanges(Keys.trustedProxies)
         let hosts = tokensOfHosts()
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
@@ -42,8 +42,9 @@ extension MappingReader {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)
         }
+        let ports = portListeners(of: server)
         guard name != nil else { return [] }
-        return [server] + (tls?.redirectListener(to: server).map { [$0] } ?? [])
+        return [server] + (tls?.redirectListener(to: server).map { [$0] } ?? []) + ports
     }
 
     /// Where tunnel clients show no certificates, whoever must have a name in one could never come in.
@@ -57,19 +58,6 @@ extension MappingReader {
                 at: SourcePlace(item.file, names.keyMark), item.path,
                 "\"\(TLSKeys.clientNames.name)\" is asked for, but tunnel clients show no certificates",
                 advice: "add tls: { client-ca: … }, or remove it")
-        }
-    }
-
-    private func trustedProxies() -> [AddressRange] {
-        items(Keys.trustedProxies).compactMap { item in
-            guard let text = text(of: item)?.text else { return nil }
-            let range = AddressRange(text)
-            if range == nil {
-                pass.error(
-                    at: item.place, item.path, "\(Quotation.of(text)) is no IP address or range of them",
-                    advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
-            }
-            return range
         }
     }
 

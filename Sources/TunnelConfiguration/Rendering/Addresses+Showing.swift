@@ -11,6 +11,7 @@ extension OriginTarget {
         switch self {
         case .echo: "builtin:echo"
         case .folder(let path): "file://\(percentEncoded(path, keeping: "/"))"
+        case .tcp(let host, let port): "tcp://\(shownAuthority(host, port, 0, nil))"
         case .web(let url):
             "\(url.isSecure ? "https" : url.isHTTP2 ? "h2c" : "http")://"
                 + shownAuthority(url.host, url.port, url.isSecure ? 443 : 80, nil) + url.basePath

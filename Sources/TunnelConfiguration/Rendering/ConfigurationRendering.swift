@@ -26,9 +26,13 @@ package enum ConfigurationRendering {
         let redirects = Dictionary(
             configuration.servers.filter { $0.redirect != nil }.map { ($0.name, $0) }
         ) { first, _ in first }
+        let ports = Dictionary(grouping: configuration.servers.filter { $0.tcp != nil }) { $0.tcp?.server }
         list(
-            Keys.servers, configuration.servers.filter { $0.redirect == nil },
-            { write($0, redirects["\($0.name):http"], to: &$1) }, to: &text)
+            Keys.servers, configuration.servers.filter { $0.redirect == nil && $0.tcp == nil },
+            { server, text in
+                write(server, redirects["\(server.name):http"], to: &text)
+                write(ports: ports[server.name] ?? [], of: server, to: &text)
+            }, to: &text)
         list(Keys.tunnels, configuration.tunnels, write, to: &text)
         return text.text
     }

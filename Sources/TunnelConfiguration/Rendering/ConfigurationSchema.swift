@@ -29,7 +29,7 @@ package enum ConfigurationSchema {
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
-            + [ConfigurationSection.passwordEntry, .hostEntry].map { ($0.rawValue, closed($0)) }
+            + [ConfigurationSection.passwordEntry, .hostEntry, .portEntry].map { ($0.rawValue, closed($0)) }
             + entry(.tunnel) + shapes
     }
 
@@ -48,6 +48,9 @@ package enum ConfigurationSchema {
         members += exclusions(section.keys)
         if section == .hostEntry {
             members.append(("required", .array([.string(HostKeys.host.declaration.name)])))
+        }
+        if section == .portEntry {
+            members.append(("required", .array([.string(PortKeys.port.declaration.name)])))
         }
         if section == .serverInnerTLS {
             members.append(("required", .array([.string(TLSKeys.certFile.declaration.name)])))

@@ -36,6 +36,8 @@ package enum OriginTarget: Hashable, Sendable {
     case echo
     /// `file:///folder`: a static folder, as an absolute path.
     case folder(path: String)
+    /// `tcp://host:port`: any service, byte by byte. The host is an IPv6 address without brackets, or any other.
+    case tcp(host: String, port: Int)
 }
 
 /// The address of an HTTP origin.

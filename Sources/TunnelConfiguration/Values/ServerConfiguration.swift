@@ -22,6 +22,9 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var offersLongPoll: Bool
     /// It serves no tunnels, and sends everybody to another listener; nil for one that serves them.
     package var redirect: RedirectListener?
+    /// It speaks no HTTP, and passes its connections on as they are, through a tunnel of another server; nil for one that
+    /// speaks HTTP.
+    package var tcp: TCPPort?
     package var routes: Routes
     package var times: Times
     package var limits: Limits
@@ -30,7 +33,7 @@ package struct ServerConfiguration: Hashable, Sendable {
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,
         tls: ListenerTLS? = nil, innerCertificate: KeyPair? = nil, offersLongPoll: Bool = true,
-        redirect: RedirectListener? = nil,
+        redirect: RedirectListener? = nil, tcp: TCPPort? = nil,
         routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust()
     ) {
         self.name = name
@@ -41,6 +44,7 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.innerCertificate = innerCertificate
         self.offersLongPoll = offersLongPoll
         self.redirect = redirect
+        self.tcp = tcp
         self.routes = routes
         self.times = times
         self.limits = limits

@@ -51,13 +51,3 @@ extension ByteBuffer {
         return String(decoding: bytes.readableBytesView, as: UTF8.self)
     }
 }
-
-/// What one end of a session can do beyond what every one of protocol v2 can.
-package struct SessionFeatures: OptionSet, Sendable, Hashable {
-    package let rawValue: UInt32
-
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    /// A server that gives out host names, or says why it does not.
-    package static let hostNames = SessionFeatures(rawValue: 1)
-}

@@ -13,6 +13,7 @@ package struct SessionSettings: Sendable, Hashable {
     package var tunnelName: String
     /// Host names that the client asks for, whole or a label below the server's domain.
     package var hosts: [String]
+    /// What this side knows beyond what every peer of the version does.
     package var features: SessionFeatures
 
     package init(
@@ -84,10 +85,22 @@ package struct SessionSettings: Sendable, Hashable {
             case .hosts:
                 let text = String(decoding: value.readableBytesView.prefix(Self.longestHosts), as: UTF8.self)
                 hosts = text.split(separator: " ").map(String.init)
-            case .features: features = SessionFeatures(rawValue: number.map { UInt32($0) } ?? 0)
+            case .features: features = SessionFeatures(rawValue: UInt32(truncatingIfNeeded: number ?? 0))
             case nil: break
             }
         }
         guard spoken == .v2 else { throw .unsupportedVersion }
     }
+}
+
+/// What one end of a session knows that not every peer of its version does: bits, of which unknown ones say nothing.
+package struct SessionFeatures: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Takes streams that are connections of plain TCP (`RawStream`).
+    package static let rawStreams = Self(rawValue: 1)
+    /// Gives out host names, or says why it does not.
+    package static let hostNames = Self(rawValue: 2)
 }

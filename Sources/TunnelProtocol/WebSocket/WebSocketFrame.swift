@@ -14,6 +14,8 @@ package enum WebSocketError: Error, Hashable, Sendable {
     case messageTooBig
     case textMessage
     case malformedClose
+    /// Bytes of a raw stream behind the end of their direction.
+    case dataBehindEnd
 
     /// The code to close with (RFC 6455 §7.4.1).
     package var closeCode: WebSocketCloseCode {

@@ -181,12 +181,33 @@ final class CallerReception: RequestReception {
                 let record = makeRecord(head.method, path: path)
                 return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
             }
+            if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
+                return connect(head, to: token, for: stream)
+            }
             return .exchange(
                 CallerExchange(
-                    core: core, settings: settings, loopIndex: loopIndex, stream: stream, route: route,
-                    request: request, forwarding: forwarding(route, caller), framing: framing,
+                    core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
+                    isNamed: route.policy.namedBy == .host, request: request, forwarding: forwarding(route, caller), framing: framing,
                     record: makeRecord(head.method, path: path, tokenHint: token.hint)))
         }
+    }
+
+    /// A connection to the service behind a tunnel, in the messages of a WebSocket.
+    private func connect(
+        _ head: RequestHead, to token: RendezvousToken, for stream: any CallerStream
+    ) -> RequestOutcome {
+        let record = makeRecord(
+            head.method, path: WebSocketHandshake.rawEndpoint, tokenHint: token.hint)
+        guard let grant = WebSocketHandshake.grantOfRaw(head) else {
+            return .answer(answer(Refusal.notWebSocket.answer, record), closes: true)
+        }
+        let exchange = ConnectExchange(on: stream, grant: grant)
+        exchange.carry(
+            CallerExchange(
+                core: core, settings: settings, loopIndex: loopIndex, stream: exchange, token: token,
+                request: RawStream.request(caller: endpoint, local: nil), forwarding: nil, framing: .none,
+                record: record))
+        return .exchange(exchange)
     }
 
     private var handshake: TunnelHandshake {

@@ -55,6 +55,11 @@ package struct Refusal: Error, Sendable, Equatable {
         408, "The request came too slowly while others had to wait for it", .requestTooSlow)
     static let upgradeUnsupported = Refusal(
         501, "This tunnel's client speaks protocol v1, which carries no WebSockets", .upgradeUnsupported)
+    static let noRawStreams = Refusal(
+        501, "This tunnel's client is too old to carry TCP: update it", .upgradeUnsupported)
+    static let noRawOrigin = Refusal(
+        502, "No TCP service stands behind this tunnel: its \"server\" is not tcp://host:port",
+        .upgradeUnsupported)
     static let noHost = Refusal(400, "The request names no host", .badRequest)
     static let certificateRequired = Refusal(
         403, "A client certificate is required here, and none was shown that counts", .certificateRequired)

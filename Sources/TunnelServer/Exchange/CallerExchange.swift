@@ -29,7 +29,8 @@ final class CallerExchange: ServedExchange {
     private let stream: any CallerStream
     private var token: RendezvousToken
     private let request: RequestHead
-    private var forwarding: Forwarding
+    /// Nil for a connection that is no request of its own: `request` asks for a raw stream, and goes as it is.
+    private var forwarding: Forwarding?
     /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
     private let isNamed: Bool
     /// What the request may leave HTTP for.
@@ -41,13 +42,15 @@ final class CallerExchange: ServedExchange {
     private let observer: RequestObserver
 
     /// - Parameters:
-    ///   - route: where it goes.
+    ///   - isNamed: whether it was a name that led it to its tunnel.
     ///   - request: its target freed of the token.
+    ///   - forwarding: nil for a request that is ours, for a raw stream.
     ///   - framing: of the request's body.
+    ///   - idle: how long both raw directions may be silent; nil for any time.
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
-        route: Route, request: RequestHead, forwarding: Forwarding, framing: BodyFraming,
-        record: RequestRecord
+        token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: Forwarding?,
+        framing: BodyFraming, record: RequestRecord, idle: TimeAmount? = nil
     ) {
         let eventLoop = stream.eventLoop
         self.core = core
@@ -55,14 +58,15 @@ final class CallerExchange: ServedExchange {
         self.loopIndex = loopIndex
         self.eventLoop = eventLoop
         self.stream = stream
-        self.token = route.token
-        self.isNamed = route.policy.namedBy == .host
+        self.token = token
+        self.isNamed = isNamed
         self.request = request
         self.forwarding = forwarding
         self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.machine = ExchangeMachine(
             isRequestWhole: framing == .none,
-            ExchangePatience.Limits(queue: settings.times.queue, stalled: settings.times.stall),
+            ExchangePatience.Limits(
+                queue: settings.times.queue, stalled: settings.times.stall, idle: idle),
             now: eventLoop.now)
         self.observer = record.observer
         self.record = record
@@ -88,7 +92,7 @@ final class CallerExchange: ServedExchange {
     }
 
     func callerEndedRequest(trailers: HeaderFields?) {
-        perform(machine.requestEnded(), trailers: trailers.map { forwarding.lines(ofTrailers: $0) })
+        perform(machine.requestEnded(), trailers: trailers.flatMap { forwarding?.lines(ofTrailers: $0) })
     }
 
     func callerEndedRaw() { perform(machine.rawRequestEnded()) }
@@ -183,7 +187,7 @@ final class CallerExchange: ServedExchange {
         else { return }
         place = .none
         token = next
-        forwarding = forwarding.leading(to: next.secret)
+        forwarding = forwarding?.leading(to: next.secret)
         record.leads(to: next)
         look()
         if takesBytes { stream.requestMayFlow() }
@@ -191,13 +195,23 @@ final class CallerExchange: ServedExchange {
 
     private func open(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {
         place = .offered(id)
+        guard forwarding != nil || session.takesRawStreams else {
+            return perform(machine.sessionCannotCarryIt())
+        }
         let port = session.open(
-            head: forwarding.head(of: request, upgrade: upgrade),
+            head: openingHead,
             isLast: machine.isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
         guard let port else { return perform(machine.wasNotOpened()) }
         place = .attached(id, port)
         machine.opened(takesBytes: port.isTaken)
         if observer.wantsSteps { record.noteDeparture() }
+    }
+
+    private var openingHead: ByteBuffer {
+        if let forwarding { return forwarding.head(of: request, upgrade: upgrade) }
+        var head = ByteBuffer()
+        head.writeRequestHead(request)
+        return head
     }
 
     private func giveBackPlace() {
@@ -263,7 +277,11 @@ final class CallerExchange: ServedExchange {
 
     private func answer(_ failure: ExchangeFailure) {
         let answer = failure.refusal.answer
-        record.responded(with: answer, now: eventLoop.now)
+        if failure == .noRawStreams || failure == .noRawOrigin {
+            core.tell(
+                "A tunnel carries no TCP", failure.refusal, from: record.callerAddress, tokenHint: token.hint)
+        }
+        if stream.speaksHTTP { record.responded(with: answer, now: eventLoop.now) }
         stream.send(answer.spoken(to: request.fields), closes: failure == .tooManyGuesses)
         record.finish(failure.outcome, now: eventLoop.now)
         stream.exchangeEnded()
@@ -304,13 +322,19 @@ extension CallerExchange: StreamReceiver {
         guard head.status != 101 || upgrade.allows(head.fields) else {
             return perform(machine.fail(.unaskedUpgrade))
         }
+        if forwarding == nil, head.status != 101 {
+            return perform(machine.fail(head.status == 403 ? .noRawOrigin : .originFailed))
+        }
         Forwarding.rewrite(&head, at: .answerToCaller)
         let length = try AnswerLength(settling: &head, toMethod: request.method, isLast: isLast)
         let now = eventLoop.now
         let actions = machine.headCame(length, isLast: isLast, now: now)
         guard case .pass = actions.caller else { return perform(actions) }
         record.responded(head.status, now: now)
-        guard !length.isRaw else { return stream.send(switching: head) }
+        guard !length.isRaw else {
+            stream.send(switching: head)
+            return checkTime()
+        }
         stream.send(head, length, isLast: isLast)
         wrote(0, isLast: isLast)
     }

@@ -52,3 +52,14 @@ struct ExchangeActions: Hashable {
     var tunnel = Tunnel.none
     var caller = Caller.none
 }
+
+extension ExchangeMachine {
+    /// What is due at a time.
+    enum Due: Hashable {
+        case nothing(until: NIODeadline)
+        /// It has waited for a session for as long as it may.
+        case waitedTooLong
+        /// Nothing has moved for as long as may be.
+        case stalled
+    }
+}

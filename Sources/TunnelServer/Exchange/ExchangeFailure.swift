@@ -40,6 +40,10 @@ enum ExchangeFailure: Hashable, Sendable {
     case requestTooSlow
     /// The tunnel client's protocol carries no upgrades (protocol v1).
     case upgradeUnsupported
+    /// A connection, and the tunnel client is too old to carry one.
+    case noRawStreams
+    /// A connection, and the tunnel client has no service to take it to.
+    case noRawOrigin
 
     /// - Parameters:
     ///   - end: why the stream is over before its time.
@@ -73,6 +77,8 @@ enum ExchangeFailure: Hashable, Sendable {
         case .requestTooLarge: .requestTooLarge
         case .requestTooSlow: .requestTooSlow
         case .upgradeUnsupported: .upgradeUnsupported
+        case .noRawStreams: .noRawStreams
+        case .noRawOrigin: .noRawOrigin
         }
     }
 
@@ -86,6 +92,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .originFailed, .malformedAnswer, .unaskedUpgrade: .originFailed
         case .malformedRequest, .requestTooLarge, .requestTooSlow: .callerFailed
         case .upgradeUnsupported: .answeredHere
+        case .noRawStreams, .noRawOrigin: .noTunnel
         }
     }
 

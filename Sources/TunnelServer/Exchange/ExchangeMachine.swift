@@ -56,15 +56,6 @@ struct ExchangeMachine: Sendable {
         case failed(ExchangeFailure)
     }
 
-    /// What is due at a time.
-    enum Due: Hashable {
-        case nothing(until: NIODeadline)
-        /// It has waited for a session for as long as it may.
-        case waitedTooLong
-        /// Nothing has moved for as long as may be.
-        case stalled
-    }
-
     private var state = State.looking
     private var request: Request
     private var patience: ExchangePatience
@@ -125,8 +116,14 @@ struct ExchangeMachine: Sendable {
         return lookAgain()
     }
 
-    private mutating func lookAgain() -> ExchangeActions {
-        guard attempts < Self.mostAttempts else { return fail(.tunnelBusy, tunnel: .release) }
+    /// The session that has room cannot carry it: its client knows no raw streams. Another may.
+    mutating func sessionCannotCarryIt() -> ExchangeActions {
+        guard case .looking = state else { return ExchangeActions() }
+        return lookAgain(or: .noRawStreams)
+    }
+
+    private mutating func lookAgain(or failure: ExchangeFailure = .tunnelBusy) -> ExchangeActions {
+        guard attempts < Self.mostAttempts else { return fail(failure, tunnel: .release) }
         attempts += 1
         state = .looking
         return ExchangeActions(tunnel: .lookAgain)
@@ -312,9 +309,12 @@ struct ExchangeMachine: Sendable {
     func due(_ now: NIODeadline) -> Due {
         let stalled = patience.stalledDeadline
         switch (state, request) {
-        // After an upgrade silence is nobody's fault.
-        case (.cut, _), (.over, _), (.attached, .raw), (.attached, .rawEnded):
+        case (.cut, _), (.over, _):
             return .nothing(until: .distantFuture)
+        // After an upgrade silence is nobody's fault, unless something else was said.
+        case (.attached, .raw), (.attached, .rawEnded):
+            let idle = patience.idleDeadline
+            return now >= idle ? .stalled : .nothing(until: idle)
         case _ where now >= stalled:
             return .stalled
         case (.waiting(let end), _):
@@ -354,7 +354,7 @@ struct ExchangeMachine: Sendable {
     mutating func stalled(undelivered: Int, waiting: Int, now: NIODeadline) -> ExchangeActions {
         guard undelivered > 0 else { return fail(.stalled) }
         guard !patience.callerTakes(undelivered, now: now) else {
-            return ExchangeActions(caller: .ring(by: patience.stalledDeadline))
+            return ExchangeActions(caller: .ring(by: min(patience.stalledDeadline, patience.idleDeadline)))
         }
         let tunnel = leaving(.cancelled)
         state = .over

@@ -8,6 +8,8 @@ struct ExchangePatience: Sendable {
         var queue: TimeAmount
         /// How long nothing may move while a request is under way.
         var stalled: TimeAmount
+        /// How long nothing may move once both directions are raw; nil for any time.
+        var idle: TimeAmount?
     }
 
     private let limits: Limits
@@ -22,6 +24,9 @@ struct ExchangePatience: Sendable {
 
     /// When it has stalled, unless something moves.
     var stalledDeadline: NIODeadline { progress.last + limits.stalled }
+
+    /// The same where both directions are raw.
+    var idleDeadline: NIODeadline { limits.idle.map { progress.last + $0 } ?? .distantFuture }
 
     /// Bytes went either way.
     mutating func progressed(_ now: NIODeadline) { progress.moved(now: now) }

@@ -144,7 +144,12 @@ final class Listener: ConnectionAcceptor {
                 try CallerHandler.prepare(options)
             }
             let pipeline = channel.pipeline.syncOperations
-            let tls = core.settings.tls
+            let settings = core.settings
+            if let port = settings.tcp {
+                let reception = PortReception(core: core, listener: listener, settings: settings, port: port)
+                return try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))
+            }
+            let tls = settings.tls
             let reception = CallerReception(
                 core: core, on: channel.eventLoop, listener: listener, tls: tls)
             if let tls {

@@ -96,6 +96,9 @@ final class TunnelRegistry: Sendable {
     /// Whether a session serves the token, be it that all the streams it takes are in use.
     func isUp(_ token: RendezvousToken) -> Bool { state.withLock { $0.table.isUp(token) } }
 
+    /// Requests of a token that wait.
+    func waitingCount(_ token: RendezvousToken) -> Int { state.withLock { $0.table.waitingCount(token) } }
+
     /// Tokens that have a session, and requests that wait for one.
     var load: (tunnels: Int, waiting: Int) { state.withLock { $0.table.load } }
 

@@ -92,7 +92,9 @@ final class ServerSession: SessionOwner {
 
     func sessionReady(_ session: any Session, peer: SessionSettings) {
         let served = ServedSession(
-            reference: SessionReference(session, eventLoop: eventLoop), address: address,
+            reference: SessionReference(
+                session, eventLoop: eventLoop, takesRawStreams: peer.features.contains(.rawStreams)),
+            address: address,
             endpoint: endpoint, software: peer.software, tunnelName: peer.tunnelName,
             protocolVersion: peer.version, certificateName: certificateName, since: time(nil))
         let about = SessionPeer(address: address, endpoint: endpoint, software: peer.software)

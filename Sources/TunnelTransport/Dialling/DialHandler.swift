@@ -3,18 +3,27 @@ import NIOCore
 import TransportSecurity
 import TunnelProtocol
 
-/// Asks for the WebSocket and gives way to the session's carrier.
+/// Asks for the WebSocket and gives way to what goes by it.
 final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundOut = ByteBuffer
+
+    /// What the WebSocket is for.
+    enum Successor {
+        case session(@Sendable (ProtocolVersion) -> any Session)
+        /// A caller's raw stream.
+        case raw(@Sendable () -> any ChannelHandler)
+
+        var isRaw: Bool { if case .raw = self { true } else { false } }
+    }
 
     private let target: TunnelDialler.Target
     private let patience: TimeAmount
     /// For TLS inside, and for the handshake in there.
     private let innerPatience: TimeAmount
     private let isOpen: EventLoopPromise<Void>
-    private let makeSession: @Sendable (ProtocolVersion) -> any Session
+    private let successor: Successor
     private let handshake: ClientHandshake
     private var reader = ResponseHeadReader()
     private var input = ByteBuffer()
@@ -26,16 +35,15 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     init(
         target: TunnelDialler.Target, patience: TimeAmount, innerPatience: TimeAmount? = nil,
-        isOpen: EventLoopPromise<Void>,
-        makeSession: @escaping @Sendable (ProtocolVersion) -> any Session
+        isOpen: EventLoopPromise<Void>, successor: Successor
     ) {
         self.target = target
         self.patience = patience
         self.innerPatience = innerPatience ?? patience
         self.isOpen = isOpen
-        self.makeSession = makeSession
+        self.successor = successor
         handshake = ClientHandshake(
-            offersMux: target.offersMux, offersInnerTLS: target.innerTLS != nil)
+            offersMux: target.offersMux, offersInnerTLS: target.innerTLS != nil, offersRaw: successor.isRaw)
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -104,7 +112,22 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
                 DialError(.notATunnelServer, "the server's 101 opens no WebSocket", isBlocked: true), context)
             return
         }
-        guard target.innerTLS == nil else { return switchedToInnerTLS(head, context) }
+        switch successor {
+        case .session(let makeSession): switched(head, context, makeSession)
+        case .raw(let makeHandler):
+            guard handshake.grantsRaw(head) else {
+                return fail(
+                    DialError(.notATunnelServer, "the tunnel server is too old to carry TCP"), context)
+            }
+            giveWay(to: makeHandler(), context) { self.isOpen.succeed() }
+        }
+    }
+
+    private func switched(
+        _ head: ResponseHead, _ context: ChannelHandlerContext,
+        _ makeSession: @escaping @Sendable (ProtocolVersion) -> any Session
+    ) {
+        guard target.innerTLS == nil else { return switchedToInnerTLS(head, context, makeSession) }
         guard let version = handshake.version(chosenBy: head) else {
             fail(
                 DialError(
@@ -116,14 +139,17 @@ final class DialHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// What follows is for TLS.
-    private func switchedToInnerTLS(_ head: ResponseHead, _ context: ChannelHandlerContext) {
+    private func switchedToInnerTLS(
+        _ head: ResponseHead, _ context: ChannelHandlerContext,
+        _ makeSession: @escaping @Sendable (ProtocolVersion) -> any Session
+    ) {
         guard handshake.speaksInnerTLS(head), let tls = target.innerTLS else {
             fail(
                 DialError(.notATunnelServer, "the server speaks no TLS inside the tunnel (inner-tls)"),
                 context)
             return
         }
-        let (inside, patience, isOpen, makeSession) = (target.inside, innerPatience, isOpen, makeSession)
+        let (inside, patience, isOpen) = (target.inside, innerPatience, isOpen)
         let pipe = WebSocketPipe(isClient: true) { pipe in
             try pipe.addInnerTLS(tls, target: inside, patience: patience, isOpen, makeSession)
         }

@@ -15,6 +15,6 @@ extension PipeChannel {
     ) throws {
         try tls.addHandlers(to: pipeline.syncOperations, host: target.host, patience: patience)
         try pipeline.syncOperations.addHandler(
-            DialHandler(target: target, patience: patience, isOpen: isOpen, makeSession: makeSession))
+            DialHandler(target: target, patience: patience, isOpen: isOpen, successor: .session(makeSession)))
     }
 }

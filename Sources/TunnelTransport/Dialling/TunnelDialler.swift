@@ -123,7 +123,7 @@ package struct TunnelDialler: Sendable {
             try pipeline.addHandler(
                 DialHandler(
                     target: target, patience: patience, innerPatience: innerPatience, isOpen: isOpen,
-                    makeSession: makeSession))
+                    successor: .session(makeSession)))
         }
         return try await withTaskCancellationHandler {
             try await isOpen.futureResult.get()

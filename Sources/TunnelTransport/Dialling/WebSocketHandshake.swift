@@ -11,6 +11,31 @@ package enum WebSocketHandshake {
     /// The subprotocol in whose messages TLS is spoken, with another handshake inside.
     package static let innerTLS = "wstunnel.tls"
 
+    /// The subprotocol in whose messages a raw stream goes, from somebody who calls a service behind a tunnel.
+    package static let raw = "wstunnel.tcp"
+    /// What such a caller appends to the base path.
+    package static let rawEndpoint = "/_connect"
+
+    /// Whether a caller asks for a raw stream.
+    package static func asksForRaw(_ request: RequestHead) -> Bool {
+        request.method == "GET" && request.asksForUpgrade
+            && request.fields.list(.upgrade, contains: "websocket")
+            && request.fields.list(.secWebSocketProtocol, contains: "wstunnel.tcp")
+    }
+
+    /// The answer to a caller who gets one.
+    ///
+    /// - Returns: nil where its handshake is none (RFC 6455 §4.2.1).
+    package static func grantOfRaw(_ request: RequestHead) -> ResponseHead? {
+        guard let key = request.fields[.secWebSocketKey], request.fields.count(of: .secWebSocketKey) == 1,
+            request.fields[.secWebSocketVersion] == "13"
+        else { return nil }
+        var fields = HeaderFields([.connection: "Upgrade", .upgrade: "websocket"])
+        fields.append(.secWebSocketAccept, WebSocketAccept.value(forKey: key))
+        fields.append(.secWebSocketProtocol, raw)
+        return ResponseHead(status: 101, fields: fields)
+    }
+
     /// What to speak with a client: v2 if it offers it, else it is an old one.
     package static func version(offeredBy request: RequestHead) -> ProtocolVersion {
         request.fields.list(.secWebSocketProtocol, contains: "wstunnel.v2") ? .v2 : .v1
@@ -52,10 +77,13 @@ struct ClientHandshake {
     /// - Parameters:
     ///   - offersMux: whether to offer protocol v2; without it the server takes us for an old client.
     ///   - offersInnerTLS: whether to offer to speak TLS inside, and that alone.
-    init(offersMux: Bool = true, offersInnerTLS: Bool = false) {
+    ///   - offersRaw: whether to ask for a raw stream.
+    init(offersMux: Bool = true, offersInnerTLS: Bool = false, offersRaw: Bool = false) {
         subprotocol =
-            offersInnerTLS
-            ? WebSocketHandshake.innerTLS : offersMux ? WebSocketHandshake.subprotocol : nil
+            offersRaw
+            ? WebSocketHandshake.raw
+            : offersInnerTLS
+                ? WebSocketHandshake.innerTLS : offersMux ? WebSocketHandshake.subprotocol : nil
         upgrader = NIOWebSocketClientUpgrader(
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
     }
@@ -77,6 +105,11 @@ struct ClientHandshake {
         case WebSocketHandshake.subprotocol where subprotocol == WebSocketHandshake.subprotocol: .v2
         default: nil
         }
+    }
+
+    /// Whether the server grants a raw stream.
+    func grantsRaw(_ response: ResponseHead) -> Bool {
+        response.fields[.secWebSocketProtocol] == WebSocketHandshake.raw
     }
 
     /// Whether the server speaks TLS inside.

@@ -7,12 +7,15 @@ package struct SessionReference: Sendable {
     package let eventLoop: any EventLoop
     private let session: NIOLoopBound<any Session>
     private let pulse: SessionPulse
+    /// Whether its client takes streams that are raw from the beginning (`RawStream`).
+    package let takesRawStreams: Bool
 
     /// Call on the session's event loop.
-    package init(_ session: any Session, eventLoop: any EventLoop) {
+    package init(_ session: any Session, eventLoop: any EventLoop, takesRawStreams: Bool = false) {
         self.eventLoop = eventLoop
         self.session = NIOLoopBound(session, eventLoop: eventLoop)
         self.pulse = session.pulse
+        self.takesRawStreams = takesRawStreams
     }
 
     /// When something last came from the peer.

@@ -27,6 +27,18 @@ struct Cli: AsyncParsableCommand {
     func run() async throws { throw ExitCode(await RunGoCommand(.cli).run(flags)) }
 }
 
+/// `wstunnel connect -tunnel wss://tunnel.example.com -token-file token`
+struct Connect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Connects standard input and output with the TCP service behind a tunnel.",
+        discussion: "wstunnel connect -h lists the flags.", helpNames: [])
+
+    @Argument(parsing: .captureForPassthrough, completion: .list(GoCommand.connect.flags.words))
+    var flags: [String] = []
+
+    func run() async throws { throw ExitCode(await ConnectCommand().run(flags)) }
+}
+
 /// `wstunnel whois 192.0.2.1`
 struct Whois: ParsableCommand {
     static let configuration = CommandConfiguration(

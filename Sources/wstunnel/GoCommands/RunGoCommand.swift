@@ -7,7 +7,7 @@ import TunnelConfiguration
 struct RunGoCommand {
     private let command: GoCommand
     /// What Go's flag package exits with.
-    private static let badUsage: CInt = 2
+    static let badUsage: CInt = 2
 
     init(_ command: GoCommand) { self.command = command }
 
@@ -54,7 +54,7 @@ struct RunGoCommand {
     }
 
     /// Takes secrets out of the environment, which children would inherit, and out of `/proc/PID/environ`.
-    private static func takeSecrets() -> [String: String] {
+    static func takeSecrets() -> [String: String] {
         var secrets: [String: String] = [:]
         for name in CommandSurroundings.secretVariables {
             guard let value = getenv(name) else { continue }
@@ -65,7 +65,7 @@ struct RunGoCommand {
         return secrets
     }
 
-    private static func workingFolder() -> String? {
+    static func workingFolder() -> String? {
         guard let folder = getcwd(nil, 0) else { return nil }
         defer { free(folder) }
         return String(cString: folder)

@@ -1,3 +1,4 @@
+import HTTPMessage
 import NIOCore
 import Testing
 
@@ -12,6 +13,16 @@ import Testing
         "settings": .settings(
             SessionSettings(
                 maximumStreams: 1000, initialWindow: 65536, software: "example/1", tunnelName: "web")),
+        "settings-raw": .settings(
+            SessionSettings(
+                maximumStreams: 1000, initialWindow: 65536, software: "example/1", tunnelName: "web",
+                features: .rawStreams)),
+        "request-raw": .request(
+            StreamID(1), window: 262_144,
+            head: text(of: RawStream.request(caller: "192.0.2.1:40000", local: "198.51.100.1:2222")),
+            isLast: false),
+        "response-raw": .response(
+            StreamID(1), head: text(of: RawStream.grant), isInterim: false, isLast: false),
         "request": .request(
             StreamID(1), window: 16384, head: wire("GET /a HTTP/1.1|Host: a||"), isLast: true),
         "interim": .response(
@@ -32,8 +43,20 @@ import Testing
     /// The examples of whole messages.
     private static let messages = [
         "unknown", "websocket-client", "websocket-server", "server-1", "client-1", "server-2", "server-3",
-        "client-2", "server-4", "client-3",
+        "client-2", "server-4", "client-3", "connect-server",
     ]
+
+    private static func text(of head: RequestHead) -> ByteBuffer {
+        var text = ByteBuffer()
+        text.writeRequestHead(head)
+        return text
+    }
+
+    private static func text(of head: ResponseHead) -> ByteBuffer {
+        var text = ByteBuffer()
+        text.writeResponseHead(head)
+        return text
+    }
 
     private func bytes(_ name: String) throws -> [UInt8] {
         try #require(try Self.page.get().bytes()[name], "there is no example \(name)")
@@ -52,6 +75,15 @@ import Testing
         try reader.feed(bytes)
         try reader.messageEnded()
         #expect(reader.joined == [frame])
+    }
+
+    @Test func aConnectionInAWebSocketIsReadAsThePageSays() throws {
+        var input = ByteBuffer(bytes: try bytes("connect-server"))
+        var reader = RawMessageReader(expectsMask: false)
+        #expect(try reader.next(&input) == .bytes(ByteBuffer(string: "hi")))
+        #expect(try reader.next(&input) == .end)
+        #expect(try reader.next(&input) == .close(code: 1000))
+        #expect(try reader.next(&input) == nil)
     }
 
     @Test func anUnknownFrameIsSkipped() throws {

@@ -28,6 +28,18 @@ import TunnelProtocol
         #expect(read == [.settings(expected)])
     }
 
+    @Test func featuresThatNobodyKnowsAreKeptAndSayNothing() throws {
+        var settings = SessionSettings(maximumStreams: 0, initialWindow: 0, software: "")
+        for (value, features) in [
+            ([0, 0, 0, 1], SessionFeatures.rawStreams),
+            ([0x80, 0, 0, 0], SessionFeatures(rawValue: 1 << 31)),
+            ([], []), ([1], []), ([0, 0, 0, 1, 0xff], .rawStreams),
+        ] as [([UInt8], SessionFeatures)] {
+            settings.features = features
+            #expect(try read([(7, value), (1, [0, 0, 0, 2])]) == [.settings(settings)])
+        }
+    }
+
     @Test(arguments: [[], [0, 0, 0, 1], [0, 0, 0, 3], [2], [0xff, 0xff, 0xff, 0xff]] as [[UInt8]])
     func anotherVersionIsRefused(version: [UInt8]) {
         #expect(throws: MuxError.unsupportedVersion) { try read([(1, version)]) }

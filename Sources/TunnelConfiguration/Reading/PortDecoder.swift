@@ -1,0 +1,57 @@
+import TunnelProtocol
+
+extension MappingReader {
+    /// Decodes `ports` of a server, or checks those of `defaults.server`.
+    ///
+    /// - Returns: a listener for each of them, of a name that is the server's with the port behind it.
+    func portListeners(of server: ServerConfiguration) -> [ServerConfiguration] {
+        portEntries().compactMap { entry in
+            entry.require(
+                PortKeys.port.declaration, advice: "add the port to listen on, such as port: 2222")
+            let port = entry.value(PortKeys.port)
+            let host = entry.value(PortKeys.host) ?? server.host
+            let token = entry.tokenAlone()
+            let callers = entry.addressRanges(PortKeys.callers)
+            let idle = entry.value(PortKeys.idleTimeout)
+            guard let port, let token else { return nil }
+            let address = host == server.host ? "\(port)" : "\(ListenAddress(host: host, port: port))"
+            return ServerConfiguration(
+                name: "\(server.name):\(address)", host: host, port: port, reusePort: server.reusePort,
+                tcp: TCPPort(
+                    server: server.name, token: token, callers: callers, idle: idle == .zero ? nil : idle),
+                times: server.times, limits: server.limits)
+        }
+    }
+
+    /// Where the ports of a server listen, as far as that can be taken.
+    ///
+    /// - Parameter server: the address that they take over.
+    func portAddresses(of host: String) -> [(address: ListenAddress, entry: MappingReader)] {
+        portEntries().compactMap { entry in
+            guard let port = entry.goodValue(PortKeys.port).flatMap({ $0 }),
+                let own = entry.goodValue(PortKeys.host)
+            else { return nil }
+            return (ListenAddress(host: own ?? host, port: port), entry)
+        }
+    }
+
+    private func portEntries() -> [MappingReader] {
+        items(PortKeys.ports).compactMap {
+            MappingReader($0, .portEntry, isOffline: isOffline, pass: pass)
+        }
+    }
+
+    /// The IP addresses and ranges of a list; what is none is recorded.
+    func addressRanges(_ key: KeyDeclaration) -> [AddressRange] {
+        items(key).compactMap { item in
+            guard let text = text(of: item)?.text else { return nil }
+            let range = AddressRange(text)
+            if range == nil {
+                pass.error(
+                    at: item.place, item.path, "\(Quotation.of(text)) is no IP address or range of them",
+                    advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
+            }
+            return range
+        }
+    }
+}

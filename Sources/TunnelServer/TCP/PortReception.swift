@@ -1,0 +1,73 @@
+import HTTPMessage
+import HTTPServing
+import NIOCore
+import Observability
+import Routing
+import TunnelConfiguration
+import TunnelProtocol
+
+/// What a connection to a port of plain TCP is for, and who connects.
+final class PortReception: RawReception {
+    private let core: ServerCore
+    private let listener: Int
+    /// As they were when the connection came.
+    private let settings: ServerSettings
+    private let port: TCPPort
+    private var peer = "unknown"
+
+    /// - Parameters:
+    ///   - listener: by which the connection came.
+    ///   - port: as `settings` have it.
+    init(core: ServerCore, listener: Int, settings: ServerSettings, port: TCPPort) {
+        self.core = core
+        self.listener = listener
+        self.settings = settings
+        self.port = port
+    }
+
+    /// The handler of the connection. Called on its event loop.
+    func makeHandler(on eventLoop: any EventLoop) -> RawCallerHandler {
+        RawCallerHandler(
+            on: eventLoop, limits: core.limits.connection, budget: core.budget, reception: self)
+    }
+
+    var stall: TimeAmount { settings.times.stall }
+
+    func welcome(_ connection: RawCallerHandler, on channel: any Channel) -> (any ServedExchange)? {
+        if let text = channel.remoteAddress?.ipAddress { peer = text }
+        let now = connection.eventLoop.now
+        let loopIndex = core.index(of: connection.eventLoop)
+        let local = channel.localAddress
+        var record = core.makeRecord(
+            "TCP", path: ":\(local?.port ?? 0)", tokenHint: port.token.hint, caller: peer,
+            certificateName: nil, now: now)
+        guard port.takes(peer) else {
+            record.finish(.answeredHere, now: now)
+            return nil
+        }
+        let caller = ConnectionTable.Caller(
+            eventLoop: connection.eventLoop, listener: listener,
+            connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
+        guard !core.isStopping,
+            core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
+        else {
+            record.finish(core.isStopping ? .shutdown : .answeredHere, now: now)
+            return nil
+        }
+        let request = RawStream.request(
+            caller: Self.text(of: channel.remoteAddress) ?? peer, local: Self.text(of: local))
+        return CallerExchange(
+            core: core, settings: settings, loopIndex: loopIndex, stream: connection, token: port.token,
+            request: request, forwarding: nil, framing: .none, record: record,
+            idle: port.idle.map { TimeAmount($0) })
+    }
+
+    func left(_ connection: any CallerConnection) {
+        core.connections.leave(ObjectIdentifier(connection), address: AddressGroup(peer))
+    }
+
+    private static func text(of address: SocketAddress?) -> String? {
+        guard let address, let host = address.ipAddress, let port = address.port else { return nil }
+        return hostAndPort(host, port)
+    }
+}
