@@ -4,6 +4,7 @@ import OriginHTTP
 import Synchronization
 import TransportSecurity
 import TunnelConfiguration
+import TunnelProtocol
 
 /// The origins of one tunnel: the configured one, and those that callers named by `X-Host`.
 final class OriginDirectory: Sendable {
@@ -20,6 +21,8 @@ final class OriginDirectory: Sendable {
     private let configured: (any Origin)?
     /// How requests to the configured origin are written; nil for a built-in one.
     private let rewriting: OriginRequest?
+    private let redirects: Redirects
+    private let token: String
     private let trusts: OriginTrusts
     /// What is spoken with origins that callers name.
     private let versions: HTTPVersions
@@ -33,6 +36,8 @@ final class OriginDirectory: Sendable {
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
         trusts = try OriginTrusts(configuration, pool)
         versions = HTTPVersions(configuration.originVersions)
+        redirects = configuration.redirects
+        token = configuration.token.secret
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
@@ -41,7 +46,8 @@ final class OriginDirectory: Sendable {
             if url.isSecure { try tls.load(for: url.host, offering: versions.offer) }
             configured = HTTPOrigin(address, tls: tls, versions: versions)
             rewriting = OriginRequest(
-                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)
+                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader,
+                redirects: redirects, token: token)
         case .echo:
             configured = EchoOrigin()
             rewriting = nil
@@ -58,20 +64,21 @@ final class OriginDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - request: made what it is as it goes there.
-    ///   - isHostListed: whether the server says that the request came by its `Host`.
+    ///   - entrance: how it came to the tunnel.
     func destination(
-        of request: inout RequestHead, isHostListed: Bool
+        of request: inout RequestHead, from entrance: TunnelEntrance
     ) throws(OriginRefusal) -> Destination {
         let choice = rules.choose(request.fields)
         Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {
         case .configured:
             guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }
-            let host = try rewriting?.prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: configured, host: host)
+            let prepared = try rewriting?.prepare(&request, from: entrance)
+            return Destination(origin: configured, host: prepared?.host, view: prepared?.view)
         case .named(let address):
-            let host = try OriginRequest(address: address).prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: named(address), host: host)
+            let rewriting = OriginRequest(address: address, redirects: redirects, token: token)
+            let prepared = try rewriting.prepare(&request, from: entrance)
+            return Destination(origin: named(address), host: prepared.host, view: prepared.view)
         case .refused(let words):
             throw OriginRefusal(status: 403, words: words)
         }
@@ -136,6 +143,8 @@ struct Destination {
     var origin: any Origin
     /// What `Host` is to say; nil for the origin's own.
     var host: String?
+    /// How its answer is made one for callers; nil where it may stay as it is.
+    var view: PublicView?
 }
 
 /// Why a request goes to no origin.

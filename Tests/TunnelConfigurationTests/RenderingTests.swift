@@ -50,6 +50,7 @@ import TunnelProtocol
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests }
             trusted-proxies: [10.0.0.0/8, "::1"]
+            forwarding: x-forwarded
           - name: second
             port: 0
           - { name: third, enabled: false }
@@ -59,6 +60,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
+            redirects: rewrite
             http: 2
             hidden-files: true
             token: token-number-5-of-tests
@@ -189,6 +191,7 @@ import TunnelProtocol
                     only-listed-tokens: false
                     hosts: []
                     trusted-proxies: []
+                    forwarding: all
                 tunnels: []
 
                 """)

@@ -29,7 +29,7 @@ final class CallerExchange: ServedExchange {
     private let stream: any CallerStream
     private var token: RendezvousToken
     private let request: RequestHead
-    private var forwarding: Forwarding
+    private var forwarding: CallerForwarding
     /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
     private let isNamed: Bool
     /// What the request may leave HTTP for.
@@ -46,7 +46,7 @@ final class CallerExchange: ServedExchange {
     ///   - framing: of the request's body.
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
-        route: Route, request: RequestHead, forwarding: Forwarding, framing: BodyFraming,
+        route: Route, request: RequestHead, forwarding: CallerForwarding, framing: BodyFraming,
         record: RequestRecord
     ) {
         let eventLoop = stream.eventLoop
