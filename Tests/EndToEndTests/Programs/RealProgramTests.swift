@@ -113,17 +113,24 @@ struct RealProgramTests {
         let program = try PythonProgram(
             jupyterToken: token, options: way == .name ? ["--ServerApp.allow_remote_access=True"] : [])
         let world = try World(way, to: program.url, host: "caller.test")
+        // As if sent to the default port: a WebSocketConnection does not name it either.
+        let options = world.options + ["-H", "Host: caller.test"]
         let started = try curl(
-            world.options + [
+            options + [
                 "-X", "POST", "-H", "Authorization: token \(token)", "-H", "Origin: http://caller.test",
                 "\(world.url)/api/kernels",
             ])
         #expect(started.status == 201, "\(started.text)")
         let id = try #require(started.text.firstMatch(of: /"id": *"([0-9a-f-]+)"/)?.1)
-        let target = "\(world.path)/api/kernels/\(id)/channels?token=\(token)"
-        // As sent to the default port, so that the host of both is the same.
+        let target = "\(world.path)/api/kernels/\(id)/channels"
+        // Who comes with the token is believed from any page; who comes with a cookie, as browsers do, from its own alone.
+        let jar = program.folder.path(of: "jar")
+        let status = try curl(options + ["-c", jar, "\(world.url)/api/status?token=\(token)"])
+        #expect(status.status == 200)
+        let cookie = ("Cookie", try Self.cookies(in: String(contentsOfFile: jar, encoding: .utf8)))
         let socket = try WebSocketConnection(
-            port: world.port, target: target, fields: [("Origin", "http://caller.test")], limit: .seconds(60))
+            port: world.port, target: target, fields: [cookie, ("Origin", "http://caller.test")],
+            limit: .seconds(60))
         try socket.send(.text(Self.cell("print(6 * 7)")))
         var isDone = false
         while !isDone {
@@ -133,8 +140,14 @@ struct RealProgramTests {
         #expect(isDone)
         #expect(throws: TestFailure.self) {
             try WebSocketConnection(
-                port: world.port, target: target, fields: [("Origin", "http://evil.test")])
+                port: world.port, target: target, fields: [cookie, ("Origin", "http://evil.test")])
         }
+    }
+
+    /// What a browser sends of what curl has kept.
+    private static func cookies(in jar: String) -> String {
+        jar.split(separator: "\n").map { $0.split(separator: "\t") }.filter { $0.count == 7 }
+            .map { "\($0[5])=\($0[6])" }.joined(separator: "; ")
     }
 
     /// A message of Jupyter's that has code run.
