@@ -48,9 +48,11 @@ struct ForwardingGain {
     private var scheme: String?
     private var forwardedHost: String?
     private var port: String?
+    /// Our element of `Forwarded`: who called, for which host, by what.
     private let source: String
-    private let host: String?
-    private let isSecure: Bool
+    private let opening: String
+    private let host: String
+    private let ending: String
     /// Our own part of `Via`, or nil: it is not written, and neither is `Forwarded`.
     private let via: String?
     private let certificateName: String?
@@ -66,12 +68,24 @@ struct ForwardingGain {
     ) {
         hops = caller.peer
         source = caller.source
-        isSecure = caller.isSecure
-        let host = host.flatMap { $0.isEmpty || $0.utf8.count > Self.longestHost ? nil : $0 }
-        self.host = host
-        forwardedHost = host
-        scheme = isSecure ? "https" : "http"
-        port = host.flatMap { [isSecure] in Self.port(ofHost: $0, scheme: isSecure ? "https" : "http") }
+        scheme = caller.isSecure ? "https" : "http"
+        if let host, !host.isEmpty, host.utf8.count <= Self.longestHost {
+            forwardedHost = host
+            port = Self.port(ofHost: host) ?? (caller.isSecure ? "443" : "80")
+            self.host = host
+            // A port takes quotes.
+            if host.isToken {
+                opening = ";host="
+                ending = caller.isSecure ? ";proto=https" : ";proto=http"
+            } else {
+                opening = ";host=\""
+                ending = caller.isSecure ? "\";proto=https" : "\";proto=http"
+            }
+        } else {
+            self.host = ""
+            opening = caller.isSecure ? ";proto=https" : ";proto=http"
+            ending = ""
+        }
         certificateName = caller.certificateName
         self.via = via
         self.publicPrefix = publicPrefix
@@ -103,32 +117,28 @@ struct ForwardingGain {
 
     /// All of `Forwarded`, with our element at its end.
     private var element: Pieces {
-        let front = earlierElements.isEmpty ? source : earlierElements
-        guard let host else {
-            let proto = isSecure ? ";proto=https" : ";proto=http"
-            return earlierElements.isEmpty ? Pieces(front, proto) : Pieces(front, source + proto)
-        }
-        // A port takes quotes.
-        let isToken = host.utf8.allSatisfy(\.isTokenByte)
-        let proto =
-            isToken
-            ? isSecure ? ";proto=https" : ";proto=http" : isSecure ? "\";proto=https" : "\";proto=http"
-        let opening = isToken ? ";host=" : ";host=\""
-        return earlierElements.isEmpty
-            ? Pieces(front, opening, host, proto) : Pieces(front, source, opening, host, proto)
+        earlierElements.isEmpty
+            ? Pieces(source, opening, host, ending)
+            : Pieces(earlierElements, source, opening, host, ending)
     }
 
-    /// The port that stands in a `Host`, or else that of the scheme; nil for one of which we know none.
-    private static func port(ofHost host: String, scheme: some StringProtocol) -> String? {
-        let text = host.utf8
-        if let colon = text.lastIndex(of: UInt8(ascii: ":")) {
-            let digits = text[text.index(after: colon)...]
-            if !digits.isEmpty, digits.allSatisfy({ $0 &- 0x30 < 10 }) { return String(Substring(digits)) }
+    /// The port that stands in a `Host`.
+    private static func port(ofHost host: String) -> String? {
+        var host = host
+        return host.withUTF8 { text in
+            var start = text.count
+            while start > 0, text[start - 1] &- 0x30 < 10 { start -= 1 }
+            guard start > 0, start < text.count, text[start - 1] == UInt8(ascii: ":") else { return nil }
+            return String(decoding: text[start...], as: UTF8.self)
         }
-        switch scheme {
-        case "http", "ws": return "80"
-        case "https", "wss": return "443"
-        default: return nil
+    }
+
+    /// That of a scheme; nil for one of which we know none.
+    private static func port(ofScheme scheme: String) -> String? {
+        switch scheme.lowercased() {
+        case "http", "ws": "80"
+        case "https", "wss": "443"
+        default: nil
         }
     }
 
@@ -145,11 +155,12 @@ struct ForwardingGain {
         if !entries.isEmpty {
             hops = (entries + [hops]).joined(separator: ", ")
         } else if !elements.isEmpty {
-            let nodes = elements.map { $0.node.map { String(Forwarded.address(in: $0[...])) } ?? "unknown" }
-            hops = (nodes + [hops]).joined(separator: ", ")
+            let nodes = elements.map { safe($0.node).map { Forwarded.address(in: $0) } ?? "unknown" }
+            hops = (nodes + [hops[...]]).joined(separator: ", ")
         }
-        scheme = fields.contains(.xForwardedProto) ? nil : described?.scheme ?? scheme
-        forwardedHost = fields.contains(.xForwardedHost) ? nil : described?.host ?? forwardedHost
+        scheme = fields.contains(.xForwardedProto) ? nil : safe(described?.scheme).map(String.init) ?? scheme
+        forwardedHost =
+            fields.contains(.xForwardedHost) ? nil : safe(described?.host).map(String.init) ?? forwardedHost
         port = fields.contains(.xForwardedPort) ? nil : port(of: fields)
         if via != nil {
             earlierElements = Self.earlier(entries, elements, fields)
@@ -166,7 +177,7 @@ struct ForwardingGain {
         guard let host = forwardedHost ?? first(.xForwardedHost),
             let scheme = scheme ?? first(.xForwardedProto)
         else { return nil }
-        return Self.port(ofHost: host, scheme: scheme.lowercased())
+        return Self.port(ofHost: host) ?? Self.port(ofScheme: scheme)
     }
 
     /// What `Forwarded` says of earlier hops, with a comma behind it; "" for nothing.
@@ -187,12 +198,23 @@ struct ForwardingGain {
         }
         return made.map { $0 + ", " }.joined()
     }
+}
 
-    /// What may stand in quotes, and is the first of several.
-    private static func safe(_ value: String?) -> Substring? {
-        guard let first = value?.prefix(while: { $0 != "," }), !first.isEmpty,
-            first.utf8.allSatisfy({ $0.isTokenByte || ":[]".utf8.contains($0) })
-        else { return nil }
-        return first
+/// The first of several values, where it can be a node, a host or a scheme: in no list and no quotes it is more than one.
+private func safe(_ value: String?) -> Substring? {
+    guard let first = value?.prefix(while: { $0 != "," }), !first.isEmpty,
+        first.utf8.allSatisfy({ $0.isTokenByte || ":[]".utf8.contains($0) })
+    else { return nil }
+    return first
+}
+
+extension String {
+    /// Whether it may stand without quotes.
+    fileprivate var isToken: Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            for byte in bytes where !byte.isTokenByte { return false }
+            return true
+        }
     }
 }

@@ -138,6 +138,13 @@ import Testing
                 "2001:DB8::1, 203.0.113.9:80, 192.0.2.7",
                 forwarded: #"For="[2001:db8::1]:1";by=x, for=203.0.113.9, "# + own)),
         Example(
+            testDescription: "passes on a Forwarded that puts more into one element", isTrusted: true,
+            described: Forwarded.Element(host: "a\"b", scheme: "c d"),
+            lines: [#"Forwarded: for="a, 127.0.0.1", for="10.0.0.1, b";host="x""#],
+            told: told(
+                "a, 10.0.0.1, 192.0.2.7",
+                forwarded: #"for="a, 127.0.0.1", for="10.0.0.1, b";host="x", "# + own)),
+        Example(
             testDescription: "writes a Forwarded that nobody can read", isTrusted: true,
             lines: [#"Forwarded: for="203.0.113.9"#], told: told(forwarded: own)),
         Example(
