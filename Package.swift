@@ -211,7 +211,9 @@ let package = Package(
                 .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
-        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestSupport"],
+            exclude: ["Programs/python", "Programs/requirements.txt"]),
         .target(name: "BenchmarkReport", path: "Tests/Benchmarks/Report"),
         .testTarget(name: "BenchmarkReportTests", dependencies: ["BenchmarkReport"]),
         .executableTarget(

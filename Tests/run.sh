@@ -9,7 +9,7 @@ usage() {
 Usage: Tests/run.sh [--filter NAME] [--release] [--no-install]
 
 Checks the whole project on a Debian machine that has Swift:
-  1. installs with apt what is missing (needs root or sudo only then)
+  1. installs with apt what is missing (needs root or sudo only then), and programs from PyPI into .build/programs
   2. lints Swift and shell sources
   3. builds the program and its tests
   4. runs the tests
@@ -114,7 +114,28 @@ finish() {
 wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
     tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind
     h2load:nghttp2-client squid:squid haproxy:haproxy sshd:openssh-server ssh:openssh-client
-    psql:postgresql)
+    psql:postgresql cadaver:cadaver virtualenv:virtualenv)
+
+# Programs of others that tests have as origins, from PyPI: made once, and anew when the list changes. What is there is
+# used without a network.
+install_programs() {
+    local list=Tests/EndToEndTests/Programs/requirements.txt folder=.build/programs
+    if cmp -s "$list" "$folder/requirements.txt"; then
+        echo "everything is there"
+        return
+    fi
+    if ((!may_install)); then
+        echo "$folder is missing or old; its tests are left out" >&2
+        return
+    fi
+    rm -rf "$folder"
+    if ! { virtualenv -q "$folder" && "$folder/bin/pip" install -q --no-compile --disable-pip-version-check -r "$list"; } \
+        >"$work/pip.log" 2>&1; then
+        tail -n 20 "$work/pip.log" >&2
+        return 1
+    fi
+    cp "$list" "$folder/requirements.txt"
+}
 
 # --- Lint, build, test --------------------------------------------------------------------------------
 
@@ -272,6 +293,7 @@ home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 localhost_resolves || exit 2
 echo "about 15 minutes on 2 cores, 30 on busy ones; the tests and what runs are told on the way"
 step packages install_packages "${wanted[@]}" || finish
+step programs install_programs || true
 step lint lint || true
 step build build || finish
 step tests run_tests || true

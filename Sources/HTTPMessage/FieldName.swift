@@ -7,6 +7,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case cfConnectingIP
     case connection
     case contentLength
+    case contentLocation
     case contentType
     case date
     case destination
@@ -16,33 +17,39 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case http2Settings
     case `if`
     case keepAlive
+    case location
     case origin
     case proxy
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
     case referer
+    case refresh
     case retryAfter
     case secWebSocketAccept
     case secWebSocketKey
     case secWebSocketProtocol
     case secWebSocketVersion
+    case setCookie
     case te
     case trailer
     case transferEncoding
     case trueClientIP
     case upgrade
+    case via
     case wwwAuthenticate
     case xClientCertificateName
     case xClientVersion
     case xForwardedFor
     case xForwardedHost
+    case xForwardedPort
     case xForwardedProto
     case xHost
     case xRealIP
     case xToken
     case xTunnelAuthorization
     case xTunnelHost
+    case xTunnelPublic
 
     /// The name as we write it.
     package var text: StaticString {
@@ -52,6 +59,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .cfConnectingIP: "CF-Connecting-IP"
         case .connection: "Connection"
         case .contentLength: "Content-Length"
+        case .contentLocation: "Content-Location"
         case .contentType: "Content-Type"
         case .date: "Date"
         case .destination: "Destination"
@@ -61,33 +69,39 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .http2Settings: "HTTP2-Settings"
         case .if: "If"
         case .keepAlive: "Keep-Alive"
+        case .location: "Location"
         case .origin: "Origin"
         case .proxy: "Proxy"
         case .proxyAuthenticate: "Proxy-Authenticate"
         case .proxyAuthorization: "Proxy-Authorization"
         case .proxyConnection: "Proxy-Connection"
         case .referer: "Referer"
+        case .refresh: "Refresh"
         case .retryAfter: "Retry-After"
         case .secWebSocketAccept: "Sec-WebSocket-Accept"
         case .secWebSocketKey: "Sec-WebSocket-Key"
         case .secWebSocketProtocol: "Sec-WebSocket-Protocol"
         case .secWebSocketVersion: "Sec-WebSocket-Version"
+        case .setCookie: "Set-Cookie"
         case .te: "TE"
         case .trailer: "Trailer"
         case .transferEncoding: "Transfer-Encoding"
         case .trueClientIP: "True-Client-IP"
         case .upgrade: "Upgrade"
+        case .via: "Via"
         case .wwwAuthenticate: "WWW-Authenticate"
         case .xClientCertificateName: "X-Client-Certificate-Name"
         case .xClientVersion: "X-Client-Version"
         case .xForwardedFor: "X-Forwarded-For"
         case .xForwardedHost: "X-Forwarded-Host"
+        case .xForwardedPort: "X-Forwarded-Port"
         case .xForwardedProto: "X-Forwarded-Proto"
         case .xHost: "X-Host"
         case .xRealIP: "X-Real-IP"
         case .xToken: "X-Token"
         case .xTunnelAuthorization: "X-Tunnel-Authorization"
         case .xTunnelHost: "X-Tunnel-Host"
+        case .xTunnelPublic: "X-Tunnel-Public"
         }
     }
 
@@ -115,25 +129,28 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         self = candidate.text.equalsIgnoringCase(name) ? candidate : .other
     }
 
-    /// Length and first letter tell the known names apart, but for one pair; `FieldNameTests` holds that.
+    /// Length and first letter tell the known names apart, but for a few; `FieldNameTests` holds that.
     private static func candidate(_ name: UnsafeRawBufferPointer, first: UInt8) -> FieldName {
         switch (name.count, first) {
         case (2, UInt8(ascii: "i")): .if
         case (2, UInt8(ascii: "t")): .te
+        case (3, UInt8(ascii: "v")): .via
         case (4, UInt8(ascii: "d")): .date
         case (4, UInt8(ascii: "h")): .host
         case (5, UInt8(ascii: "p")): .proxy
         case (6, UInt8(ascii: "e")): .expect
         case (6, UInt8(ascii: "o")): .origin
         case (6, UInt8(ascii: "x")): .xHost
-        case (7, UInt8(ascii: "r")): .referer
+        case (7, UInt8(ascii: "r")): name[3] | 0x20 == UInt8(ascii: "e") ? .referer : .refresh
         case (7, UInt8(ascii: "t")): .trailer
         case (7, UInt8(ascii: "u")): .upgrade
         case (7, UInt8(ascii: "x")): .xToken
+        case (8, UInt8(ascii: "l")): .location
         case (9, UInt8(ascii: "f")): .forwarded
         case (9, UInt8(ascii: "x")): .xRealIP
         case (10, UInt8(ascii: "c")): .connection
         case (10, UInt8(ascii: "k")): .keepAlive
+        case (10, UInt8(ascii: "s")): .setCookie
         case (11, UInt8(ascii: "d")): .destination
         case (11, UInt8(ascii: "r")): .retryAfter
         case (12, UInt8(ascii: "c")): .contentType
@@ -142,11 +159,16 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case (14, UInt8(ascii: "c")): .contentLength
         case (14, UInt8(ascii: "h")): .http2Settings
         case (14, UInt8(ascii: "t")): .trueClientIP
-        case (15, UInt8(ascii: "x")): .xForwardedFor
-        case (16, UInt8(ascii: "c")): .cfConnectingIP
+        case (15, UInt8(ascii: "x")): name[2] | 0x20 == UInt8(ascii: "f") ? .xForwardedFor : .xTunnelPublic
+        case (16, UInt8(ascii: "c")): name[1] | 0x20 == UInt8(ascii: "f") ? .cfConnectingIP : .contentLocation
         case (16, UInt8(ascii: "p")): .proxyConnection
         case (16, UInt8(ascii: "w")): .wwwAuthenticate
-        case (16, UInt8(ascii: "x")): name[2] | 0x20 == UInt8(ascii: "c") ? .xClientVersion : .xForwardedHost
+        case (16, UInt8(ascii: "x")):
+            switch name[12] | 0x20 {
+            case UInt8(ascii: "h"): .xForwardedHost
+            case UInt8(ascii: "p"): .xForwardedPort
+            default: .xClientVersion
+            }
         case (17, UInt8(ascii: "s")): .secWebSocketKey
         case (17, UInt8(ascii: "t")): .transferEncoding
         case (17, UInt8(ascii: "x")): .xForwardedProto

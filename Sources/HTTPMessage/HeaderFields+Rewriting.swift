@@ -6,12 +6,13 @@ extension HeaderFields {
     private static let forwardedPrefix: StaticString = "X-Forwarded-"
 
     private static let tellsOfHops: FieldNameSet = [
-        .cfConnectingIP, .forwarded, .trueClientIP, .xClientCertificateName, .xForwardedFor, .xForwardedHost,
-        .xForwardedProto, .xRealIP,
+        .cfConnectingIP, .forwarded, .trueClientIP, .via, .xClientCertificateName, .xForwardedFor,
+        .xForwardedHost,
+        .xForwardedPort, .xForwardedProto, .xRealIP,
     ]
 
-    /// Removes what tells of earlier hops (`Forwarded`, `X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`, every
-    /// `X-Forwarded-…`): anybody can write it.
+    /// Removes what tells of earlier hops (`Forwarded`, `Via`, `X-Real-IP`, `CF-Connecting-IP`, `True-Client-IP`,
+    /// every `X-Forwarded-…`): anybody can write it.
     package mutating func removeForwarding() {
         let bytes = self.bytes
         // One look at the memory for all of them: most heads have none that goes.

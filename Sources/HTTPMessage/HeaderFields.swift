@@ -52,6 +52,9 @@ package struct HeaderFields: Sendable {
     /// Whether a field of this name is present.
     package func contains(_ name: FieldName) -> Bool { names.contains(name) }
 
+    /// Whether a field of one of these names is present.
+    package func containsAny(of others: FieldNameSet) -> Bool { !names.isDisjoint(with: others) }
+
     /// How many fields bear this name.
     package func count(of name: FieldName) -> Int {
         guard repeated.contains(name) else { return names.contains(name) ? 1 : 0 }

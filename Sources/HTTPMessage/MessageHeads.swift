@@ -84,10 +84,10 @@ extension ByteBuffer {
     /// - Parameter more: names and values, the same ones each time that it is called.
     @inline(__always)
     mutating func writeRequestHead(
-        _ head: RequestHead, behindWhich more: ((FieldName, String) -> Void) -> Void
+        _ head: RequestHead, behindWhich more: ((FieldName, ForwardingGain.Pieces) -> Void) -> Void
     ) {
         var moreBytes = 0
-        more { moreBytes += $0.text.utf8CodeUnitCount + $1.utf8.count + 4 }
+        more { moreBytes += $0.text.utf8CodeUnitCount + $1.utf8Count + 4 }
         let lineBytes = head.method.utf8.count + head.target.utf8.count + 12
         writeHead(head.fields, behind: lineBytes, before: moreBytes) { line in
             line.append(utf8: head.method)
@@ -98,7 +98,7 @@ extension ByteBuffer {
             more { name, value in
                 lines.append(name.text)
                 lines.append(": ")
-                lines.append(utf8: value)
+                value.each { lines.append(utf8: $0) }
                 lines.append("\r\n")
             }
         }

@@ -77,6 +77,7 @@ extension ServerConfiguration: Specification {
         .init("host-claims", \.routes.claims, .inPlace),
         .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
+        .init("forwarding", \.routes.forwarding, .inPlace),
     ]
 }
 
@@ -97,6 +98,7 @@ extension TunnelClientConfiguration: Specification {
         .init("server", \.origin, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("host-header", \.hostHeader, .inPlace),
+        .init("redirects", \.redirects, .inPlace),
         .init("http", \.originVersions, .inPlace),
         .init("hidden-files", \.servesHiddenFiles, .inPlace),
         .init("insecure", \.trust.isInsecure, .inPlace),

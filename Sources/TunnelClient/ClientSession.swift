@@ -114,9 +114,9 @@ final class ClientSession: SessionOwner {
             var request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
             let framing = try Self.framing(request, isLast: arrival.isLast)
             if isOldServer { removeToken(&request, arrival.head) }
-            let isHostListed = !isOldServer && request.fields.contains(.xTunnelHost)
+            let entrance = isOldServer ? TunnelEntrance() : TunnelEntrance(request.fields)
             do throws(OriginRefusal) {
-                let destination = try setup.directory.destination(of: &request, isHostListed: isHostListed)
+                let destination = try setup.directory.destination(of: &request, from: entrance)
                 stream.begin(request, at: destination, framing: framing, on: eventLoop)
             } catch {
                 stream.refuse(error.status, error.words, to: request)

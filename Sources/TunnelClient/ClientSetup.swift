@@ -43,6 +43,7 @@ struct ClientSetup: Sendable {
             if let previous, old?.originTrust == configuration.originTrust,
                 old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,
+                old?.redirects == configuration.redirects, old?.token == configuration.token,
                 old?.originVersions == configuration.originVersions,
                 old?.servesHiddenFiles == configuration.servesHiddenFiles
             {

@@ -4,6 +4,7 @@ import OriginHTTP
 import Synchronization
 import TransportSecurity
 import TunnelConfiguration
+import TunnelProtocol
 
 /// The origins of one tunnel: the configured one, and those that callers named by `X-Host`.
 final class OriginDirectory: Sendable {
@@ -22,6 +23,8 @@ final class OriginDirectory: Sendable {
     private let isRaw: Bool
     /// How requests to the configured origin are written; nil for a built-in one.
     private let rewriting: OriginRequest?
+    private let redirects: Redirects
+    private let token: String
     private let trusts: OriginTrusts
     /// What is spoken with origins that callers name.
     private let versions: HTTPVersions
@@ -36,6 +39,8 @@ final class OriginDirectory: Sendable {
         trusts = try OriginTrusts(configuration, pool)
         versions = HTTPVersions(configuration.originVersions)
         isRaw = if case .tcp = configuration.origin { true } else { false }
+        redirects = configuration.redirects
+        token = configuration.token.secret
         switch configuration.origin {
         case .web(let url):
             let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
@@ -44,7 +49,8 @@ final class OriginDirectory: Sendable {
             if url.isSecure { try tls.load(for: url.host, offering: versions.offer) }
             configured = HTTPOrigin(address, tls: tls, versions: versions)
             rewriting = OriginRequest(
-                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader)
+                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader,
+                redirects: redirects, token: token)
         case .echo:
             configured = EchoOrigin()
             rewriting = nil
@@ -64,9 +70,9 @@ final class OriginDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - request: made what it is as it goes there.
-    ///   - isHostListed: whether the server says that the request came by its `Host`.
+    ///   - entrance: how it came to the tunnel.
     func destination(
-        of request: inout RequestHead, isHostListed: Bool
+        of request: inout RequestHead, from entrance: TunnelEntrance
     ) throws(OriginRefusal) -> Destination {
         if isRaw || request.asksForRawStream {
             guard isRaw, let configured else { throw .noRawOrigin }
@@ -77,11 +83,12 @@ final class OriginDirectory: Sendable {
         switch choice {
         case .configured:
             guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }
-            let host = try rewriting?.prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: configured, host: host)
+            let prepared = try rewriting?.prepare(&request, from: entrance)
+            return Destination(origin: configured, host: prepared?.host, view: prepared?.view)
         case .named(let address):
-            let host = try OriginRequest(address: address).prepare(&request, isHostListed: isHostListed)
-            return Destination(origin: named(address), host: host)
+            let rewriting = OriginRequest(address: address, redirects: redirects, token: token)
+            let prepared = try rewriting.prepare(&request, from: entrance)
+            return Destination(origin: named(address), host: prepared.host, view: prepared.view)
         case .refused(let words):
             throw OriginRefusal(status: 403, words: words)
         }
@@ -146,6 +153,8 @@ struct Destination {
     var origin: any Origin
     /// What `Host` is to say; nil for the origin's own.
     var host: String?
+    /// How its answer is made one for callers; nil where it may stay as it is.
+    var view: PublicView?
 }
 
 /// Why a request goes to no origin.

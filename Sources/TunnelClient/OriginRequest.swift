@@ -8,18 +8,39 @@ package struct OriginRequest: Sendable {
     private let address: OriginAddress
     private let basePath: String
     private let hostHeader: HostHeader
+    private let redirects: Redirects
+    private let token: String
 
-    /// - Parameter basePath: "" or a path with a leading and without a trailing slash, which requests may not leave.
-    package init(address: OriginAddress, basePath: String = "", hostHeader: HostHeader = .origin) {
+    /// What is known of a request that is written for its origin.
+    package struct Prepared: Sendable {
+        /// What `Host` is to say; nil for the origin's own.
+        package let host: String?
+        /// How its answer is made one for callers; nil where it may stay as it is.
+        package let view: PublicView?
+    }
+
+    /// - Parameters:
+    ///   - basePath: "" or a path with a leading and without a trailing slash, which requests may not leave.
+    ///   - redirects: whether what speaks of the origin's place, or of the caller's, is changed to the other's.
+    ///   - token: of the tunnel.
+    package init(
+        address: OriginAddress, basePath: String = "", hostHeader: HostHeader = .origin,
+        redirects: Redirects = .keep, token: String = ""
+    ) {
         self.address = address
         self.basePath = basePath
         self.hostHeader = hostHeader
+        self.redirects = redirects
+        self.token = token
     }
 
-    /// - Parameter isHostListed: whether the request came by its `Host`, which the tunnel server lists.
-    /// - Returns: what `Host` is to say; nil for the origin's own.
-    package func prepare(_ request: inout RequestHead, isHostListed: Bool) throws(OriginRefusal) -> String? {
-        let host = host(request.fields, isHostListed: isHostListed)
+    /// - Parameter entrance: how the request came to the tunnel.
+    package func prepare(
+        _ request: inout RequestHead, from entrance: TunnelEntrance
+    ) throws(OriginRefusal) -> Prepared {
+        let host = host(request.fields, isHostListed: entrance.isHostListed)
+        let view = view(request, from: entrance, host: host)
+        view?.rewrite(&request)
         if request.fields.contains(.destination) || request.fields.contains(.if) {
             try moveURLs(&request.fields, host: host ?? address.authority)
         }
@@ -29,7 +50,19 @@ package struct OriginRequest: Sendable {
             }
             request.target = basePath + request.target
         }
-        return host
+        return Prepared(host: host, view: view)
+    }
+
+    private func view(
+        _ request: RequestHead, from entrance: TunnelEntrance, host: String?
+    ) -> PublicView? {
+        guard redirects == .rewrite || redirects == .auto && entrance.isHostListed,
+            let place = PublicPlace(of: request.fields, prefix: entrance.prefix.path(token: token))
+        else { return nil }
+        let origin = URLMapping.Origin(
+            isSecure: address.isSecure, authority: address.authority, host: host, prefix: basePath)
+        return PublicView(
+            place, origin, serverPath: entrance.prefix.basePath, asked: request.target)
     }
 
     private func host(_ fields: HeaderFields, isHostListed: Bool) -> String? {

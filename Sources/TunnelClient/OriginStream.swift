@@ -15,6 +15,8 @@ final class OriginStream {
     private var method = ""
     /// Its content type, where that is one of gRPC.
     private var grpcType: String?
+    /// How the answer is made one for callers; nil where it may stay as it is.
+    private var view: PublicView?
     private var isRequestWhole: Bool
     private var hasAnswered = false
     private var isAnswerWhole = false
@@ -43,6 +45,7 @@ final class OriginStream {
         hasBegun = true
         method = request.method
         grpcType = GRPC.type(of: request.fields)
+        view = destination.view
         exchange = destination.origin.begin(
             request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
@@ -181,6 +184,7 @@ extension OriginStream: StreamReceiver {
 extension OriginStream: OriginResponseReceiver {
     func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
         Forwarding.rewrite(&head, at: .answerIntoTunnel)
+        view?.rewrite(&head)
         guard !head.isInterim else { return respond(head, isLast: false) }
         hasAnswered = true
         isUpgraded = head.status == 101

@@ -26,6 +26,8 @@ final class ServerSettings: Sendable {
     let tcp: TCPPort?
     /// Whether tunnel clients may come by long polling.
     let offersLongPoll: Bool
+    /// Whether origins are told of callers in `Forwarded` and `Via` too.
+    let tellsAllOfCallers: Bool
     /// With everybody who connects; nil where plain HTTP is spoken.
     let tls: ServerTLS?
     /// With tunnel clients who ask for it, inside what carries the tunnel; nil where none is spoken.
@@ -36,6 +38,7 @@ final class ServerSettings: Sendable {
         self.innerTLS = innerTLS ?? tls
         tcp = configuration.tcp
         offersLongPoll = configuration.offersLongPoll
+        tellsAllOfCallers = configuration.routes.forwarding == .all
         times = Times(
             keepalive: configuration.times.keepalive, stall: TimeAmount(configuration.times.stall),
             queue: TimeAmount(configuration.times.queue))

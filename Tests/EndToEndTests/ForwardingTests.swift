@@ -178,8 +178,9 @@ import Testing
         #expect(lines.contains("Host: caller.test"))
         #expect(lines.contains("Destination: http://caller.test/to"))
         #expect(
-            lines.filter { $0.lowercased().contains("forwarded") } == [
+            lines.filter { $0.lowercased().contains("x-forwarded") } == [
                 "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: http", "X-Forwarded-Host: caller.test",
+                "X-Forwarded-Port: 80",
             ])
         #expect(!form.text.contains("X-Tunnel"))
         let socket = try WebSocketConnection(port: tunnel.port, fields: [("Origin", "http://caller.test")])

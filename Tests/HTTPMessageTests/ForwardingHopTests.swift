@@ -11,22 +11,26 @@ import Testing
     private static let others = [
         "Accept", "Authorization", "CF-Connecting-IP", "Content-Length", "Cookie", "Date", "Expect",
         "Forwarded", "Host", "Proxy", "True-Client-IP", "X-Forwarded-For", "X-Forwarded-Host",
-        "X-Forwarded-Proto", "X-Host", "X-Real-IP", "X-Token", "X-Tunnel-Authorization", "X-Tunnel-Host",
+        "X-Forwarded-Port", "X-Forwarded-Proto", "X-Host", "X-Real-IP", "X-Token", "X-Tunnel-Authorization",
+        "X-Tunnel-Host", "X-Tunnel-Public", "Via",
     ]
 
     /// Beyond the fields of one hop.
     private static func losses(at hop: Forwarding.Hop) -> Set<String> {
         switch hop {
-        case .requestIntoTunnel: ["Proxy", "X-Token", "X-Tunnel-Host"]
-        case .requestOutOfTunnel: ["X-Host", "X-Token", "X-Tunnel-Host"]
+        case .requestIntoTunnel: ["Proxy", "X-Token", "X-Tunnel-Host", "X-Tunnel-Public"]
+        case .requestOutOfTunnel: ["X-Host", "X-Token", "X-Tunnel-Host", "X-Tunnel-Public"]
         case .requestToOrigin: ["Host"]
-        case .requestIntoMessage: ["X-Tunnel-Host"]
+        case .requestIntoMessage: ["X-Tunnel-Host", "X-Tunnel-Public"]
         case .answerIntoTunnel, .answerToCaller, .requestOutOfMessage, .answerIntoMessage: []
         case .trailers:
             [
                 "Authorization", "CF-Connecting-IP", "Content-Length", "Forwarded", "Host", "Proxy",
-                "True-Client-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Host",
-                "X-Real-IP", "X-Token", "X-Tunnel-Authorization", "X-Tunnel-Host",
+                "True-Client-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
+                "X-Forwarded-Proto",
+                "X-Host", "X-Real-IP", "X-Token", "X-Tunnel-Authorization", "X-Tunnel-Host",
+                "X-Tunnel-Public",
+                "Via",
             ]
         }
     }

@@ -193,6 +193,7 @@ private let serverRows = [
     server("trusted-proxies", .update) {
         $0.trust.proxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
     },
+    server("forwarding", .update) { $0.routes.forwarding = .xForwarded },
 ]
 
 private let tunnelRows = [
@@ -209,6 +210,7 @@ private let tunnelRows = [
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
+    tunnel("redirects", .update) { $0.redirects = .rewrite },
     tunnel("http", .update) { $0.originVersions = .http2 },
     tunnel("hidden-files", .update) { $0.servesHiddenFiles = true },
     tunnel("insecure", .update) { $0.trust.isInsecure = true },

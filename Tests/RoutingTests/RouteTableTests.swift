@@ -47,11 +47,35 @@ import TunnelProtocol
             Issue.record("goes nowhere")
             return
         }
-        let forwarding = route.forwarding(from: peer, table.caller(at: peer, head.fields))
+        let caller = table.caller(at: peer, head.fields)
+        let forwarding = route.forwarding(
+            from: CallerForwarding.Caller(peer: peer, isPeerTrusted: caller.isPeerTrusted))
         let crossing = try RequestHead(
             whole: forwarding.head(of: head, upgrade: head.upgradeOffer), limits: HTTPLimits())
         #expect(crossing.fields[.xForwardedFor] == forwardedFor)
         #expect(crossing.fields[.destination] == "http://listed.example/to")
         #expect(crossing.fields[.xTunnelHost] == "listed")
+        #expect(crossing.fields[.xTunnelPublic] == "- /w")
+    }
+
+    @Test(arguments: [
+        ("route-table-token-1", "token /w"), ("route-tabl%65-token-1", "token="),
+    ])
+    func aTokenInThePathStaysThereForCallers(_ written: String, _ told: String) throws {
+        let head = RequestHead(
+            method: "GET", target: "/w/_token/\(written)/x", fields: HeaderFields([.host: "listed.example"]))
+        guard case .forward(let route) = try Self.table().route(head) else {
+            Issue.record("goes nowhere")
+            return
+        }
+        var request = head
+        request.target = route.target
+        let forwarding = route.forwarding(from: CallerForwarding.Caller(peer: "192.0.2.1"))
+        let crossing = try RequestHead(
+            whole: forwarding.head(of: request, upgrade: head.upgradeOffer), limits: HTTPLimits())
+        #expect(crossing.target == "/x")
+        #expect(crossing.fields[.xTunnelPublic]?.hasPrefix(told.prefix(6)) == true)
+        let prefix = PublicPrefix(fieldValue: crossing.fields[.xTunnelPublic] ?? "")
+        #expect(prefix.path(token: "route-table-token-1") == "/w/_token/\(written)")
     }
 }

@@ -33,9 +33,9 @@ import TunnelConfiguration
         var head = RequestHead(method: "GET", target: "/x")
         if let host = example.host { head.fields.append(.host, host) }
         let address = OriginAddress(isSecure: example.isSecure, host: "origin", port: 1)
-        let host = try OriginRequest(address: address, hostHeader: example.hostHeader)
-            .prepare(&head, isHostListed: example.isListed)
-        #expect(host == example.expected)
+        let prepared = try OriginRequest(address: address, hostHeader: example.hostHeader)
+            .prepare(&head, from: TunnelEntrance(isHostListed: example.isListed))
+        #expect(prepared.host == example.expected)
         #expect(head.target == "/x")
     }
 
@@ -53,10 +53,10 @@ import TunnelConfiguration
     func aPrefixCannotBeLeft(target: String) throws {
         var head = RequestHead(method: "GET", target: target)
         #expect(throws: OriginRefusal.outsidePrefix) {
-            try Self.prefixed.prepare(&head, isHostListed: false)
+            try Self.prefixed.prepare(&head, from: TunnelEntrance())
         }
         let free = OriginRequest(address: OriginAddress(isSecure: false, host: "origin", port: 81))
-        _ = try free.prepare(&head, isHostListed: false)
+        _ = try free.prepare(&head, from: TunnelEntrance())
         #expect(head.target == target)
     }
 
@@ -67,7 +67,7 @@ import TunnelConfiguration
     ])
     func whatOnlyLooksLikeItGoesOn(target: String) throws {
         var head = RequestHead(method: "GET", target: target)
-        _ = try Self.prefixed.prepare(&head, isHostListed: false)
+        _ = try Self.prefixed.prepare(&head, from: TunnelEntrance())
         #expect(head.target == "/p" + target)
     }
 
@@ -110,7 +110,7 @@ import TunnelConfiguration
             address: OriginAddress(isSecure: false, host: "origin", port: 81), basePath: move.basePath,
             hostHeader: move.hostHeader)
         do throws(OriginRefusal) {
-            _ = try rewriting.prepare(&head, isHostListed: false)
+            _ = try rewriting.prepare(&head, from: TunnelEntrance())
             #expect(head.fields[.destination] == move.expected)
         } catch {
             #expect(error == .outsidePrefix)
@@ -118,12 +118,66 @@ import TunnelConfiguration
         }
     }
 
+    struct PageExample: CustomTestStringConvertible, Sendable {
+        let redirects: Redirects
+        var isListed = false
+        var hostHeader = HostHeader.automatic
+        var prefix = PublicPrefix()
+        /// What the origin sees of the page of its caller.
+        let origin: String
+        /// Where the caller is sent whom it sends to `/login`; nil: there.
+        let location: String?
+        var testDescription: String { "\(redirects) \(isListed) \(hostHeader) \(prefix)" }
+    }
+
+    private static let own = "http://origin:81"
+    private static let callers = "https://www.example.com"
+
+    static let pageExamples: [PageExample] = [
+        PageExample(redirects: .auto, origin: callers, location: nil),
+        PageExample(redirects: .auto, isListed: true, origin: "http://www.example.com", location: nil),
+        PageExample(
+            redirects: .auto, isListed: true, hostHeader: .origin, origin: own, location: nil),
+        PageExample(
+            redirects: .auto, isListed: true, hostHeader: .origin, prefix: PublicPrefix(basePath: "/w"),
+            origin: own, location: "/w/login"),
+        PageExample(
+            redirects: .auto, prefix: PublicPrefix(token: PublicPrefix.Spelling()), origin: callers,
+            location: nil),
+        PageExample(redirects: .keep, isListed: true, hostHeader: .origin, origin: callers, location: nil),
+        PageExample(redirects: .rewrite, origin: own, location: nil),
+        PageExample(
+            redirects: .rewrite, prefix: PublicPrefix(token: PublicPrefix.Spelling()), origin: own,
+            location: "/_token/a-token-of-16-bytes/login"),
+    ]
+
+    @Test(arguments: pageExamples) func pagesAreThoseOfTheOtherSide(_ example: PageExample) throws {
+        let fields = HeaderFields([
+            .host: "www.example.com", .xForwardedProto: "https", .xForwardedHost: "www.example.com",
+            .origin: Self.callers, .referer: "\(Self.callers)/from",
+        ])
+        var head = RequestHead(method: "POST", target: "/x", fields: fields)
+        let rewriting = OriginRequest(
+            address: OriginAddress(isSecure: false, host: "origin", port: 81), hostHeader: example.hostHeader,
+            redirects: example.redirects, token: "a-token-of-16-bytes")
+        let prepared = try rewriting.prepare(
+            &head, from: TunnelEntrance(isHostListed: example.isListed, prefix: example.prefix))
+        #expect(head.fields[.origin] == example.origin)
+        #expect(head.fields[.referer] == example.origin + "/from")
+        var answer = ResponseHead(
+            status: 302, fields: HeaderFields([.location: "/login", .contentLocation: "\(Self.own)/x"]))
+        prepared.view?.rewrite(&answer)
+        #expect(answer.fields[.location] == example.location ?? "/login")
+        let isPublic = prepared.view != nil
+        #expect(answer.fields[.contentLocation]?.hasPrefix(isPublic ? Self.callers : Self.own) == true)
+    }
+
     @Test func lockedResourcesFollow() throws {
         let fields = HeaderFields([
             .host: "www.example.com", .if: "<http://www.example.com/a> (<urn:uuid:1>) </b>",
         ])
         var head = RequestHead(method: "PUT", target: "/x", fields: fields)
-        _ = try Self.prefixed.prepare(&head, isHostListed: false)
+        _ = try Self.prefixed.prepare(&head, from: TunnelEntrance())
         #expect(head.fields[.if] == "<http://origin:81/p/a> (<urn:uuid:1>) </p/b>")
     }
 }

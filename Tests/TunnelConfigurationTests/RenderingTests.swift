@@ -50,6 +50,7 @@ import TunnelProtocol
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests }
             trusted-proxies: [10.0.0.0/8, "::1"]
+            forwarding: x-forwarded
             ports:
               - { port: 22, host: 127.0.0.1, token: token-number-9-of-tests, allow-from: [10.0.0.0/8, "::1"], idle-timeout: 5m }
               - { port: 22, host: "::1", token: token-number-10-of-tests, idle-timeout: 0 }
@@ -63,6 +64,7 @@ import TunnelProtocol
             server: https://localhost:8443/path
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
+            redirects: rewrite
             http: 2
             hidden-files: true
             token: token-number-5-of-tests
@@ -194,6 +196,7 @@ import TunnelProtocol
                     only-listed-tokens: false
                     hosts: []
                     trusted-proxies: []
+                    forwarding: all
                 tunnels: []
 
                 """)

@@ -13,34 +13,53 @@ package struct CallerAddress: Sendable {
     /// Whether everybody who is said to stand between us and the caller could be followed.
     private let isChainKnown: Bool
     private let fields: HeaderFields
+    /// What the outermost proxy that we trust says in `Forwarded` of who called it, where `X-Forwarded-For` is not there.
+    package let described: Forwarded.Element?
 
     /// - Parameters:
     ///   - peer: the address that connected.
     ///   - fields: of the request. Each proxy adds to `X-Forwarded-For` the address that connected to it, so the
-    ///     list is read from its end for as long as those who wrote it are trusted.
+    ///     list is read from its end for as long as those who wrote it are trusted; where it is not there, `Forwarded`
+    ///     is read so.
     package init(peer: String, _ fields: HeaderFields, trusted: [AddressRange]) {
         self.fields = fields
         let isTrusted = { (address: String) in trusted.contains { $0.contains(address) } }
         isPeerTrusted = isTrusted(peer)
-        let isForwarded = fields.contains(.xForwardedFor)
-        guard isForwarded, isPeerTrusted else {
+        guard isPeerTrusted else {
             text = peer
-            isChainKnown = !isForwarded
+            described = nil
+            isChainKnown = !fields.contains(.xForwardedFor)
             return
         }
-        let entries = fields.values(.xForwardedFor)
-            .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        let isForwarded = fields.contains(.xForwardedFor)
+        let hops =
+            isForwarded
+            ? Self.entries(fields) : fields.contains(.forwarded) ? Self.elements(fields) : []
         var caller = peer
+        var described: Forwarded.Element?
         var isKnown = true
-        for entry in entries.reversed().prefix(Self.longestChain) where isTrusted(caller) {
-            guard let next = Self.address(in: entry) else {
+        for hop in hops.reversed().prefix(Self.longestChain) where isTrusted(caller) {
+            guard let next = Self.address(in: hop.node) else {
                 isKnown = false
                 break
             }
             caller = next
+            described = hop
         }
         text = caller
         isChainKnown = isKnown
+        self.described = isForwarded ? nil : described
+    }
+
+    private static func entries(_ fields: HeaderFields) -> [Forwarded.Element] {
+        fields.values(.xForwardedFor)
+            .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+            .map { Forwarded.Element(node: String($0)) }
+    }
+
+    /// What cannot be read names nobody.
+    private static func elements(_ fields: HeaderFields) -> [Forwarded.Element] {
+        Forwarded.elements(fields.values(.forwarded)) ?? [Forwarded.Element()]
     }
 
     /// Whether the caller is on this machine, as far as that can be known: one that a proxy here speaks for is not,
@@ -52,14 +71,8 @@ package struct CallerAddress: Sendable {
     }
 
     /// An address without the port that some proxies add; nil for what is none.
-    private static func address(in entry: Substring) -> String? {
-        var text = entry.drop { $0 == " " || $0 == "\t" }
-        while text.last == " " || text.last == "\t" { text.removeLast() }
-        if text.first == "[" {
-            text = text.dropFirst().prefix { $0 != "]" }
-        } else if text.count(where: { $0 == ":" }) == 1 {
-            text = text.prefix { $0 != ":" }
-        }
+    private static func address(in node: String?) -> String? {
+        guard let text = node.map({ Forwarded.address(in: $0[...]) }) else { return nil }
         return AddressRange(text).map { _ in String(text) }
     }
 

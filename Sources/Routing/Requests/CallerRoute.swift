@@ -82,7 +82,10 @@ package enum CallerRoute: Sendable, Equatable {
             // Relative, as proxies may have changed what stands before; `./`, as a token may look like a scheme.
             return .refuse(.missingSlash(location: "./\(written)/\(target[end...])"))
         }
-        return forward(text, target: String(target[end...]), RoutePolicy(namedBy: .path, basePath: basePath))
+        let spelling = written == text ? PublicPrefix.Spelling() : PublicPrefix.Spelling(written: written)
+        return forward(
+            text, target: String(target[end...]),
+            RoutePolicy(namedBy: .path, basePath: basePath, spelling: spelling))
     }
 
     private static func tokenInField(

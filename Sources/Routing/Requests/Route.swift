@@ -18,16 +18,14 @@ package struct Route: Sendable, Equatable {
     /// What its request loses and gains on the way into the tunnel.
     ///
     /// - Parameters:
-    ///   - peer: the address that connected.
-    ///   - caller: who calls, as far as that address may say.
-    ///   - isSecure: whether it speaks TLS with us.
-    ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
-    package func forwarding(
-        from peer: String, _ caller: CallerAddress, isSecure: Bool = false, certificateName: String? = nil
-    ) -> Forwarding {
-        Forwarding(
-            token: token.secret, isHostListed: policy.namedBy == .host, basePath: policy.basePath, peer: peer,
-            isPeerTrusted: caller.isPeerTrusted, isSecure: isSecure, certificateName: certificateName)
+    ///   - caller: who sends it.
+    ///   - tellsAll: whether the origin is told of it in `Forwarded` and `Via` too.
+    package func forwarding(from caller: CallerForwarding.Caller, tellsAll: Bool = true) -> CallerForwarding {
+        CallerForwarding(
+            token: token.secret, isHostListed: policy.namedBy == .host,
+            publicPrefix: PublicPrefix(
+                basePath: policy.basePath, token: policy.namedBy == .path ? policy.spelling : nil),
+            caller: caller, tellsAll: tellsAll)
     }
 }
 
@@ -50,10 +48,16 @@ package struct RoutePolicy: Sendable, Equatable {
     /// Which of the names of the configuration it was, in `HostTable.names`; nil for a token, or a name that a tunnel client
     /// has asked for.
     package var name: Int?
+    /// How a token in the path was written.
+    package var spelling: PublicPrefix.Spelling
 
-    package init(namedBy: TokenPlace, basePath: String = "", name: Int? = nil) {
+    package init(
+        namedBy: TokenPlace, basePath: String = "", name: Int? = nil,
+        spelling: PublicPrefix.Spelling = PublicPrefix.Spelling()
+    ) {
         self.namedBy = namedBy
         self.basePath = basePath
         self.name = name
+        self.spelling = spelling
     }
 }

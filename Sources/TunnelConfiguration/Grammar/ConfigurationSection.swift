@@ -57,7 +57,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies, PortKeys.ports,
+                Keys.trustedProxies, FieldKeys.forwarding.declaration, PortKeys.ports,
             ]
         case .tls:
             TLSKeys.pair
@@ -82,6 +82,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
                 Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
+                FieldKeys.redirects.declaration,
                 Keys.originVersions.declaration, Keys.hiddenFiles.declaration, HostKeys.wanted,
             ]
                 + Keys.token.declarations + Keys.password.declarations

@@ -26,7 +26,7 @@ extension MappingReader {
             innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
             routes: .init(
                 basePath: value(Keys.basePath), hosts: hosts, claims: listed.claims,
-                publicURL: value(HostKeys.publicURL)),
+                publicURL: value(HostKeys.publicURL), forwarding: value(FieldKeys.forwarding)),
             times: .init(
                 keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),
                 queue: value(Keys.queueTimeout)),

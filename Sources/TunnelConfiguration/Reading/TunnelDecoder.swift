@@ -18,6 +18,7 @@ extension MappingReader {
         let origin = value(Keys.server)
         let hostPattern = value(Keys.regexp)
         let hostHeader = value(Keys.hostHeader)
+        let redirects = value(FieldKeys.redirects)
         let originVersions = value(Keys.originVersions)
         let servesHiddenFiles = value(Keys.hiddenFiles)
         if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
@@ -51,6 +52,7 @@ extension MappingReader {
         guard let name, let url, let token = read.token else { return nil }
         return TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
+            redirects: redirects,
             originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, hosts: hosts,
             token: token,
             password: read.passwords.first,

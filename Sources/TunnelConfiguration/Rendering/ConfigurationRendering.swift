@@ -94,6 +94,7 @@ package enum ConfigurationRendering {
         writeNames(server.routes, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
+        text.entry(4, FieldKeys.forwarding, plain: server.routes.forwarding.rawValue)
     }
 
     private static func write(_ tunnel: TunnelClientConfiguration, to text: inout ConfigurationText) {
@@ -103,6 +104,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.server, text: tunnel.origin?.shown)
         text.entry(4, Keys.regexp, text: tunnel.hostPattern?.source)
         text.entry(4, Keys.hostHeader, text: tunnel.hostHeader.shown)
+        text.entry(4, FieldKeys.redirects, plain: tunnel.redirects.rawValue)
         text.entry(4, Keys.originVersions, text: tunnel.originVersions.rawValue)
         text.entry(4, Keys.hiddenFiles, plain: tunnel.servesHiddenFiles)
         text.texts(4, HostKeys.wanted, tunnel.hosts, isSorted: false)

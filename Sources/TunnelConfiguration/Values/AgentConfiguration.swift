@@ -143,6 +143,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var hostPattern: HostPattern?
     /// What `Host` says to `origin`.
     package var hostHeader: HostHeader
+    /// Whether URLs and cookies in fields follow.
+    package var redirects: Redirects
     /// What is spoken with origins; but an `h2c://` one speaks HTTP/2.
     package var originVersions: OriginVersions
     /// Whether a folder as `origin` shows what bears a name that begins with a dot.
@@ -185,7 +187,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
-        hostHeader: HostHeader = .automatic, originVersions: OriginVersions = .auto,
+        hostHeader: HostHeader = .automatic, redirects: Redirects = .auto,
+        originVersions: OriginVersions = .auto,
         servesHiddenFiles: Bool = false, hosts: [String] = [], token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
         protocol: ProtocolChoice = .auto, transport: Transport = .auto,
@@ -200,6 +203,7 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.origin = origin
         self.hostPattern = hostPattern
         self.hostHeader = hostHeader
+        self.redirects = redirects
         self.originVersions = originVersions
         self.servesHiddenFiles = servesHiddenFiles
         self.hosts = hosts

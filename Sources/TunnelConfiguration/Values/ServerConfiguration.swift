@@ -61,15 +61,18 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var claims: HostClaimRules?
         /// Where callers reach the server, or nil: where it listens.
         package var publicURL: PublicURL?
+        /// In which fields origins are told of callers.
+        package var forwarding: ForwardingFields
 
         package init(
             basePath: String = "", hosts: [PublicName: RendezvousToken] = [:], claims: HostClaimRules? = nil,
-            publicURL: PublicURL? = nil
+            publicURL: PublicURL? = nil, forwarding: ForwardingFields = .all
         ) {
             self.basePath = basePath
             self.hosts = hosts
             self.claims = claims
             self.publicURL = publicURL
+            self.forwarding = forwarding
         }
     }
 

@@ -33,6 +33,8 @@ final class CallerReception: RequestReception {
     /// The address that connected.
     private(set) var peer = "unknown"
     private var peerPort: Int?
+    /// The two as origins are told of them, once a request is for one.
+    private lazy var source = CallerForwarding.Caller.source(peer, port: peerPort)
     /// Who calls, as far as is known from the latest request.
     private var address = "unknown"
 
@@ -187,7 +189,9 @@ final class CallerReception: RequestReception {
             return .exchange(
                 CallerExchange(
                     core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
-                    isNamed: route.policy.namedBy == .host, request: request, forwarding: forwarding(route, caller), framing: framing,
+                    isNamed: route.policy.namedBy == .host, request: request,
+                    forwarding: forwarding(route, caller, isHTTP2: !stream.isWholeConnection),
+                    framing: framing,
                     record: makeRecord(head.method, path: path, tokenHint: token.hint)))
         }
     }
@@ -242,10 +246,14 @@ final class CallerReception: RequestReception {
         return .exchange(LongPollExchange(seat, isAsked: isAsked, on: stream))
     }
 
-    private func forwarding(_ route: Route, _ caller: CallerAddress) -> Forwarding {
-        route.forwarding(
-            from: peer, caller, isSecure: isSecure,
+    private func forwarding(
+        _ route: Route, _ caller: CallerAddress, isHTTP2: Bool
+    ) -> CallerForwarding {
+        let sender = CallerForwarding.Caller(
+            peer: peer, source: source, isPeerTrusted: caller.isPeerTrusted, described: caller.described,
+            isSecure: isSecure, isHTTP2: isHTTP2,
             certificateName: settings.tellsOriginsCertificates ? certificate?.name : nil)
+        return route.forwarding(from: sender, tellsAll: settings.tellsAllOfCallers)
     }
 
     /// Who calls, with the port where that is known.

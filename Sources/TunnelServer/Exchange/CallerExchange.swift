@@ -30,7 +30,7 @@ final class CallerExchange: ServedExchange {
     private var token: RendezvousToken
     private let request: RequestHead
     /// Nil for a connection that is no request of its own: `request` asks for a raw stream, and goes as it is.
-    private var forwarding: Forwarding?
+    private var forwarding: CallerForwarding?
     /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
     private let isNamed: Bool
     /// What the request may leave HTTP for.
@@ -49,7 +49,7 @@ final class CallerExchange: ServedExchange {
     ///   - idle: how long both raw directions may be silent; nil for any time.
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
-        token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: Forwarding?,
+        token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: CallerForwarding?,
         framing: BodyFraming, record: RequestRecord, idle: TimeAmount? = nil
     ) {
         let eventLoop = stream.eventLoop

@@ -83,9 +83,12 @@ private func routeByPath() throws -> Operation {
 
 private func forward() throws -> Operation {
     let head = try RequestHead(whole: Texts.browserRequest, limits: HTTPLimits())
+    // Of a connection.
+    let source = CallerForwarding.Caller.source("203.0.113.7", port: 50_000)
     return {
-        let forwarding = Forwarding(
-            token: Texts.token, isHostListed: false, basePath: "", peer: "203.0.113.7", isPeerTrusted: false)
+        let forwarding = CallerForwarding(
+            token: Texts.token, isHostListed: false,
+            caller: CallerForwarding.Caller(peer: "203.0.113.7", source: source))
         let text = forwarding.head(of: head, upgrade: head.upgradeOffer)
         try require(text.readableBytes > 400, "\(text.readableBytes) bytes")
         blackHole(text)

@@ -1,0 +1,153 @@
+package import struct NIOCore.ByteBuffer
+
+/// What the tunnel server knows of one request: what crosses the tunnel is freed of the caller's hop and of its secret, and
+/// tells the origin what it may know about the caller.
+package struct CallerForwarding: Sendable {
+    /// Who sends a request, as far as a hop knows it.
+    package struct Caller: Sendable {
+        /// The address that connected.
+        let peer: String
+        /// The same as an element of `Forwarded` begins, with its port where that is known.
+        let source: String
+        /// Whether it is a proxy whose words about earlier hops count.
+        let isPeerTrusted: Bool
+        /// What such a proxy said in `Forwarded` of who called it, where it says nothing in `X-Forwarded-For`.
+        let described: Forwarded.Element?
+        /// Whether it speaks TLS with us.
+        let isSecure: Bool
+        /// Whether it speaks HTTP/2 with us.
+        let isHTTP2: Bool
+        /// In the certificate that it has shown, where the origin is to be told.
+        let certificateName: String?
+
+        /// - Parameters:
+        ///   - peer: the address that connected.
+        ///   - source: of this address, as `source(_:port:)` makes it; nil where its port is not known.
+        ///   - isPeerTrusted: whether it is a proxy whose words about earlier hops count.
+        ///   - described: what such a proxy said in `Forwarded` of who called it, where it sent no `X-Forwarded-For`.
+        ///   - isSecure: whether it speaks TLS with us.
+        ///   - isHTTP2: whether it speaks HTTP/2 with us.
+        ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
+        package init(
+            peer: String, source: String? = nil, isPeerTrusted: Bool = false,
+            described: Forwarded.Element? = nil, isSecure: Bool = false, isHTTP2: Bool = false,
+            certificateName: String? = nil
+        ) {
+            self.peer = peer
+            self.source = source ?? Self.source(peer)
+            self.isPeerTrusted = isPeerTrusted
+            self.described = described
+            self.isSecure = isSecure
+            self.isHTTP2 = isHTTP2
+            self.certificateName = certificateName
+        }
+
+        /// How an element of `Forwarded` begins that names this address. The same for all requests of a connection.
+        package static func source(_ address: String, port: Int? = nil) -> String {
+            "for=" + Forwarded.node(address, port: port)
+        }
+    }
+
+    private var token: String
+    private let isHostListed: Bool
+    private let publicPrefix: PublicPrefix
+    private let caller: Caller
+    private let tellsAll: Bool
+
+    /// - Parameters:
+    ///   - token: which is not to cross.
+    ///   - isHostListed: whether the request named its tunnel by its `Host` alone, as the server's configuration lists it.
+    ///   - publicPrefix: what stood in front of the request's target, which is without it already.
+    ///   - tellsAll: whether `Forwarded` and `Via` are written, not `X-Forwarded-…` alone.
+    package init(
+        token: String, isHostListed: Bool, publicPrefix: PublicPrefix = PublicPrefix(), caller: Caller,
+        tellsAll: Bool = true
+    ) {
+        self.token = token
+        self.isHostListed = isHostListed
+        self.publicPrefix = publicPrefix
+        self.caller = caller
+        self.tellsAll = tellsAll
+    }
+
+    private var basePath: String { publicPrefix.basePath }
+
+    /// The same for another tunnel.
+    package func leading(to token: String) -> CallerForwarding {
+        var forwarding = self
+        forwarding.token = token
+        return forwarding
+    }
+
+    /// - Parameter upgrade: what the request may leave HTTP for.
+    package func head(of request: RequestHead, upgrade: UpgradeOffer) -> ByteBuffer {
+        var head = request
+        let takesTrailers = head.fields.takesTrailers
+        Forwarding.rewrite(&head.fields, at: .requestIntoTunnel)
+        if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
+        if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
+        let gain = gain(&head, upgrade, takesTrailers: takesTrailers)
+        var text = ByteBuffer()
+        text.writeRequestHead(head, behindWhich: gain.each)
+        guard TokenRemoval.mayFind(token, in: text) else { return text }
+        gain.each { head.fields.append($0, $1.joined) }
+        TokenRemoval(token: token, basePath: basePath).clean(&head)
+        text.clear()
+        text.writeRequestHead(head)
+        return text
+    }
+
+    /// - Parameter trailers: of the caller's body.
+    package func lines(ofTrailers trailers: HeaderFields) -> ByteBuffer {
+        let lines = trailers.trailerLines
+        guard TokenRemoval.mayFind(token, in: lines) else { return lines }
+        var trailers = trailers
+        TokenRemoval(token: token, basePath: basePath).clean(&trailers)
+        return trailers.trailerLines
+    }
+
+    /// Says who calls, by which protocol and for which host. What strangers say themselves counts for nothing; a trusted
+    /// proxy knows more than we do, and is itself one more hop.
+    private func gain(
+        _ head: inout RequestHead, _ upgrade: UpgradeOffer, takesTrailers: Bool
+    ) -> ForwardingGain {
+        let via =
+            caller.isHTTP2 ? "2.0 wstunnel" : head.version == .http10 ? "1.0 wstunnel" : "1.1 wstunnel"
+        var gain = ForwardingGain(
+            caller, host: head.fields[.host], via: tellsAll ? via : nil,
+            publicPrefix: publicPrefix.fieldValue,
+            isHostListed: isHostListed, upgrade: upgrade, takesTrailers: takesTrailers)
+        if caller.isPeerTrusted {
+            gain.takeOver(&head.fields, describing: caller.described)
+        } else {
+            head.fields.removeForwarding()
+        }
+        return gain
+    }
+
+    /// A page of another tunnel may lead here: its token is none of this origin's business either.
+    private func leaveTokenOut(_ fields: inout HeaderFields) {
+        fields.replaceValues(of: [.referer]) { value in
+            guard let place = value.firstRange(of: "/_token/") else { return nil }
+            var front = value[..<place.lowerBound]
+            if front.hasSuffix(basePath) { front = front.dropLast(basePath.count) }
+            let rest = value[place.upperBound...].drop { !"/?#".contains($0) }
+            return front + (rest.first == "/" ? "" : "/") + rest
+        }
+    }
+
+    /// As the target is without it: a `Destination` with it would be another folder than the target's.
+    private func leaveBasePathOut(_ fields: inout HeaderFields) {
+        guard let host = fields[.host] else { return }
+        fields.replaceValues(of: [.destination, .if, .referer]) { value in
+            OwnURLs.rewrite(value, host: host) { url in
+                guard url.path.hasPrefix(basePath) else { return nil }
+                let rest = url.path.dropFirst(basePath.count)
+                guard rest.isEmpty || "/?#".contains(rest.prefix(1)) else { return nil }
+                // The token's own place is left out together with the base path, later on.
+                guard !rest.hasPrefix("/_token/") else { return nil }
+                return url.front + (url.front.isEmpty && rest.isEmpty ? "/" : rest)
+            }
+        }
+    }
+}
