@@ -1,5 +1,6 @@
 import Testing
 import TunnelConfiguration
+import TunnelProtocol
 
 /// `ports` of servers.
 @Suite struct PortKeysTests {

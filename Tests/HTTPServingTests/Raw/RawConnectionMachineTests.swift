@@ -26,7 +26,7 @@ import Testing
     @Test func nothingIsTakenBeforeTheOtherSideIsThereAndOneReadIsKept() {
         var machine = Self.machine(isOpen: false)
         #expect(!machine.isPaused(takesBytes: true))
-        #expect(machine.received(Self.bytes("early"), now: Self.now))
+        #expect(machine.received(Self.bytes("early"), now: Self.now) == true)
         #expect(machine.isPaused(takesBytes: true))
         #expect(machine.next(takesBytes: true) == .nothing)
         machine.opened()
@@ -56,14 +56,14 @@ import Testing
 
     @Test func anEndThatIsNotInOrderIsTold() {
         var waiting = Self.machine(isOpen: false)
-        #expect(waiting.closed())
-        #expect(!waiting.closed())
+        #expect(waiting.closed() == true)
+        #expect(waiting.closed() == false)
         var open = Self.machine()
         open.outputEnded()
-        #expect(open.closed())
+        #expect(open.closed() == true)
         var halfOpen = Self.machine()
         halfOpen.inputEnded()
-        #expect(halfOpen.closed())
+        #expect(halfOpen.closed() == true)
     }
 
     /// The connection may be gone while what came of it is still to be taken.
@@ -71,7 +71,7 @@ import Testing
         var machine = Self.machine(receiving: "rest")
         machine.inputEnded()
         machine.outputEnded()
-        #expect(!machine.closed())
+        #expect(machine.closed() == false)
         #expect(machine.next(takesBytes: true) == .bytes(Self.bytes("rest")))
         #expect(machine.next(takesBytes: true) == .end)
     }
@@ -81,21 +81,21 @@ import Testing
         machine.saysFarewell(Self.farewell(.reset), isBroken: true)
         #expect(!machine.isOpen)
         #expect(machine.next(takesBytes: true) == .nothing)
-        #expect(!machine.received(Self.bytes("too late"), now: Self.now))
-        #expect(machine.takeBroken())
-        #expect(!machine.takeBroken())
+        #expect(machine.received(Self.bytes("too late"), now: Self.now) == false)
+        #expect(machine.takeBroken() == true)
+        #expect(machine.takeBroken() == false)
         machine.farewellIsSent()
         let step = machine.farewellStep(undelivered: 0, now: Self.now)
         #expect(step == .wait(until: Self.now + .milliseconds(250)))
         machine.hurry(until: Self.now + .milliseconds(100))
         #expect(machine.farewellStep(undelivered: 0, now: Self.now + .milliseconds(100)) == .reset)
-        #expect(!machine.closed())
+        #expect(machine.closed() == false)
     }
 
     @Test func withoutAFarewellThereIsNoStep() {
         var machine = Self.machine()
         #expect(machine.farewellStep(undelivered: 0, now: Self.now) == nil)
-        #expect(!machine.takeBroken())
+        #expect(machine.takeBroken() == false)
     }
 
     /// Whatever happens in whatever order: bytes come out as they went in, none twice, and the end is told once behind them.

@@ -1,6 +1,7 @@
 import HTTPMessage
 import HTTPServing
 import NIOCore
+import Observability
 import Testing
 import TunnelProtocol
 
