@@ -88,6 +88,7 @@ package struct Forwarding: Sendable {
     private let isPeerTrusted: Bool
     private let isSecure: Bool
     private let certificateName: String?
+    private let rewriting: FieldRewriting?
 
     /// - Parameters:
     ///   - token: which is not to cross.
@@ -97,9 +98,10 @@ package struct Forwarding: Sendable {
     ///   - isPeerTrusted: whether it is a proxy whose words about earlier hops count.
     ///   - isSecure: whether it speaks TLS with us.
     ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
+    ///   - rewriting: what else becomes of its fields, if anything.
     package init(
         token: String, isHostListed: Bool, basePath: String, peer: String, isPeerTrusted: Bool,
-        isSecure: Bool = false, certificateName: String? = nil
+        isSecure: Bool = false, certificateName: String? = nil, rewriting: FieldRewriting? = nil
     ) {
         self.token = token
         self.isHostListed = isHostListed
@@ -108,6 +110,7 @@ package struct Forwarding: Sendable {
         self.isPeerTrusted = isPeerTrusted
         self.isSecure = isSecure
         self.certificateName = certificateName
+        self.rewriting = rewriting
     }
 
     /// The same for another tunnel.
@@ -124,6 +127,7 @@ package struct Forwarding: Sendable {
         Self.rewrite(&head.fields, at: .requestIntoTunnel)
         if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
         if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
+        if let rewriting { rewriting.rewrite(request: &head.fields) }
         let gain = replaceForwarding(&head.fields, upgrade, takesTrailers: takesTrailers)
         var text = ByteBuffer()
         text.writeRequestHead(head, behindWhich: gain.each)
@@ -137,9 +141,10 @@ package struct Forwarding: Sendable {
 
     /// - Parameter trailers: of the caller's body.
     package func lines(ofTrailers trailers: HeaderFields) -> ByteBuffer {
+        var trailers = trailers
+        if let rewriting { rewriting.rewrite(trailers: &trailers) }
         let lines = trailers.trailerLines
         guard TokenRemoval.mayFind(token, in: lines) else { return lines }
-        var trailers = trailers
         TokenRemoval(token: token, basePath: basePath).clean(&trailers)
         return trailers.trailerLines
     }

@@ -76,6 +76,7 @@ extension ServerConfiguration: Specification {
         .init("host-claims", \.routes.claims, .inPlace),
         .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
+        .init("callers", \.access, .inPlace),
     ]
 }
 

@@ -22,12 +22,15 @@ package struct Route: Sendable, Equatable {
     ///   - caller: who calls, as far as that address may say.
     ///   - isSecure: whether it speaks TLS with us.
     ///   - certificateName: in the certificate that it has shown, where the origin is to be told.
+    ///   - rewriting: what else becomes of its fields, if anything.
     package func forwarding(
-        from peer: String, _ caller: CallerAddress, isSecure: Bool = false, certificateName: String? = nil
+        from peer: String, _ caller: CallerAddress, isSecure: Bool = false, certificateName: String? = nil,
+        rewriting: FieldRewriting? = nil
     ) -> Forwarding {
         Forwarding(
             token: token.secret, isHostListed: policy.namedBy == .host, basePath: policy.basePath, peer: peer,
-            isPeerTrusted: caller.isPeerTrusted, isSecure: isSecure, certificateName: certificateName)
+            isPeerTrusted: caller.isPeerTrusted, isSecure: isSecure, certificateName: certificateName,
+            rewriting: rewriting)
     }
 }
 

@@ -251,6 +251,10 @@ extension ConfigurationSection {
         case .tokenHostClaims: "\"host-claims\" of an entry of \"passwords\""
         case .tunnel: "an entry of \"tunnels\""
         case .originTLS: "an entry of a tunnel's \"origin-tls\""
+        case .callers: "\"callers\""
+        case .callerHeaders: "\"headers\" of \"callers\""
+        case .fieldChanges: "\"request\" or \"response\" of \"headers\""
+        case .maintenance: "\"maintenance\" of \"callers\""
         case .serverInnerTLS: "a server's \"inner-tls\""
         case .tunnelInnerTLS: "a tunnel's \"inner-tls\""
         }
