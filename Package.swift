@@ -22,6 +22,8 @@ let package = Package(
         .systemLibrary(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMalloc"),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
         .target(name: "X509"),
@@ -38,7 +40,9 @@ let package = Package(
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),
         .target(
             name: "Routing",
-            dependencies: ["HTTPMessage", "TunnelConfiguration", "TunnelProtocol", .deque, .nioCore]),
+            dependencies: [
+                "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", "X509", .deque, .nioCore,
+            ]),
 
         // Edges: each talks to one outside thing.
         .target(
@@ -49,6 +53,7 @@ let package = Package(
         .target(
             name: "Observability",
             dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .logging, .system]),
+        .target(name: "PasswordHashing", dependencies: ["CArgon2", "CCrypt", "TunnelConfiguration"]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
             name: "TransportSecurity",
@@ -74,7 +79,8 @@ let package = Package(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
-                "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "PasswordHashing", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport",
                 "X509", .logging, .nioCore, .nioPosix, .nioTLS,
             ]),
         .target(
@@ -105,9 +111,9 @@ let package = Package(
         .executableTarget(
             name: "wstunnel",
             dependencies: [
-                "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "Reconciliation",
-                "Supervision", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
-                .argumentParser, .nioCore, .nioPosix, .system,
+                "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "PasswordHashing",
+                "Reconciliation", "Supervision", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
+                "X509", .argumentParser, .nioCore, .nioPosix, .system,
             ]),
 
         // Tests.
@@ -157,6 +163,8 @@ let package = Package(
         .testTarget(
             name: "NameResolutionTests",
             dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),
+        .testTarget(
+            name: "PasswordHashingTests", dependencies: ["PasswordHashing", "TunnelConfiguration"]),
         .testTarget(
             name: "TunnelTransportTests",
             dependencies: [

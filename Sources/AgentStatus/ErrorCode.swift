@@ -72,6 +72,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case notFound = "not-found"
     case tunnelNotFound = "tunnel-not-found"
     case missingSlash = "missing-slash"
+    /// Nobody may call from where the caller is.
+    case addressNotAllowed = "address-not-allowed"
     case queueFull = "queue-full"
     case timeout
     case tunnelLost = "tunnel-lost"

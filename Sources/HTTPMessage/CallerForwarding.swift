@@ -53,21 +53,24 @@ package struct CallerForwarding: Sendable {
     private let publicPrefix: PublicPrefix
     private let caller: Caller
     private let tellsAll: Bool
+    private let rewriting: FieldRewriting?
 
     /// - Parameters:
     ///   - token: which is not to cross.
     ///   - isHostListed: whether the request named its tunnel by its `Host` alone, as the server's configuration lists it.
     ///   - publicPrefix: what stood in front of the request's target, which is without it already.
     ///   - tellsAll: whether `Forwarded` and `Via` are written, not `X-Forwarded-…` alone.
+    ///   - rewriting: what else becomes of its fields, if anything.
     package init(
         token: String, isHostListed: Bool, publicPrefix: PublicPrefix = PublicPrefix(), caller: Caller,
-        tellsAll: Bool = true
+        tellsAll: Bool = true, rewriting: FieldRewriting? = nil
     ) {
         self.token = token
         self.isHostListed = isHostListed
         self.publicPrefix = publicPrefix
         self.caller = caller
         self.tellsAll = tellsAll
+        self.rewriting = rewriting
     }
 
     private var basePath: String { publicPrefix.basePath }
@@ -86,6 +89,7 @@ package struct CallerForwarding: Sendable {
         Forwarding.rewrite(&head.fields, at: .requestIntoTunnel)
         if !basePath.isEmpty { leaveBasePathOut(&head.fields) }
         if head.fields.value(of: .referer, contains: "/_token/") { leaveTokenOut(&head.fields) }
+        if let rewriting { rewriting.rewrite(request: &head.fields) }
         let gain = gain(&head, upgrade, takesTrailers: takesTrailers)
         var text = ByteBuffer()
         text.writeRequestHead(head, behindWhich: gain.each)
@@ -99,9 +103,10 @@ package struct CallerForwarding: Sendable {
 
     /// - Parameter trailers: of the caller's body.
     package func lines(ofTrailers trailers: HeaderFields) -> ByteBuffer {
+        var trailers = trailers
+        if let rewriting { rewriting.rewrite(trailers: &trailers) }
         let lines = trailers.trailerLines
         guard TokenRemoval.mayFind(token, in: lines) else { return lines }
-        var trailers = trailers
         TokenRemoval(token: token, basePath: basePath).clean(&trailers)
         return trailers.trailerLines
     }

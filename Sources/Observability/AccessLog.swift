@@ -38,6 +38,7 @@ package enum AccessLevel: Sendable {
 /// | `server.name` | the tunnel server that took it |
 /// | `token.hint` | the tunnel's shortened token; absent when the request named none |
 /// | `request.id` | counts the server's requests since its start |
+/// | `x-request-id` | the request's `X-Request-Id`; absent where it gets none |
 /// | `method`, `path` | the path inside the tunnel, the query included, cut at 1 KiB |
 /// | `status` | of the response head the caller got; absent when it got none |
 /// | `request.bytes`, `response.bytes` | body bytes taken from and written to the caller |
@@ -51,6 +52,8 @@ package struct AccessRecord: Sendable {
     /// `RendezvousToken.hint`, never the token. A path that holds the token must be cleaned as well.
     package var tokenHint: String?
     package var requestID: UInt64
+    /// What all who have the request call it; nil where it has no such name.
+    package var externalID: String?
     package var method: String
     package var path: String
     package var status: Int?
@@ -64,14 +67,15 @@ package struct AccessRecord: Sendable {
     package var level: AccessLevel
 
     package init(
-        serverName: String, tokenHint: String?, requestID: UInt64, method: String, path: String,
-        status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
+        serverName: String, tokenHint: String?, requestID: UInt64, externalID: String? = nil, method: String,
+        path: String, status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
         duration: Duration, callerAddress: String, certificateName: String? = nil, outcome: AccessOutcome,
         level: AccessLevel = .info
     ) {
         self.serverName = serverName
         self.tokenHint = tokenHint
         self.requestID = requestID
+        self.externalID = externalID
         self.method = method
         self.path = path
         self.status = status
@@ -137,6 +141,7 @@ package struct AccessRecord: Sendable {
         if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
         line.add("duration.ms", Milliseconds(duration))
         line.add("caller.address", callerAddress)
+        if let externalID { line.add("x-request-id", externalID) }
         if let certificateName { line.add("certificate.name", certificateName) }
         line.add("outcome", outcome.rawValue)
     }

@@ -78,6 +78,7 @@ extension ServerConfiguration: Specification {
         .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
         .init("forwarding", \.routes.forwarding, .inPlace),
+        .init("callers", \.access, .inPlace),
     ]
 }
 

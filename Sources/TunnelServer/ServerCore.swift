@@ -21,6 +21,7 @@ final class ServerCore: Sendable {
     let hosts: HostNames
     let guesses = Mutex(AuthenticationThrottle())
     let redials = Mutex(Redials())
+    let logins = LoginDesk()
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
@@ -141,6 +142,22 @@ final class ServerCore: Sendable {
         return true
     }
 
+    /// Whether callers from there were wrong about passwords too often to have another one looked at.
+    func holdsOffLogins(from address: String) -> Bool {
+        let group = AddressGroup(address)
+        guard guesses.withLock({ $0.refusesLogin(from: group, now: .now) }) else { return false }
+        tell("Logins of callers refused", .tooManyFailedLogins, from: address)
+        return true
+    }
+
+    /// A caller was wrong about a password or secret.
+    ///
+    /// - Parameter guess: which one.
+    func callerFailed(from address: String, guess: String?) {
+        let group = AddressGroup(address)
+        guesses.withLock { $0.loginFailed(from: group, guess: guess, now: .now) }
+    }
+
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
 
@@ -148,15 +165,17 @@ final class ServerCore: Sendable {
     ///
     /// - Parameters:
     ///   - path: the target inside the tunnel.
+    ///   - externalID: what all who have the request call it.
     ///   - caller: the address.
     ///   - certificateName: in what the caller has shown.
     func makeRecord(
-        _ method: String, path: String, tokenHint: String?, caller: String, certificateName: String?,
-        now: NIODeadline
+        _ method: String, path: String, tokenHint: String?, externalID: String? = nil, caller: String,
+        certificateName: String?, now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
             observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
-            method: method, path: path, callerAddress: caller, certificateName: certificateName, now: now)
+            externalID: externalID, method: method, path: path, callerAddress: caller,
+            certificateName: certificateName, now: now)
     }
 
     /// Counts sessions since the start.

@@ -21,6 +21,8 @@ final class ServerSettings: Sendable {
     let claims: HostClaimRules?
     /// Where callers reach the server; nil: where it listens.
     let publicURL: PublicURL?
+    /// Who may call.
+    let access: AccessTable
     let admission: TunnelAdmission
     /// What the listener is where it speaks no HTTP; nil where it does.
     let tcp: TCPPort?
@@ -48,6 +50,7 @@ final class ServerSettings: Sendable {
         routes = RouteTable(
             basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
             trustedProxies: configuration.trust.proxies, redirect: configuration.redirect)
+        access = AccessTable(configuration.access, hosts: routes.hosts)
         admission = TunnelAdmission(
             passwords: configuration.trust.passwords, onlyListedTokens: configuration.trust.onlyListedTokens,
             certificateNames: configuration.trust.certificateNames,

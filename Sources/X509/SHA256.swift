@@ -1,4 +1,4 @@
-/// SHA-256 (FIPS 180-4), for pins: of a few hundred bytes, nothing secret.
+/// SHA-256 (FIPS 180-4), of a few hundred bytes. The time it takes tells their number, and nothing else of them.
 package enum SHA256 {
     /// 32 bytes.
     package static func hash(_ message: [UInt8]) -> [UInt8] {

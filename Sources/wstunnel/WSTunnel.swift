@@ -12,7 +12,8 @@ struct WSTunnel: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Run.self, Check.self, Plan.self, Pin.self, Show.self, Status.self, URLs.self, Reload.self,
+            Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
+            Reload.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

@@ -6,6 +6,8 @@ private let importTable: [String: Set<String>] = [
     // Rules: no clock, file, socket, task or log.
     "CLibYAML": [],
     "CMalloc": [],
+    "CArgon2": [],
+    "CCrypt": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "X509": [],
@@ -16,7 +18,8 @@ private let importTable: [String: Set<String>] = [
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
     "Routing": [
-        "DequeModule", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", "struct NIOCore.ByteBuffer",
+        "DequeModule", "HTTPMessage", "TunnelConfiguration", "TunnelProtocol", "X509",
+        "struct NIOCore.ByteBuffer",
     ],
 
     // Edges: each talks to one outside thing.
@@ -27,6 +30,7 @@ private let importTable: [String: Set<String>] = [
     "Observability": [
         "AgentStatus", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization", "SystemPackage",
     ],
+    "PasswordHashing": ["CArgon2", "CCrypt", "Glibc", "TunnelConfiguration"],
     "NameResolution": networking.union(["HostSystem"]),
     "TransportSecurity": networking.union(["NIOSSL", "NIOTLS", "TunnelConfiguration", "X509"]),
     "TunnelTransport": networking.union([
@@ -43,7 +47,8 @@ private let importTable: [String: Set<String>] = [
     // Roles: they never import each other.
     "TunnelServer": networking.union([
         "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
-        "NIOTLS", "Observability", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+        "NIOTLS", "Observability", "PasswordHashing", "Routing", "TransportSecurity", "TunnelConfiguration",
+        "TunnelProtocol",
         "TunnelTransport", "X509",
     ]),
     "TunnelClient": networking.union([
@@ -64,8 +69,8 @@ private let importTable: [String: Set<String>] = [
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
-        "HostSystem", "NIOCore", "NIOPosix", "Observability", "Reconciliation", "Supervision",
-        "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
+        "HostSystem", "NIOCore", "NIOPosix", "Observability", "PasswordHashing", "Reconciliation",
+        "Supervision", "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
     ],
 ]
 

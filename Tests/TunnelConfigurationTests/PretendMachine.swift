@@ -114,6 +114,8 @@ extension PretendMachine {
         machine.write(
             "token-of-a-file-0001: hunter2\ntoken-of-a-file-0002:hunter2\t\n token-of-a-file-0003:x\n",
             to: "conf/spaced-passwords.txt")
+        machine.write("# offices\n192.0.2.0/24\n", to: "conf/addresses")
+        machine.write("secret-token-of-callers\n", to: "conf/bearers")
         machine.entries["conf/binary"] = .file([0xff, 0xfe, 0x0a], isWorldReadable: false)
         machine.entries["conf/secrets/locked"] = .locked
         machine.write(

@@ -34,7 +34,7 @@ import TunnelConfiguration
             let line = lines[try #require(problem.place).line - 1]
             let isNamed = [
                 "${", "example.com", "-file", "-command", "certfile", "keyfile", "client-", "acme-",
-                "include",
+                "include", "maintenance",
             ].contains {
                 line.contains($0)
             }
@@ -80,7 +80,7 @@ import TunnelConfiguration
 
     /// The page beside it has a row for each key, with the same default.
     @Test func theReferencePageTellsOfEveryKey() throws {
-        let lines = try ["config/README.md", "config/TLS.md"].flatMap { path in
+        let lines = try ["config/README.md", "config/ACCESS.md", "config/TLS.md"].flatMap { path in
             try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8).split(
                 separator: "\n")
         }
@@ -154,6 +154,10 @@ import TunnelConfiguration
             case .ports, .patterns, .texts:
                 #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
+            case .size: #expect(property["$ref"] as? String == "#/$defs/size")
+            case .fields: #expect(property["type"] as? String == "object")
+            case .switchOrMapping(let section):
+                #expect(alternatives.contains { $0["$ref"] as? String == "#/$defs/\(section)" })
             case .text, .name, .secret, .path, .url, .regexp:
                 #expect(property["$ref"] as? String == "#/$defs/text", "\(key.name)")
             }
@@ -166,7 +170,8 @@ import TunnelConfiguration
         #expect(schema["additionalProperties"] as? Bool == false)
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
-            "originTLS", "serverInnerTLS", "tunnelInnerTLS",
+            "originTLS", "serverInnerTLS", "tunnelInnerTLS", "callers", "callerHeaders", "fieldChanges",
+            "maintenance",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }
@@ -215,7 +220,12 @@ import TunnelConfiguration
             ("tls/clients.pem", PretendMachine.certificate), ("tls/key.password", "password"),
             ("tls/apps.pem", PretendMachine.certificate), ("tls/apps.key", PretendMachine.key),
             ("tls/edge.pem", PretendMachine.certificate), ("tls/edge.key", PretendMachine.key),
-            ("acme/x", ""),
+            ("acme/x", ""), ("allowed.txt", "198.51.100.0/24"), ("denied.txt", "192.0.2.66"),
+            ("maintenance.html", "<h1>Back soon</h1>"), ("bearers.txt", "secret-of-the-tests"),
+            (
+                "users.txt",
+                "carol:$2y$10$abcdefghijklmnopqrstuugZw0e/b5r1sdG/3LSl4QiQiC2VrNNoC"
+            ),
         ] { machine.write(content, to: "\(folder)/\(name)") }
         machine.write("token-of-the-billing", to: "/run/credentials/billing-token")
         machine.write("password", to: "/run/credentials/billing-password")
@@ -227,11 +237,14 @@ import TunnelConfiguration
         machine.entries["/usr/share"] = .folder
         machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")
         machine.commands[["cat", "other.password"]] = .success("password")
+        machine.commands[["cat", "other.bearer"]] = .success("secret-of-a-command")
         machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
         machine.environment = [
             "EXAMPLE_TOKEN": "token-of-the-environment", "EDGE_TOKEN": "token-of-the-edge-machines",
             "THIRD_TOKEN": "third-token-of-the-environment",
-            "EXAMPLE_PASSWORD": "one", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
+            "EXAMPLE_PASSWORD": "one", "EXAMPLE_BEARER": "secret-of-the-environment",
+            "EXAMPLE_HASH": "$2y$10$abcdefghijklmnopqrstuugZw0e/b5r1sdG/3LSl4QiQiC2VrNNoC",
+            "FOURTH_TOKEN": "fourth-token-of-the-environment", "NEW_PASSWORD": "two", "OLD_PASSWORD": "three",
             "INTRANET_TOKEN": "token-of-the-intranet", "CREDENTIALS_DIRECTORY": "/run/credentials",
             "WEB_TOKEN": "token-of-the-web", "SHOP_TOKEN": "token-of-the-shop", "SHOP_PASSWORD_NEW": "new",
             "SHOP_PASSWORD_OLD": "old",

@@ -43,18 +43,37 @@ import TunnelProtocol
             max-sessions-per-address: 6
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
-              - { token: token-number-1-of-tests, password: password-c }
+              - { token: token-number-1-of-tests, password: password-c, callers: { anonymous: true, maintenance: false, client-certificates: none } }
+              - { token: token-number-9-of-tests, client-name: x, callers: {} }
               - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
             hosts:
               - { host: www.example.com, token: token-number-3-of-tests }
-              - { host: a.example.com, token: token-number-4-of-tests }
+              - { host: a.example.com, token: token-number-4-of-tests, callers: { methods: [GET], anonymous: true } }
             trusted-proxies: [10.0.0.0/8, "::1"]
             forwarding: x-forwarded
             ports:
               - { port: 22, host: 127.0.0.1, token: token-number-9-of-tests, allow-from: [10.0.0.0/8, "::1"], idle-timeout: 5m }
               - { port: 22, host: "::1", token: token-number-10-of-tests, idle-timeout: 0 }
               - { port: 0, token: token-number-11-of-tests }
+            callers:
+              allow-from: [192.0.2.0/24, "2001:db8::/32"]
+              allow-from-file: /allowed
+              deny-from: [192.0.2.66]
+              users: ['alice:HASH']
+              bearer: [bearer-1-of-the-tests]
+              client-certificates: required
+              client-name: ["phone-*", a]
+              methods: [POST, GET]
+              max-body: 10MiB
+              headers:
+                request:
+                  set: { X-User: "{user} {{", "X-Api-Key": "key-of-the-origin" }
+                  add: { X-Tag: "a {{b}} {scheme}" }
+                  remove: [X-B, X-A]
+                response: { set: { Server: none }, remove: Via-Us }
+              request-id: true
+              maintenance: { status: 500, file: /page.html, retry-after: 90 }
           - name: second
             port: 0
           - { name: third, enabled: false }
@@ -93,6 +112,8 @@ import TunnelProtocol
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
+    private static let hash = "$2y$10$abcdefghijklmnopqrstuugZw0e/b5r1sdG/3LSl4QiQiC2VrNNoC"
+
     /// In the order in which the text has them.
     private static let secrets = [
         "admin-token-of-the-tests", "password-of-key-1", "password-of-key-3", "token-number-1-of-tests",
@@ -113,7 +134,9 @@ import TunnelProtocol
         for folder in ["/run", "/var/log", "/srv/a b%"] { machine.entries[folder] = .folder }
         machine.write(PretendMachine.certificate, to: "/ca.pem")
         machine.write(PretendMachine.key, to: "/key.pem")
-        machine.write(text, to: "/c")
+        machine.write("# a\n198.51.100.1\n", to: "/allowed")
+        machine.write("<p>", to: "/page.html")
+        machine.write(text.replacing("HASH", with: hash), to: "/c")
         return machine
     }
 

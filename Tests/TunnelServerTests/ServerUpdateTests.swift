@@ -222,7 +222,9 @@ import TunnelTransport
                 return caller
             }
             server.update(
-                ServerWorld.configuration { $0.routes.hosts = [PublicName(host: .exact("caller.test")): TestTokens.first] },
+                ServerWorld.configuration {
+                    $0.routes.hosts = [PublicName(host: .exact("caller.test")): TestTokens.first]
+                },
                 grace: .zero)
             let answer = try await onThread { try caller.exchange("GET", "/x") }
             #expect(answer.text == "/x")

@@ -27,6 +27,8 @@ package struct AuthenticationThrottle: Sendable {
     /// Who names tokens that are nobody's: as callers, or as tunnel clients whose handshake makes no sense, or where tokens
     /// have to be listed.
     private var tokens = FailureThrottle<AddressGroup>(tolerance: 100, forgiveness: .seconds(1))
+    /// Callers who are wrong about who they are. By address alone: a user's name is everybody's to try.
+    private var logins = FailureThrottle<AddressGroup>(tolerance: 10, forgiveness: .seconds(10))
     /// Who was right about the password of a token.
     private var known = KnownClients<Knocker>()
 
@@ -52,6 +54,16 @@ package struct AuthenticationThrottle: Sendable {
         _ guesser: PasswordGuesser, _ password: Secret?, now: MonotonicInstant
     ) {
         passwords.failed(guesser, guess: password?.secret ?? "", now: now)
+    }
+
+    /// Whether callers from there must wait before a password or secret of theirs is looked at again.
+    package func refusesLogin(from address: AddressGroup, now: MonotonicInstant) -> Bool {
+        logins.refuses(address, now: now)
+    }
+
+    /// - Parameter guess: what was wrong: the same once more may be one browser's.
+    package mutating func loginFailed(from address: AddressGroup, guess: String?, now: MonotonicInstant) {
+        logins.failed(address, guess: guess, now: now)
     }
 
     /// A token is nobody's. What comes from there with a token that is somebody's goes on as before, whatever this says.

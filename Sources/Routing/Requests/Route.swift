@@ -20,12 +20,15 @@ package struct Route: Sendable, Equatable {
     /// - Parameters:
     ///   - caller: who sends it.
     ///   - tellsAll: whether the origin is told of it in `Forwarded` and `Via` too.
-    package func forwarding(from caller: CallerForwarding.Caller, tellsAll: Bool = true) -> CallerForwarding {
+    ///   - rewriting: what else becomes of its fields, if anything.
+    package func forwarding(
+        from caller: CallerForwarding.Caller, tellsAll: Bool = true, rewriting: FieldRewriting? = nil
+    ) -> CallerForwarding {
         CallerForwarding(
             token: token.secret, isHostListed: policy.namedBy == .host,
             publicPrefix: PublicPrefix(
                 basePath: policy.basePath, token: policy.namedBy == .path ? policy.spelling : nil),
-            caller: caller, tellsAll: tellsAll)
+            caller: caller, tellsAll: tellsAll, rewriting: rewriting)
     }
 }
 

@@ -26,6 +26,12 @@ package enum ValueShape: Hashable, Sendable {
     case texts
     /// A list of IP addresses and CIDR ranges.
     case addresses
+    /// A number of bytes, such as `64KiB`.
+    case size
+    /// A mapping from names of HTTP fields to values.
+    case fields
+    /// `true` or `false`, or a mapping that says more.
+    case switchOrMapping(ConfigurationSection)
     case mapping(ConfigurationSection)
     case list(ConfigurationSection)
 

@@ -2,7 +2,8 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry
+        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
+        callerHeaders, fieldChanges, maintenance
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -57,7 +58,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies, FieldKeys.forwarding.declaration, PortKeys.ports,
+                Keys.trustedProxies, FieldKeys.forwarding.declaration, PortKeys.ports, CallerKeys.callers,
             ]
         case .tls:
             TLSKeys.pair
@@ -70,9 +71,11 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .certificate: [TLSKeys.certificateHosts] + TLSKeys.pair
         case .passwordEntry:
             Keys.token.declarations + Keys.password.declarations + [
-                Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken,
+                Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken, CallerKeys.callers,
             ]
-        case .hostEntry: [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
+        case .hostEntry:
+            [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
+                + [CallerKeys.callers]
         case .hostClaims:
             [
                 HostKeys.domain.declaration, HostKeys.allow, HostKeys.reserved, HostKeys.perToken.declaration,
@@ -102,6 +105,14 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             [
                 TLSKeys.originHost.declaration, Keys.insecure.declaration, Keys.certFile.declaration,
                 TLSKeys.pins, TLSKeys.serverName.declaration,
+            ]
+        case .callers: CallerKeys.all
+        case .callerHeaders: [CallerKeys.requestHeaders, CallerKeys.responseHeaders]
+        case .fieldChanges: [CallerKeys.setFields, CallerKeys.addFields, CallerKeys.removeFields]
+        case .maintenance:
+            [
+                CallerKeys.status.declaration, CallerKeys.page.declaration,
+                CallerKeys.retryAfter.declaration,
             ]
         case .serverInnerTLS: TLSKeys.pair
         case .portEntry: PortKeys.all

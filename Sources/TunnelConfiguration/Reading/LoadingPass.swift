@@ -34,6 +34,8 @@ final class LoadingPass {
     static let secretSizeLimit = 64 * 1024
     /// A `passwords-file`: room for tens of thousands of lines.
     static let passwordsSizeLimit = 4 * 1024 * 1024
+    /// A page that is shown in a tunnel's place.
+    static let pageSizeLimit = 256 * 1024
     /// A `*-command` that takes longer is killed.
     static let commandTimeLimit: Duration = .seconds(10)
 

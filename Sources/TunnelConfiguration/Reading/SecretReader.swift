@@ -102,7 +102,8 @@ extension MappingReader {
         }
     }
 
-    private func commandSecret(_ field: Field) -> FoundSecret? {
+    /// The first line of what a command prints.
+    func commandSecret(_ field: Field) -> FoundSecret? {
         guard let items = field.node.sequence else {
             pass.error(
                 at: field.place, field.path,

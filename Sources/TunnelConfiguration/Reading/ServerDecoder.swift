@@ -14,7 +14,10 @@ extension MappingReader {
         let maxClients = value(Keys.maxClientsPerToken)
         let tls = field(Keys.tls).flatMap { MappingReader($0, .tls, isOffline: isOffline, pass: pass) }
         let claims = hostClaims()
-        let listed = listedTokens(claims)
+        let hasAuthority = isDefaults || tls?.field(TLSKeys.clientAuthority.declaration) != nil
+        var listed = listedTokens(claims, hasAuthority: hasAuthority)
+        listed.access.everybody = callerRules(hasAuthority: hasAuthority)
+        listed.access.names = callerRulesOfNames(hasAuthority: hasAuthority)
         var passwords = listed.passwords
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
@@ -22,7 +25,8 @@ extension MappingReader {
         let hosts = tokensOfHosts()
         let server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
-            reusePort: value(Keys.reusePort), tls: tls?.listenerTLS(isDefaults: isDefaults),
+            reusePort: value(Keys.reusePort),
+            tls: tls?.listenerTLS(isDefaults: isDefaults, isAskedByRules: listed.access.needsCertificates),
             innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
             routes: .init(
                 basePath: value(Keys.basePath), hosts: hosts, claims: listed.claims,
@@ -37,7 +41,8 @@ extension MappingReader {
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
-                certificateNames: listed.certificateNames, proxies: proxies))
+                certificateNames: listed.certificateNames, proxies: proxies),
+            access: listed.access)
         if !isDefaults {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)
@@ -67,18 +72,26 @@ extension MappingReader {
         var certificateNames: [RendezvousToken: Set<NameGlob>] = [:]
         /// With those of the tokens.
         var claims: HostClaimRules?
+        var access = CallerAccess()
     }
 
-    /// - Parameter claims: of the server.
-    private func listedTokens(_ claims: HostClaimRules?) -> ListedTokens {
+    /// - Parameters:
+    ///   - claims: of the server.
+    ///   - hasAuthority: whether somebody vouches for the certificates of callers.
+    private func listedTokens(_ claims: HostClaimRules?, hasAuthority: Bool) -> ListedTokens {
         var listed = ListedTokens(claims: claims)
+        let onlyListed = value(Keys.onlyListedTokens)
         var lines: [RendezvousToken: Int] = [:]
         for item in items(Keys.passwordEntries) {
             guard let entry = MappingReader(item, .passwordEntry, isOffline: isOffline, pass: pass)
             else { continue }
             let isNamed = entry.field(TLSKeys.clientNames) != nil
             let globs = entry.texts(TLSKeys.clientNames).map { NameGlob($0.text.lowercased()) }
-            let read = entry.tokenAndPasswords(needsPassword: !isNamed, isDefaults: false)
+            // One that only says who may call lets nobody in who could not come in without it.
+            let hasRules = entry.field(CallerKeys.callers) != nil
+            let rules = entry.callerRules(hasAuthority: hasAuthority)
+            let read = entry.tokenAndPasswords(
+                needsPassword: !isNamed && (!hasRules || onlyListed), isDefaults: false)
             let ownClaims = entry.claimsOfToken(claims)
             guard let token = read.token, let source = read.tokenSource else { continue }
             if let line = lines[token] {
@@ -88,7 +101,8 @@ extension MappingReader {
             }
             lines[token] = item.node.mark.line
             if isNamed { listed.certificateNames[token, default: []].formUnion(globs) }
-            if !isNamed || !read.passwords.isEmpty {
+            listed.access.tokens[token] = rules
+            if !(isNamed || hasRules) || !read.passwords.isEmpty {
                 listed.passwords[token, default: []].formUnion(read.passwords)
             }
             if let ownClaims { listed.claims?.tokens[token] = ownClaims }

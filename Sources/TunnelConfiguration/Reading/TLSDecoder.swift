@@ -4,8 +4,10 @@ import YAMLDocument
 extension MappingReader {
     /// Decodes `tls` of a server.
     ///
+    /// - Parameter isAskedByRules: whether some callers have to show a certificate: then all are asked, as TLS comes before
+    ///   the request.
     /// - Returns: nil when it is not usable, or nothing is read (offline); problems are recorded.
-    func listenerTLS(isDefaults: Bool = false) -> ListenerTLS? {
+    func listenerTLS(isDefaults: Bool = false, isAskedByRules: Bool = false) -> ListenerTLS? {
         var certificates: [ServedCertificate] = []
         if let read = keyPair(TLSKeys.certFile, TLSKeys.keyFile, TLSKeys.keyPassword) {
             certificates.append(
@@ -38,9 +40,13 @@ extension MappingReader {
         }
         let authority = authorities(TLSKeys.clientAuthority)
         let hasAuthority = field(TLSKeys.clientAuthority.declaration) != nil
-        let callers = value(TLSKeys.clientCertificates)
+        var callers = value(TLSKeys.clientCertificates)
+        if isAskedByRules, callers == .none { callers = .optional }
         let tunnelClients = value(TLSKeys.tunnelCertificates) ?? (hasAuthority ? .required : .none)
-        if !isDefaults { requireParts(hasAuthority: hasAuthority) }
+        if !isDefaults {
+            requireParts(
+                hasAuthority: hasAuthority, isAsked: callers != .none || tunnelClients != .none)
+        }
         let tellsOrigins = value(TLSKeys.tellsOrigins)
         if tellsOrigins, callers == .none, let field = field(TLSKeys.tellsOrigins.declaration) {
             pass.warning(
@@ -61,7 +67,7 @@ extension MappingReader {
             || (value(TLSKeys.tunnelCertificates) ?? .required) != .none
     }
 
-    private func requireParts(hasAuthority: Bool) {
+    private func requireParts(hasAuthority: Bool, isAsked: Bool) {
         if field(TLSKeys.certFile.declaration) == nil, field(TLSKeys.certificates) == nil,
             field(TLSKeys.keyFile.declaration) == nil, !misses(TLSKeys.certFile.declaration),
             !misses(TLSKeys.certificates)
@@ -86,7 +92,7 @@ extension MappingReader {
                     advice: "name the authority's certificate in \"client-ca\"")
             }
         }
-        if hasAuthority, !asksForCertificates, let field = field(TLSKeys.clientAuthority.declaration) {
+        if hasAuthority, !isAsked, let field = field(TLSKeys.clientAuthority.declaration) {
             pass.warning(
                 at: field.place, field.path, "it has no effect: nobody is asked for a certificate",
                 advice: "remove it, or one of the keys that say \"none\"")

@@ -2,7 +2,9 @@ import TunnelProtocol
 
 /// The names by which requests reach tunnels.
 extension ConfigurationRendering {
-    static func writeNames(_ routes: ServerConfiguration.Routes, to text: inout ConfigurationText) {
+    static func writeNames(
+        _ routes: ServerConfiguration.Routes, _ access: CallerAccess, to text: inout ConfigurationText
+    ) {
         let names = routes.hosts.keys.sorted()
         text.line(4, "\(Keys.hosts.name):" + (names.isEmpty ? " []" : ""))
         for name in names {
@@ -10,6 +12,7 @@ extension ConfigurationRendering {
                 6, "- \(HostKeys.host.declaration.name): \(ConfigurationText.quoted(name.shownHost))")
             if !name.path.isEmpty { text.entry(8, HostKeys.path, text: name.path) }
             text.secret(8, Keys.token.literal)
+            write(access.names[name], 8, to: &text)
         }
         if let claims = routes.claims {
             text.line(4, "\(HostKeys.claims.name):")

@@ -79,7 +79,9 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.maxSessionsPerToken, plain: server.limits.sessionsPerToken)
         text.entry(4, Keys.maxSessionsPerAddress, plain: server.limits.sessionsPerAddress)
         let names = server.trust.certificateNames
-        let tokens = Set(server.trust.passwords.keys).union(names.keys).sorted { $0.secret < $1.secret }
+        let access = server.access
+        let tokens = Set(server.trust.passwords.keys).union(names.keys).union(access.tokens.keys)
+            .sorted { $0.secret < $1.secret }
         text.line(4, "\(Keys.passwordEntries.name):" + (tokens.isEmpty ? " []" : ""))
         for token in tokens {
             text.line(6, "- \(Keys.token.literal.name): \"\(Secret.stars)\"")
@@ -89,12 +91,14 @@ package enum ConfigurationRendering {
             }
             if let globs = names[token] { text.texts(8, TLSKeys.clientNames, globs.map(\.text)) }
             writeClaims(of: token, server.routes.claims, to: &text)
+            write(access.tokens[token], 8, to: &text)
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
-        writeNames(server.routes, to: &text)
+        writeNames(server.routes, access, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
         text.entry(4, FieldKeys.forwarding, plain: server.routes.forwarding.rawValue)
+        write(access.everybody, 4, to: &text)
     }
 
     private static func write(_ tunnel: TunnelClientConfiguration, to text: inout ConfigurationText) {

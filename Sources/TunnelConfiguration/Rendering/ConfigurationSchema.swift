@@ -25,7 +25,8 @@ package enum ConfigurationSchema {
     private static var definitions: [(String, JSONValue)] {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
-            .tunnelInnerTLS, .hostClaims, .tokenHostClaims,
+            .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
+            .maintenance,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -102,6 +103,17 @@ package enum ConfigurationSchema {
         case .name:
             return reference("text")
                 + [("pattern", .string("^[A-Za-z0-9][A-Za-z0-9_.-]*$|\\$\\{"))]
+        case .size: return reference("size")
+        case .fields: return [("type", .string("object")), ("additionalProperties", text)]
+        case .switchOrMapping(let section):
+            return [
+                (
+                    "anyOf",
+                    .array([
+                        .object(orVariable([("type", .string("boolean"))])), .reference(section.rawValue),
+                    ])
+                )
+            ]
         case .duration: return reference("duration")
         case .command: return reference("command")
         case .integer(let range):
@@ -181,6 +193,21 @@ package enum ConfigurationSchema {
                                 "pattern",
                                 .string("^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$|^[0-9]+$|\\$\\{")
                             ),
+                        ]),
+                    ])
+                )
+            ])
+        ),
+        (
+            "size",
+            .object([
+                (
+                    "anyOf",
+                    .array([
+                        .object([("type", .string("integer")), ("minimum", .integer(0))]),
+                        .object([
+                            ("type", .string("string")),
+                            ("pattern", .string("^[0-9]+(KiB|MiB|GiB)?$|\\$\\{")),
                         ]),
                     ])
                 )

@@ -12,6 +12,9 @@ package struct ConfigurationText {
         text += String(repeating: " ", count: indentation) + line + "\n"
     }
 
+    /// All lines of another one behind these.
+    package mutating func append(_ other: ConfigurationText) { text += other.text }
+
     /// A key with a text, or nothing where there is none.
     package mutating func entry(_ indentation: Int, _ key: String, text value: String?) {
         if let value { line(indentation, "\(key): \(Self.quoted(value))") }

@@ -3,8 +3,8 @@
 /// An IPv4 address that comes as IPv6 (`::ffff:192.0.2.1`), as it does on a socket that takes both, is IPv4 here.
 package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes; those beyond the prefix are 0.
-    private let network: [UInt8]
-    private let prefixLength: Int
+    package let network: [UInt8]
+    package let prefixLength: Int
 
     /// Reads `192.0.2.1`, `10.0.0.0/8`, `2001:db8::1` or `2001:db8::/32`; bits beyond the prefix do not count.
     package init?(_ text: some StringProtocol) {

@@ -29,12 +29,15 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var times: Times
     package var limits: Limits
     package var trust: Trust
+    /// Who may call, and what becomes of their requests.
+    package var access: CallerAccess
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,
         tls: ListenerTLS? = nil, innerCertificate: KeyPair? = nil, offersLongPoll: Bool = true,
         redirect: RedirectListener? = nil, tcp: TCPPort? = nil,
-        routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust()
+        routes: Routes = Routes(), times: Times = Times(), limits: Limits = Limits(), trust: Trust = Trust(),
+        access: CallerAccess = CallerAccess()
     ) {
         self.name = name
         self.host = host
@@ -49,6 +52,7 @@ package struct ServerConfiguration: Hashable, Sendable {
         self.times = times
         self.limits = limits
         self.trust = trust
+        self.access = access
     }
 
     /// Which requests go to which tunnels.

@@ -18,7 +18,7 @@ struct Insider {
 
 /// What the requests of one connection to a tunnel server are for, and who sends them.
 final class CallerReception: RequestReception {
-    private let core: ServerCore
+    let core: ServerCore
     private let loopIndex: Int
     /// By which listener the connection came.
     private let listener: Int
@@ -27,7 +27,7 @@ final class CallerReception: RequestReception {
     /// What the caller has shown, if anything.
     private var shown: PeerCertificate?
     /// What the request under way began with, or the latest one.
-    private var settings: ServerSettings
+    var settings: ServerSettings
     /// Inside whose carrier it stands: then nothing but a handshake is served.
     private let insider: Insider?
     /// The address that connected.
@@ -36,7 +36,9 @@ final class CallerReception: RequestReception {
     /// The two as origins are told of them, once a request is for one.
     private lazy var source = CallerForwarding.Caller.source(peer, port: peerPort)
     /// Who calls, as far as is known from the latest request.
-    private var address = "unknown"
+    var address = "unknown"
+    /// When the request came that is gone on with, where that is not now.
+    var arrival: NIODeadline?
 
     /// - Parameters:
     ///   - eventLoop: of the connection.
@@ -67,14 +69,14 @@ final class CallerReception: RequestReception {
 
     /// What the caller has shown, as far as it counts now: its authority is still the one that is asked for, and its time is
     /// not over.
-    private var certificate: PeerCertificate? {
+    var certificate: PeerCertificate? {
         guard let shown, shown.notAfter >= time(nil),
             tls?.configuration.clientAuthority?.pem == settings.clientAuthority?.pem
         else { return nil }
         return shown
     }
 
-    private var isSecure: Bool { tls != nil }
+    var isSecure: Bool { tls != nil }
 
     var stall: TimeAmount { settings.times.stall }
     var isStopping: Bool { core.isStopping }
@@ -116,11 +118,7 @@ final class CallerReception: RequestReception {
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
-        switch outcome(of: head, framing, for: stream) {
-        case .answer(let answer, let closes):
-            return .answer(answer.spoken(to: head.fields), closes: closes)
-        case let outcome: return outcome
-        }
+        outcome(of: head, framing, for: stream).spoken(to: head.fields)
     }
 
     private func outcome(
@@ -138,7 +136,16 @@ final class CallerReception: RequestReception {
             return .answer(
                 answer(Refusal.certificateRequired.answer, makeRecord(head.method, path: "")), closes: false)
         }
-        switch route {
+        let request = CallerRequest(
+            head: head, framing: framing, route: route, caller: caller, stream: stream)
+        guard settings.access.isEmpty || !route.isForCallersAlone else { return admit(request) }
+        return serve(request, CallerTerms())
+    }
+
+    /// What comes of a request that may come.
+    func serve(_ request: CallerRequest, _ terms: CallerTerms) -> RequestOutcome {
+        let (head, framing, stream) = (request.head, request.framing, request.stream)
+        switch request.route {
         case .healthCheck:
             var record = makeRecord(head.method, path: "/_health_check")
             record.level = .debug
@@ -152,7 +159,7 @@ final class CallerReception: RequestReception {
                     files: files, stream: stream,
                     record: makeRecord(head.method, path: TokenRemoval.masked(head.target))))
         case .stats:
-            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
+            let stats = OwnAnswer(200, line: core.stats(isDetailed: request.caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
         case .tunnel where !stream.isWholeConnection:
             let refusal = answer(Refusal.notHTTP1.answer, makeRecord(head.method, path: "/_tunnel"))
@@ -173,13 +180,13 @@ final class CallerReception: RequestReception {
                 return .answer(
                     answer(Refusal.malformed(error).answer, makeRecord("-", path: "-")), closes: true)
             }
-            var request = head
+            var forwarded = head
             // The log shows it, too.
-            request.target = TokenRemoval.clean(
+            forwarded.target = TokenRemoval.clean(
                 route.target, token: token.secret, basePath: route.policy.basePath)
-            let path = TokenRemoval.masked(request.target)
+            let path = TokenRemoval.masked(forwarded.target)
             // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
-            if request.takeHop() == 0 {
+            if forwarded.takeHop() == 0 {
                 let record = makeRecord(head.method, path: path)
                 return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
             }
@@ -189,10 +196,12 @@ final class CallerReception: RequestReception {
             return .exchange(
                 CallerExchange(
                     core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
-                    isNamed: route.policy.namedBy == .host, request: request,
-                    forwarding: forwarding(route, caller, isHTTP2: !stream.isWholeConnection),
-                    framing: framing,
-                    record: makeRecord(head.method, path: path, tokenHint: token.hint)))
+                    isNamed: route.policy.namedBy == .host, request: forwarded,
+                    forwarding: forwarding(
+                        route, request.caller, isHTTP2: !stream.isWholeConnection, terms.rewriting),
+                    framing: framing, terms: terms,
+                    record: makeRecord(
+                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID)))
         }
     }
 
@@ -247,13 +256,14 @@ final class CallerReception: RequestReception {
     }
 
     private func forwarding(
-        _ route: Route, _ caller: CallerAddress, isHTTP2: Bool
+        _ route: Route, _ caller: CallerAddress, isHTTP2: Bool, _ rewriting: FieldRewriting?
     ) -> CallerForwarding {
         let sender = CallerForwarding.Caller(
             peer: peer, source: source, isPeerTrusted: caller.isPeerTrusted, described: caller.described,
             isSecure: isSecure, isHTTP2: isHTTP2,
             certificateName: settings.tellsOriginsCertificates ? certificate?.name : nil)
-        return route.forwarding(from: sender, tellsAll: settings.tellsAllOfCallers)
+        return route.forwarding(
+            from: sender, tellsAll: settings.tellsAllOfCallers, rewriting: rewriting)
     }
 
     /// Who calls, with the port where that is known.
@@ -267,14 +277,17 @@ final class CallerReception: RequestReception {
     /// - Parameters:
     ///   - method: "-" where there was no request that could be read.
     ///   - path: the target inside the tunnel.
-    private func makeRecord(_ method: String, path: String, tokenHint: String? = nil) -> RequestRecord {
+    ///   - externalID: what all who have the request call it.
+    func makeRecord(
+        _ method: String, path: String, tokenHint: String? = nil, externalID: String? = nil
+    ) -> RequestRecord {
         core.makeRecord(
-            method, path: path, tokenHint: tokenHint, caller: address, certificateName: certificate?.name,
-            now: core.loops[loopIndex].now)
+            method, path: path, tokenHint: tokenHint, externalID: externalID, caller: address,
+            certificateName: certificate?.name, now: arrival ?? core.loops[loopIndex].now)
     }
 
     /// An answer of our own, which the record is told of.
-    private func answer(_ answer: OwnAnswer, _ record: consuming RequestRecord) -> OwnAnswer {
+    func answer(_ answer: OwnAnswer, _ record: consuming RequestRecord) -> OwnAnswer {
         record.answeredHere(answer, now: core.loops[loopIndex].now)
         return answer
     }

@@ -33,6 +33,11 @@ final class CallerExchange: ServedExchange {
     private var forwarding: CallerForwarding?
     /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
     private let isNamed: Bool
+    /// What becomes of the answer's fields, if anything.
+    private let rewriting: FieldRewriting?
+    private let maximumBody: Int?
+    /// Bytes of the body that may still come.
+    private var bodyLeft: Int
     /// What the request may leave HTTP for.
     private let upgrade: UpgradeOffer
     private var machine: ExchangeMachine
@@ -46,11 +51,13 @@ final class CallerExchange: ServedExchange {
     ///   - request: its target freed of the token.
     ///   - forwarding: nil for a request that is ours, for a raw stream.
     ///   - framing: of the request's body.
+    ///   - terms: on which it was let in.
     ///   - idle: how long both raw directions may be silent; nil for any time.
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
         token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: CallerForwarding?,
-        framing: BodyFraming, record: RequestRecord, idle: TimeAmount? = nil
+        framing: BodyFraming, terms: CallerTerms = CallerTerms(), record: RequestRecord,
+        idle: TimeAmount? = nil
     ) {
         let eventLoop = stream.eventLoop
         self.core = core
@@ -62,6 +69,9 @@ final class CallerExchange: ServedExchange {
         self.isNamed = isNamed
         self.request = request
         self.forwarding = forwarding
+        self.rewriting = terms.rewriting
+        self.maximumBody = terms.maximumBody
+        self.bodyLeft = terms.maximumBody ?? .max
         self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.machine = ExchangeMachine(
             isRequestWhole: framing == .none,
@@ -86,6 +96,12 @@ final class CallerExchange: ServedExchange {
     func callerSent(_ bytes: ByteBuffer) {
         guard case .attached(_, let port) = place else { return }
         let count = bytes.readableBytes
+        if !machine.isRequestWhole {
+            bodyLeft -= count
+            guard bodyLeft >= 0 else {
+                return perform(machine.fail(.bodyTooLarge(limit: maximumBody ?? .max)))
+            }
+        }
         record.requestSent(count)
         let takesMore = port.send(bytes)
         machine.requestSent(count, takesMore: takesMore, now: eventLoop.now)
@@ -182,9 +198,11 @@ final class CallerExchange: ServedExchange {
 
     /// The name that led here may lead to another tunnel now: while it waits it goes there.
     func nameMoved() {
-        guard isNamed, case .queued(let id) = place, let next = core.token(named: request), next != token,
-            core.registry.abandon(token, id), machine.assigned()
+        guard isNamed, case .queued(let id) = place, let next = core.token(named: request), next != token
         else { return }
+        // It was not held to them: who sends it again is.
+        guard !core.settings.access.hasRules(for: next) else { return perform(machine.fail(.tunnelBusy)) }
+        guard core.registry.abandon(token, id), machine.assigned() else { return }
         place = .none
         token = next
         forwarding = forwarding?.leading(to: next.secret)
@@ -326,6 +344,7 @@ extension CallerExchange: StreamReceiver {
             return perform(machine.fail(head.status == 403 ? .noRawOrigin : .originFailed))
         }
         Forwarding.rewrite(&head, at: .answerToCaller)
+        if let rewriting { rewriting.rewrite(response: &head.fields) }
         let length = try AnswerLength(settling: &head, toMethod: request.method, isLast: isLast)
         let now = eventLoop.now
         let actions = machine.headCame(length, isLast: isLast, now: now)

@@ -34,6 +34,8 @@ enum ExchangeFailure: Hashable, Sendable {
 
     /// The caller's request is no HTTP after all.
     case malformedRequest(HTTPMessageError)
+    /// The request's body is longer than the server's rules for callers let it be, in bytes.
+    case bodyTooLarge(limit: Int)
     /// The request is longer than the tunnel client takes (protocol v1).
     case requestTooLarge
     /// The request came too slowly while others waited for it (protocol v1).
@@ -74,6 +76,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .malformedAnswer, .brokenAnswer: .badAnswer
         case .unaskedUpgrade: .unaskedUpgrade
         case .malformedRequest(let error): .malformed(error)
+        case .bodyTooLarge(let limit): .bodyTooLarge(limit: limit)
         case .requestTooLarge: .requestTooLarge
         case .requestTooSlow: .requestTooSlow
         case .upgradeUnsupported: .upgradeUnsupported
@@ -90,7 +93,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .stalled: .timeout
         case .stopping, .cutShort: .shutdown
         case .originFailed, .malformedAnswer, .unaskedUpgrade: .originFailed
-        case .malformedRequest, .requestTooLarge, .requestTooSlow: .callerFailed
+        case .malformedRequest, .bodyTooLarge, .requestTooLarge, .requestTooSlow: .callerFailed
         case .upgradeUnsupported: .answeredHere
         case .noRawStreams, .noRawOrigin: .noTunnel
         }

@@ -10,6 +10,7 @@ struct RequestRecord {
     private let serverName: String
     private var tokenHint: String?
     private let requestID: UInt64
+    private let externalID: String?
     private let method: String
     private let path: String
     let callerAddress: String
@@ -24,14 +25,16 @@ struct RequestRecord {
 
     /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
     init(
-        observer: RequestObserver, serverName: String, tokenHint: String?, requestID: UInt64, method: String,
-        path: String, callerAddress: String, certificateName: String?, now: NIODeadline
+        observer: RequestObserver, serverName: String, tokenHint: String?, requestID: UInt64,
+        externalID: String?, method: String, path: String, callerAddress: String, certificateName: String?,
+        now: NIODeadline
     ) {
         self.observer = observer
         self.started = now
         self.serverName = serverName
         self.tokenHint = tokenHint
         self.requestID = requestID
+        self.externalID = externalID
         self.method = method
         self.path = path
         self.callerAddress = callerAddress
@@ -98,8 +101,8 @@ struct RequestRecord {
         responseBytes -= min(missing, responseBytes)
         observer.finished(
             AccessRecord(
-                serverName: serverName, tokenHint: tokenHint, requestID: requestID, method: method,
-                path: path,
+                serverName: serverName, tokenHint: tokenHint, requestID: requestID,
+                externalID: externalID, method: method, path: path,
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
                 duration: Self.duration(from: started, to: now), callerAddress: callerAddress,
