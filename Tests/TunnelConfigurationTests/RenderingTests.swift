@@ -44,7 +44,7 @@ import TunnelProtocol
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
               - { token: token-number-1-of-tests, password: password-c, callers: { anonymous: true, maintenance: false, client-certificates: none } }
-              - { token: token-number-9-of-tests, client-name: x, callers: {} }
+              - { token: token-number-12-of-tests, client-name: x, callers: {} }
               - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
             hosts:
@@ -117,10 +117,9 @@ import TunnelProtocol
     /// In the order in which the text has them.
     private static let secrets = [
         "admin-token-of-the-tests", "password-of-key-1", "password-of-key-3", "token-number-1-of-tests",
-        "password-c",
-        "token-number-2-of-tests",
-        "password-a",
-        "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
+        "password-c", "token-number-12-of-tests", "token-number-2-of-tests", "password-a", "password-b",
+        "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
+        "alice:\(hash)", "bearer-1-of-the-tests", "key-of-the-origin",
         "token-number-9-of-tests", "token-number-10-of-tests", "token-number-11-of-tests",
         "pass-of-url",
         "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
