@@ -76,6 +76,8 @@ extension ServerConfiguration: Specification {
         .init("host-claims", \.routes.claims, .inPlace),
         .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
+        .init("limits", \.callerLimits, .inPlace),
+        .init("ban", \.bans, .inPlace),
     ]
 }
 

@@ -5,8 +5,8 @@ import TunnelConfiguration
 package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
-        "run", "check", "plan", "pin", "show", "status", "urls", "reload", "schema", "srv", "cli", "whois",
-        "version",
+        "run", "check", "plan", "pin", "show", "status", "urls", "reload", "bans", "unban", "schema", "srv",
+        "cli", "whois", "version",
         "help",
     ]
 

@@ -6,6 +6,8 @@ package enum ValueShape: Hashable, Sendable {
     case integer(ClosedRange<Int>)
     case duration(ClosedRange<Duration>)
     case boolean
+    /// A number of bytes, such as `64KiB`.
+    case byteCount(ClosedRange<Int>)
     case choice([String])
     /// A text that is never shown.
     case secret

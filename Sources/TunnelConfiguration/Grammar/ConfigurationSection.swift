@@ -2,7 +2,8 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
+        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, limits,
+        addressLimits, requestLimits, ban
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -57,7 +58,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies,
+                Keys.trustedProxies, LimitKeys.limits, BanKeys.ban,
             ]
         case .tls:
             TLSKeys.pair
@@ -70,7 +71,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .certificate: [TLSKeys.certificateHosts] + TLSKeys.pair
         case .passwordEntry:
             Keys.token.declarations + Keys.password.declarations + [
-                Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken,
+                Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken, LimitKeys.tokenLimits,
             ]
         case .hostEntry: [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
         case .hostClaims:
@@ -102,6 +103,10 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 TLSKeys.originHost.declaration, Keys.insecure.declaration, Keys.certFile.declaration,
                 TLSKeys.pins, TLSKeys.serverName.declaration,
             ]
+        case .limits: LimitKeys.ofServer
+        case .ban: BanKeys.all
+        case .addressLimits: LimitKeys.ofAddress
+        case .requestLimits: LimitKeys.ofRequests
         case .serverInnerTLS: TLSKeys.pair
         case .tunnelInnerTLS:
             [TLSKeys.innerAuthorities.declaration, TLSKeys.pins, TLSKeys.serverName.declaration]

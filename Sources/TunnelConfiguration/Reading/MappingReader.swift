@@ -253,6 +253,10 @@ extension ConfigurationSection {
         case .originTLS: "an entry of a tunnel's \"origin-tls\""
         case .serverInnerTLS: "a server's \"inner-tls\""
         case .tunnelInnerTLS: "a tunnel's \"inner-tls\""
+        case .limits: "a server's \"limits\""
+        case .ban: "a server's \"ban\""
+        case .addressLimits: "\"per-address\""
+        case .requestLimits: "\"per-token\" and the like"
         }
     }
 }

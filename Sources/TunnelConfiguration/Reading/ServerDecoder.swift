@@ -18,9 +18,9 @@ extension MappingReader {
         var passwords = listed.passwords
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
-        let proxies = trustedProxies()
+        let proxies = addressRanges(Keys.trustedProxies)
         let hosts = tokensOfHosts()
-        let server = ServerConfiguration(
+        var server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
             reusePort: value(Keys.reusePort), tls: tls?.listenerTLS(isDefaults: isDefaults),
             innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
@@ -38,6 +38,9 @@ extension MappingReader {
             trust: .init(
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
                 certificateNames: listed.certificateNames, proxies: proxies))
+        server.callerLimits = callerLimits()
+        server.callerLimits.tokens = listed.limits
+        server.bans = banRules()
         if !isDefaults {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)
@@ -60,25 +63,13 @@ extension MappingReader {
         }
     }
 
-    private func trustedProxies() -> [AddressRange] {
-        items(Keys.trustedProxies).compactMap { item in
-            guard let text = text(of: item)?.text else { return nil }
-            let range = AddressRange(text)
-            if range == nil {
-                pass.error(
-                    at: item.place, item.path, "\(Quotation.of(text)) is no IP address or range of them",
-                    advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
-            }
-            return range
-        }
-    }
-
     /// What the entries of `passwords` say of their tokens.
     private struct ListedTokens {
         var passwords: [RendezvousToken: Set<Secret>] = [:]
         var certificateNames: [RendezvousToken: Set<NameGlob>] = [:]
         /// With those of the tokens.
         var claims: HostClaimRules?
+        var limits: [RendezvousToken: RequestLimits] = [:]
     }
 
     /// - Parameter claims: of the server.
@@ -90,6 +81,7 @@ extension MappingReader {
             else { continue }
             let isNamed = entry.field(TLSKeys.clientNames) != nil
             let globs = entry.texts(TLSKeys.clientNames).map { NameGlob($0.text.lowercased()) }
+            let ofToken = entry.requestLimits(LimitKeys.tokenLimits)
             let read = entry.tokenAndPasswords(needsPassword: !isNamed, isDefaults: false)
             let ownClaims = entry.claimsOfToken(claims)
             guard let token = read.token, let source = read.tokenSource else { continue }
@@ -99,6 +91,7 @@ extension MappingReader {
                     advice: "put both passwords into one entry, under \"passwords\"")
             }
             lines[token] = item.node.mark.line
+            listed.limits[token] = ofToken
             if isNamed { listed.certificateNames[token, default: []].formUnion(globs) }
             if !isNamed || !read.passwords.isEmpty {
                 listed.passwords[token, default: []].formUnion(read.passwords)

@@ -85,11 +85,14 @@ package enum ConfigurationRendering {
             }
             if let globs = names[token] { text.texts(8, TLSKeys.clientNames, globs.map(\.text)) }
             writeClaims(of: token, server.routes.claims, to: &text)
+            write(server.callerLimits.tokens[token], 8, LimitKeys.tokenLimits, to: &text)
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
         writeNames(server.routes, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
+        write(server.callerLimits, to: &text)
+        write(server.bans, to: &text)
     }
 
     private static func write(_ tunnel: TunnelClientConfiguration, to text: inout ConfigurationText) {

@@ -25,7 +25,7 @@ package enum ConfigurationSchema {
     private static var definitions: [(String, JSONValue)] {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
-            .tunnelInnerTLS, .hostClaims, .tokenHostClaims,
+            .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .limits, .addressLimits, .requestLimits, .ban,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -101,6 +101,7 @@ package enum ConfigurationSchema {
                 + [("pattern", .string("^[A-Za-z0-9][A-Za-z0-9_.-]*$|\\$\\{"))]
         case .duration: return reference("duration")
         case .command: return reference("command")
+        case .byteCount: return reference("size")
         case .integer(let range):
             return orVariable([
                 ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),
@@ -178,6 +179,21 @@ package enum ConfigurationSchema {
                                 "pattern",
                                 .string("^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$|^[0-9]+$|\\$\\{")
                             ),
+                        ]),
+                    ])
+                )
+            ])
+        ),
+        (
+            "size",
+            .object([
+                (
+                    "anyOf",
+                    .array([
+                        .object([("type", .string("integer")), ("minimum", .integer(0))]),
+                        .object([
+                            ("type", .string("string")),
+                            ("pattern", .string("^[0-9]+ *([KMGT]iB|[KkMGT]?B)?$|\\$\\{")),
                         ]),
                     ])
                 )

@@ -26,6 +26,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var times: Times
     package var limits: Limits
     package var trust: Trust
+    /// What callers may have.
+    package var callerLimits = CallerLimits()
+    /// When who guesses is shut out.
+    package var bans = BanRules()
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,

@@ -38,6 +38,8 @@ enum ExchangeFailure: Hashable, Sendable {
     case requestTooLarge
     /// The request came too slowly while others waited for it (protocol v1).
     case requestTooSlow
+    /// Its body comes slower than the configuration allows.
+    case bodyTooSlow
     /// The tunnel client's protocol carries no upgrades (protocol v1).
     case upgradeUnsupported
 
@@ -72,6 +74,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .malformedRequest(let error): .malformed(error)
         case .requestTooLarge: .requestTooLarge
         case .requestTooSlow: .requestTooSlow
+        case .bodyTooSlow: .bodyTooSlow
         case .upgradeUnsupported: .upgradeUnsupported
         }
     }
@@ -84,7 +87,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .stalled: .timeout
         case .stopping, .cutShort: .shutdown
         case .originFailed, .malformedAnswer, .unaskedUpgrade: .originFailed
-        case .malformedRequest, .requestTooLarge, .requestTooSlow: .callerFailed
+        case .malformedRequest, .requestTooLarge, .requestTooSlow, .bodyTooSlow: .callerFailed
         case .upgradeUnsupported: .answeredHere
         }
     }
