@@ -36,6 +36,19 @@ package struct AdminClient: Sendable {
         try ask("POST", "/api/reload", ReloadSnapshot.self, patience: patience ?? Self.workPatience)
     }
 
+    package func bans() throws(AdminClientError) -> [BanSnapshot] {
+        try ask("GET", "/api/bans", [BanSnapshot].self, patience: patience ?? Self.answerPatience)
+    }
+
+    /// - Parameter address: as text, or `all`.
+    /// - Returns: how many bans were lifted.
+    package func unban(_ address: String) throws(AdminClientError) -> Int {
+        let answer = try ask(
+            "POST", "/api/unban?address=\(address)", [String: Int].self,
+            patience: patience ?? Self.answerPatience)
+        return answer["lifted"] ?? 0
+    }
+
     /// Has the agent give up what only one process can have, and finish.
     package func handOver() throws(AdminClientError) {
         _ = try ask(

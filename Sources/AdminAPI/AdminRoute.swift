@@ -4,7 +4,9 @@ import HTTPMessage
 enum AdminRoute: Equatable {
     /// - Parameter tunnel: the name that `?tunnel=NAME` asks for.
     case status(tunnel: String?)
-    case plan, reload, handOver
+    case plan, reload, handOver, bans
+    /// - Parameter address: that `?address=ADDRESS` names; nil for all.
+    case unban(address: String?)
     /// Answered as it stands.
     case refused(status: Int, words: String)
     /// Asked with another method than the one that it takes.
@@ -21,21 +23,30 @@ enum AdminRoute: Equatable {
         }
         let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts.first.map(String.init) ?? ""
-        let tunnel = parts.dropFirst().first.flatMap(Self.tunnel)
+        let query = parts.dropFirst().first
+        let tunnel = query.flatMap { Self.value(of: "tunnel", in: $0) }
+        let address = query.flatMap { Self.value(of: "address", in: $0) }
         let routes: [String: (method: String, route: AdminRoute)] = [
             "/api/status": ("GET", .status(tunnel: tunnel)), "/api/plan": ("GET", .plan),
             "/api/reload": ("POST", .reload), "/api/handover": ("POST", .handOver),
+            "/api/bans": ("GET", .bans),
+            "/api/unban": ("POST", .unban(address: address == "all" ? nil : address)),
         ]
         guard let (method, route) = routes[path], route != .handOver || isLocal else {
             self = .refused(
-                status: 404, words: "there is GET /api/status, GET /api/plan and POST /api/reload")
+                status: 404,
+                words: "there is GET /api/status, /api/plan and /api/bans, POST /api/reload and /api/unban")
             return
         }
         self = head.method == method ? route : .wrongMethod(allowed: method)
+        if case .unban = self, address == nil || address == "" {
+            self = .refused(status: 400, words: "name the address: ?address=192.0.2.7, or ?address=all")
+        }
     }
-    /// Names of tunnels need no escapes.
-    private static func tunnel(in query: Substring) -> String? {
-        let key = "tunnel="
-        return query.split(separator: "&").first { $0.hasPrefix(key) }.map { String($0.dropFirst(key.count)) }
+
+    /// Neither names of tunnels nor addresses need escapes.
+    private static func value(of key: String, in query: Substring) -> String? {
+        query.split(separator: "&").first { $0.hasPrefix("\(key)=") }
+            .map { String($0.dropFirst(key.count + 1)) }
     }
 }

@@ -140,6 +140,8 @@ package final class AdminServer: Sendable {
             return await control.handOver()
                 ? .json(200, [String: String]())
                 : .adminError(409, "the agent has handed over to another process already")
+        case .bans: return .json(200, await control.bans())
+        case .unban(let address): return .json(200, ["lifted": await control.unban(address)])
         case .refused(let status, let words):
             if status == 401 { await slowDown() }
             return .adminError(status, words)

@@ -8,6 +8,13 @@ package protocol AgentControl: Sendable {
     func plan() async -> PlanReport
     /// Applies the configuration file; returns when that is done or refused.
     func reload() async -> ReloadSnapshot
+    /// The addresses that its servers have shut out.
+    func bans() async -> [BanSnapshot]
+    /// Lets an address in again, or everybody.
+    ///
+    /// - Parameter address: nil for all.
+    /// - Returns: how many bans end by it.
+    func unban(_ address: String?) async -> Int
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

@@ -86,6 +86,10 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case requestTooSlow = "request-too-slow"
     case headTimeout = "head-timeout"
     case tooManyCallers = "too-many-callers"
+    /// A limit that the configuration sets; its name stands in `limit`, and in the answer.
+    case limitReached = "limit-reached"
+    /// Too many guesses came from its address.
+    case banned
     case stopped
     case proxyProtocol = "proxy-protocol"
     case tlsSpoken = "tls-spoken"

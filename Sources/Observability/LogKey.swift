@@ -3,6 +3,8 @@ package import Logging
 
 /// The name of a field in a log line: one word for one thing, so that a search finds all its lines.
 package enum LogKey: String, Sendable, CaseIterable {
+    /// How long a ban lasts.
+    case banSeconds = "ban.seconds"
     case callerAddress = "caller.address"
     /// In the certificate that a peer has shown.
     case certificateName = "certificate.name"

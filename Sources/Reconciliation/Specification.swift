@@ -79,6 +79,8 @@ extension ServerConfiguration: Specification {
         .init("trusted-proxies", \.trust.proxies, .inPlace),
         .init("forwarding", \.routes.forwarding, .inPlace),
         .init("callers", \.access, .inPlace),
+        .init("limits", \.callerLimits, .inPlace),
+        .init("ban", \.bans, .inPlace),
     ]
 }
 

@@ -28,29 +28,40 @@ final class ConnectionTable: Sendable {
     private struct Counts {
         var callers: [ObjectIdentifier: Caller] = [:]
         var perAddress = Tally<AddressGroup>()
+        /// Whom it was said how often that there is no room.
+        var refusals = RateBuckets<AddressGroup>()
         var sessions: [UInt64: Session] = [:]
         var sessionCounts = SessionCounts()
         var isEmpty: Bool { callers.isEmpty && sessions.isEmpty }
     }
 
-    private let maximum: Int
-    private let maximumPerAddress: Int
-    private let counts = Monitor(Counts())
+    /// One that is refused lingers until its caller has read why, and is not counted: for so many from one address.
+    private static let toldRate = RequestLimits.Rate(perSecond: 5, burst: 20)
 
-    init(maximum: Int, maximumPerAddress: Int) {
-        self.maximum = maximum
-        self.maximumPerAddress = maximumPerAddress
+    /// What becomes of a connection that comes.
+    enum Entry {
+        case isIn
+        /// - Parameter isTold: whether it gets an answer, or is closed without a word.
+        case isRefused(Refusal, isTold: Bool)
     }
 
-    /// - Returns: false when there are too many.
-    func enter(_ id: ObjectIdentifier, _ caller: Caller, address: AddressGroup) -> Bool {
-        counts.change {
-            guard $0.callers.count < maximum, $0.perAddress[address] < maximumPerAddress else {
-                return false
+    private let maximum: Int
+    private let counts = Monitor(Counts())
+
+    init(maximum: Int) { self.maximum = maximum }
+
+    /// - Parameter most: from one address.
+    func enter(_ id: ObjectIdentifier, _ caller: Caller, address: AddressGroup, most: Int) -> Entry {
+        counts.change { counts in
+            let isFull = counts.callers.count >= maximum
+            guard !isFull, counts.perAddress[address] < most else {
+                let isTold = counts.refusals.take(address, at: Self.toldRate, now: .now) == nil
+                return .isRefused(
+                    isFull ? .tooManyCallers : .tooManyConnectionsFromAddress, isTold: isTold)
             }
-            $0.callers[id] = caller
-            $0.perAddress.add(address)
-            return true
+            counts.callers[id] = caller
+            counts.perAddress.add(address)
+            return .isIn
         }
     }
 

@@ -31,6 +31,8 @@ final class ServerCore: Sendable {
     let budgets: TokenBudgets
     let software: String
     let connections: ConnectionTable
+    let meter: CallerMeter
+    let bans: Bans
     let names = ReverseNames()
     let traffic = TrafficCount()
     let shortage: DescriptorShortage
@@ -67,6 +69,8 @@ final class ServerCore: Sendable {
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
+        self.meter = CallerMeter(logger: logger)
+        self.bans = Bans(logger: logger)
         let fault = LatestFault()
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
@@ -74,8 +78,7 @@ final class ServerCore: Sendable {
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software
-        self.connections = ConnectionTable(
-            maximum: limits.callers, maximumPerAddress: limits.callersPerAddress)
+        self.connections = ConnectionTable(maximum: limits.callers)
     }
 
     /// What is in force now. Takes a lock: read it once for each request.
@@ -135,7 +138,10 @@ final class ServerCore: Sendable {
     }
 
     /// Whether a caller has named too many tokens that are nobody's: then the log has been told.
-    func isOneGuessTooMany(from address: String) -> Bool {
+    ///
+    /// - Parameter guess: the token.
+    func isOneGuessTooMany(_ guess: String, from address: String) -> Bool {
+        failed(guess, from: address)
         let group = AddressGroup(address)
         guard guesses.withLock({ $0.tokenFailed(from: group, now: .now) }) else { return false }
         tell("Guesses refused", .tooManyGuesses, from: address)

@@ -16,6 +16,10 @@ final class ServerSettings: Sendable {
 
     let times: Times
     let limits: ServerConfiguration.Limits
+    let callerLimits: CallerLimits
+    let bans: BanRules
+    /// Those, where any of them bounds requests or bytes.
+    let requestLimits: CallerLimits?
     let routes: RouteTable
     /// Which names tunnel clients may have for the asking; nil for none.
     let claims: HostClaimRules?
@@ -47,6 +51,9 @@ final class ServerSettings: Sendable {
         limits = configuration.limits
         claims = configuration.routes.claims
         publicURL = configuration.routes.publicURL
+        callerLimits = configuration.callerLimits
+        bans = configuration.bans
+        requestLimits = configuration.callerLimits.boundsRequests ? configuration.callerLimits : nil
         routes = RouteTable(
             basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
             trustedProxies: configuration.trust.proxies, redirect: configuration.redirect)
@@ -56,6 +63,20 @@ final class ServerSettings: Sendable {
             certificateNames: configuration.trust.certificateNames,
             needsCertificate: tls?.configuration.tunnelClients == .required,
             authority: tls?.configuration.clientAuthority?.pem)
+    }
+
+    /// Most connections at once from an address; nil where the configuration sets no limit for it, as it does for no proxy
+    /// that speaks for many callers.
+    func connectionsPerAddress(from peer: String) -> Int? {
+        guard let most = callerLimits.connectionsPerAddress,
+            !routes.trustedProxies.contains(where: { $0.contains(peer) })
+        else { return nil }
+        return most
+    }
+
+    /// Whether an address is not banned, whatever comes from it: proxies that speak for many callers are not.
+    func isNeverBanned(_ address: String) -> Bool {
+        (bans.never + routes.trustedProxies).contains { $0.contains(address) }
     }
 
     /// What callers have to show.

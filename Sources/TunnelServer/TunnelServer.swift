@@ -198,6 +198,24 @@ package final class TunnelServer: Sendable {
             names: Array(names.prefix(NamedTunnel.most)), moreNames: max(0, names.count - NamedTunnel.most))
     }
 
+    /// The addresses that are shut out.
+    package var bans: [BanSnapshot] {
+        core.bans.all.map { ban in
+            BanSnapshot(
+                server: core.name, address: "\(ban.address)",
+                secondsLeft: Int(ban.left.components.seconds) + 1, count: ban.count)
+        }
+    }
+
+    /// Lets an address in again, or everybody where it is nil, and forgets what was guessed from there.
+    ///
+    /// - Returns: how many bans end by it.
+    package func unban(_ address: String?) -> Int {
+        let count = core.bans.lift(address.map { AddressGroup(String($0.prefix { $0 != "/" })) })
+        if count > 0 { core.logger.info("Ban lifted", metadata: [.peerAddress: "\(address ?? "all")"]) }
+        return count
+    }
+
     // MARK: Stopping
 
     /// Takes no new connections and requests, tells tunnel clients to leave, and returns when everything in flight

@@ -27,6 +27,12 @@ final class FakeAgent: AgentControl {
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
 
+    func bans() async -> [BanSnapshot] {
+        [BanSnapshot(server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)]
+    }
+
+    func unban(_ address: String?) async -> Int { address == nil ? 7 : 1 }
+
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
         snapshots.add(1)
         return AgentSnapshot(

@@ -89,7 +89,9 @@ import Testing
         let waiting = try (0..<2).map { try tunnel.ask("/\($0)") }
         let answer = try HTTPConnection(port: tunnel.port).exchange("GET", "/more", fields: Self.token)
         #expect(answer.status == 504)
-        #expect(answer.text == "too many requests in-flight, tunnel broken?\n")
+        #expect(
+            answer.text
+                == "too many requests in-flight, tunnel broken? (limit: max-requests-per-tunnel)\n")
         #expect(answer.head["Retry-After"].flatMap { Int($0) } != nil)
         let client = try tunnel.startClient()
         for caller in waiting { #expect(try caller.readResponse().status == 200) }

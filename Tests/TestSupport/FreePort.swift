@@ -29,12 +29,12 @@ private func canListen(on port: Int) -> Bool {
 
 /// Calls the body with the socket address of 127.0.0.1 and a port.
 func withLoopbackAddress<Value>(
-    port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
+    port: Int, last: UInt8 = 1, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
 ) -> Value {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
+    address.sin_addr.s_addr = (in_addr_t(INADDR_LOOPBACK) - 1 + in_addr_t(last)).bigEndian
     return withUnsafePointer(to: &address) { pointer in
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
             body($0, socklen_t(MemoryLayout<sockaddr_in>.size))

@@ -17,9 +17,13 @@ package final class HTTPConnection: Sendable {
 
     /// Connects to a port of 127.0.0.1.
     ///
-    /// - Parameter limit: how long each read or write may take.
-    package init(port: Int, limit: Duration = .seconds(20), receiveBuffer: Int32? = nil) throws {
-        socket = try StreamSocket(port: port, limit: limit, receiveBuffer: receiveBuffer)
+    /// - Parameters:
+    ///   - limit: how long each read or write may take.
+    ///   - source: the last byte of the address that it comes from, in 127.0.0.0/24; nil for the usual.
+    package init(
+        port: Int, limit: Duration = .seconds(20), receiveBuffer: Int32? = nil, from source: UInt8? = nil
+    ) throws {
+        socket = try StreamSocket(port: port, limit: limit, receiveBuffer: receiveBuffer, from: source)
     }
 
     /// Connects to a Unix domain socket.

@@ -45,14 +45,22 @@ package final class StreamSocket: @unchecked Sendable {
     ///   - limit: how long each read or write may take.
     ///   - receiveBuffer: the kernel's receive buffer in bytes, for readers that fall behind; nil for the
     ///     usual.
+    ///   - source: the last byte of the address that it comes from, in 127.0.0.0/24; nil for the usual.
     package convenience init(
-        port: Int, limit: Duration = .seconds(20), receiveBuffer: Int32? = nil
+        port: Int, limit: Duration = .seconds(20), receiveBuffer: Int32? = nil, from source: UInt8? = nil
     ) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw TestFailure("socket: errno \(errno)") }
         if var receiveBuffer {
             let size = socklen_t(MemoryLayout<Int32>.size)
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, size)
+        }
+        if let source {
+            let bound = withLoopbackAddress(port: 0, last: source) { bind(descriptor, $0, $1) }
+            guard bound == 0 else {
+                Glibc.close(descriptor)
+                throw TestFailure("cannot come from 127.0.0.\(source)")
+            }
         }
         let result = withLoopbackAddress(port: port) { Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else {

@@ -150,6 +150,7 @@ import TunnelConfiguration
             case .boolean: #expect(alternatives.first?["type"] as? String == "boolean")
             case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
+            case .byteCount: #expect(property["$ref"] as? String == "#/$defs/size")
             case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
             case .ports, .patterns, .texts:
                 #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
@@ -171,7 +172,7 @@ import TunnelConfiguration
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
             "originTLS", "serverInnerTLS", "tunnelInnerTLS", "callers", "callerHeaders", "fieldChanges",
-            "maintenance",
+            "maintenance", "limits", "addressLimits", "requestLimits", "ban",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }

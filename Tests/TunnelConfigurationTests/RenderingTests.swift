@@ -42,8 +42,8 @@ import TunnelProtocol
             max-sessions-per-token: 5
             max-sessions-per-address: 6
             passwords:
-              - { token: token-number-2-of-tests, passwords: [password-a, password-b] }
-              - { token: token-number-1-of-tests, password: password-c, callers: { anonymous: true, maintenance: false, client-certificates: none } }
+              - { token: token-number-2-of-tests, passwords: [password-a, password-b], limits: {} }
+              - { token: token-number-1-of-tests, password: password-c, limits: { requests: 7 }, callers: { anonymous: true, maintenance: false, client-certificates: none } }
               - { token: token-number-12-of-tests, client-name: x, callers: {} }
               - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
@@ -74,6 +74,15 @@ import TunnelProtocol
                 response: { set: { Server: none }, remove: Via-Us }
               request-id: true
               maintenance: { status: 500, file: /page.html, retry-after: 90 }
+            limits:
+              enforce: false
+              per-address: { connections: 9, requests: 8, bytes-per-second: 1100, bytes-burst: 3KiB }
+              per-name: { requests-per-second: 4 }
+              per-token: { requests-per-second: 5, requests-burst: 6 }
+              head-timeout: 7s
+              body-rate: 1KiB
+              body-timeout: 9s
+            ban: { enabled: false, after: 3, within: 4s, for: 5s, longest: 6s, never: ["2001:db8::/32"] }
           - name: second
             port: 0
           - { name: third, enabled: false }
@@ -219,6 +228,16 @@ import TunnelProtocol
                     hosts: []
                     trusted-proxies: []
                     forwarding: all
+                    limits:
+                      enforce: true
+                      head-timeout: 10s
+                    ban:
+                      enabled: true
+                      after: 100
+                      within: 10m
+                      for: 10m
+                      longest: 24h
+                      never: ["127.0.0.0/8", "0:0:0:0:0:0:0:1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00:0:0:0:0:0:0:0/7", "fe80:0:0:0:0:0:0:0/10"]
                 tunnels: []
 
                 """)

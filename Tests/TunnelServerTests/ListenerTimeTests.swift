@@ -137,8 +137,10 @@ import TunnelTransport
             let taken = try (0..<limits.callersPerAddress).map { _ in try HTTPConnection(port: port) }
             for caller in taken { #expect(try caller.exchange("GET", "/_health_check").status == 200) }
             let answer = try HTTPConnection(port: port).exchange("GET", "/_health_check")
-            #expect(answer.status == 503)
-            #expect(answer.text == "Too many connections\n")
+            #expect(answer.status == 429)
+            #expect(
+                answer.text
+                    == "Too many connections from this address (limit: per-address.connections)\n")
             taken[0].close()
             // The server hears of the end in its own time.
             while try HTTPConnection(port: port).exchange("GET", "/_health_check").status != 200 {}

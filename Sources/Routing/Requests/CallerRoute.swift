@@ -114,7 +114,7 @@ package enum CallerRoute: Sendable, Equatable {
     }
 
     /// The value of a `Host` field in lower case, without port, the dot of the root and the brackets of IPv6.
-    static func name(ofHost value: String) -> String {
+    package static func name(ofHost value: String) -> String {
         var name = host(of: value)
         if name.first == "[", name.last == "]" { name = name.dropFirst().dropLast() }
         if name.last == "." { name.removeLast() }

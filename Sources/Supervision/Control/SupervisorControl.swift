@@ -18,6 +18,14 @@ import TunnelConfiguration
 
     @AgentActor func handOver() async -> Bool { await supervisor.handOver() }
 
+    @AgentActor func bans() -> [BanSnapshot] {
+        supervisor.servers.bans.sorted {
+            ($0.server, $0.secondsLeft, $0.address) < ($1.server, $1.secondsLeft, $1.address)
+        }
+    }
+
+    @AgentActor func unban(_ address: String?) -> Int { supervisor.servers.unban(address) }
+
     @AgentActor func plan() async -> PlanReport {
         guard let file = supervisor.configuration.file else { return PlanReport(plan: PlanSnapshot()) }
         // Who asks and leaves must not leave a row of readings behind.

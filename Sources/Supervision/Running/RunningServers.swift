@@ -135,6 +135,14 @@ import TunnelServer
         } + leaving.values.map { $0.server.snapshot(ofTunnel: tunnel) }
     }
 
+    /// The addresses that are shut out.
+    var bans: [BanSnapshot] { running.values.flatMap(\.server.bans) }
+
+    /// Lets an address in again, or everybody where it is nil.
+    ///
+    /// - Returns: how many bans end by it.
+    func unban(_ address: String?) -> Int { running.values.reduce(0) { $0 + $1.server.unban(address) } }
+
     /// Requests so far, by server.
     var requests: [String: UInt64] { running.mapValues { $0.server.traffic.requests } }
 }

@@ -42,8 +42,8 @@ enum CallerKeys {
     // What they may ask for.
     static let methods = KeyDeclaration(
         "methods", .texts, "The methods that requests may have; GET brings HEAD along.")
-    static let maxBody = ScalarKey<Int?>.optional(
-        "max-body", .size, "The longest body of a request, such as 10MiB.", maximumBody)
+    static let maxBody = ScalarKey<Int?>.byteCount(
+        "max-body", 0...1 << 50, "The longest body of a request, such as 10MiB.")
 
     // What becomes of the requests.
     static let headers = KeyDeclaration(
@@ -95,12 +95,4 @@ enum CallerKeys {
         requestID.declaration, maintenance,
     ]
 
-    private static func maximumBody(_ text: String) throws(ValueFault) -> Int {
-        guard let size = SizeText.parse(text) else {
-            throw ValueFault(
-                "\(Quotation.of(text)) is no size",
-                advice: "write one like 64KiB, 10MiB or 1GiB; a bare number is in bytes")
-        }
-        return size
-    }
 }

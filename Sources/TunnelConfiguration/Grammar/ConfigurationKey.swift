@@ -6,6 +6,8 @@ package enum ValueShape: Hashable, Sendable {
     case integer(ClosedRange<Int>)
     case duration(ClosedRange<Duration>)
     case boolean
+    /// A number of bytes, such as `64KiB`.
+    case byteCount(ClosedRange<Int>)
     case choice([String])
     /// A text that is never shown.
     case secret
@@ -26,8 +28,6 @@ package enum ValueShape: Hashable, Sendable {
     case texts
     /// A list of IP addresses and CIDR ranges.
     case addresses
-    /// A number of bytes, such as `64KiB`.
-    case size
     /// A mapping from names of HTTP fields to values.
     case fields
     /// `true` or `false`, or a mapping that says more.

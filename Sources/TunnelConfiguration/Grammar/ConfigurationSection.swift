@@ -3,7 +3,7 @@
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
         hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
-        callerHeaders, fieldChanges, maintenance
+        callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, ban
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -59,6 +59,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
                 Keys.trustedProxies, FieldKeys.forwarding.declaration, PortKeys.ports, CallerKeys.callers,
+                LimitKeys.limits, BanKeys.ban,
             ]
         case .tls:
             TLSKeys.pair
@@ -72,6 +73,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .passwordEntry:
             Keys.token.declarations + Keys.password.declarations + [
                 Keys.passwordList, TLSKeys.clientNames, HostKeys.claimsOfToken, CallerKeys.callers,
+                LimitKeys.tokenLimits,
             ]
         case .hostEntry:
             [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
@@ -114,6 +116,10 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 CallerKeys.status.declaration, CallerKeys.page.declaration,
                 CallerKeys.retryAfter.declaration,
             ]
+        case .limits: LimitKeys.ofServer
+        case .ban: BanKeys.all
+        case .addressLimits: LimitKeys.ofAddress
+        case .requestLimits: LimitKeys.ofRequests
         case .serverInnerTLS: TLSKeys.pair
         case .portEntry: PortKeys.all
         case .tunnelInnerTLS:

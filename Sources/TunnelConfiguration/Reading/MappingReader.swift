@@ -258,6 +258,10 @@ extension ConfigurationSection {
         case .serverInnerTLS: "a server's \"inner-tls\""
         case .tunnelInnerTLS: "a tunnel's \"inner-tls\""
         case .portEntry: "an entry of a server's \"ports\""
+        case .limits: "a server's \"limits\""
+        case .ban: "a server's \"ban\""
+        case .addressLimits: "\"per-address\""
+        case .requestLimits: "\"per-token\" and the like"
         }
     }
 }

@@ -23,7 +23,7 @@ extension MappingReader {
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
         let proxies = addressRanges(Keys.trustedProxies)
         let hosts = tokensOfHosts()
-        let server = ServerConfiguration(
+        var server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
             reusePort: value(Keys.reusePort),
             tls: tls?.listenerTLS(isDefaults: isDefaults, isAskedByRules: listed.access.needsCertificates),
@@ -43,6 +43,9 @@ extension MappingReader {
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
                 certificateNames: listed.certificateNames, proxies: proxies),
             access: listed.access)
+        server.callerLimits = callerLimits()
+        server.callerLimits.tokens = listed.limits
+        server.bans = banRules()
         if !isDefaults {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)
@@ -73,6 +76,7 @@ extension MappingReader {
         /// With those of the tokens.
         var claims: HostClaimRules?
         var access = CallerAccess()
+        var limits: [RendezvousToken: RequestLimits] = [:]
     }
 
     /// - Parameters:
@@ -90,6 +94,7 @@ extension MappingReader {
             // One that only says who may call lets nobody in who could not come in without it.
             let hasRules = entry.field(CallerKeys.callers) != nil
             let rules = entry.callerRules(hasAuthority: hasAuthority)
+            let ofToken = entry.requestLimits(LimitKeys.tokenLimits)
             let read = entry.tokenAndPasswords(
                 needsPassword: !isNamed && (!hasRules || onlyListed), isDefaults: false)
             let ownClaims = entry.claimsOfToken(claims)
@@ -100,6 +105,7 @@ extension MappingReader {
                     advice: "put both passwords into one entry, under \"passwords\"")
             }
             lines[token] = item.node.mark.line
+            listed.limits[token] = ofToken
             if isNamed { listed.certificateNames[token, default: []].formUnion(globs) }
             listed.access.tokens[token] = rules
             if !(isNamed || hasRules) || !read.passwords.isEmpty {

@@ -17,7 +17,7 @@ extension ConfigurationRendering {
             lines.texts(inner, CallerKeys.certificateNames, names.map(\.text))
         }
         lines.texts(inner, CallerKeys.methods, Array(rules.methods ?? []))
-        lines.entry(inner, CallerKeys.maxBody, plain: rules.maximumBody.map(SizeText.format))
+        lines.entry(inner, CallerKeys.maxBody, plain: rules.maximumBody.map(ByteCountText.format))
         if !(rules.requestFields.isEmpty && rules.responseFields.isEmpty) {
             lines.line(inner, "\(CallerKeys.headers.name):")
             write(rules.requestFields, inner + 2, CallerKeys.requestHeaders, to: &lines)

@@ -92,6 +92,7 @@ package enum ConfigurationRendering {
             if let globs = names[token] { text.texts(8, TLSKeys.clientNames, globs.map(\.text)) }
             writeClaims(of: token, server.routes.claims, to: &text)
             write(access.tokens[token], 8, to: &text)
+            write(server.callerLimits.tokens[token], 8, LimitKeys.tokenLimits, to: &text)
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
         writeNames(server.routes, access, to: &text)
@@ -99,6 +100,8 @@ package enum ConfigurationRendering {
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
         text.entry(4, FieldKeys.forwarding, plain: server.routes.forwarding.rawValue)
         write(access.everybody, 4, to: &text)
+        write(server.callerLimits, to: &text)
+        write(server.bans, to: &text)
     }
 
     private static func write(_ tunnel: TunnelClientConfiguration, to text: inout ConfigurationText) {

@@ -26,7 +26,7 @@ package enum ConfigurationSchema {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
-            .maintenance,
+            .maintenance, .limits, .addressLimits, .requestLimits, .ban,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -103,7 +103,6 @@ package enum ConfigurationSchema {
         case .name:
             return reference("text")
                 + [("pattern", .string("^[A-Za-z0-9][A-Za-z0-9_.-]*$|\\$\\{"))]
-        case .size: return reference("size")
         case .fields: return [("type", .string("object")), ("additionalProperties", text)]
         case .switchOrMapping(let section):
             return [
@@ -116,6 +115,7 @@ package enum ConfigurationSchema {
             ]
         case .duration: return reference("duration")
         case .command: return reference("command")
+        case .byteCount: return reference("size")
         case .integer(let range):
             return orVariable([
                 ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),
@@ -207,7 +207,7 @@ package enum ConfigurationSchema {
                         .object([("type", .string("integer")), ("minimum", .integer(0))]),
                         .object([
                             ("type", .string("string")),
-                            ("pattern", .string("^[0-9]+(KiB|MiB|GiB)?$|\\$\\{")),
+                            ("pattern", .string("^[0-9]+ *([KMGT]iB|[KkMGT]?B)?$|\\$\\{")),
                         ]),
                     ])
                 )

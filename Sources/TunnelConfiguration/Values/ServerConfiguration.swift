@@ -31,6 +31,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var trust: Trust
     /// Who may call, and what becomes of their requests.
     package var access: CallerAccess
+    /// What callers may have.
+    package var callerLimits = CallerLimits()
+    /// When who guesses is shut out.
+    package var bans = BanRules()
 
     package init(
         name: String, host: String = "0.0.0.0", port: Int = 80, reusePort: Bool = false,

@@ -59,8 +59,10 @@ final class CallerReception: RequestReception {
 
     /// The handler of the connection. Called on its event loop.
     func makeHandler(on eventLoop: any EventLoop) -> CallerHandler {
-        CallerHandler(
-            on: eventLoop, limits: core.limits.connection, date: core.dates[loopIndex].value,
+        var limits = core.limits.connection
+        limits.headTimeout = min(limits.headTimeout, TimeAmount(settings.callerLimits.headTimeout))
+        return CallerHandler(
+            on: eventLoop, limits: limits, date: core.dates[loopIndex].value,
             budget: core.budget, reception: self, isSecure: isSecure)
     }
 
@@ -89,11 +91,17 @@ final class CallerReception: RequestReception {
             peerPort = channel.remoteAddress?.port
         }
         address = peer
+        guard core.bans.timeLeft(of: peer) == nil else { return .isClosed }
         let caller = ConnectionTable.Caller(
             eventLoop: connection.eventLoop, listener: listener,
             connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
-        guard core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
-        else { return .isRefused(Refusal.tooManyCallers.answer) }
+        let most = settings.connectionsPerAddress(from: peer) ?? core.limits.callersPerAddress
+        let entry = core.connections.enter(
+            ObjectIdentifier(connection), caller, address: AddressGroup(peer), most: most)
+        if case .isRefused(let refusal, let isTold) = entry {
+            core.tell("Connection refused", refusal, from: peer)
+            return isTold ? .isRefused(refusal.answer) : .isClosed
+        }
         guard core.isOver else { return .stays }
         core.connections.leave(ObjectIdentifier(connection), address: AddressGroup(self.peer))
         return .isClosed
@@ -127,6 +135,9 @@ final class CallerReception: RequestReception {
         settings = core.settings
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
+        if let left = core.bans.timeLeft(of: address) {
+            return .answer(Refusal.banned(left).answer, closes: address == peer)
+        }
         let route = settings.routes.route(head, claimed: core.hosts.owner)
         guard insider == nil || route == .tunnel else {
             return .answer(
@@ -168,7 +179,7 @@ final class CallerReception: RequestReception {
             return .upgrade(handshake.upgradeToInnerTLS(head, framing, listener: listener))
         case .tunnel: return .upgrade(handshake.upgrade(head, framing))
         case .poll: return poll(head, framing, for: stream)
-        case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(from: address):
+        case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(head.fields[.xToken] ?? "", from: address):
             return .answer(Refusal.tooManyGuesses.answer, closes: true)
         case .refuse(let error):
             return .answer(
@@ -190,8 +201,21 @@ final class CallerReception: RequestReception {
                 let record = makeRecord(head.method, path: path)
                 return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
             }
+            let pass: RequestPass?
+            do throws(Refusal) {
+                pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
+                    let isNamed = route.policy.namedBy == .host
+                    return try core.meter.admit(
+                        token, name: isNamed ? head.fields[.host].map(CallerRoute.name(ofHost:)) : nil,
+                        from: address, limits)
+                }
+            } catch {
+                var record = makeRecord(head.method, path: path, tokenHint: token.hint)
+                record.level = .debug
+                return .answer(answer(error.answer, record), closes: false)
+            }
             if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
-                return connect(head, to: token, for: stream)
+                return connect(head, to: token, for: stream, pass)
             }
             return .exchange(
                 CallerExchange(
@@ -201,17 +225,19 @@ final class CallerReception: RequestReception {
                         route, request.caller, isHTTP2: !stream.isWholeConnection, terms.rewriting),
                     framing: framing, terms: terms,
                     record: makeRecord(
-                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID)))
+                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID),
+                    pass: pass))
         }
     }
 
     /// A connection to the service behind a tunnel, in the messages of a WebSocket.
     private func connect(
-        _ head: RequestHead, to token: RendezvousToken, for stream: any CallerStream
+        _ head: RequestHead, to token: RendezvousToken, for stream: any CallerStream, _ pass: RequestPass?
     ) -> RequestOutcome {
         let record = makeRecord(
             head.method, path: WebSocketHandshake.rawEndpoint, tokenHint: token.hint)
         guard let grant = WebSocketHandshake.grantOfRaw(head) else {
+            pass?.leave()
             return .answer(answer(Refusal.notWebSocket.answer, record), closes: true)
         }
         let exchange = ConnectExchange(on: stream, grant: grant)
@@ -219,7 +245,7 @@ final class CallerReception: RequestReception {
             CallerExchange(
                 core: core, settings: settings, loopIndex: loopIndex, stream: exchange, token: token,
                 request: RawStream.request(caller: endpoint, local: nil), forwarding: nil, framing: .none,
-                record: record))
+                record: record, pass: pass))
         return .exchange(exchange)
     }
 

@@ -13,11 +13,14 @@ package struct Refusal: Error, Sendable, Equatable {
     /// What who asked gets: the same line.
     package private(set) var answer: OwnAnswer
 
-    /// - Parameter retryAfter: seconds after which trying again makes sense, or nil.
-    init(_ status: Int, _ text: String, _ code: ErrorCode, retryAfter: Int? = nil) {
+    /// - Parameters:
+    ///   - retryAfter: seconds after which trying again makes sense, or nil.
+    ///   - limit: the name of the limit that was met, for who asked to know; nil for none.
+    init(_ status: Int, _ text: String, _ code: ErrorCode, retryAfter: Int? = nil, limit: String? = nil) {
         self.code = code
         self.text = text
-        answer = OwnAnswer(status, line: text)
+        answer = OwnAnswer(status, line: limit.map { "\(text) (limit: \($0))" } ?? text)
+        if let limit { answer.append(named: "X-Limit", limit) }
         if status == 401 { answer.append(.wwwAuthenticate, "Basic realm=\"wstunnel\"") }
         if let retryAfter { answer.append(.retryAfter, String(retryAfter)) }
     }
@@ -40,11 +43,13 @@ package struct Refusal: Error, Sendable, Equatable {
     static let tunnelNotFound = Refusal(
         404, "Tunnel not found (or not seen in a long time)", .tunnelNotFound)
     static let tooManyWaiting = Refusal(
-        504, "too many requests in-flight, tunnel broken?", .queueFull, retryAfter: 5)
+        504, "too many requests in-flight, tunnel broken?", .queueFull, retryAfter: 5,
+        limit: "max-requests-per-tunnel")
     static let tunnelTimeout = Refusal(504, "Tunnel timeout", .timeout, retryAfter: 5)
     static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", .tunnelLost)
     static let tunnelBusy = Refusal(
-        503, "The tunnel takes no more requests now", .tunnelBusy, retryAfter: 1)
+        503, "The tunnel takes no more requests now", .tunnelBusy, retryAfter: 1,
+        limit: "streams-per-session")
     static let originFailed = Refusal(502, "The origin broke off before its answer", .originFailed)
     static let unaskedUpgrade = Refusal(
         502, "The origin switched to a protocol that was not asked for", .unaskedUpgrade)
@@ -63,10 +68,12 @@ package struct Refusal: Error, Sendable, Equatable {
     static let noHost = Refusal(400, "The request names no host", .badRequest)
     static let certificateRequired = Refusal(
         403, "A client certificate is required here, and none was shown that counts", .certificateRequired)
-    static let tooManyCallers = Refusal(503, "Too many connections", .tooManyCallers, retryAfter: 1)
+    static let tooManyCallers = Refusal(
+        503, "Too many connections", .tooManyCallers, retryAfter: 1, limit: "connections")
     static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
     static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
-    static let headTimeout = Refusal(408, "The request did not come in time", .headTimeout)
+    static let headTimeout = Refusal(
+        408, "The request did not come in time", .headTimeout, limit: "head-timeout")
 
     // Handshakes of tunnel clients.
     static let notGET = Refusal(400, "Only GET requests are supported", .badHandshake)
@@ -77,7 +84,8 @@ package struct Refusal: Error, Sendable, Equatable {
     static let noInnerTLS = Refusal(
         400, "This tunnel server speaks no TLS inside tunnels: it needs tls or inner-tls", .badHandshake)
     static let tooManyRequests = Refusal(
-        503, "Too many requests of this tunnel session at once", .badHandshake, retryAfter: 1)
+        503, "Too many requests of this tunnel session at once", .badHandshake, retryAfter: 1,
+        limit: "requests-per-longpoll-session")
     static let longPollOff = Refusal(404, "Long polling is switched off here", .badHandshake)
     /// The same for one that ended, and one that never was.
     static let unknownSession = Refusal(410, "No such tunnel session (any more)", .badHandshake)
@@ -98,23 +106,25 @@ package struct Refusal: Error, Sendable, Equatable {
     /// Of callers and tunnel clients: for those whose token is somebody's nothing changes.
     static let tooManyGuesses = Refusal(
         429, "Too many requests with tokens that are nobody's, from this address", .tooManyGuesses,
-        retryAfter: 5)
+        retryAfter: 5, limit: "guesses-per-address")
     static let tooManyFailures = Refusal(
         429, "Too many wrong passwords for this token from this address: this one was not looked at",
-        .throttled, retryAfter: 60)
+        .throttled, retryAfter: 60, limit: "passwords-per-address")
     static let tooManyClients = Refusal(
-        429, "Too many clients for this rendez-vous token", .tooManyClients, retryAfter: 30)
+        429, "Too many clients for this rendez-vous token", .tooManyClients, retryAfter: 30,
+        limit: "max-clients-per-token")
     static let tooManySessions = Refusal(
-        503, "Too many tunnel clients", .tooManySessions, retryAfter: 30)
+        503, "Too many tunnel clients", .tooManySessions, retryAfter: 30, limit: "sessions")
     static let tooManySessionsOfToken = Refusal(
         429, "Too many connections of tunnel clients for this rendez-vous token",
         .tooManySessionsOfToken,
-        retryAfter: 30)
+        retryAfter: 30, limit: "max-sessions-per-token")
     static let tooManySessionsOfClient = Refusal(
-        429, "Too many connections of this tunnel client", .tooManySessionsOfClient, retryAfter: 30)
+        429, "Too many connections of this tunnel client", .tooManySessionsOfClient, retryAfter: 30,
+        limit: "sessions-per-client")
     static let tooManySessionsFromAddress = Refusal(
         429, "Too many connections of tunnel clients from this address", .tooManySessionsFromAddress,
-        retryAfter: 30)
+        retryAfter: 30, limit: "max-sessions-per-address")
 
     /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
     var isToldRarely: Bool {

@@ -23,10 +23,10 @@ final class CallerExchange: ServedExchange {
 
     private let core: ServerCore
     /// Those that the request began with.
-    private let settings: ServerSettings
+    let settings: ServerSettings
     private let loopIndex: Int
-    private let eventLoop: any EventLoop
-    private let stream: any CallerStream
+    let eventLoop: any EventLoop
+    let stream: any CallerStream
     private var token: RendezvousToken
     private let request: RequestHead
     /// Nil for a connection that is no request of its own: `request` asks for a raw stream, and goes as it is.
@@ -43,6 +43,12 @@ final class CallerExchange: ServedExchange {
     private var machine: ExchangeMachine
     private var place = Place.none
     private var record: RequestRecord
+    /// Its place where limits are meant for it.
+    let pass: RequestPass?
+    /// While it lets no bytes pass.
+    var hold: Hold?
+    /// Where its body may not come too slowly, from when on it may come.
+    var bodyClock: BodyClock?
     /// The record's: to ask a record that may change would copy it.
     private let observer: RequestObserver
 
@@ -57,7 +63,7 @@ final class CallerExchange: ServedExchange {
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
         token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: CallerForwarding?,
         framing: BodyFraming, terms: CallerTerms = CallerTerms(), record: RequestRecord,
-        idle: TimeAmount? = nil
+        idle: TimeAmount? = nil, pass: RequestPass? = nil
     ) {
         let eventLoop = stream.eventLoop
         self.core = core
@@ -80,11 +86,12 @@ final class CallerExchange: ServedExchange {
             now: eventLoop.now)
         self.observer = record.observer
         self.record = record
+        self.pass = pass
     }
 
     // MARK: From the caller
 
-    var takesBytes: Bool { machine.takesBytes }
+    var takesBytes: Bool { machine.takesBytes && hold == nil }
 
     /// Looks for a session, or waits for one.
     func start() {
@@ -105,6 +112,8 @@ final class CallerExchange: ServedExchange {
         record.requestSent(count)
         let takesMore = port.send(bytes)
         machine.requestSent(count, takesMore: takesMore, now: eventLoop.now)
+        if pass != nil { bytesPass(count) }
+        if bodyClock != nil { bodyCame(count) }
     }
 
     func callerEndedRequest(trailers: HeaderFields?) {
@@ -116,7 +125,9 @@ final class CallerExchange: ServedExchange {
     /// The origin is told to stop.
     func callerLeft() { perform(machine.callerLeft()) }
 
-    func callerBecameWritable() { perform(machine.becameWritable()) }
+    func callerBecameWritable() {
+        if hold == nil { perform(machine.becameWritable()) }
+    }
 
     func answerIsOut(missing: Int) { perform(machine.answerIsOut(missing: missing)) }
 
@@ -131,6 +142,8 @@ final class CallerExchange: ServedExchange {
     func checkTime() {
         streamReportsProgress()
         let now = eventLoop.now
+        if bodyClock != nil, isBodyTooSlow() { return perform(machine.fail(.bodyTooSlow)) }
+        if let hold { return stream.ring(by: hold.until) }
         switch machine.due(now) {
         case .nothing(let deadline): stream.ring(by: deadline)
         case .waitedTooLong: waitedTooLong(now)
@@ -162,7 +175,7 @@ final class CallerExchange: ServedExchange {
         }
         // A token that the configuration names is none, though its tunnel has not come yet.
         let isGuess = if case .unknownToken = decision { !settings.lists(token) } else { false }
-        if isGuess, core.isOneGuessTooMany(from: record.callerAddress) {
+        if isGuess, core.isOneGuessTooMany(token.secret, from: record.callerAddress) {
             record.keepSilent()
             return found(.failed(.tooManyGuesses))
         }
@@ -222,6 +235,7 @@ final class CallerExchange: ServedExchange {
         guard let port else { return perform(machine.wasNotOpened()) }
         place = .attached(id, port)
         machine.opened(takesBytes: port.isTaken)
+        bodyBegins()
         if observer.wantsSteps { record.noteDeparture() }
     }
 
@@ -231,6 +245,16 @@ final class CallerExchange: ServedExchange {
         head.writeRequestHead(request)
         return head
     }
+
+    /// Bytes may pass again.
+    func goOnAfterHold() {
+        machine.wasHeld(now: eventLoop.now)
+        if stream.isWritable { perform(machine.becameWritable()) }
+        if takesBytes { stream.requestMayFlow() }
+        checkTime()
+    }
+
+    var isRequestWhole: Bool { machine.isRequestWhole }
 
     private func giveBackPlace() {
         switch place {
@@ -278,7 +302,7 @@ final class CallerExchange: ServedExchange {
         case .resume: stream.requestMayFlow()
         case .ring(let deadline): stream.ring(by: deadline)
         case .end:
-            record.finish(.ok, now: eventLoop.now)
+            finish(.ok)
             stream.exchangeEnded()
         case .endRawOutput(let isLast):
             stream.endRawOutput()
@@ -286,10 +310,10 @@ final class CallerExchange: ServedExchange {
         case .answer(let failure): answer(failure)
         case .cut(let isWhole): stream.exchangeBroke(isWhole: isWhole)
         case .giveUp(let missing):
-            record.finish(.timeout, missing: missing, now: eventLoop.now)
+            finish(.timeout, missing: missing)
             stream.exchangeGaveUp()
         case .finish(let outcome, let missing):
-            record.finish(outcome, missing: missing, now: eventLoop.now)
+            finish(outcome, missing: missing)
         }
     }
 
@@ -300,14 +324,20 @@ final class CallerExchange: ServedExchange {
                 "A tunnel carries no TCP", failure.refusal, from: record.callerAddress, tokenHint: token.hint)
         }
         if stream.speaksHTTP { record.responded(with: answer, now: eventLoop.now) }
+        pass?.leave()
         stream.send(answer.spoken(to: request.fields), closes: failure == .tooManyGuesses)
-        record.finish(failure.outcome, now: eventLoop.now)
+        finish(failure.outcome)
         stream.exchangeEnded()
+    }
+
+    private func finish(_ outcome: AccessOutcome, missing: Int = 0) {
+        if pass != nil || bodyClock != nil { endLimits() }
+        record.finish(outcome, missing: missing, now: eventLoop.now)
     }
 
     /// What was to be passed on has been written.
     private func wrote(_ count: Int, isLast: Bool) {
-        perform(machine.wrote(count, isLast: isLast, isWritable: stream.isWritable))
+        perform(machine.wrote(count, isLast: isLast, isWritable: hold == nil && stream.isWritable))
     }
 }
 
@@ -350,10 +380,13 @@ extension CallerExchange: StreamReceiver {
         let actions = machine.headCame(length, isLast: isLast, now: now)
         guard case .pass = actions.caller else { return perform(actions) }
         record.responded(head.status, now: now)
+        // From here on the two may take turns.
+        bodyClock = nil
         guard !length.isRaw else {
             stream.send(switching: head)
             return checkTime()
         }
+        if pass != nil { answerGoesOut(isLast: isLast) }
         stream.send(head, length, isLast: isLast)
         wrote(0, isLast: isLast)
     }
@@ -363,6 +396,10 @@ extension CallerExchange: StreamReceiver {
         let actions = machine.dataCame(count, isLast: isLast, now: eventLoop.now)
         guard case .pass = actions.caller else { return perform(actions) }
         record.answerCame(count)
+        if pass != nil {
+            bytesPass(count)
+            answerGoesOut(isLast: isLast)
+        }
         stream.send(data, isLast: isLast)
         wrote(count, isLast: isLast)
     }
@@ -373,6 +410,7 @@ extension CallerExchange: StreamReceiver {
         guard let trailers = try? HeaderFields(trailerLines: bytes) else {
             return perform(machine.fail(.brokenAnswer))
         }
+        if pass != nil { answerGoesOut(isLast: true) }
         stream.send(trailers: trailers)
         wrote(0, isLast: true)
     }
@@ -381,10 +419,14 @@ extension CallerExchange: StreamReceiver {
         perform(machine.streamWasReset(end, isServerOver: core.isOver))
     }
 
-    func streamBecameWritable() { perform(machine.streamBecameWritable()) }
+    func streamBecameWritable() {
+        let actions = machine.streamBecameWritable()
+        if bodyClock != nil { bodyMayGoOn() }
+        perform(actions)
+    }
 
     func streamReportsProgress() {
-        guard case .attached = place else { return }
+        guard case .attached = place, hold == nil else { return }
         perform(machine.callerTook(allBut: stream.waiting, now: eventLoop.now))
     }
 }

@@ -40,6 +40,8 @@ enum ExchangeFailure: Hashable, Sendable {
     case requestTooLarge
     /// The request came too slowly while others waited for it (protocol v1).
     case requestTooSlow
+    /// Its body comes slower than the configuration allows.
+    case bodyTooSlow
     /// The tunnel client's protocol carries no upgrades (protocol v1).
     case upgradeUnsupported
     /// A connection, and the tunnel client is too old to carry one.
@@ -79,6 +81,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .bodyTooLarge(let limit): .bodyTooLarge(limit: limit)
         case .requestTooLarge: .requestTooLarge
         case .requestTooSlow: .requestTooSlow
+        case .bodyTooSlow: .bodyTooSlow
         case .upgradeUnsupported: .upgradeUnsupported
         case .noRawStreams: .noRawStreams
         case .noRawOrigin: .noRawOrigin
@@ -93,7 +96,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .stalled: .timeout
         case .stopping, .cutShort: .shutdown
         case .originFailed, .malformedAnswer, .unaskedUpgrade: .originFailed
-        case .malformedRequest, .bodyTooLarge, .requestTooLarge, .requestTooSlow: .callerFailed
+        case .malformedRequest, .bodyTooLarge, .requestTooLarge, .requestTooSlow, .bodyTooSlow: .callerFailed
         case .upgradeUnsupported: .answeredHere
         case .noRawStreams, .noRawOrigin: .noTunnel
         }

@@ -58,7 +58,7 @@ struct ExchangeMachine: Sendable {
 
     private var state = State.looking
     private var request: Request
-    private var patience: ExchangePatience
+    var patience: ExchangePatience
     /// How often a session was asked for.
     private(set) var attempts = 1
 

@@ -128,6 +128,7 @@ struct TunnelHandshake {
         } catch {
             // It knows who it is, and has forgotten to say so.
             guard error != .certificateMissing, error != .certificateNotAllowed else { throw Refusal(error) }
+            core.failed(head.fields[.origin] ?? "", from: address)
             let isTooMuch = core.guesses.withLock { $0.tokenFailed(from: group, now: .now) }
             throw isTooMuch ? .tooManyGuesses : Refusal(error)
         }
@@ -139,6 +140,11 @@ struct TunnelHandshake {
         do throws(AdmissionError) {
             try settings.admission.check(claim, of: head, by: knock, isHeldOff: isHeldOff)
         } catch {
+            // Of one that was not looked at nobody knows whether it was wrong. It is counted: else who tries many at once
+            // would be held off for ever, and no more.
+            if error == .unauthorized || error == .tooManyFailures {
+                core.failed("\(claim.token.secret):\(claim.password?.secret ?? "")", from: address)
+            }
             if error == .unauthorized {
                 core.guesses.withLock { $0.passwordFailed(guesser, claim.password, now: .now) }
             }

@@ -51,7 +51,7 @@ import Testing
             let answer = try caller.readResponse()
             guard answer.status != 200 else { continue }
             #expect(answer.status == 503)
-            #expect(answer.text == "The tunnel takes no more requests now\n")
+            #expect(answer.text == "The tunnel takes no more requests now (limit: streams-per-session)\n")
             #expect(answer.head["Retry-After"] == "1")
             refused += 1
         }

@@ -1,0 +1,83 @@
+package import TunnelConfiguration
+package import TunnelProtocol
+
+/// How fast each of many parties takes something, against a rate.
+///
+/// A party has a bucket that fills with what it takes and runs empty by the rate; it is kept as the moment at which it will
+/// be empty (the "generic cell rate algorithm"). The buckets are in a table of fixed size, in sets of eight: a party's set
+/// follows from a hash that is seeded at random in each process, and in a full set the emptiest bucket goes to the newcomer,
+/// as in `FailureThrottle`. So nothing grows or is swept, nobody can aim at another's set, and a party that is pushed out
+/// gets no more than what its bucket holds.
+package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
+    private struct Bucket: Sendable {
+        var party = 0
+        /// When it is empty, in nanoseconds.
+        var emptyAt: UInt64 = 0
+    }
+
+    /// Buckets in a set.
+    static var setSize: Int { 8 }
+    /// 512 KiB of memory in all, from the first party on. A power of two.
+    static var setCount: Int { 4096 }
+    /// What is taken beyond the burst counts for so long, in nanoseconds: bytes that were under way already.
+    private static var longestDebt: UInt64 { 600_000_000_000 }
+
+    private var buckets: [Bucket] = []
+
+    package init() {}
+
+    /// Takes one, if that is within the rate.
+    ///
+    /// - Returns: nil when it was taken; else after how long there will be one.
+    package mutating func take(
+        _ party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant
+    ) -> Duration? {
+        let index = place(of: party)
+        let level = max(buckets[index].emptyAt, now.nanoseconds) + Self.time(of: 1, at: rate)
+        // A rate that was lowered leaves a longer time than that of one bucket.
+        let most = now.nanoseconds + Self.time(of: rate.burst, at: rate)
+        guard level <= most else { return .nanoseconds(Int64(clamping: level - most)) }
+        buckets[index].emptyAt = level
+        return nil
+    }
+
+    /// Counts what was taken, also where that is beyond the rate.
+    ///
+    /// - Returns: how long the party is to take nothing more.
+    package mutating func took(
+        _ count: Int, _ party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant
+    ) -> Duration {
+        let index = place(of: party)
+        let most = now.nanoseconds + Self.time(of: rate.burst, at: rate)
+        let level = min(
+            max(buckets[index].emptyAt, now.nanoseconds) + Self.time(of: count, at: rate),
+            most + Self.longestDebt)
+        buckets[index].emptyAt = level
+        return level > most ? .nanoseconds(Int64(level - most)) : .zero
+    }
+
+    /// How long so many take at the rate, in nanoseconds; a day at most.
+    private static func time(of count: Int, at rate: RequestLimits.Rate) -> UInt64 {
+        let product = UInt64(max(0, count)).multipliedFullWidth(by: 1_000_000_000)
+        let perSecond = UInt64(max(1, rate.perSecond))
+        guard product.high < perSecond else { return longestTime }
+        return min(perSecond.dividingFullWidth(product).quotient, longestTime)
+    }
+
+    private static var longestTime: UInt64 { 86_400_000_000_000 }
+
+    private mutating func place(of party: Party) -> Int {
+        if buckets.isEmpty {
+            buckets = Array(repeating: Bucket(), count: Self.setCount * Self.setSize)
+        }
+        let hash = party.hashValue
+        let first = (hash & (Self.setCount - 1)) * Self.setSize
+        var emptiest = first
+        for index in first..<first + Self.setSize {
+            if buckets[index].party == hash { return index }
+            if buckets[index].emptyAt < buckets[emptiest].emptyAt { emptiest = index }
+        }
+        buckets[emptiest] = Bucket(party: hash)
+        return emptiest
+    }
+}

@@ -1,0 +1,71 @@
+import Logging
+import Observability
+import Routing
+import Synchronization
+import TunnelConfiguration
+import TunnelProtocol
+import TunnelTransport
+
+/// Which addresses a server has shut out. What it knows outlives a change of the configuration.
+final class Bans: Sendable {
+    private let list = Mutex(BanList())
+    /// Whether any ban may be in force: all that is asked while there is none.
+    private let areAny = Atomic<Bool>(false)
+    private let logger: Logger
+
+    init(logger: Logger) { self.logger = logger }
+
+    /// Somebody was wrong about a secret.
+    ///
+    /// - Parameters:
+    ///   - guess: what with.
+    ///   - address: who it was: that connected, or that a trusted proxy names.
+    func failed(_ guess: String, from address: String, _ settings: ServerSettings) {
+        let rules = settings.bans
+        guard rules.isEnabled, !settings.isNeverBanned(address) else { return }
+        let group = AddressGroup(address)
+        guard group != .unknown else { return }
+        let ban = list.withLock { list in
+            let ban = list.failed(group, guess: guess, rules, now: .now)
+            if ban != nil { areAny.store(true, ordering: .releasing) }
+            return ban
+        }
+        guard let ban else { return }
+        // A line that other programs read: see config/LOGS.md.
+        logger.warning(
+            "Address banned",
+            metadata: [
+                .peerAddress: "\(address)", .banSeconds: .stringConvertible(ban.left.components.seconds),
+                .times: .stringConvertible(ban.count),
+            ])
+    }
+
+    /// How long an address is still shut out; nil where it is not.
+    func timeLeft(of address: String) -> Duration? {
+        guard areAny.load(ordering: .acquiring) else { return nil }
+        return list.withLock { $0.timeLeft(of: AddressGroup(address), now: .now) }
+    }
+
+    /// All that are in force.
+    var all: [BanList.Ban] { list.withLock { $0.bans(now: .now) } }
+
+    /// Lets an address in again, or everybody.
+    ///
+    /// - Returns: how many bans end by it.
+    func lift(_ address: AddressGroup?) -> Int {
+        list.withLock { list in
+            defer { areAny.store(!list.bans(now: .now).isEmpty, ordering: .releasing) }
+            return list.lift(address, now: .now)
+        }
+    }
+}
+
+extension ServerCore {
+    /// Somebody was wrong about a secret that is not the password of a tunnel client, such as a caller's own password. Who
+    /// goes on doing so is banned.
+    ///
+    /// - Parameters:
+    ///   - guess: what with: the same again does not count. It is not kept.
+    ///   - address: who it was: that connected, or that a trusted proxy names.
+    func failed(_ guess: String, from address: String) { bans.failed(guess, from: address, settings) }
+}
