@@ -25,13 +25,16 @@ let package = Package(
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
         .target(name: "X509"),
+        .target(name: "ProxyProtocol", dependencies: ["X509", .nioCore]),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(
             name: "TunnelProtocol", dependencies: ["HTTPMessage", .deque, .nioCore],
             exclude: ["PROTOCOL-LONGPOLL.md", "PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
-            dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"]),
+            dependencies: [
+                "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+            ]),
         .target(name: "AgentStatus"),
         .target(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
@@ -65,8 +68,8 @@ let package = Package(
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .deque,
-                .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "ProxyProtocol",
+                "TransportSecurity", .deque, .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
             ]),
 
         // Roles: they never import each other.
@@ -74,7 +77,7 @@ let package = Package(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
-                "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
                 "X509", .logging, .nioCore, .nioPosix, .nioTLS,
             ]),
         .target(
@@ -123,6 +126,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
         .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
         .testTarget(name: "X509Tests", dependencies: ["X509", "TestSupport"]),
+        .testTarget(name: "ProxyProtocolTests", dependencies: ["ProxyProtocol", "TestSupport", .nioCore]),
         .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
