@@ -77,7 +77,8 @@ let package = Package(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
-                "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
+                "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport",
                 "X509", .logging, .nioCore, .nioPosix, .nioTLS,
             ]),
         .target(
