@@ -85,8 +85,8 @@ let package = Package(
             name: "TunnelClient",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
-                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
-                .deque, .logging, .nioCore, .nioPosix, .system,
+                "ProxyProtocol", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport", .deque, .logging, .nioCore, .nioPosix, .system,
             ]),
 
         .target(
@@ -139,7 +139,8 @@ let package = Package(
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
-                "AgentStatus", "Reconciliation", "TestSupport", "TunnelConfiguration", "TunnelProtocol",
+                "AgentStatus", "ProxyProtocol", "Reconciliation", "TestSupport", "TunnelConfiguration",
+                "TunnelProtocol",
             ]),
         .testTarget(
             name: "GoCommandsTests",

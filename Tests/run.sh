@@ -113,7 +113,7 @@ finish() {
 
 wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
     tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind
-    h2load:nghttp2-client squid:squid haproxy:haproxy)
+    h2load:nghttp2-client squid:squid haproxy:haproxy gunicorn:gunicorn)
 
 # --- Lint, build, test --------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ extension ServerConfiguration: Specification {
         .init("host-claims", \.routes.claims, .inPlace),
         .init("public-url", \.routes.publicURL, .inPlace),
         .init("trusted-proxies", \.trust.proxies, .inPlace),
+        .init("proxy-protocol", \.trust.proxyHeader, .inPlace),
     ]
 }
 
@@ -93,11 +94,14 @@ extension TunnelClientConfiguration: Specification {
         .init("transport", \.transport, .replacement),
         .init("hosts", \.hosts, .replacement),
         .init("inner-tls", \.innerTrust, .replacement),
-        .init("server", \.origin, .inPlace),
+        .init("server", \.origins, .inPlace),
+        .init("balance", \.balance, .inPlace),
+        .init("health", \.health, .inPlace),
         .init("regexp", \.hostPattern, .inPlace),
         .init("host-header", \.hostHeader, .inPlace),
         .init("http", \.originVersions, .inPlace),
         .init("hidden-files", \.servesHiddenFiles, .inPlace),
+        .init("proxy-protocol", \.proxyHeader, .inPlace),
         .init("insecure", \.trust.isInsecure, .inPlace),
         .init("certfile", \.trust.certificates, .inPlace),
         .init("pin-sha256", \.trust.pins, .inPlace),

@@ -47,12 +47,13 @@ private let importTable: [String: Set<String>] = [
     // Roles: they never import each other.
     "TunnelServer": networking.union([
         "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
-        "NIOTLS", "Observability", "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+        "NIOTLS", "Observability", "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration",
+        "TunnelProtocol",
         "TunnelTransport", "X509",
     ]),
     "TunnelClient": networking.union([
         "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "Logging", "NameResolution",
-        "Observability", "OriginHTTP",
+        "Observability", "OriginHTTP", "ProxyProtocol",
         "SystemPackage", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([

@@ -151,7 +151,7 @@ import TunnelConfiguration
             case .duration: #expect(property["$ref"] as? String == "#/$defs/duration")
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
             case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
-            case .ports, .patterns, .texts:
+            case .ports, .patterns, .texts, .urls:
                 #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
             case .text, .name, .secret, .path, .url, .regexp:
@@ -166,7 +166,7 @@ import TunnelConfiguration
         #expect(schema["additionalProperties"] as? Bool == false)
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
-            "originTLS", "serverInnerTLS", "tunnelInnerTLS",
+            "originTLS", "serverInnerTLS", "tunnelInnerTLS", "health",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }

@@ -50,17 +50,21 @@ import TunnelProtocol
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests }
             trusted-proxies: [10.0.0.0/8, "::1"]
+            proxy-protocol: required
           - name: second
             port: 0
           - { name: third, enabled: false }
         tunnels:
           - name: all
             tunnel: wss://us%20er:pass-of-url@[2001:db8::1]:8443/base
-            server: https://localhost:8443/path
+            server: ["https://localhost:8443/path", "unix:/run/a b.sock"]
+            balance: round-robin
+            health: { path: /up, every: 3s, timeout: 500ms, fall: 2, rise: 1, status: 200 }
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
             http: 2
             hidden-files: true
+            proxy-protocol: v2
             token: token-number-5-of-tests
             password: password-d
             connections: 5
@@ -84,6 +88,7 @@ import TunnelProtocol
             reconnect-delay: 5
             max-retries: 9
           - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", protocol: v1, token: token-number-6-of-tests, proxy: none }
+          - { name: socket, tunnel: "ws://h", server: "unix:/run/a b.sock", token: token-number-9-of-tests, proxy: none }
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
@@ -96,7 +101,7 @@ import TunnelProtocol
         "password-b", "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
         "pass-of-url",
         "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
-        "token-number-6-of-tests",
+        "token-number-6-of-tests", "token-number-9-of-tests",
         "token-number-7-of-tests",
     ]
 

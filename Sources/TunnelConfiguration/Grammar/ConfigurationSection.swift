@@ -2,7 +2,7 @@
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
-        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS
+        hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, health
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -57,7 +57,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies,
+                Keys.trustedProxies, OriginKeys.takenHeader.declaration,
             ]
         case .tls:
             TLSKeys.pair
@@ -81,8 +81,10 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .tunnel:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
-                Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
+                Keys.server.declaration, HealthKeys.balance.declaration, HealthKeys.health,
+                Keys.regexp.declaration, Keys.hostHeader.declaration,
                 Keys.originVersions.declaration, Keys.hiddenFiles.declaration, HostKeys.wanted,
+                OriginKeys.sentHeader.declaration,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [
@@ -103,6 +105,11 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 TLSKeys.pins, TLSKeys.serverName.declaration,
             ]
         case .serverInnerTLS: TLSKeys.pair
+        case .health:
+            [
+                HealthKeys.path.declaration, HealthKeys.every.declaration, HealthKeys.timeout.declaration,
+                HealthKeys.fall.declaration, HealthKeys.rise.declaration, HealthKeys.status.declaration,
+            ]
         case .tunnelInnerTLS:
             [TLSKeys.innerAuthorities.declaration, TLSKeys.pins, TLSKeys.serverName.declaration]
         }

@@ -253,6 +253,7 @@ extension ConfigurationSection {
         case .originTLS: "an entry of a tunnel's \"origin-tls\""
         case .serverInnerTLS: "a server's \"inner-tls\""
         case .tunnelInnerTLS: "a tunnel's \"inner-tls\""
+        case .health: "a tunnel's \"health\""
         }
     }
 }

@@ -37,7 +37,8 @@ extension MappingReader {
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
-                certificateNames: listed.certificateNames, proxies: proxies))
+                certificateNames: listed.certificateNames, proxies: proxies,
+                proxyHeader: takenHeader(proxies, isDefaults: isDefaults)))
         if !isDefaults {
             warnWhenNobodyMayConnect()
             refuseNamesWithoutCertificates(tls)

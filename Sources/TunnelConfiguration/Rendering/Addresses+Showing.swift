@@ -10,6 +10,7 @@ extension OriginTarget {
     package var shown: String {
         switch self {
         case .echo: "builtin:echo"
+        case .socket(let path): "unix:\(path)"
         case .folder(let path): "file://\(percentEncoded(path, keeping: "/"))"
         case .web(let url):
             "\(url.isSecure ? "https" : url.isHTTP2 ? "h2c" : "http")://"

@@ -3,6 +3,7 @@ import HTTPMessage
 import HTTPServing
 import NIOCore
 import Observability
+import ProxyProtocol
 import Routing
 import TransportSecurity
 import TunnelConfiguration
@@ -30,9 +31,10 @@ final class CallerReception: RequestReception {
     private var settings: ServerSettings
     /// Inside whose carrier it stands: then nothing but a handshake is served.
     private let insider: Insider?
-    /// The address that connected.
+    /// The address that connected, or that a PROXY header names in its place.
     private(set) var peer = "unknown"
     private var peerPort: Int?
+    private var isNamedByHeader = false
     /// Who calls, as far as is known from the latest request.
     private var address = "unknown"
 
@@ -60,6 +62,13 @@ final class CallerReception: RequestReception {
             budget: core.budget, reception: self, isSecure: isSecure)
     }
 
+    /// A PROXY header names the caller. Before the connection is welcome.
+    func isCalled(from source: ProxyEndpoint) {
+        peer = source.addressText
+        peerPort = source.port == 0 ? nil : Int(source.port)
+        isNamedByHeader = true
+    }
+
     /// The handshake of TLS is done.
     func identified(_ certificate: PeerCertificate?) { shown = certificate }
 
@@ -80,7 +89,7 @@ final class CallerReception: RequestReception {
     // MARK: The connection
 
     func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
-        if insider == nil {
+        if insider == nil, !isNamedByHeader {
             if let text = channel.remoteAddress?.ipAddress { peer = text }
             peerPort = channel.remoteAddress?.port
         }
