@@ -27,13 +27,16 @@ let package = Package(
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
         .target(name: "X509"),
+        .target(name: "ProxyProtocol", dependencies: ["X509", .nioCore]),
         .target(name: "HTTPMessage", dependencies: [.nioCore]),
         .target(
             name: "TunnelProtocol", dependencies: ["HTTPMessage", .deque, .nioCore],
             exclude: ["PROTOCOL-LONGPOLL.md", "PROTOCOL-V1.md", "PROTOCOL-V2.md"]),
         .target(
             name: "TunnelConfiguration",
-            dependencies: ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"]),
+            dependencies: [
+                "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+            ]),
         .target(name: "AgentStatus"),
         .target(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
@@ -70,8 +73,8 @@ let package = Package(
         .target(
             name: "OriginHTTP",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "TransportSecurity", .deque,
-                .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
+                "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "ProxyProtocol",
+                "TransportSecurity", .deque, .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .system,
             ]),
 
         // Roles: they never import each other.
@@ -79,7 +82,8 @@ let package = Package(
             name: "TunnelServer",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "NameResolution", "Observability",
-                "PasswordHashing", "Routing", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+                "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration",
+                "TunnelProtocol",
                 "TunnelTransport",
                 "X509", .logging, .nioCore, .nioPosix, .nioTLS,
             ]),
@@ -87,8 +91,8 @@ let package = Package(
             name: "TunnelClient",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HostSystem", "NameResolution", "Observability", "OriginHTTP",
-                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
-                .deque, .logging, .nioCore, .nioPosix, .system,
+                "ProxyProtocol", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol",
+                "TunnelTransport", .deque, .logging, .nioCore, .nioPosix, .system,
             ]),
 
         .target(
@@ -129,6 +133,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["TestSupport"]),
         .testTarget(name: "YAMLDocumentTests", dependencies: ["YAMLDocument", "TestSupport"]),
         .testTarget(name: "X509Tests", dependencies: ["X509", "TestSupport"]),
+        .testTarget(name: "ProxyProtocolTests", dependencies: ["ProxyProtocol", "TestSupport", .nioCore]),
         .testTarget(name: "LinearRegexTests", dependencies: ["LinearRegex", "TestSupport"]),
         .testTarget(name: "HTTPMessageTests", dependencies: ["HTTPMessage", "TestSupport", .nioCore]),
         .testTarget(
@@ -141,7 +146,8 @@ let package = Package(
         .testTarget(
             name: "ReconciliationTests",
             dependencies: [
-                "AgentStatus", "Reconciliation", "TestSupport", "TunnelConfiguration", "TunnelProtocol",
+                "AgentStatus", "ProxyProtocol", "Reconciliation", "TestSupport", "TunnelConfiguration",
+                "TunnelProtocol",
             ]),
         .testTarget(
             name: "GoCommandsTests",

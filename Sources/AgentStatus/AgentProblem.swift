@@ -11,13 +11,14 @@ extension AgentSnapshot {
     /// Everything that is down or out of order now. What went wrong once and is over is none.
     package var problems: [AgentProblem] {
         servers.flatMap(Self.problems) + tunnels.filter(isDown).map(Self.problem)
+            + tunnels.flatMap(Self.problems)
     }
 
     /// The same agent with nothing in it but what has problems.
     package var troubled: AgentSnapshot {
         var troubled = self
         troubled.servers.removeAll { Self.problems(of: $0).isEmpty }
-        troubled.tunnels.removeAll { !isDown($0) }
+        troubled.tunnels.removeAll { !isDown($0) && Self.problems(of: $0).isEmpty }
         return troubled
     }
 
@@ -46,6 +47,16 @@ extension AgentSnapshot {
     private static func problem(of tunnel: TunnelSnapshot) -> AgentProblem {
         AgentProblem(
             subject: "tunnel \(tunnel.name)", fault: tunnel.lastFault, state: tunnel.state.rawValue)
+    }
+
+    private static func problems(of tunnel: TunnelSnapshot) -> [AgentProblem] {
+        // Of one that leaves nobody asks any more.
+        guard tunnel.state != .draining else { return [] }
+        return (tunnel.origins ?? []).filter { !$0.isUp }.map { origin in
+            let words = ["origin \(origin.name) is down", origin.reason].compactMap(\.self)
+            return AgentProblem(
+                subject: "tunnel \(tunnel.name)", words: words.joined(separator: ": "), since: origin.since)
+        }
     }
 
     /// A tunnel that is replaced is up as long as either is.

@@ -225,16 +225,20 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
     package var hosts: [HostSnapshot]?
     /// Why it goes by long polling although a WebSocket would be better, since that was found out; nil where it does not.
     package var longPollReason: String?
+    /// The health of its origins; nil or empty where nobody looks.
+    package var origins: [OriginSnapshot]?
     package var traffic: TrafficSnapshot
     package var lastFault: FaultSnapshot?
 
     package init(
         name: String, state: State, server: String, tokenHint: String, wanted: Int,
         connections: [ConnectionSnapshot] = [], hosts: [HostSnapshot] = [], longPollReason: String? = nil,
-        traffic: TrafficSnapshot = TrafficSnapshot(), lastFault: FaultSnapshot? = nil
+        origins: [OriginSnapshot] = [], traffic: TrafficSnapshot = TrafficSnapshot(),
+        lastFault: FaultSnapshot? = nil
     ) {
         self.hosts = hosts
         self.longPollReason = longPollReason
+        self.origins = origins
         self.name = name
         self.state = state
         self.server = server
@@ -243,6 +247,23 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
         self.connections = connections
         self.traffic = traffic
         self.lastFault = lastFault
+    }
+}
+
+/// An origin of a tunnel whose health is looked at.
+package struct OriginSnapshot: Codable, Hashable, Sendable {
+    /// Its address, as the configuration has it.
+    package var name: String
+    package var isUp: Bool
+    /// Why it is down, and since when in seconds since 1970; nil while it is up.
+    package var reason: String?
+    package var since: Int?
+
+    package init(name: String, isUp: Bool, reason: String? = nil, since: Int? = nil) {
+        self.name = name
+        self.isUp = isUp
+        self.reason = reason
+        self.since = since
     }
 }
 

@@ -26,6 +26,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case limit = "limit"
     case lineCount = "line.count"
     case listenerAddress = "listener.address"
+    /// As the configuration has it.
+    case originAddress = "origin.address"
     case peerAddress = "peer.address"
     case peerSoftware = "peer.software"
     case processID = "process.id"

@@ -53,6 +53,8 @@ package protocol OriginExchange: AnyObject {
     var isWritable: Bool { get }
     /// What was sent and the kernel has not taken.
     var unsentBytes: Int { get }
+    /// False: nothing of the request has left yet, nor will it if the exchange fails now.
+    var hasBegun: Bool { get }
     /// Sends a piece of the request's body; after 101, raw bytes.
     ///
     /// More than the framing allows fails the exchange: it would be read as another request.
@@ -72,4 +74,6 @@ package protocol OriginExchange: AnyObject {
 extension OriginExchange {
     /// Who takes nothing piece by piece is asked `isWritable` alone.
     package var unsentBytes: Int { .max }
+    /// What is answered here begins at once.
+    package var hasBegun: Bool { true }
 }

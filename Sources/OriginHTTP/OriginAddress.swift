@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The authority of an HTTP origin: scheme, host and port (RFC 9110 §4.3).
+/// The authority of an HTTP origin: scheme, host and port (RFC 9110 §4.3); or the Unix socket on which it listens.
 package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     /// Longest host name (RFC 1035 §2.3.4).
     private static let longestHost = 253
@@ -11,20 +11,22 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     package let host: String
     /// 1 to 65535.
     package let port: Int
+    /// Where it listens in place of host and port, which are what `Host` says then: `localhost`.
+    package let socketPath: String?
 
     /// Whether `host` is an IP address: it is not looked up, and not sent as TLS server name (RFC 6066 §3).
     package var isIPAddress: Bool { (try? SocketAddress(ipAddress: host, port: port)) != nil }
 
     /// What the `Host` field says: the port only where it is not the scheme's own.
-    package var authority: String { port == (isSecure ? 443 : 80) ? bracketedHost : hostAndPort }
+    package var authority: String { port == (isSecure ? 443 : 80) ? bracketedHost : place }
 
-    /// `host:port`, for messages.
-    package var hostAndPort: String { "\(bracketedHost):\(port)" }
+    /// `host:port`, for messages; or the socket.
+    package var place: String { socketPath.map { "unix:\($0)" } ?? "\(bracketedHost):\(port)" }
 
     /// `http` or `https`.
     package var scheme: String { isSecure ? "https" : "http" }
 
-    package var description: String { "\(scheme)://\(authority)" }
+    package var description: String { socketPath == nil ? "\(scheme)://\(authority)" : place }
 
     private var bracketedHost: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
 
@@ -33,6 +35,15 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         self.isSecure = isSecure
         self.host = host
         self.port = port
+        self.socketPath = nil
+    }
+
+    /// A Unix socket, on which HTTP is spoken without TLS.
+    package init(socketPath: String) {
+        self.isSecure = false
+        self.host = "localhost"
+        self.port = 80
+        self.socketPath = socketPath
     }
 
     /// Reads `http://host[:port]` or `https://host[:port]`; one `/` may stand behind it.
@@ -50,6 +61,7 @@ package struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         let authority = rest.prefix { !"/?#\\".contains($0) }
         guard !authority.contains("@") else { throw .credentials }
         guard ["", "/"].contains(rest[authority.endIndex...]) else { throw .moreThanAuthority }
+        self.socketPath = nil
         let (host, port) = try Self.split(authority)
         self.host = host
         self.port = try port.map(Self.port) ?? (isSecure ? 443 : 80)

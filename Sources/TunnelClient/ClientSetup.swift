@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 import TransportSecurity
 import TunnelConfiguration
@@ -20,7 +21,8 @@ struct ClientSetup: Sendable {
     /// - Throws: `TunnelClientError` when the certificates cannot be used. May read the system's roots: not for
     ///   event loops.
     init(
-        _ configuration: TunnelClientConfiguration, trusting pool: TrustPool, previous: ClientSetup? = nil,
+        _ configuration: TunnelClientConfiguration, trusting pool: TrustPool, logger: Logger,
+        previous: ClientSetup? = nil,
         onStatusFileError: @escaping @Sendable (StatusFileError) -> Void
     ) throws(TunnelClientError) {
         self.configuration = configuration
@@ -41,15 +43,18 @@ struct ClientSetup: Sendable {
                 try innerTLS?.load(for: configuration.tunnel.host)
             }
             if let previous, old?.originTrust == configuration.originTrust,
-                old?.fallbackTrust == configuration.fallbackTrust, old?.origin == configuration.origin,
+                old?.fallbackTrust == configuration.fallbackTrust, old?.origins == configuration.origins,
+                old?.balance == configuration.balance, old?.health == configuration.health,
                 old?.hostPattern == configuration.hostPattern, old?.hostHeader == configuration.hostHeader,
                 old?.redirects == configuration.redirects, old?.token == configuration.token,
                 old?.originVersions == configuration.originVersions,
-                old?.servesHiddenFiles == configuration.servesHiddenFiles
+                old?.servesHiddenFiles == configuration.servesHiddenFiles,
+                old?.proxyHeader == configuration.proxyHeader
             {
                 directory = previous.directory
             } else {
-                directory = try OriginDirectory(configuration, trusting: pool)
+                directory = try OriginDirectory(
+                    configuration, trusting: pool, logger: logger, previous: previous?.directory)
             }
         } catch {
             throw TunnelClientError(description: "tunnels[\(configuration.name)]: \(error)")

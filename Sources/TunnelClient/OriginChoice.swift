@@ -63,7 +63,7 @@ package struct OriginRules: Sendable {
     ) -> Bool {
         let written = host.hasSuffix("/") ? host.dropLast() : host[...]
         let hasPort = written.hasSuffix(":\(address.port)")
-        let text = hasPort ? "\(address.scheme)://\(address.hostAndPort)" : "\(address)"
+        let text = hasPort ? "\(address.scheme)://\(address.place)" : "\(address)"
         return pattern.allows(text)
     }
 }

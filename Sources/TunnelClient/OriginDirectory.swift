@@ -1,6 +1,10 @@
+import AgentStatus
 import HTTPMessage
+import Logging
+import NIOCore
 import NameResolution
 import OriginHTTP
+import ProxyProtocol
 import Synchronization
 import TransportSecurity
 import TunnelConfiguration
@@ -17,23 +21,46 @@ final class OriginDirectory: Sendable {
         var areRetired = false
     }
 
+    /// Where requests go that name no origin.
+    private enum Configured {
+        case builtIn(any Origin)
+        case server(Server)
+        case group(OriginGroup)
+        case none
+    }
+
+    /// One web server. A class: to ask a copy of how requests are written would copy all its texts.
+    private final class Server: Sendable {
+        let origin: HTTPOrigin
+        let rewriting: OriginRequest
+
+        init(_ origin: HTTPOrigin, _ rewriting: OriginRequest) {
+            self.origin = origin
+            self.rewriting = rewriting
+        }
+    }
+
     private let rules: OriginRules
-    private let configured: (any Origin)?
+    private let configured: Configured
     /// Whether that takes raw streams, and nothing else.
     private let isRaw: Bool
-    /// How requests to the configured origin are written; nil for a built-in one.
-    private let rewriting: OriginRequest?
     private let redirects: Redirects
     private let token: String
     private let trusts: OriginTrusts
     /// What is spoken with origins that callers name.
     private let versions: HTTPVersions
+    private let header: ProxyHeader.Version?
     private let named = Mutex(Named())
 
-    /// - Parameter pool: of those whom other tunnels trust already.
-    /// - Throws: when certificates cannot be used, the system's where the configured origin needs them. May read those: not
+    /// - Parameters:
+    ///   - pool: of those whom other tunnels trust already.
+    ///   - previous: what it knows of the health of origins is known here too.
+    /// - Throws: when certificates cannot be used, the system's where a configured origin needs them. May read those: not
     ///   for event loops.
-    init(_ configuration: TunnelClientConfiguration, trusting pool: TrustPool) throws(TLSSetupError) {
+    init(
+        _ configuration: TunnelClientConfiguration, trusting pool: TrustPool, logger: Logger,
+        previous: OriginDirectory? = nil
+    ) throws(TLSSetupError) {
         rules = OriginRules(
             hasOrigin: configuration.origin != nil, pattern: configuration.hostPattern)
         trusts = try OriginTrusts(configuration, pool)
@@ -41,30 +68,38 @@ final class OriginDirectory: Sendable {
         isRaw = if case .tcp = configuration.origin { true } else { false }
         redirects = configuration.redirects
         token = configuration.token.secret
+        header = configuration.proxyHeader
+        var servers: [ConfiguredServer] = []
+        for target in configuration.origins {
+            if let server = try ConfiguredServer(target, configuration, trusts) { servers.append(server) }
+        }
         switch configuration.origin {
-        case .web(let url):
-            let address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
-            let tls = trusts.tls(forHost: url.host)
-            let versions = url.isHTTP2 ? .http2 : versions
-            if url.isSecure { try tls.load(for: url.host, offering: versions.offer) }
-            configured = HTTPOrigin(address, tls: tls, versions: versions)
-            rewriting = OriginRequest(
-                address: address, basePath: url.basePath, hostHeader: configuration.hostHeader,
-                redirects: redirects, token: token)
-        case .echo:
-            configured = EchoOrigin()
-            rewriting = nil
+        case .web, .socket:
+            if servers.count == 1, configuration.health == nil {
+                configured = .server(Server(servers[0].makeOrigin(), servers[0].rewriting))
+            } else {
+                configured = .group(
+                    OriginGroup(
+                        servers.map(\.member), balance: configuration.balance, check: configuration.health,
+                        logger: logger, previous: previous?.group))
+            }
+        case .echo: configured = .builtIn(EchoOrigin())
         case .folder(let path):
-            configured = FileOrigin(folder: path, servesHidden: configuration.servesHiddenFiles)
-            rewriting = nil
-        case .tcp(let host, let port):
-            configured = TCPOrigin(host: host, port: port)
-            rewriting = nil
-        case nil:
-            configured = nil
-            rewriting = nil
+            configured = .builtIn(FileOrigin(folder: path, servesHidden: configuration.servesHiddenFiles))
+        case .tcp(let host, let port): configured = .builtIn(TCPOrigin(host: host, port: port))
+        case nil: configured = .none
         }
     }
+
+    private var group: OriginGroup? {
+        if case .group(let group) = configured { group } else { nil }
+    }
+
+    /// What is known of the health of origins; empty where nobody looks.
+    var snapshots: [OriginSnapshot] { group?.snapshots ?? [] }
+
+    /// Begins to look after the health of origins, where that is asked for. May be called again.
+    func start(on loops: [any EventLoop]) { group?.startChecks(on: loops) }
 
     /// Where a request goes.
     ///
@@ -75,16 +110,13 @@ final class OriginDirectory: Sendable {
         of request: inout RequestHead, from entrance: TunnelEntrance
     ) throws(OriginRefusal) -> Destination {
         if isRaw || request.asksForRawStream {
-            guard isRaw, let configured else { throw .noRawOrigin }
-            return Destination(origin: configured)
+            guard isRaw, case .builtIn(let origin) = configured else { throw .noRawOrigin }
+            return Destination(origin: origin)
         }
         let choice = rules.choose(request.fields)
         Forwarding.rewrite(&request.fields, at: .requestOutOfTunnel)
         switch choice {
-        case .configured:
-            guard let configured else { throw OriginRefusal(status: 403, words: "no origin") }
-            let prepared = try rewriting?.prepare(&request, from: entrance)
-            return Destination(origin: configured, host: prepared?.host, view: prepared?.view)
+        case .configured: return try configuredDestination(of: &request, from: entrance)
         case .named(let address):
             let rewriting = OriginRequest(address: address, redirects: redirects, token: token)
             let prepared = try rewriting.prepare(&request, from: entrance)
@@ -94,9 +126,34 @@ final class OriginDirectory: Sendable {
         }
     }
 
+    private func configuredDestination(
+        of request: inout RequestHead, from entrance: TunnelEntrance
+    ) throws(OriginRefusal) -> Destination {
+        switch configured {
+        case .server(let server):
+            let prepared = try server.rewriting.prepare(&request, from: entrance)
+            return Destination(origin: server.origin, host: prepared.host, view: prepared.view)
+        case .builtIn(let origin): return Destination(origin: origin, host: nil)
+        case .group(let group):
+            guard let attempt = try group.attempt(request, from: entrance) else { throw group.refusal }
+            let origin = GroupOrigin(
+                group: group, first: attempt.index, view: attempt.prepared.view, original: request,
+                entrance: entrance)
+            request = attempt.request
+            // Whichever has it in the end, it makes its answer one for callers.
+            return Destination(origin: origin, host: attempt.prepared.host)
+        case .none: throw OriginRefusal(status: 403, words: "no origin")
+        }
+    }
+
     /// Another directory has taken its place: connections that wait for a request are closed. Exchanges under way go on.
     func retire() {
-        configured?.retire()
+        switch configured {
+        case .server(let server): server.origin.retire()
+        case .builtIn(let origin): origin.retire()
+        case .group(let group): group.retire()
+        case .none: break
+        }
         let origins = named.withLock { named in
             named.areRetired = true
             return Array(named.origins.values)
@@ -108,7 +165,7 @@ final class OriginDirectory: Sendable {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }
             let tls = trusts.tls(forHost: address.host)
-            let origin = HTTPOrigin(address, tls: tls, versions: versions, names: .callers)
+            let origin = HTTPOrigin(address, tls: tls, versions: versions, header: header, names: .callers)
             if named.areRetired { origin.retire() }
             named.origins[address] = origin
             named.order.append(address)
@@ -117,6 +174,50 @@ final class OriginDirectory: Sendable {
             }
             return origin
         }
+    }
+}
+
+/// A web server that the configuration names.
+private struct ConfiguredServer {
+    let name: String
+    let rewriting: OriginRequest
+    private let address: OriginAddress
+    private let tls: ClientTLS
+    private let versions: HTTPVersions
+    private let header: ProxyHeader.Version?
+
+    /// - Returns: nil for what is no web server.
+    init?(
+        _ target: OriginTarget, _ configuration: TunnelClientConfiguration, _ trusts: OriginTrusts
+    ) throws(TLSSetupError) {
+        var versions = HTTPVersions(configuration.originVersions)
+        var basePath = ""
+        switch target {
+        case .web(let url):
+            address = OriginAddress(isSecure: url.isSecure, host: url.host, port: url.port)
+            basePath = url.basePath
+            if url.isHTTP2 { versions = .http2 }
+        case .socket(let path): address = OriginAddress(socketPath: path)
+        case .echo, .folder, .tcp: return nil
+        }
+        name = target.shown
+        tls = trusts.tls(forHost: address.host)
+        if address.isSecure { try tls.load(for: address.host, offering: versions.offer) }
+        self.versions = versions
+        header = configuration.proxyHeader
+        rewriting = OriginRequest(
+            address: address, basePath: basePath, hostHeader: configuration.hostHeader,
+            redirects: configuration.redirects, token: configuration.token.secret)
+    }
+
+    func makeOrigin(_ options: HTTPOriginOptions = HTTPOriginOptions()) -> HTTPOrigin {
+        HTTPOrigin(address, tls: tls, versions: versions, header: header, options: options)
+    }
+
+    var member: OriginGroup.Member {
+        OriginGroup.Member(
+            name: name, origin: makeOrigin(), rewriting: rewriting,
+            probe: makeOrigin(HTTPOriginOptions(idleConnections: 0)))
     }
 }
 

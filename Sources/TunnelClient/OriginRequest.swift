@@ -17,6 +17,11 @@ package struct OriginRequest: Sendable {
         package let host: String?
         /// How its answer is made one for callers; nil where it may stay as it is.
         package let view: PublicView?
+
+        package init(host: String?, view: PublicView?) {
+            self.host = host
+            self.view = view
+        }
     }
 
     /// - Parameters:

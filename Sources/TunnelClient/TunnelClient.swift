@@ -110,7 +110,8 @@ package final class TunnelClient: Sendable {
         self.logger = logger
         setup = CurrentSetup(
             try ClientSetup(
-                configuration, trusting: trust, onStatusFileError: Self.complainOfStatusFile(logger)))
+                configuration, trusting: trust, logger: logger,
+                onStatusFileError: Self.complainOfStatusFile(logger)))
         identity = predecessor?.identity ?? TunnelIdentity()
         firstSlot = identity.takeSlots()
     }
@@ -123,6 +124,7 @@ package final class TunnelClient: Sendable {
     /// Keeps the sessions up until the task is cancelled, the client is retired, or the tunnel gives up; then finishes
     /// what is in flight and returns. Once.
     package func run() async -> RunEnd {
+        setup.directory.start(on: loops)
         let end = await withTaskCancellationHandler {
             await keepSessions(connections)
         } onCancel: {
@@ -155,7 +157,7 @@ package final class TunnelClient: Sendable {
     ) throws(TunnelClientError) -> PreparedUpdate {
         PreparedUpdate(
             setup: try ClientSetup(
-                configuration, trusting: trust, previous: setup.value,
+                configuration, trusting: trust, logger: logger, previous: setup.value,
                 onStatusFileError: Self.complainOfStatusFile(logger)))
     }
 
@@ -164,7 +166,10 @@ package final class TunnelClient: Sendable {
     package func apply(_ update: PreparedUpdate) {
         let new = update.setup
         let old = setup.replace(by: new)
-        if old.directory !== new.directory { old.directory.retire() }
+        if old.directory !== new.directory {
+            old.directory.retire()
+            new.directory.start(on: loops)
+        }
         if old.configuration.timeout != new.configuration.timeout {
             for life in lives { life.setKeepaliveTimeout(new.configuration.timeout) }
         }
@@ -266,7 +271,7 @@ package final class TunnelClient: Sendable {
 
     /// What there is to tell now.
     package var snapshot: TunnelSnapshot {
-        let configuration = setup.value.configuration
+        let (configuration, directory) = (setup.value.configuration, setup.directory)
         let state = state.withLock { $0 }
         let connections = state.lives.values.compactMap(\.snapshot).sorted { $0.id < $1.id }
         let current: TunnelSnapshot.State =
@@ -283,7 +288,7 @@ package final class TunnelClient: Sendable {
             name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
             tokenHint: configuration.token.hint, wanted: wantsOne ? 1 : self.connections,
             connections: connections, hosts: identity.hosts.snapshots(configuration.hosts),
-            longPollReason: state.choice.reason, traffic: traffic,
+            longPollReason: state.choice.reason, origins: directory.snapshots, traffic: traffic,
             lastFault: state.lastFault)
     }
 

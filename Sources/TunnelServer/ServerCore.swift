@@ -40,6 +40,8 @@ final class ServerCore: Sendable {
     private let fault: LatestFault
     /// By the code of what is told.
     private let repeated = Mutex<[ErrorCode: RepeatedWarning]>([:])
+    /// Connections that have yet to say in a PROXY header whose they are.
+    let headersAwaited = Atomic<Int>(0)
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
     private let sessionCount = Atomic<UInt64>(0)

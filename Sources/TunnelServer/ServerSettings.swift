@@ -38,6 +38,9 @@ final class ServerSettings: Sendable {
     let tls: ServerTLS?
     /// With tunnel clients who ask for it, inside what carries the tunnel; nil where none is spoken.
     let innerTLS: ServerTLS?
+    /// Whether connections begin with a PROXY header of one of the proxies; nil where they do not.
+    let proxyHeader: ServerConfiguration.ProxyHeaderDemand?
+    let proxies: [AddressRange]
 
     init(_ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil) {
         self.tls = tls
@@ -54,6 +57,8 @@ final class ServerSettings: Sendable {
         callerLimits = configuration.callerLimits
         bans = configuration.bans
         requestLimits = configuration.callerLimits.boundsRequests ? configuration.callerLimits : nil
+        proxyHeader = configuration.trust.proxyHeader
+        proxies = configuration.trust.proxies
         routes = RouteTable(
             basePath: configuration.routes.basePath, hosts: configuration.routes.hosts,
             trustedProxies: configuration.trust.proxies, redirect: configuration.redirect)

@@ -1,7 +1,7 @@
 /// IP addresses as text, without asking the system.
 package enum AddressText {
     /// As RFC 5952 writes it; nil unless it has 4 or 16 bytes.
-    static func text(of bytes: [UInt8]) -> String? {
+    package static func text(of bytes: [UInt8]) -> String? {
         switch bytes.count {
         case 4: return bytes.map { String($0) }.joined(separator: ".")
         case 16: break

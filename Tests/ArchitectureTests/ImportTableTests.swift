@@ -11,9 +11,12 @@ private let importTable: [String: Set<String>] = [
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "X509": [],
+    "ProxyProtocol": ["X509", "struct NIOCore.ByteBuffer"],
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["DequeModule", "HTTPMessage", "struct NIOCore.ByteBuffer"],
-    "TunnelConfiguration": ["HTTPMessage", "LinearRegex", "TunnelProtocol", "X509", "YAMLDocument"],
+    "TunnelConfiguration": [
+        "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+    ],
     "AgentStatus": [],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
@@ -41,19 +44,21 @@ private let importTable: [String: Set<String>] = [
     "OriginHTTP": networking.union([
         "AgentStatus", "DequeModule", "FoundationEssentials", "HTTPMessage", "HostSystem", "NIOHPACK",
         "NIOHTTP2",
-        "NameResolution", "SystemPackage", "TransportSecurity", "struct NIOCore.ByteBuffer",
+        "NameResolution", "ProxyProtocol", "SystemPackage", "TransportSecurity",
+        "struct NIOCore.ByteBuffer",
     ]),
 
     // Roles: they never import each other.
     "TunnelServer": networking.union([
         "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
-        "NIOTLS", "Observability", "PasswordHashing", "Routing", "TransportSecurity", "TunnelConfiguration",
+        "NIOTLS", "Observability", "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity",
+        "TunnelConfiguration",
         "TunnelProtocol",
         "TunnelTransport", "X509",
     ]),
     "TunnelClient": networking.union([
         "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "Logging", "NameResolution",
-        "Observability", "OriginHTTP",
+        "Observability", "OriginHTTP", "ProxyProtocol",
         "SystemPackage", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([

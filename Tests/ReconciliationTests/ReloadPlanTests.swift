@@ -1,4 +1,5 @@
 import AgentStatus
+import ProxyProtocol
 import Reconciliation
 import TestSupport
 import Testing
@@ -194,6 +195,7 @@ private let serverRows = [
         $0.trust.proxies = [AddressRange("10.0.0.0/8")].compactMap(\.self)
     },
     server("forwarding", .update) { $0.routes.forwarding = .xForwarded },
+    server("proxy-protocol", .update) { $0.trust.proxyHeader = .required },
 ]
 
 private let tunnelRows = [
@@ -208,11 +210,14 @@ private let tunnelRows = [
     tunnel("hosts", .replace) { $0.hosts = ["app"] },
     tunnel("inner-tls", .replace) { $0.innerTrust = PeerTrust(pins: ["x"]) },
     tunnel("server", .update) { $0.origin = .folder(path: "/") },
+    tunnel("balance", .update) { $0.balance = .roundRobin },
+    tunnel("health", .update) { $0.health = HealthCheck() },
     tunnel("regexp", .update) { $0.hostPattern = try? HostPattern(source: "http://x") },
     tunnel("host-header", .update) { $0.hostHeader = .keep },
     tunnel("redirects", .update) { $0.redirects = .rewrite },
     tunnel("http", .update) { $0.originVersions = .http2 },
     tunnel("hidden-files", .update) { $0.servesHiddenFiles = true },
+    tunnel("proxy-protocol", .update) { $0.proxyHeader = .v1 },
     tunnel("insecure", .update) { $0.trust.isInsecure = true },
     tunnel("certfile", .update) { $0.trust.certificates = CertificateFile(path: "/x", pem: [1]) },
     tunnel("pin-sha256", .update) { $0.trust.pins = ["x"] },

@@ -25,7 +25,8 @@ private final class LinkedSession: SessionOwner {
             token: try RendezvousToken("a-token-for-the-test"))
         life = SessionLife(on: loop)
         let owner = ClientSession(
-            setup: CurrentSetup(try ClientSetup(configuration, trusting: TrustPool()) { _ in }),
+            setup: CurrentSetup(
+                try ClientSetup(configuration, trusting: TrustPool(), logger: Logger(label: "test")) { _ in }),
             identity: TunnelIdentity(),
             limits: SessionLimits(), eventLoop: loop, life: life,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -1,4 +1,5 @@
 import AgentStatus
+import Logging
 import TestSupport
 import Testing
 import TransportSecurity
@@ -208,7 +209,9 @@ import TunnelProtocol
             origin: .web(OriginURL(isSecure: origin, host: "o", port: 1)),
             token: try RendezvousToken(TunnelWorld.token))
         let made = Result { () throws(TunnelClientError) in
-            try ClientSetup(configuration, trusting: TrustPool { false }) { _ in }
+            try ClientSetup(configuration, trusting: TrustPool { false }, logger: Logger(label: "test")) {
+                _ in
+            }
         }
         switch made {
         case .success: #expect(isGood)

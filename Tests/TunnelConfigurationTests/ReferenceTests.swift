@@ -152,10 +152,9 @@ import TunnelConfiguration
             case .command: #expect(property["$ref"] as? String == "#/$defs/command")
             case .byteCount: #expect(property["$ref"] as? String == "#/$defs/size")
             case .list, .secrets, .addresses: #expect(property["type"] as? String == "array")
-            case .ports, .patterns, .texts:
+            case .ports, .patterns, .texts, .urls:
                 #expect(alternatives.compactMap { $0["type"] as? String }.contains("array"))
             case .mapping: #expect(property["$ref"] != nil)
-            case .size: #expect(property["$ref"] as? String == "#/$defs/size")
             case .fields: #expect(property["type"] as? String == "object")
             case .switchOrMapping(let section):
                 #expect(alternatives.contains { $0["$ref"] as? String == "#/$defs/\(section)" })
@@ -172,7 +171,7 @@ import TunnelConfiguration
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
             "originTLS", "serverInnerTLS", "tunnelInnerTLS", "callers", "callerHeaders", "fieldChanges",
-            "maintenance", "limits", "addressLimits", "requestLimits", "ban",
+            "maintenance", "limits", "addressLimits", "requestLimits", "ban", "health",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }

@@ -51,6 +51,7 @@ import TunnelProtocol
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests, callers: { methods: [GET], anonymous: true } }
             trusted-proxies: [10.0.0.0/8, "::1"]
+            proxy-protocol: required
             forwarding: x-forwarded
             ports:
               - { port: 22, host: 127.0.0.1, token: token-number-9-of-tests, allow-from: [10.0.0.0/8, "::1"], idle-timeout: 5m }
@@ -89,12 +90,15 @@ import TunnelProtocol
         tunnels:
           - name: all
             tunnel: wss://us%20er:pass-of-url@[2001:db8::1]:8443/base
-            server: https://localhost:8443/path
+            server: ["https://localhost:8443/path", "unix:/run/a b.sock"]
+            balance: round-robin
+            health: { path: /up, every: 3s, timeout: 500ms, fall: 2, rise: 1, status: 200 }
             regexp: 'https://[a-z]+\\.x\\$'
             host-header: keep
             redirects: rewrite
             http: 2
             hidden-files: true
+            proxy-protocol: v2
             token: token-number-5-of-tests
             password: password-d
             connections: 5
@@ -118,6 +122,7 @@ import TunnelProtocol
             reconnect-delay: 5
             max-retries: 9
           - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", protocol: v1, token: token-number-6-of-tests, proxy: none }
+          - { name: socket, tunnel: "ws://h", server: "unix:/run/a b.sock", token: token-number-9-of-tests, proxy: none }
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
@@ -132,7 +137,7 @@ import TunnelProtocol
         "token-number-9-of-tests", "token-number-10-of-tests", "token-number-11-of-tests",
         "pass-of-url",
         "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
-        "token-number-6-of-tests",
+        "token-number-6-of-tests", "token-number-9-of-tests",
         "token-number-7-of-tests",
     ]
 

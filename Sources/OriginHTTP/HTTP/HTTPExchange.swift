@@ -42,6 +42,8 @@ final class HTTPExchange: OriginExchange {
     let request: OutgoingRequest
     /// Whether the receiver wants nothing for now: the channel looks here before each part that it hands on.
     private(set) var isPaused = false
+    /// Whether it was handed to a channel, and may not simply be sent again.
+    private(set) var hasBegun = false
 
     private var pool: OriginPool
     private var receiver: (any OriginResponseReceiver)?
@@ -82,6 +84,7 @@ final class HTTPExchange: OriginExchange {
 
     private func carry(on channel: any OriginChannel, _ held: HeldBody?) {
         state = .carried(channel)
+        hasBegun = true
         kept = channel.canBeRefused ? ByteBuffer() : nil
         channel.begin(request, for: self)
         guard let held else { return }
@@ -246,6 +249,7 @@ final class HTTPExchange: OriginExchange {
     func channelFailed(_ error: OriginError, isUntouched: Bool) {
         if isUntouched, request.isRepeatable, !isRepetition {
             isRepetition = true
+            hasBegun = false
             start()
         } else {
             letGo()?.originFailed(error)
@@ -257,7 +261,7 @@ final class HTTPExchange: OriginExchange {
         refusals += 1
         guard refusals < Self.mostRefusals, let held = takeKept() else {
             letGo()?.originFailed(
-                OriginError(.tooBusy, "\(pool.address.hostAndPort) refuses requests for now"))
+                OriginError(.tooBusy, "\(pool.address.place) refuses requests for now"))
             return
         }
         place(held)
@@ -267,7 +271,7 @@ final class HTTPExchange: OriginExchange {
     func needsHTTP1() {
         guard let http1 = pool.http1, let held = takeKept() else {
             let words = "speaks HTTP/2 there, and does not take over that what the request asks for"
-            letGo()?.originFailed(OriginError(.unsupported, "\(pool.address.hostAndPort) \(words)"))
+            letGo()?.originFailed(OriginError(.unsupported, "\(pool.address.place) \(words)"))
             return
         }
         pool = http1

@@ -1,6 +1,7 @@
 package import HTTPMessage
 package import NIOCore
 package import NameResolution
+package import ProxyProtocol
 import Synchronization
 package import TransportSecurity
 
@@ -56,7 +57,7 @@ package enum HTTPVersions: Hashable, Sendable {
     }
 }
 
-/// An HTTP server, over TCP or TLS.
+/// An HTTP server, over TCP, TLS or a Unix socket.
 ///
 /// Connections are kept alive in a small pool per event loop; they close by themselves when unused, so that an
 /// origin needs no shutdown; `retire` closes them sooner. A request without body and with an idempotent method is
@@ -71,10 +72,25 @@ package final class HTTPOrigin: Origin {
     private let tls: ClientTLS?
     private let versions: HTTPVersions
     private let names: NameResolver
+    private let header: ProxyHeader.Version?
     private let pools = Mutex(Pools())
 
+    /// Those of one event loop.
+    private enum LoopPools {
+        case ofAll(OriginPool)
+        /// Where the origin is told whose a connection is.
+        case ofCallers(CallerPools)
+
+        func retire() {
+            switch self {
+            case .ofAll(let pool): pool.retire()
+            case .ofCallers(let pools): pools.retire()
+            }
+        }
+    }
+
     private struct Pools {
-        var byLoop: [ObjectIdentifier: NIOLoopBound<OriginPool>] = [:]
+        var byLoop: [ObjectIdentifier: NIOLoopBound<LoopPools>] = [:]
         var areRetired = false
     }
 
@@ -82,11 +98,12 @@ package final class HTTPOrigin: Origin {
     ///   - address: where the server is.
     ///   - tls: whom to trust over `https`.
     ///   - versions: what is spoken with it.
+    ///   - header: how each connection begins by naming the caller, which no other uses then; nil where it does not.
     ///   - names: who looks up its name.
     package init(
         _ address: OriginAddress, tls: ClientTLS = ClientTLS(),
-        versions: HTTPVersions = .automatic, options: HTTPOriginOptions = HTTPOriginOptions(),
-        names: NameResolver = .configured
+        versions: HTTPVersions = .automatic, header: ProxyHeader.Version? = nil,
+        options: HTTPOriginOptions = HTTPOriginOptions(), names: NameResolver = .configured
     ) {
         self.address = address
         self.authority = address.authority
@@ -95,6 +112,7 @@ package final class HTTPOrigin: Origin {
         // Nobody tells over plain TCP what the origin speaks.
         self.versions = versions == .automatic && !address.isSecure ? .http1 : versions
         self.names = names
+        self.header = header
     }
 
     package func begin(
@@ -102,9 +120,10 @@ package final class HTTPOrigin: Origin {
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         do throws(OriginError) {
+            let pool = pool(on: eventLoop, for: request)
             let outgoing = try OutgoingRequest(
                 request, framing: framing, authority: authority, host: host)
-            let exchange = HTTPExchange(consume outgoing, pool: pool(on: eventLoop), receiver: receiver)
+            let exchange = HTTPExchange(consume outgoing, pool: pool, receiver: receiver)
             exchange.start()
             return exchange
         } catch {
@@ -120,18 +139,28 @@ package final class HTTPOrigin: Origin {
         for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
     }
 
-    private func pool(on eventLoop: any EventLoop) -> OriginPool {
+    private func pool(on eventLoop: any EventLoop, for request: borrowing RequestHead) -> OriginPool {
+        switch pools(on: eventLoop) {
+        case .ofAll(let pool): pool
+        case .ofCallers(let pools): pools.pool(for: CallerHeader.caller(of: request.fields))
+        }
+    }
+
+    private func pools(on eventLoop: any EventLoop) -> LoopPools {
         let bound = pools.withLock { pools in
             let key = ObjectIdentifier(eventLoop)
-            if let pool = pools.byLoop[key] { return pool }
+            if let known = pools.byLoop[key] { return known }
             let connector = OriginConnector(
-                address: address, tls: tls, versions: versions, options: options, names: names,
+                address: address, tls: tls, versions: versions,
+                header: header.map { OriginConnector.Header(version: $0) }, options: options, names: names,
                 eventLoop: eventLoop)
-            let pool = NIOLoopBound(OriginPool(connector), eventLoop: eventLoop)
+            let new: LoopPools =
+                header == nil ? .ofAll(OriginPool(connector)) : .ofCallers(CallerPools(connector))
             // Somebody had chosen this origin just before it was retired.
-            if pools.areRetired { pool.value.retire() }
-            pools.byLoop[key] = pool
-            return pool
+            if pools.areRetired { new.retire() }
+            let bound = NIOLoopBound(new, eventLoop: eventLoop)
+            pools.byLoop[key] = bound
+            return bound
         }
         return bound.value
     }

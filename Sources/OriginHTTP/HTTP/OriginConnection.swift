@@ -76,7 +76,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     /// - Parameter origin: where the server is, for messages.
     init(to origin: OriginAddress, on eventLoop: any EventLoop) {
-        self.origin = origin.hostAndPort
+        self.origin = origin.place
         self.eventLoop = eventLoop
     }
 

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NameResolution
+import ProxyProtocol
 import TransportSecurity
 
 /// Makes connections from one event loop to one HTTP server.
@@ -9,9 +10,17 @@ struct OriginConnector {
     let address: OriginAddress
     let tls: ClientTLS?
     var versions: HTTPVersions
+    var header: Header?
     let options: HTTPOriginOptions
     let names: NameResolver
     let eventLoop: any EventLoop
+
+    /// The PROXY header with which connections begin.
+    struct Header {
+        let version: ProxyHeader.Version
+        /// Who they are for; nil: us.
+        var caller: ProxyEndpoint?
+    }
 
     /// Bytes under way to the origin before the sender is told to stop, and until it may go on.
     private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 256 << 10)
@@ -58,7 +67,9 @@ struct OriginConnector {
                 channel.eventLoop.makeCompletedFuture { try bound.value.addHandlers(to: channel) }
             }
         let connected =
-            if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
+            if let path = address.socketPath {
+                configured.connect(unixDomainSocketPath: path)
+            } else if let literal = try? SocketAddress(ipAddress: address.host, port: address.port) {
                 configured.connect(to: literal)
             } else {
                 configured.resolver(attempt.lookUp(in: names, on: eventLoop))
@@ -77,6 +88,10 @@ struct OriginConnector {
 
     /// Over TLS the version of HTTP is known when the handshake is over.
     private func addHandlers(to channel: any Channel) throws {
+        if let header {
+            try channel.pipeline.syncOperations.addHandler(
+                CallerHeaderSender(header.version, for: header.caller))
+        }
         guard let tls else { return _ = try addConnection(to: channel, isHTTP2: versions == .http2) }
         try tls.addHandlers(
             to: channel.pipeline.syncOperations, host: address.host,
@@ -90,7 +105,7 @@ struct OriginConnector {
         guard isHTTP2 || versions != .http2 else {
             throw OriginError(
                 .tlsFailed,
-                "\(address.hostAndPort) does not offer HTTP/2 over TLS (ALPN), which \"http: 2\" insists on")
+                "\(address.place) does not offer HTTP/2 over TLS (ALPN), which \"http: 2\" insists on")
         }
         return try addConnection(to: channel, isHTTP2: isHTTP2)
     }

@@ -8,12 +8,12 @@ import TransportSecurity
 extension OriginError {
     /// Puts the reason why there is no connection into words.
     init(connecting error: any Error, to address: OriginAddress) {
-        let origin = address.hostAndPort
+        let origin = address.place
         switch error {
         case let error as OriginError:
             self = error
         case let error as IOError:
-            self.init(errno: error.errnoCode, origin: origin)
+            self.init(errno: error.errnoCode, origin: origin, isSocket: address.socketPath != nil)
         case let error as NIOConnectionError:
             self.init(error, origin: origin, host: address.host)
         case ChannelError.connectTimeout:
@@ -41,7 +41,7 @@ extension OriginError {
         }
         switch error.telling {
         case let cause as IOError:
-            self.init(errno: cause.errnoCode, origin: origin)
+            self.init(errno: cause.errnoCode, origin: origin, isSocket: false)
         case ChannelError.connectTimeout?, nil:
             self.init(.timedOut, "no connection to \(origin) in time")
         case let cause?:
@@ -49,8 +49,17 @@ extension OriginError {
         }
     }
 
-    private init(errno code: CInt, origin: String) {
+    private init(errno code: CInt, origin: String, isSocket: Bool) {
         switch code {
+        case ENOENT where isSocket:
+            self.init(.refused, "there is no \(origin): is the server that makes it running")
+        case EACCES where isSocket:
+            self.init(
+                .unreachable,
+                "\(origin) is closed to this user: it takes the right to write to it; see its group")
+        // Of a socket: its queue is full.
+        case EAGAIN where isSocket:
+            self.init(.tooBusy, "\(origin) has more connections waiting than it takes")
         case ECONNREFUSED: self.init(.refused, "\(origin) refuses connections; is the server running")
         case EMFILE, ENFILE: self.init(.noDescriptors, "no connection to \(origin): too many open files here")
         case ETIMEDOUT: self.init(.timedOut, "no connection to \(origin) in time")

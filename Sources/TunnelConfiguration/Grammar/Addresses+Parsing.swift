@@ -29,7 +29,7 @@ extension TunnelURL {
 }
 
 extension OriginTarget {
-    /// Reads `http://…`, `https://…`, `h2c://…`, `builtin:echo`, `file:///folder` or `tcp://host:port`.
+    /// Reads `http://…`, `https://…`, `h2c://…`, `unix:/path`, `builtin:echo`, `file:///folder` or `tcp://host:port`.
     static func parse(_ text: String) throws(ValueFault) -> OriginTarget {
         switch URLText.scheme(of: text)?.lowercased() {
         case "builtin":
@@ -39,6 +39,7 @@ extension OriginTarget {
             }
             return .echo
         case "file": return .folder(path: try folder(text))
+        case "unix": return .socket(path: try socket(text))
         case "http", "https", "h2c": return .web(try web(text))
         case "tcp": return try tcp(text)
         case "ws", "wss":
@@ -49,9 +50,29 @@ extension OriginTarget {
             throw ValueFault(
                 "\(shownURL(text)) is no origin",
                 advice:
-                    "write http://host:port, https://host:port, h2c://host:port, tcp://host:port, builtin:echo or file:///folder"
+                    "write http://host:port, https://host:port, h2c://host:port, unix:/path/of/socket, tcp://host:port, "
+                    + "builtin:echo or file:///folder"
             )
         }
+    }
+
+    /// - Returns: a path as it stands there; `unix:///run/app.sock` is the same as `unix:/run/app.sock`.
+    private static func socket(_ text: String) throws(ValueFault) -> String {
+        var path = text.dropFirst("unix:".count)
+        if path.hasPrefix("//") {
+            path = path.dropFirst(2)
+            guard path.hasPrefix("/") else {
+                throw ValueFault(
+                    "\(shownURL(text)) names a host, which a socket has not",
+                    advice: "write unix: and a path, such as unix:/run/app.sock")
+            }
+        }
+        guard !path.isEmpty, path != "/" else {
+            throw ValueFault(
+                "\(shownURL(text)) names no socket",
+                advice: "write unix: and a path, such as unix:/run/app.sock")
+        }
+        return try TextRule.path(String(path))
     }
 
     private static func web(_ text: String) throws(ValueFault) -> OriginURL {

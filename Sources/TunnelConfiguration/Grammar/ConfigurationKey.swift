@@ -21,6 +21,8 @@ package enum ValueShape: Hashable, Sendable {
     case command
     /// A URL with one of these schemes.
     case url([String])
+    /// One of them, or a list.
+    case urls([String])
     case regexp
     /// Ports and ranges of them, as one text or a list.
     case ports

@@ -3,7 +3,7 @@
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
         hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
-        callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, ban
+        callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, ban, health
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -58,8 +58,8 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
-                Keys.trustedProxies, FieldKeys.forwarding.declaration, PortKeys.ports, CallerKeys.callers,
-                LimitKeys.limits, BanKeys.ban,
+                Keys.trustedProxies, OriginKeys.takenHeader.declaration, FieldKeys.forwarding.declaration,
+                PortKeys.ports, CallerKeys.callers, LimitKeys.limits, BanKeys.ban,
             ]
         case .tls:
             TLSKeys.pair
@@ -86,9 +86,10 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .tunnel:
             [
                 Keys.name.declaration, Keys.enabled.declaration, Keys.tunnel.declaration,
-                Keys.server.declaration, Keys.regexp.declaration, Keys.hostHeader.declaration,
-                FieldKeys.redirects.declaration,
+                Keys.server.declaration, HealthKeys.balance.declaration, HealthKeys.health,
+                Keys.regexp.declaration, Keys.hostHeader.declaration, FieldKeys.redirects.declaration,
                 Keys.originVersions.declaration, Keys.hiddenFiles.declaration, HostKeys.wanted,
+                OriginKeys.sentHeader.declaration,
             ]
                 + Keys.token.declarations + Keys.password.declarations
                 + [
@@ -122,6 +123,11 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .requestLimits: LimitKeys.ofRequests
         case .serverInnerTLS: TLSKeys.pair
         case .portEntry: PortKeys.all
+        case .health:
+            [
+                HealthKeys.path.declaration, HealthKeys.every.declaration, HealthKeys.timeout.declaration,
+                HealthKeys.fall.declaration, HealthKeys.rise.declaration, HealthKeys.status.declaration,
+            ]
         case .tunnelInnerTLS:
             [TLSKeys.innerAuthorities.declaration, TLSKeys.pins, TLSKeys.serverName.declaration]
         }

@@ -113,8 +113,9 @@ enum Keys {
     static let tunnel = ScalarKey<TunnelURL?>.optional(
         "tunnel", .url(["ws", "wss"]), "The tunnel server, ws:// or wss://.", TunnelURL.parse)
     static let server = ScalarKey<OriginTarget?>.optional(
-        "server", .url(["http", "https", "h2c", "builtin", "file", "tcp"]),
-        "The origin: http://, https://, h2c://, builtin:echo, file:///folder or tcp://host:port.",
+        "server", .urls(["http", "https", "h2c", "unix", "builtin", "file", "tcp"]),
+        "The origin: http://, https://, h2c://, unix:/run/app.sock, builtin:echo, file:///folder or tcp://host:port; or a list "
+            + "of web servers.",
         OriginTarget.parse)
     static let regexp = ScalarKey<HostPattern?>.optional(
         "regexp", .regexp, "Which X-Host values callers may ask for; the whole value must match.",

@@ -262,6 +262,7 @@ extension ConfigurationSection {
         case .ban: "a server's \"ban\""
         case .addressLimits: "\"per-address\""
         case .requestLimits: "\"per-token\" and the like"
+        case .health: "a tunnel's \"health\""
         }
     }
 }

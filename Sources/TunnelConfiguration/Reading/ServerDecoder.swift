@@ -41,7 +41,8 @@ extension MappingReader {
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(
                 passwords: passwords, onlyListedTokens: value(Keys.onlyListedTokens),
-                certificateNames: listed.certificateNames, proxies: proxies),
+                certificateNames: listed.certificateNames, proxies: proxies,
+                proxyHeader: takenHeader(proxies, isDefaults: isDefaults)),
             access: listed.access)
         server.callerLimits = callerLimits()
         server.callerLimits.tokens = listed.limits

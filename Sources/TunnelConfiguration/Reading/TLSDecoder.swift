@@ -146,7 +146,8 @@ extension MappingReader {
             name: "\(server.name):http", host: server.host, port: port, reusePort: server.reusePort,
             redirect: RedirectListener(
                 port: server.port, basePath: server.routes.basePath, challenges: challenges),
-            times: server.times)
+            times: server.times,
+            trust: .init(proxies: server.trust.proxies, proxyHeader: server.trust.proxyHeader))
     }
 
     private func checkChallenges(_ folder: String) {

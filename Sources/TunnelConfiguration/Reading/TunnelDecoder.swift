@@ -15,7 +15,9 @@ extension MappingReader {
         }
         let name = value(Keys.name)
         let url = value(Keys.tunnel)
-        let origin = value(Keys.server)
+        let origins = origins()
+        let care = originCare(origins, isDefaults: isDefaults)
+        let origin = origins.first
         let hostPattern = value(Keys.regexp)
         let hostHeader = value(Keys.hostHeader)
         let redirects = value(FieldKeys.redirects)
@@ -24,15 +26,16 @@ extension MappingReader {
         if let credentials = url?.credentials { checkURLSecret(credentials, Keys.tunnel.declaration) }
         if let url { lint(url) }
         lint(hostPattern)
-        if !isDefaults { checkVersions(originVersions, origin) }
+        if !isDefaults { checkVersions(originVersions, origins) }
         checkFolder(origin)
         if !isDefaults, servesHiddenFiles { requireFolder(origin) }
+        let proxyHeader = sentHeader(origin)
         let trust = peerTrust()
         let innerTrust = innerTrust()
         let originTrust = originTrust()
         let identity = keyPair(TLSKeys.clientCertificate, TLSKeys.clientKey, TLSKeys.clientKeyPassword)
         if !isDefaults, !trust.isInsecure, field(Keys.certFile.declaration) == nil {
-            requireRoots(trust.pins.isEmpty ? url : nil, origin, originTrust)
+            requireRoots(trust.pins.isEmpty ? url : nil, origins, originTrust)
         }
         if !isDefaults, let url { warnOfUnusedTLS(url) }
         let hosts = wantedHosts()
@@ -50,10 +53,11 @@ extension MappingReader {
         let longestRetryDelay = value(Keys.reconnectDelay)
         let maxRetries = value(Keys.maxRetries)
         guard let name, let url, let token = read.token else { return nil }
-        return TunnelClientConfiguration(
+        var configuration = TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
             redirects: redirects,
             originVersions: originVersions, servesHiddenFiles: servesHiddenFiles, hosts: hosts,
+            proxyHeader: proxyHeader,
             token: token,
             password: read.passwords.first,
             connections: connections, protocol: protocolChoice, transport: transport,
@@ -63,12 +67,15 @@ extension MappingReader {
             clientPorts: clientPorts,
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
+        configuration.origins = origins
+        (configuration.balance, configuration.health) = care
+        return configuration
     }
 
     private func checkVersions(
-        _ versions: TunnelClientConfiguration.OriginVersions, _ origin: OriginTarget?
+        _ versions: TunnelClientConfiguration.OriginVersions, _ origins: [OriginTarget]
     ) {
-        guard versions == .http1, case .web(let url) = origin, url.isHTTP2,
+        guard versions == .http1, origins.contains(where: \.isHTTP2),
             let field = field(Keys.server.declaration)
         else { return }
         pass.error(
@@ -154,14 +161,15 @@ extension MappingReader {
     }
 
     /// Told once: what helps one entry helps all.
-    private func requireRoots(_ url: TunnelURL?, _ origin: OriginTarget?, _ trusts: [OriginTrust]) {
+    private func requireRoots(_ url: TunnelURL?, _ origins: [OriginTarget], _ trusts: [OriginTrust]) {
         guard !isOffline else { return }
         let key: KeyDeclaration
         if url?.isSecure == true {
             key = Keys.tunnel.declaration
-        } else if case .web(let origin) = origin, origin.isSecure,
-            !trusts.contains(where: { $0.holds(for: origin.host) })
-        {
+        } else if origins.contains(where: { origin in
+            guard case .web(let origin) = origin, origin.isSecure else { return false }
+            return !trusts.contains { $0.holds(for: origin.host) }
+        }) {
             key = Keys.server.declaration
         } else {
             return

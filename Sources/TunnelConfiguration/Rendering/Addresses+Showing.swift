@@ -10,6 +10,7 @@ extension OriginTarget {
     package var shown: String {
         switch self {
         case .echo: "builtin:echo"
+        case .socket(let path): "unix:\(path)"
         case .folder(let path): "file://\(percentEncoded(path, keeping: "/"))"
         case .tcp(let host, let port): "tcp://\(shownAuthority(host, port, 0, nil))"
         case .web(let url):

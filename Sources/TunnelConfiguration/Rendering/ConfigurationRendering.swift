@@ -1,3 +1,4 @@
+import ProxyProtocol
 import TunnelProtocol
 
 /// The effective configuration as a `tunnels.yaml`, for people to read.
@@ -98,6 +99,7 @@ package enum ConfigurationRendering {
         writeNames(server.routes, access, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
+        text.entry(4, OriginKeys.takenHeader, plain: server.trust.proxyHeader?.rawValue)
         text.entry(4, FieldKeys.forwarding, plain: server.routes.forwarding.rawValue)
         write(access.everybody, 4, to: &text)
         write(server.callerLimits, to: &text)
@@ -108,13 +110,14 @@ package enum ConfigurationRendering {
         text.line(2, "- \(Keys.name.declaration.name): \(tunnel.name)")
         text.entry(4, Keys.enabled, plain: true)
         text.entry(4, Keys.tunnel, text: tunnel.tunnel.shown)
-        text.entry(4, Keys.server, text: tunnel.origin?.shown)
+        writeOrigins(of: tunnel, to: &text)
         text.entry(4, Keys.regexp, text: tunnel.hostPattern?.source)
         text.entry(4, Keys.hostHeader, text: tunnel.hostHeader.shown)
         text.entry(4, FieldKeys.redirects, plain: tunnel.redirects.rawValue)
         text.entry(4, Keys.originVersions, text: tunnel.originVersions.rawValue)
         text.entry(4, Keys.hiddenFiles, plain: tunnel.servesHiddenFiles)
         text.texts(4, HostKeys.wanted, tunnel.hosts, isSorted: false)
+        text.entry(4, OriginKeys.sentHeader, plain: tunnel.proxyHeader?.rawValue)
         text.secret(4, Keys.token.literal)
         if tunnel.password != nil { text.secret(4, Keys.password.literal) }
         text.entry(4, Keys.connections, plain: tunnel.connections)

@@ -26,7 +26,7 @@ package enum ConfigurationSchema {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
-            .maintenance, .limits, .addressLimits, .requestLimits, .ban,
+            .maintenance, .limits, .addressLimits, .requestLimits, .ban, .health,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -126,7 +126,7 @@ package enum ConfigurationSchema {
             return orVariable([("enum", .array(choices.map { .string($0) }))])
         case .secrets: return list(of: text) + [("minItems", .integer(1))]
         case .addresses: return list(of: text)
-        case .ports, .patterns, .texts:
+        case .ports, .patterns, .texts, .urls:
             return [("anyOf", .array([text, .object(list(of: text) + [("minItems", .integer(1))])]))]
         case .list(let section): return list(of: .reference(section.rawValue))
         case .mapping(let section):

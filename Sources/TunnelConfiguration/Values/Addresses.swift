@@ -32,12 +32,19 @@ package struct TunnelURL: Hashable, Sendable {
 package enum OriginTarget: Hashable, Sendable {
     /// `http://…`, `https://…` or `h2c://…`.
     case web(OriginURL)
+    /// `unix:/run/app.sock`: a web server that listens on a Unix socket.
+    case socket(path: String)
     /// `builtin:echo`: the embedded demo origin.
     case echo
     /// `file:///folder`: a static folder, as an absolute path.
     case folder(path: String)
     /// `tcp://host:port`: any service, byte by byte. The host is an IPv6 address without brackets, or any other.
     case tcp(host: String, port: Int)
+
+    /// Most bytes of a Unix socket's path: those of `sun_path`, the NUL at its end left out.
+    package static let longestSocketPath = 107
+    /// Most origins in a list.
+    package static let mostInList = 64
 }
 
 /// The address of an HTTP origin.

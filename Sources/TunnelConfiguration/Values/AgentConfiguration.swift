@@ -1,3 +1,4 @@
+package import ProxyProtocol
 package import TunnelProtocol
 
 /// Everything that a configuration file says, checked and complete: defaults are filled in, variables
@@ -124,6 +125,14 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     /// Most names that a tunnel asks for.
     package static let mostHosts = 64
 
+    /// Which of several origins has a request.
+    package enum Balance: String, CaseIterable, Hashable, Sendable {
+        /// The first in their order that is up: the others stand in for it.
+        case first
+        /// Each in turn.
+        case roundRobin = "round-robin"
+    }
+
     /// Sessions to keep open where nobody says how many.
     private static let mostByDefault = 4
 
@@ -137,8 +146,12 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var name: String
     /// The tunnel server to dial.
     package var tunnel: TunnelURL
-    /// Where requests without `X-Host` go, or nil. At least one of `origin` and `hostPattern` is there.
-    package var origin: OriginTarget?
+    /// Where requests without `X-Host` go; several are web servers. At least one of `origins` and `hostPattern` is there.
+    package var origins: [OriginTarget]
+    /// Which of several origins has a request.
+    package var balance: Balance
+    /// How it is found out whether `origins` are well; nil: by requests alone.
+    package var health: HealthCheck?
     /// Which `X-Host` values are allowed, or nil for none.
     package var hostPattern: HostPattern?
     /// What `Host` says to `origin`.
@@ -151,6 +164,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var servesHiddenFiles: Bool
     /// Host names to ask the server for, whole or a label below its domain, in lower case; `random` is one of its choice.
     package var hosts: [String]
+    /// How each connection to an origin begins by naming the caller; nil where it does not.
+    package var proxyHeader: ProxyHeader.Version?
     package var token: RendezvousToken
     /// The token's password, when the server asks for one.
     package var password: Secret?
@@ -189,7 +204,8 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,
         hostHeader: HostHeader = .automatic, redirects: Redirects = .auto,
         originVersions: OriginVersions = .auto,
-        servesHiddenFiles: Bool = false, hosts: [String] = [], token: RendezvousToken,
+        servesHiddenFiles: Bool = false, hosts: [String] = [], proxyHeader: ProxyHeader.Version? = nil,
+        token: RendezvousToken,
         password: Secret? = nil, connections: Int? = nil,
         protocol: ProtocolChoice = .auto, transport: Transport = .auto,
         websocketRetry: Duration = .seconds(600), timeout: Duration = .seconds(30),
@@ -200,13 +216,16 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     ) {
         self.name = name
         self.tunnel = tunnel
-        self.origin = origin
+        self.origins = origin.map { [$0] } ?? []
+        self.balance = .first
+        self.health = nil
         self.hostPattern = hostPattern
         self.hostHeader = hostHeader
         self.redirects = redirects
         self.originVersions = originVersions
         self.servesHiddenFiles = servesHiddenFiles
         self.hosts = hosts
+        self.proxyHeader = proxyHeader
         self.token = token
         self.password = password
         self.connections = connections
@@ -224,6 +243,13 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
         self.longestRetryDelay = longestRetryDelay
         self.maxRetries = maxRetries
     }
+
+    /// The only origin, or the first of several.
+    package var origin: OriginTarget? {
+        get { origins.first }
+        set { origins = newValue.map { [$0] } ?? [] }
+    }
+
     /// Which other origins it believes: `certfile` and `insecure` hold for servers and origins alike, a pin or a name for
     /// the tunnel server alone.
     package var fallbackTrust: PeerTrust {

@@ -126,6 +126,14 @@ package struct ServerConfiguration: Hashable, Sendable {
         }
     }
 
+    /// Whether connections begin with a PROXY header.
+    package enum ProxyHeaderDemand: String, CaseIterable, Hashable, Sendable {
+        /// All of them, and from trusted proxies alone.
+        case required
+        /// Those of trusted proxies may; of others nothing is looked for.
+        case optional
+    }
+
     /// Who is believed, and in what.
     package struct Trust: Hashable, Sendable {
         /// The passwords of each token that needs one: either of a token's passwords is good. Tokens that are not
@@ -137,15 +145,19 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var certificateNames: [RendezvousToken: Set<NameGlob>]
         /// Whose `X-Forwarded-For` and the like are believed; empty for nobody's.
         package var proxies: [AddressRange]
+        /// Whether those say in a PROXY header whose a connection is; nil where they do not.
+        package var proxyHeader: ProxyHeaderDemand?
 
         package init(
             passwords: [RendezvousToken: Set<Secret>] = [:], onlyListedTokens: Bool = false,
-            certificateNames: [RendezvousToken: Set<NameGlob>] = [:], proxies: [AddressRange] = []
+            certificateNames: [RendezvousToken: Set<NameGlob>] = [:], proxies: [AddressRange] = [],
+            proxyHeader: ProxyHeaderDemand? = nil
         ) {
             self.passwords = passwords
             self.onlyListedTokens = onlyListedTokens
             self.certificateNames = certificateNames
             self.proxies = proxies
+            self.proxyHeader = proxyHeader
         }
     }
 }

@@ -3,6 +3,7 @@ import HTTPMessage
 import HTTPServing
 import NIOCore
 import Observability
+import ProxyProtocol
 import Routing
 import TransportSecurity
 import TunnelConfiguration
@@ -30,11 +31,12 @@ final class CallerReception: RequestReception {
     var settings: ServerSettings
     /// Inside whose carrier it stands: then nothing but a handshake is served.
     private let insider: Insider?
-    /// The address that connected.
+    /// The address that connected, or that a PROXY header names in its place.
     private(set) var peer = "unknown"
     private var peerPort: Int?
     /// The two as origins are told of them, once a request is for one.
     private lazy var source = CallerForwarding.Caller.source(peer, port: peerPort)
+    private var isNamedByHeader = false
     /// Who calls, as far as is known from the latest request.
     var address = "unknown"
     /// When the request came that is gone on with, where that is not now.
@@ -66,6 +68,13 @@ final class CallerReception: RequestReception {
             budget: core.budget, reception: self, isSecure: isSecure)
     }
 
+    /// A PROXY header names the caller. Before the connection is welcome.
+    func isCalled(from source: ProxyEndpoint) {
+        peer = source.addressText
+        peerPort = source.port == 0 ? nil : Int(source.port)
+        isNamedByHeader = true
+    }
+
     /// The handshake of TLS is done.
     func identified(_ certificate: PeerCertificate?) { shown = certificate }
 
@@ -86,7 +95,7 @@ final class CallerReception: RequestReception {
     // MARK: The connection
 
     func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
-        if insider == nil {
+        if insider == nil, !isNamedByHeader {
             if let text = channel.remoteAddress?.ipAddress { peer = text }
             peerPort = channel.remoteAddress?.port
         }

@@ -1,6 +1,7 @@
 package import AgentStatus
 package import HTTPMessage
 import HTTPServing
+import ProxyProtocol
 import Routing
 
 /// Why the tunnel server does not do what a caller or a tunnel client asks: the reason for the log, and what it answers,
@@ -139,8 +140,21 @@ package struct Refusal: Error, Sendable, Equatable {
     }
 
     static let proxyProtocol = Refusal(
-        400, "PROXY protocol is not understood here: switch it off in what stands before the server",
+        400,
+        "PROXY protocol is not understood here: switch it off in what stands before the server, or set proxy-protocol and "
+            + "trusted-proxies",
         .proxyProtocol)
+    // Of connections that never got to HTTP: nobody gets them as answers.
+    static let notTrustedProxy = Refusal(
+        400, "with proxy-protocol: required only trusted-proxies may connect", .proxyProtocol)
+    static let noProxyHeader = Refusal(
+        400,
+        "the connection did not begin with a PROXY header: switch it on in what stands before the server (HAProxy: "
+            + "send-proxy-v2, nginx: proxy_protocol on), or set proxy-protocol: optional",
+        .proxyProtocol)
+    static func badProxyHeader(_ error: ProxyHeaderError) -> Refusal {
+        Refusal(400, "the PROXY header makes no sense: \(error)", .proxyProtocol)
+    }
     static let tlsSpoken = Refusal(
         400, "This port speaks plain HTTP, not TLS: use http:// or ws://, or a proxy that ends TLS",
         .tlsSpoken)

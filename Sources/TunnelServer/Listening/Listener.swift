@@ -152,9 +152,14 @@ final class Listener: ConnectionAcceptor {
             let tls = settings.tls
             let reception = CallerReception(
                 core: core, on: channel.eventLoop, listener: listener, tls: tls)
+            if let demand = settings.proxyHeader {
+                try pipeline.addHandler(
+                    ProxyHeaderGate(
+                        core: core, reception: reception, demand: demand, trusted: settings.proxies))
+            }
             if let tls {
                 try pipeline.addHandlers([
-                    PlainSpeechGuard(core: core), tls.makeHandler(),
+                    PlainSpeechGuard(core: core, reception: reception), tls.makeHandler(),
                     TLSEntrance(core: core, reception: reception),
                 ])
             }

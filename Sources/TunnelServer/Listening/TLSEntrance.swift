@@ -83,10 +83,14 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private static let patience: TimeAmount = .seconds(2)
 
     private let core: ServerCore
+    private let reception: CallerReception
     private var hasAnswered = false
     private var hasHeard = false
 
-    init(core: ServerCore) { self.core = core }
+    init(core: ServerCore, reception: CallerReception) {
+        self.core = core
+        self.reception = reception
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasAnswered else { return }
@@ -98,7 +102,7 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard !hasHeard else { return context.fireChannelRead(data) }
         hasAnswered = true
         let refusal = Refusal.plainSpoken
-        core.tell("Connection is not TLS", refusal, from: context.remoteAddress?.ipAddress ?? "unknown")
+        core.tell("Connection is not TLS", refusal, from: reception.peer)
         let date = core.dates[core.index(of: context.eventLoop)].value
         let answer = refusal.answer.encoded(toMethod: "GET", .http11, closing: true, date: date.text)
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)

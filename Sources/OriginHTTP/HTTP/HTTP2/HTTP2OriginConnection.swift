@@ -68,7 +68,7 @@ final class HTTP2OriginConnection: ChannelDuplexHandler, PooledConnection {
         to address: OriginAddress, options: HTTPOriginOptions, on eventLoop: any EventLoop, wire: HTTP2Wire,
         watch: HTTP2FrameWatch
     ) {
-        origin = address.hostAndPort
+        origin = address.place
         scheme = address.scheme
         self.eventLoop = eventLoop
         self.wire = wire

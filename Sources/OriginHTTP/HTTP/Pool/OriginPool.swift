@@ -100,7 +100,7 @@ final class OriginPool {
             return .waiting(id)
         case .refuse:
             return .refused(
-                OriginError(.tooBusy, "too many requests for \(address.hostAndPort) at once"))
+                OriginError(.tooBusy, "too many requests for \(address.place) at once"))
         }
     }
 
@@ -189,7 +189,7 @@ final class OriginPool {
                 machine.exchangeEnded(on: id, isReusable: true, now: eventLoop.now)
             }
         case .fail(let waiter, let error):
-            let late = OriginError(.timedOut, "no connection to \(address.hostAndPort) in time")
+            let late = OriginError(.timedOut, "no connection to \(address.place) in time")
             waiters.removeValue(forKey: waiter)?.failed(error ?? late)
         case .close(let id):
             if case .connection(let connection)? = links[id.number] { connection.close() }
