@@ -193,7 +193,8 @@ let package = Package(
         .testTarget(
             name: "OriginHTTPTests",
             dependencies: [
-                "HTTPMessage", "NameResolution", "OriginHTTP", "TestSupport", "TransportSecurity",
+                "HTTPMessage", "NameResolution", "OriginHTTP", "ProxyProtocol", "TestSupport",
+                "TransportSecurity",
                 "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioHPACK, .nioHTTP2, .nioPosix,
                 .nioSSL,
             ]),

@@ -92,9 +92,9 @@ package struct CallerForwarding: Sendable {
         if let rewriting { rewriting.rewrite(request: &head.fields) }
         let gain = gain(&head, upgrade, takesTrailers: takesTrailers)
         var text = ByteBuffer()
-        text.writeRequestHead(head, behindWhich: gain.each)
+        text.writeRequestHead(head, behindWhich: gain)
         guard TokenRemoval.mayFind(token, in: text) else { return text }
-        gain.each { head.fields.append($0, $1.joined) }
+        gain.append(to: &head.fields)
         TokenRemoval(token: token, basePath: basePath).clean(&head)
         text.clear()
         text.writeRequestHead(head)

@@ -1,44 +1,20 @@
+/// What is done with each field that a request gains. Its value comes in pieces, so that it need not be put together first.
+protocol GainVisitor {
+    mutating func field(
+        _ name: FieldName, _ first: String, _ second: String, _ third: String, _ fourth: String,
+        _ fifth: String)
+}
+
+extension GainVisitor {
+    @inline(__always)
+    mutating func field(_ name: FieldName, _ first: String, _ second: String = "") {
+        field(name, first, second, "", "", "")
+    }
+}
+
 /// The fields that a request gains on its way. They are written behind its own, without becoming some of them: that
 /// would copy these first.
 struct ForwardingGain {
-    /// A value in pieces, so that it need not be put together before it is written.
-    struct Pieces {
-        fileprivate let first: String
-        fileprivate let second: String
-        fileprivate let third: String
-        fileprivate let fourth: String
-        fileprivate let fifth: String
-
-        init(
-            _ first: String, _ second: String = "", _ third: String = "", _ fourth: String = "",
-            _ fifth: String = ""
-        ) {
-            self.first = first
-            self.second = second
-            self.third = third
-            self.fourth = fourth
-            self.fifth = fifth
-        }
-
-        @inline(__always)
-        var utf8Count: Int {
-            first.utf8.count + second.utf8.count + third.utf8.count + fourth.utf8.count + fifth.utf8.count
-        }
-
-        @inline(__always)
-        func each(_ body: (String) -> Void) {
-            body(first)
-            if second.isEmpty { return }
-            body(second)
-            if third.isEmpty { return }
-            body(third)
-            body(fourth)
-            body(fifth)
-        }
-
-        var joined: String { first + second + third + fourth + fifth }
-    }
-
     /// Longest `Host` that is repeated; longer ones name nothing.
     private static let longestHost = 300
 
@@ -96,30 +72,87 @@ struct ForwardingGain {
 
     /// In the order in which they are written. The origin learns nothing of those for the tunnel client.
     @inline(__always)
-    func each(_ body: (FieldName, Pieces) -> Void) {
-        body(.xForwardedFor, Pieces(hops))
-        if let scheme { body(.xForwardedProto, Pieces(scheme)) }
-        if let certificateName { body(.xClientCertificateName, Pieces(certificateName)) }
-        if let forwardedHost { body(.xForwardedHost, Pieces(forwardedHost)) }
-        if let port { body(.xForwardedPort, Pieces(port)) }
+    func visit(_ visitor: inout some GainVisitor) {
+        visitor.field(.xForwardedFor, hops)
+        if let scheme { visitor.field(.xForwardedProto, scheme) }
+        if let certificateName { visitor.field(.xClientCertificateName, certificateName) }
+        if let forwardedHost { visitor.field(.xForwardedHost, forwardedHost) }
+        if let port { visitor.field(.xForwardedPort, port) }
         if let via {
-            body(.forwarded, element)
-            body(.via, Pieces(earlierVia.isEmpty ? via : earlierVia, earlierVia.isEmpty ? "" : via))
+            visitor.field(.forwarded, earlierElements, source, opening, host, ending)
+            visitor.field(.via, earlierVia, via)
         }
-        if isHostListed { body(.xTunnelHost, Pieces("listed")) }
-        if let publicPrefix { body(.xTunnelPublic, Pieces(publicPrefix)) }
+        if isHostListed { visitor.field(.xTunnelHost, "listed") }
+        if let publicPrefix { visitor.field(.xTunnelPublic, publicPrefix) }
         if !upgrade.isEmpty {
-            body(.connection, Pieces("Upgrade"))
-            body(.upgrade, Pieces(upgrade.fieldValue))
+            visitor.field(.connection, "Upgrade")
+            visitor.field(.upgrade, upgrade.fieldValue)
         }
-        if takesTrailers { body(.te, Pieces(HeaderFields.trailersCoding)) }
+        if takesTrailers { visitor.field(.te, HeaderFields.trailersCoding) }
     }
 
-    /// All of `Forwarded`, with our element at its end.
-    private var element: Pieces {
-        earlierElements.isEmpty
-            ? Pieces(source, opening, host, ending)
-            : Pieces(earlierElements, source, opening, host, ending)
+    /// How many bytes `write` takes.
+    var writtenBytes: Int {
+        var counter = Counter()
+        visit(&counter)
+        return counter.bytes
+    }
+
+    /// Writes them as lines, each ended by CRLF.
+    func write(to cursor: inout ByteCursor) {
+        var writer = Writer(cursor: cursor)
+        visit(&writer)
+        cursor = writer.cursor
+    }
+
+    /// Makes them some of these.
+    func append(to fields: inout HeaderFields) {
+        var appender = Appender(fields: fields)
+        visit(&appender)
+        fields = appender.fields
+    }
+
+    private struct Counter: GainVisitor {
+        var bytes = 0
+
+        @inline(__always)
+        mutating func field(
+            _ name: FieldName, _ first: String, _ second: String, _ third: String, _ fourth: String,
+            _ fifth: String
+        ) {
+            bytes += name.text.utf8CodeUnitCount + 4 + first.utf8.count + second.utf8.count
+            bytes += third.utf8.count + fourth.utf8.count + fifth.utf8.count
+        }
+    }
+
+    private struct Writer: GainVisitor {
+        var cursor: ByteCursor
+
+        @inline(__always)
+        mutating func field(
+            _ name: FieldName, _ first: String, _ second: String, _ third: String, _ fourth: String,
+            _ fifth: String
+        ) {
+            cursor.append(name.text)
+            cursor.append(": ")
+            if !first.isEmpty { cursor.append(utf8: first) }
+            if !second.isEmpty { cursor.append(utf8: second) }
+            if !third.isEmpty { cursor.append(utf8: third) }
+            if !fourth.isEmpty { cursor.append(utf8: fourth) }
+            if !fifth.isEmpty { cursor.append(utf8: fifth) }
+            cursor.append("\r\n")
+        }
+    }
+
+    private struct Appender: GainVisitor {
+        var fields: HeaderFields
+
+        mutating func field(
+            _ name: FieldName, _ first: String, _ second: String, _ third: String, _ fourth: String,
+            _ fifth: String
+        ) {
+            fields.append(name, first + second + third + fourth + fifth)
+        }
     }
 
     /// The port that stands in a `Host`.

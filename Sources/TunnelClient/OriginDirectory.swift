@@ -86,7 +86,8 @@ final class OriginDirectory: Sendable {
         case .echo: configured = .builtIn(EchoOrigin())
         case .folder(let path):
             configured = .builtIn(FileOrigin(folder: path, servesHidden: configuration.servesHiddenFiles))
-        case .tcp(let host, let port): configured = .builtIn(TCPOrigin(host: host, port: port))
+        case .tcp(let host, let port):
+            configured = .builtIn(TCPOrigin(host: host, port: port, header: header))
         case nil: configured = .none
         }
     }

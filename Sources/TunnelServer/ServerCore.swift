@@ -72,7 +72,7 @@ final class ServerCore: Sendable {
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
         self.meter = CallerMeter(logger: logger)
-        self.bans = Bans(logger: logger)
+        self.bans = owner?.bans ?? Bans(logger: logger)
         let fault = LatestFault()
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
@@ -162,6 +162,7 @@ final class ServerCore: Sendable {
     ///
     /// - Parameter guess: which one.
     func callerFailed(from address: String, guess: String?) {
+        failed(guess ?? "", from: address)
         let group = AddressGroup(address)
         guesses.withLock { $0.loginFailed(from: group, guess: guess, now: .now) }
     }

@@ -200,7 +200,8 @@ package final class TunnelServer: Sendable {
 
     /// The addresses that are shut out.
     package var bans: [BanSnapshot] {
-        core.bans.all.map { ban in
+        // Those of a port are its server's.
+        (core.settings.tcp == nil ? core.bans.all : []).map { ban in
             BanSnapshot(
                 server: core.name, address: "\(ban.address)",
                 secondsLeft: Int(ban.left.components.seconds) + 1, count: ban.count)

@@ -16,7 +16,7 @@ import Testing
             .deletingLastPathComponent().appendingPathComponent("config/LOGS.md")
         let rows = try String(contentsOf: page, encoding: .utf8).split(separator: "\n")
             .drop { $0 != "| message | `error.code` |" }.dropFirst(2).prefix { $0.hasPrefix("|") }
-        #expect(rows.count == 9)
+        #expect(rows.count == 10)
         for row in rows {
             let cells = row.split(separator: "|")
             for word in cells[1].matches(of: /`([^`]+)`/) {

@@ -127,9 +127,9 @@ import Testing
         fields.append(.host, "a")
         fields.append(.connection, "close, X-User")
         fields.append(named: "X-User", "forged")
-        let forwarding = Forwarding(
-            token: "token-of-the-tests", isHostListed: false, basePath: "", peer: "192.0.2.1",
-            isPeerTrusted: false,
+        let forwarding = CallerForwarding(
+            token: "token-of-the-tests", isHostListed: false,
+            caller: CallerForwarding.Caller(peer: "192.0.2.1"),
             rewriting: Self.rewriting([FieldChanges(set: [try Self.setting("X-User", "{user}")])]))
         let head = forwarding.head(
             of: RequestHead(method: "GET", target: "/", fields: fields), upgrade: UpgradeOffer())

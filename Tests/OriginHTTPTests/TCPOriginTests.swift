@@ -1,6 +1,7 @@
 import HTTPMessage
 import NIOCore
 import OriginHTTP
+import ProxyProtocol
 import TestSupport
 import Testing
 
@@ -29,15 +30,19 @@ import Testing
         #expect(!state.calledTooEarly && !state.calledAfterEnd)
     }
 
-    @Test func whatItBeginsWithComesFirst() throws {
+    @Test func whoCallsIsSaidFirst() throws {
         let service = try Self.echo()
-        let origin = TCPOrigin(host: "127.0.0.1", port: service.port) { endpoints in
-            ByteBuffer(string: "<\(endpoints.caller ?? "nobody")>")
+        let origin = TCPOrigin(host: "127.0.0.1", port: service.port, header: .v1)
+        let request = RawStream.request(caller: "192.0.2.1:40000", local: "[2001:db8::1]:22")
+        for (request, line) in [
+            (Self.request, "TCP4 192.0.2.1 0.0.0.0 40000 0"),
+            (request, "TCP6 ::ffff:192.0.2.1 2001:db8::1 40000 22"),
+        ] {
+            let exchange = try RecordedExchange(origin, request)
+            try exchange.send("hello")
+            try exchange.end()
+            #expect(try exchange.waitForEnd().text == "PROXY \(line)\r\nhello")
         }
-        let exchange = try RecordedExchange(origin, Self.request)
-        try exchange.send("hello")
-        try exchange.end()
-        #expect(try exchange.waitForEnd().text == "<192.0.2.1:40000>hello")
     }
 
     @Test func aRequestOfHTTPIsRefused() throws {

@@ -43,13 +43,15 @@ import TunnelProtocol
             max-sessions-per-address: 6
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b], limits: {} }
-              - { token: token-number-1-of-tests, password: password-c, limits: { requests: 7 }, callers: { anonymous: true, maintenance: false, client-certificates: none } }
+              - { token: token-number-1-of-tests, password: password-c, host-claims: { allow: [vip], per-token: 2 }, limits: { requests: 7 }, callers: { anonymous: true, maintenance: false, client-certificates: none } }
               - { token: token-number-12-of-tests, client-name: x, callers: {} }
               - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
             hosts:
               - { host: www.example.com, token: token-number-3-of-tests }
               - { host: a.example.com, token: token-number-4-of-tests, callers: { methods: [GET], anonymous: true } }
+            host-claims: { domain: t.example, allow: ["*", "shop-*.example"], reserved: [www], per-token: 3 }
+            public-url: https://t.example:8443
             trusted-proxies: [10.0.0.0/8, "::1"]
             proxy-protocol: required
             forwarding: x-forwarded
@@ -98,6 +100,7 @@ import TunnelProtocol
             redirects: rewrite
             http: 2
             hidden-files: true
+            hosts: [app, random, a.example.com]
             proxy-protocol: v2
             token: token-number-5-of-tests
             password: password-d
@@ -122,7 +125,7 @@ import TunnelProtocol
             reconnect-delay: 5
             max-retries: 9
           - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", protocol: v1, token: token-number-6-of-tests, proxy: none }
-          - { name: socket, tunnel: "ws://h", server: "unix:/run/a b.sock", token: token-number-9-of-tests, proxy: none }
+          - { name: socket, tunnel: "ws://h", server: "unix:/run/a b.sock", token: token-number-13-of-tests, proxy: none }
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }
         """
 
@@ -137,7 +140,7 @@ import TunnelProtocol
         "token-number-9-of-tests", "token-number-10-of-tests", "token-number-11-of-tests",
         "pass-of-url",
         "token-number-5-of-tests", "password-d", "password-of-key-2", "pass-of-proxy",
-        "token-number-6-of-tests", "token-number-9-of-tests",
+        "token-number-6-of-tests", "token-number-13-of-tests",
         "token-number-7-of-tests",
     ]
 

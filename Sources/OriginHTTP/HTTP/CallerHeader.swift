@@ -20,12 +20,21 @@ enum CallerHeader {
     static func bytes(
         _ version: ProxyHeader.Version, for caller: ProxyEndpoint?, to destination: SocketAddress?
     ) -> ByteBuffer {
-        guard let caller else { return ProxyHeader(ends: nil).encoded(version) }
         let place = destination.flatMap { destination in
             destination.ipAddress.flatMap {
                 ProxyEndpoint($0, port: UInt16(truncatingIfNeeded: destination.port ?? 0))
             }
         }
+        return bytes(version, for: caller, at: place)
+    }
+
+    /// - Parameters:
+    ///   - caller: nil for nobody: a connection of ours.
+    ///   - place: to which it connected; nil where nobody knows.
+    static func bytes(
+        _ version: ProxyHeader.Version, for caller: ProxyEndpoint?, at place: ProxyEndpoint?
+    ) -> ByteBuffer {
+        guard let caller else { return ProxyHeader(ends: nil).encoded(version) }
         // A Unix socket has none: then it is nowhere, in the family of the caller.
         let nowhere = caller.address.map { _ in UInt8(0) }
         guard let destination = place ?? ProxyEndpoint(address: nowhere, port: 0) else {

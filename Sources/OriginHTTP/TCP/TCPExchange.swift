@@ -220,7 +220,7 @@ final class TCPExchange: ChannelDuplexHandler, OriginExchange {
         if case .closed = output, !isBroken { hasInputEnded = true }
         deliver()
         if !isOver {
-            failed(OriginError(.closedEarly, "\(address.hostAndPort) broke the connection off"))
+            failed(OriginError(.closedEarly, "\(address.place) broke the connection off"))
         } else if hasToldInputEnd {
             receiver = nil
         }

@@ -1,30 +1,35 @@
 package import HTTPMessage
 package import NIOCore
 package import NameResolution
+package import ProxyProtocol
 
 /// Any service that speaks over TCP: for each raw stream (`RawStream`) a connection of its own, whose bytes nobody looks at.
 package final class TCPOrigin: Origin {
     private let address: OriginAddress
     private let connectTimeout: Duration
     private let names: NameResolver
-    private let opening: Opening
-
-    /// What a connection begins with, in front of all that its caller sends, such as a header that says who that is.
-    package typealias Opening = @Sendable (RawStream.Endpoints) -> ByteBuffer
+    private let header: ProxyHeader.Version?
 
     /// - Parameters:
     ///   - host: a name, or an IP address without brackets.
     ///   - connectTimeout: for name look-up and connection together.
     ///   - names: who looks up the name.
-    ///   - opening: nothing where no bytes are made.
+    ///   - header: how each connection begins by naming its caller; nil where it does not.
     package init(
         host: String, port: Int, connectTimeout: Duration = HTTPOriginOptions().connectTimeout,
-        names: NameResolver = .configured, opening: @escaping Opening = { _ in ByteBuffer() }
+        names: NameResolver = .configured, header: ProxyHeader.Version? = nil
     ) {
         address = OriginAddress(isSecure: false, host: host, port: port)
         self.connectTimeout = connectTimeout
         self.names = names
-        self.opening = opening
+        self.header = header
+    }
+
+    private func opening(_ ends: RawStream.Endpoints) -> ByteBuffer {
+        guard let header else { return ByteBuffer() }
+        return CallerHeader.bytes(
+            header, for: ends.caller.flatMap { ProxyEndpoint(entry: $0) },
+            at: ends.local.flatMap { ProxyEndpoint(entry: $0) })
     }
 
     package func begin(
@@ -32,7 +37,7 @@ package final class TCPOrigin: Origin {
         receiver: any OriginResponseReceiver
     ) -> any OriginExchange {
         guard request.asksForRawStream else {
-            let error = OriginError(.badRequest, "the origin tcp://\(address.hostAndPort) speaks no HTTP")
+            let error = OriginError(.badRequest, "the origin tcp://\(address.place) speaks no HTTP")
             return RefusedExchange(error, on: eventLoop, receiver: receiver)
         }
         let exchange = TCPExchange(

@@ -97,7 +97,7 @@ package struct HostClaims: Sendable {
     /// - Parameter label: a random one for a token, the same whenever it is asked for with the same number; 0 first, further
     ///   numbers where that is taken.
     package init(
-        _ rules: HostClaimRules? = nil, listed: HostTable = HostTable(),
+        _ rules: HostClaimRules? = nil, listed: HostTable = .empty,
         label: @escaping @Sendable (RendezvousToken, Int) -> String = RandomHost.label
     ) {
         policy = ClaimPolicy(rules, listed: listed)

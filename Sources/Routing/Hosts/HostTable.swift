@@ -7,7 +7,12 @@ package import TunnelProtocol
 ///
 /// The more exact host counts first, and of its paths the longest; a host of which no path matches is looked for among those
 /// that are less exact.
-package struct HostTable: Sendable {
+///
+/// A class: it is handed on with every request, and to copy a structure of as many parts would cost more than all else of it.
+package final class HostTable: Sendable {
+    /// That of a server which lists no names.
+    package static let empty = HostTable()
+
     /// What a request means.
     package struct Match: Sendable, Equatable {
         package var token: RendezvousToken
@@ -37,10 +42,10 @@ package struct HostTable: Sendable {
 
     /// All of them, in their order.
     package let names: [PublicName]
-    private var exact: [String: Paths] = [:]
+    private let exact: [String: Paths]
     /// By what stands behind the first label.
-    private var wildcards: [String: Paths] = [:]
-    private var others = Paths()
+    private let wildcards: [String: Paths]
+    private let others: Paths
     /// Where each of them leads.
     package let tokens: [PublicName: RendezvousToken]
     private let ends: Set<RendezvousToken>
@@ -49,6 +54,9 @@ package struct HostTable: Sendable {
         names = hosts.keys.sorted()
         tokens = hosts
         ends = Set(hosts.values)
+        var exact: [String: Paths] = [:]
+        var wildcards: [String: Paths] = [:]
+        var others = Paths()
         for (index, name) in names.enumerated() {
             guard let token = hosts[name] else { continue }
             let match = Match(token: token, index: index)
@@ -58,6 +66,7 @@ package struct HostTable: Sendable {
             case .any: others.add(name.path, match)
             }
         }
+        (self.exact, self.wildcards, self.others) = (exact, wildcards, others)
     }
 
     package var isEmpty: Bool { names.isEmpty }

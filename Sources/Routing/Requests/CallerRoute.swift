@@ -34,7 +34,7 @@ package enum CallerRoute: Sendable, Equatable {
     ///   - hosts: the names whose requests need not bring a token.
     ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
     package init(
-        _ head: borrowing RequestHead, basePath: String, hosts: HostTable = HostTable(),
+        _ head: borrowing RequestHead, basePath: String, hosts: HostTable = .empty,
         claimed: (String) -> RendezvousToken? = { _ in nil }
     ) {
         guard head.method != "CONNECT" else {

@@ -27,7 +27,7 @@ final class OriginCheck: OriginResponseReceiver {
         var request = RequestHead(method: "GET", target: check.path, fields: HeaderFields())
         let host: String?
         do throws(OriginRefusal) {
-            host = try member.rewriting.prepare(&request, isHostListed: false)
+            host = try member.rewriting.prepare(&request, from: TunnelEntrance()).host
         } catch {
             return end(error.words)
         }

@@ -22,6 +22,6 @@ enum ByteCountText {
         for (unit, size) in units.prefix(4) where bytes >= size && bytes % size == 0 {
             return "\(bytes / size)\(unit)"
         }
-        return "\(bytes)B"
+        return "\(bytes)"
     }
 }

@@ -59,7 +59,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,
                 HostKeys.claims, HostKeys.publicURL.declaration,
                 Keys.trustedProxies, OriginKeys.takenHeader.declaration, FieldKeys.forwarding.declaration,
-                PortKeys.ports, CallerKeys.callers, LimitKeys.limits, BanKeys.ban,
+                CallerKeys.callers, LimitKeys.limits, BanKeys.ban, PortKeys.ports,
             ]
         case .tls:
             TLSKeys.pair

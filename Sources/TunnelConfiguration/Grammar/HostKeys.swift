@@ -5,10 +5,11 @@ enum HostKeys {
         "host", .text,
         "The Host of the requests, without a port; *.example.com is any one label before example.com, * every other host.",
         TextRule.publicHost)
-    static let path = ScalarKey<String>.text(
-        "path", default: "",
-        "How the path of the requests begins, below base-path; the longest that fits counts.",
-        TextRule.basePath)
+    static let path = ScalarKey<String>(
+        declaration: KeyDeclaration(
+            "path", .text,
+            "How the path of the requests begins, below base-path; the longest that fits counts."),
+        defaultValue: "", parse: { value throws(ValueFault) in try TextRule.basePath(value.text) })
 
     // what tunnel clients may have for the asking
     static let claims = KeyDeclaration(

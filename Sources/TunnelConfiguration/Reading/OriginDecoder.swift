@@ -16,7 +16,7 @@ extension MappingReader {
         var origins: [OriginTarget] = []
         for item in field.items(nodes) {
             guard let origin = origin(item) else { continue }
-            if nodes.count > 1, origin.isBuiltIn {
+            if nodes.count > 1, !origin.isWebServer {
                 pass.error(
                     at: item.place, item.path, "\(Quotation.of(origin.shown)) is no web server",
                     advice: "a list takes http://, https://, h2c:// and unix: alone")
@@ -57,7 +57,7 @@ extension MappingReader {
             warnOfIdle(
                 HealthKeys.balance.declaration, "\"server\" names one origin", "name several in a list")
         }
-        if !isDefaults, origins.first?.isBuiltIn ?? (field(Keys.server.declaration) == nil) {
+        if !isDefaults, origins.first.map({ !$0.isWebServer }) ?? (field(Keys.server.declaration) == nil) {
             warnOfIdle(HealthKeys.health, "\"server\" names no web server", "name one in \"server\"")
         }
         return (balance, health)
@@ -114,7 +114,8 @@ extension MappingReader {
     func sentHeader(_ origin: OriginTarget?) -> ProxyHeader.Version? {
         let version = value(OriginKeys.sentHeader)
         let key = OriginKeys.sentHeader.declaration
-        if version != nil, origin?.isBuiltIn == true {
+        let takesHeader = if case .tcp = origin { true } else { origin?.isWebServer ?? true }
+        if version != nil, !takesHeader {
             warnOfIdle(key, "\"server\" names no web server", "name one in \"server\"")
         }
         return version
@@ -142,11 +143,11 @@ extension OriginTarget {
         if case .web(let url) = self { url.isHTTP2 } else { false }
     }
 
-    /// Whether the agent itself answers.
-    fileprivate var isBuiltIn: Bool {
+    /// Whether it is one that speaks HTTP, by itself.
+    fileprivate var isWebServer: Bool {
         switch self {
-        case .echo, .folder: true
-        case .web, .socket: false
+        case .web, .socket: true
+        case .echo, .folder, .tcp: false
         }
     }
 }

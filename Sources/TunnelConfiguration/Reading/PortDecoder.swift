@@ -15,11 +15,13 @@ extension MappingReader {
             let idle = entry.value(PortKeys.idleTimeout)
             guard let port, let token else { return nil }
             let address = host == server.host ? "\(port)" : "\(ListenAddress(host: host, port: port))"
-            return ServerConfiguration(
+            var listener = ServerConfiguration(
                 name: "\(server.name):\(address)", host: host, port: port, reusePort: server.reusePort,
                 tcp: TCPPort(
                     server: server.name, token: token, callers: callers, idle: idle == .zero ? nil : idle),
                 times: server.times, limits: server.limits)
+            listener.callerLimits = server.callerLimits
+            return listener
         }
     }
 

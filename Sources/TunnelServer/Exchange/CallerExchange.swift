@@ -10,7 +10,7 @@ import TunnelTransport
 /// on a session's stream and the caller's. Bound to the caller's event loop.
 final class CallerExchange: ServedExchange {
     /// What it holds of its tunnel.
-    private enum Place {
+    enum Place {
         case none
         case queued(TunnelRegistry.Table.RequestID)
         /// A session has room for it.
@@ -19,30 +19,30 @@ final class CallerExchange: ServedExchange {
         case attached(TunnelRegistry.Table.SessionID, any StreamPort)
     }
 
-    private static let headLimits = SessionLimits().headLimits
+    static let headLimits = SessionLimits().headLimits
 
-    private let core: ServerCore
+    let core: ServerCore
     /// Those that the request began with.
     let settings: ServerSettings
     private let loopIndex: Int
     let eventLoop: any EventLoop
     let stream: any CallerStream
     private var token: RendezvousToken
-    private let request: RequestHead
+    let request: RequestHead
     /// Nil for a connection that is no request of its own: `request` asks for a raw stream, and goes as it is.
-    private var forwarding: CallerForwarding?
+    var forwarding: CallerForwarding?
     /// Whether it was a name that led it to its tunnel: that may lead to another one while it waits.
     private let isNamed: Bool
     /// What becomes of the answer's fields, if anything.
-    private let rewriting: FieldRewriting?
+    let rewriting: FieldRewriting?
     private let maximumBody: Int?
     /// Bytes of the body that may still come.
     private var bodyLeft: Int
     /// What the request may leave HTTP for.
-    private let upgrade: UpgradeOffer
-    private var machine: ExchangeMachine
-    private var place = Place.none
-    private var record: RequestRecord
+    let upgrade: UpgradeOffer
+    var machine: ExchangeMachine
+    var place = Place.none
+    var record: RequestRecord
     /// Its place where limits are meant for it.
     let pass: RequestPass?
     /// While it lets no bytes pass.
@@ -50,7 +50,7 @@ final class CallerExchange: ServedExchange {
     /// Where its body may not come too slowly, from when on it may come.
     var bodyClock: BodyClock?
     /// The record's: to ask a record that may change would copy it.
-    private let observer: RequestObserver
+    let observer: RequestObserver
 
     /// - Parameters:
     ///   - isNamed: whether it was a name that led it to its tunnel.
@@ -267,7 +267,7 @@ final class CallerExchange: ServedExchange {
 
     // MARK: Actions
 
-    private func perform(_ actions: ExchangeActions, trailers: ByteBuffer? = nil) {
+    func perform(_ actions: ExchangeActions, trailers: ByteBuffer? = nil) {
         if actions.consumed > 0, case .attached(_, let port) = place { port.consumed(actions.consumed) }
         perform(actions.tunnel, trailers: trailers)
         perform(actions.caller)
@@ -336,97 +336,7 @@ final class CallerExchange: ServedExchange {
     }
 
     /// What was to be passed on has been written.
-    private func wrote(_ count: Int, isLast: Bool) {
+    func wrote(_ count: Int, isLast: Bool) {
         perform(machine.wrote(count, isLast: isLast, isWritable: hold == nil && stream.isWritable))
-    }
-}
-
-extension CallerExchange: StreamReceiver {
-    func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        guard case .attached(let session, _) = place else { return }
-        if !isInterim, observer.wantsSteps {
-            record.note(.answered(sessionID: session, bytes: bytes.readableBytes))
-        }
-        do throws(HTTPMessageError) {
-            let head = try ResponseHead(whole: bytes, limits: Self.headLimits)
-            guard head.isInterim == isInterim else {
-                throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
-            }
-            if isInterim { pass(interim: head) } else { try pass(consume head, isLast: isLast) }
-        } catch {
-            perform(machine.fail(.brokenAnswer))
-        }
-    }
-
-    private func pass(interim head: ResponseHead) {
-        let actions = machine.interimHeadCame(isWritable: stream.isWritable, now: eventLoop.now)
-        guard case .pass = actions.caller else { return perform(actions) }
-        var head = head
-        Forwarding.rewrite(&head, at: .answerToCaller)
-        stream.send(interim: head)
-    }
-
-    private func pass(_ head: consuming ResponseHead, isLast: Bool) throws(HTTPMessageError) {
-        guard head.status != 101 || upgrade.allows(head.fields) else {
-            return perform(machine.fail(.unaskedUpgrade))
-        }
-        if forwarding == nil, head.status != 101 {
-            return perform(machine.fail(head.status == 403 ? .noRawOrigin : .originFailed))
-        }
-        Forwarding.rewrite(&head, at: .answerToCaller)
-        if let rewriting { rewriting.rewrite(response: &head.fields) }
-        let length = try AnswerLength(settling: &head, toMethod: request.method, isLast: isLast)
-        let now = eventLoop.now
-        let actions = machine.headCame(length, isLast: isLast, now: now)
-        guard case .pass = actions.caller else { return perform(actions) }
-        record.responded(head.status, now: now)
-        // From here on the two may take turns.
-        bodyClock = nil
-        guard !length.isRaw else {
-            stream.send(switching: head)
-            return checkTime()
-        }
-        if pass != nil { answerGoesOut(isLast: isLast) }
-        stream.send(head, length, isLast: isLast)
-        wrote(0, isLast: isLast)
-    }
-
-    func streamReceived(data: ByteBuffer, isLast: Bool) {
-        let count = data.readableBytes
-        let actions = machine.dataCame(count, isLast: isLast, now: eventLoop.now)
-        guard case .pass = actions.caller else { return perform(actions) }
-        record.answerCame(count)
-        if pass != nil {
-            bytesPass(count)
-            answerGoesOut(isLast: isLast)
-        }
-        stream.send(data, isLast: isLast)
-        wrote(count, isLast: isLast)
-    }
-
-    func streamReceived(trailers bytes: ByteBuffer) {
-        let actions = machine.trailersCame()
-        guard case .pass = actions.caller else { return perform(actions) }
-        guard let trailers = try? HeaderFields(trailerLines: bytes) else {
-            return perform(machine.fail(.brokenAnswer))
-        }
-        if pass != nil { answerGoesOut(isLast: true) }
-        stream.send(trailers: trailers)
-        wrote(0, isLast: true)
-    }
-
-    func streamWasReset(_ end: StreamTermination, reason: String) {
-        perform(machine.streamWasReset(end, isServerOver: core.isOver))
-    }
-
-    func streamBecameWritable() {
-        let actions = machine.streamBecameWritable()
-        if bodyClock != nil { bodyMayGoOn() }
-        perform(actions)
-    }
-
-    func streamReportsProgress() {
-        guard case .attached = place, hold == nil else { return }
-        perform(machine.callerTook(allBut: stream.waiting, now: eventLoop.now))
     }
 }

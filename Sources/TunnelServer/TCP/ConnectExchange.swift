@@ -53,16 +53,16 @@ extension ConnectExchange: ServedExchange {
         guard inner != nil else { return }
         if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
         var plain = ByteBuffer()
-        var hasEnded = false
+        var (hasEnded, hasClosed) = (false, false)
         do throws(WebSocketError) {
-            while let event = try reader.next(&input) {
+            while !hasClosed, let event = try reader.next(&input) {
                 switch event {
                 case .bytes(let bytes):
                     if plain.readableBytes == 0 { plain = bytes } else { plain.writeImmutableBuffer(bytes) }
                 case .end: hasEnded = true
                 case .ping(let payload):
                     if outer.isWritable { outer.send(writer.pong(payload), isLast: false) }
-                case .close: return end(.normal)
+                case .close: hasClosed = true
                 }
             }
         } catch {
@@ -71,6 +71,8 @@ extension ConnectExchange: ServedExchange {
         input.discardReadBytes()
         if plain.readableBytes > 0 { inner?.callerSent(plain) }
         if hasEnded { inner?.callerEndedRaw() }
+        // What came before it has gone on: where both directions are over, nothing is left to break off.
+        if hasClosed, inner != nil { end(.normal) }
     }
 
     func callerEndedRequest(trailers: HeaderFields?) { inner?.callerEndedRequest(trailers: trailers) }

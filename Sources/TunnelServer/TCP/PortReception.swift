@@ -41,17 +41,23 @@ final class PortReception: RawReception {
         var record = core.makeRecord(
             "TCP", path: ":\(local?.port ?? 0)", tokenHint: port.token.hint, caller: peer,
             certificateName: nil, now: now)
-        guard port.takes(peer) else {
+        guard port.takes(peer), core.bans.timeLeft(of: peer) == nil else {
             record.finish(.answeredHere, now: now)
             return nil
         }
         let caller = ConnectionTable.Caller(
             eventLoop: connection.eventLoop, listener: listener,
             connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
-        guard !core.isStopping,
-            core.connections.enter(ObjectIdentifier(connection), caller, address: AddressGroup(peer))
-        else {
-            record.finish(core.isStopping ? .shutdown : .answeredHere, now: now)
+        guard !core.isStopping else {
+            record.finish(.shutdown, now: now)
+            return nil
+        }
+        let entry = core.connections.enter(
+            ObjectIdentifier(connection), caller, address: AddressGroup(peer),
+            most: settings.connectionsPerAddress(from: peer) ?? core.limits.callersPerAddress)
+        if case .isRefused(let refusal, _) = entry {
+            core.tell("Connection refused", refusal, from: peer)
+            record.finish(.answeredHere, now: now)
             return nil
         }
         let request = RawStream.request(

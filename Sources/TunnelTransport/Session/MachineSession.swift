@@ -3,10 +3,9 @@ package import TunnelProtocol
 
 /// A session by the machine that speaks its protocol; `Session` tells of what it is asked.
 package final class MachineSession<Machine: SessionMachine>: Session {
-    /// What is written before the event loop looks at its sockets again. More would not be sooner with the peer, and
-    /// what comes meanwhile, on this session or another, would wait for it.
+    /// What is written before the event loop looks at its sockets again: what comes meanwhile waits for it.
     private static var flushBudget: Int { 512 << 10 }
-    /// What an event costs beyond its frame, in units of `TurnAllowance`: somebody does something with it.
+    /// What an event costs beyond its frame, in units of `TurnAllowance`.
     private static var eventWork: Int { 12 }
     /// How long the end that does not close first waits for the other to do so.
     private static var closePatience: TimeAmount { .seconds(10) }

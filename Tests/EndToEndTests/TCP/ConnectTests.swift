@@ -41,11 +41,13 @@ import Testing
         }
         let tunnel = try RawTunnel(to: service.port)
         let client = try tunnel.startClient()
-        let folder = try TemporaryFolder()
         // It speaks when the service has ended: `cat` ends with what comes.
         let program = try Self.run(
-            "mkfifo \(folder.path)/in; (cat; echo behind the end > \(folder.path)/in) < <(exec $CONNECT < \(folder.path)/in)",
-            to: tunnel.port)
+            """
+            coproc P { exec $CONNECT; }
+            exec 4<&${P[0]} 5>&${P[1]}; eval "exec ${P[1]}>&-"; id=$P_PID
+            cat <&4; echo behind the end >&5; exec 5>&-; wait $id
+            """, to: tunnel.port)
         #expect(try program.waitForExit() == .code(0))
         #expect(program.standardOutput.text == "first\n")
         try service.waitForEnds(1)
@@ -80,7 +82,7 @@ import Testing
         }
         let tunnel = try RawTunnel(to: service.port)
         let client = try tunnel.startClient()
-        let program = try Self.run("$CONNECT < <(sleep 60)", to: tunnel.port)
+        let program = try Self.run("$CONNECT < <(exec sleep 60 > /dev/null 2>&1)", to: tunnel.port)
         #expect(try program.waitForExit() == .code(1))
         #expect(program.standardError.text.contains("broke it off"))
         #expect(program.standardOutput.text == "what came\n" || program.standardOutput.text.isEmpty)
@@ -122,8 +124,11 @@ import Testing
         }
         let tunnel = try RawTunnel(to: service.port)
         let client = try tunnel.startClient()
+        let folder = try TemporaryFolder()
+        // An input that says nothing and does not end.
+        let pipe = folder.path(of: "input")
         let program = try Self.run(
-            "exec $CONNECT < <(sleep 60)", to: tunnel.port, token: nil,
+            "mkfifo \(pipe); exec $CONNECT 0<>\(pipe)", to: tunnel.port, token: nil,
             flags: "--token \(RawTunnel.token)")
         try program.standardOutput.waitForLine(containing: "up")
         let line = try String(contentsOfFile: "/proc/\(program.processID)/cmdline", encoding: .utf8)
@@ -131,6 +136,6 @@ import Testing
         #expect(!line.contains(RawTunnel.token))
         program.kill()
         try tunnel.server.waitForLog("Request", ["path": "/_connect", "outcome": "caller-left"])
-        _ = client
+        _ = (client, folder)
     }
 }

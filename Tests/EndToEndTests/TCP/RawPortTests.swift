@@ -55,6 +55,7 @@ import Testing
                 try connection.socket.waitUntilDelivered()
                 connection.socket.reset()
             } else {
+                try connection.socket.write("here\n")
                 #expect(connection.socket.waitForEnd() == .reset)
             }
         }
@@ -67,7 +68,7 @@ import Testing
         let start = tunnel.server.log.count
         let second = try tunnel.connect()
         try second.write("wait\n")
-        try second.waitUntilDelivered()
+        #expect(try second.readLine() == "here")
         second.reset()
         #expect(try tunnel.waitForConnection(from: start)["outcome"] == "caller-left")
         try service.waitForEnds(2)
