@@ -43,7 +43,7 @@ import Testing
             while let request = try connection.readRequest() {
                 if request.target == "/wait" {
                     came.open()
-                    try gate.wait()
+                    try gate.wait(within: .seconds(600))
                 }
                 try connection.respond(body: Array("whole".utf8))
             }

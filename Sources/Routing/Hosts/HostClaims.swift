@@ -43,6 +43,8 @@ package struct HostClaims: Sendable {
 
     /// How long a name that was lost waits for its token.
     package static var rest: Duration { .seconds(600) }
+    /// How long a name that its token claims no more leads there, unless somebody else asks for it.
+    package static var handOver: Duration { .seconds(30) }
     /// Names in all. Beyond, those that rest are given up, the oldest first.
     package static var mostNames: Int { 50_000 }
     /// Tokens that wait for one name; others are not in line.
@@ -93,6 +95,8 @@ package struct HostClaims: Sendable {
     private var tickets: UInt64 = 0
     /// Those that rest, the oldest first, and some that do no more.
     private var resting = Deque<(name: String, ticket: UInt64, end: MonotonicInstant)>()
+    /// The same of those that are anybody's who asks: theirs is another time.
+    private var handedOver = Deque<(name: String, ticket: UInt64, end: MonotonicInstant)>()
 
     /// - Parameter label: a random one for a token, the same whenever it is asked for with the same number; 0 first, further
     ///   numbers where that is taken.
@@ -196,10 +200,12 @@ package struct HostClaims: Sendable {
     /// Lets go of names that have rested for long enough. Call it now and then.
     @discardableResult package mutating func expire(_ now: MonotonicInstant) -> Changes {
         var changes = Changes()
-        while let (name, ticket, end) = resting.first, end <= now {
-            resting.removeFirst()
-            guard holdings[name]?.rest?.ticket == ticket else { continue }
-            pass(on: name, &changes)
+        for names in [\Self.handedOver, \Self.resting] {
+            while let (name, ticket, end) = self[keyPath: names].first, end <= now {
+                self[keyPath: names].removeFirst()
+                guard holdings[name]?.rest?.ticket == ticket else { continue }
+                pass(on: name, &changes)
+            }
         }
         return changes
     }
@@ -272,15 +278,19 @@ package struct HostClaims: Sendable {
         claimant.sessions -= 1
         holding.claimants[token] = claimant.sessions > 0 ? claimant : nil
         let isLost = claimant.sessions <= 0 && holding.owner == token
-        let mustPass = isLost && (!isGone || isOrderly && !holding.claimants.isEmpty)
+        // Of a token that is there and claims it no more it is anybody's at once, but nobody's never: who is to have it
+        // next may be on the way, and requests for it go on meanwhile.
+        let mustPass = isLost && (!isGone || isOrderly) && !holding.claimants.isEmpty
         if isLost, !mustPass {
             tickets += 1
-            let end = now.advanced(by: Self.rest)
-            holding.rest = Rest(ticket: tickets, end: isOrderly ? nil : end)
+            let end = now.advanced(by: isGone ? Self.rest : Self.handOver)
+            holding.rest = Rest(ticket: tickets, end: isOrderly || !isGone ? nil : end)
             holdings[name] = holding
-            resting.append((name, tickets, end))
-            if resting.count > 2 * holdings.count + 64 {
-                resting.removeAll { holdings[$0.name]?.rest?.ticket != $0.ticket }
+            let names = isGone ? \Self.resting : \Self.handedOver
+            self[keyPath: names].append((name, tickets, end))
+            if self[keyPath: names].count > 2 * holdings.count + 64 {
+                let holdings = holdings
+                self[keyPath: names].removeAll { holdings[$0.name]?.rest?.ticket != $0.ticket }
             }
         }
         holdings[name] = holding
@@ -320,8 +330,7 @@ package struct HostClaims: Sendable {
     }
 
     private mutating func giveUpOldest(_ changes: inout Changes) -> Bool {
-        while let (name, ticket, _) = resting.first {
-            resting.removeFirst()
+        while let (name, ticket, _) = handedOver.popFirst() ?? resting.popFirst() {
             guard holdings[name]?.rest?.ticket == ticket else { continue }
             pass(on: name, &changes)
             if holdings.count < Self.mostNames { return true }
