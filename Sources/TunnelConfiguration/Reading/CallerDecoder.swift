@@ -24,20 +24,6 @@ extension MappingReader {
             responseFields: headers?.changes(CallerKeys.responseHeaders, .response) ?? FieldChanges())
     }
 
-    /// Those of the entries of `hosts` of a server that have some; the rest of the entries is decoded elsewhere.
-    func callerRulesOfNames(hasAuthority: Bool) -> [PublicName: CallerRules] {
-        var rules: [PublicName: CallerRules] = [:]
-        for item in items(Keys.hosts) {
-            guard item.node.mapping?.contains(where: { $0.key == CallerKeys.callers.name }) == true,
-                let entry = MappingReader(item, .hostEntry, isOffline: isOffline, pass: pass)
-            else { continue }
-            let ofName = entry.callerRules(hasAuthority: hasAuthority)
-            guard let host = entry.value(HostKeys.host) else { continue }
-            rules[PublicName(host: host, path: entry.value(HostKeys.path))] = ofName
-        }
-        return rules
-    }
-
     // MARK: Addresses
 
     /// - Returns: nil where neither key is there.
@@ -49,23 +35,10 @@ extension MappingReader {
                 advice: key == CallerKeys.allowFrom
                     ? "list an address: nobody could call; or remove the key" : "remove the key")
         }
-        var ranges = items(key).compactMap { item in
-            text(of: item).flatMap { range($0.text, at: item.place, item.path) }
-        }
-        for line in lines(ofFile: fileKey, "addresses") {
-            if let range = range(line.text, at: line.place, line.path) { ranges.append(range) }
-        }
-        return ranges
-    }
-
-    private func range(_ text: String, at place: SourcePlace, _ path: String) -> AddressRange? {
-        let range = AddressRange(text)
-        if range == nil {
-            pass.error(
-                at: place, path, "\(Quotation.of(text)) is no IP address or range of them",
-                advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
-        }
-        return range
+        return addressRanges(key)
+            + lines(ofFile: fileKey, "addresses").compactMap {
+                addressRange($0.text, at: $0.place, $0.path)
+            }
     }
 
     // MARK: Files

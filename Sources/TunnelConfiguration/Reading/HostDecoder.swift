@@ -3,9 +3,17 @@ import YAMLDocument
 
 /// The names by which requests reach tunnels: those that a server lists, and those that it lets tunnel clients have.
 extension MappingReader {
-    /// Decodes `hosts` of a server.
-    func tokensOfHosts() -> [PublicName: RendezvousToken] {
+    /// What the entries of `hosts` say of their names.
+    struct ListedHosts {
         var tokens: [PublicName: RendezvousToken] = [:]
+        var rules: [PublicName: CallerRules] = [:]
+    }
+
+    /// Decodes `hosts` of a server.
+    ///
+    /// - Parameter hasAuthority: whether somebody vouches for the certificates of callers.
+    func listedHosts(hasAuthority: Bool) -> ListedHosts {
+        var listed = ListedHosts()
         var lines: [PublicName: Int] = [:]
         for item in items(Keys.hosts) {
             guard let entry = MappingReader(item, .hostEntry, isOffline: isOffline, pass: pass)
@@ -15,6 +23,7 @@ extension MappingReader {
             let host = entry.value(HostKeys.host)
             let path = entry.value(HostKeys.path)
             let token = entry.tokenAlone()
+            let rules = entry.callerRules(hasAuthority: hasAuthority)
             guard let host else { continue }
             let name = PublicName(host: host, path: path)
             if let line = lines[name] {
@@ -28,9 +37,10 @@ extension MappingReader {
                 continue
             }
             lines[name] = item.node.mark.line
-            tokens[name] = token
+            listed.tokens[name] = token
+            listed.rules[name] = rules
         }
-        return tokens
+        return listed
     }
 
     /// Decodes `host-claims` of a server.

@@ -13,7 +13,8 @@ final class LoadingPass {
     /// What was asked for outside, in this order.
     private(set) var sources = ConfigurationSources()
     private var reported: Set<ConfigurationProblem> = []
-    private var listed: Set<ConfigurationSection> = []
+    /// For which unknown key the keys of its section were listed.
+    private var listed: [ConfigurationSection: SourcePlace] = [:]
     /// Places with a problem of the YAML layer: what follows from it is not reported again.
     private var brokenPlaces: Set<BrokenPlace> = []
     private var files: [String: Result<ConfigurationFile, ConfigurationSourceError>] = [:]
@@ -44,8 +45,13 @@ final class LoadingPass {
         self.options = options
     }
 
-    /// Whether the keys of a section have not been listed yet: once is enough.
-    func isFirstList(of section: ConfigurationSection) -> Bool { listed.insert(section).inserted }
+    /// Whether the keys of a section are to be listed for an unknown one: once is enough, and a mapping that is read again
+    /// gets the same message again.
+    func isFirstList(of section: ConfigurationSection, at place: SourcePlace) -> Bool {
+        if let first = listed[section] { return first == place }
+        listed[section] = place
+        return true
+    }
 
     /// Records a problem. One that `defaults` hands to many entries is recorded once.
     func report(_ problem: ConfigurationProblem) {

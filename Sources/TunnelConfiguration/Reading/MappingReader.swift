@@ -205,7 +205,7 @@ struct MappingReader {
             advice = foreign
         } else if let other = others.first {
             advice = "\"\(entry.key)\" is a key of \(other.title)"
-        } else if pass.isFirstList(of: section) {
+        } else if pass.isFirstList(of: section, at: keyPlace) {
             advice = "the keys here are \(names.joined(separator: ", "))"
         } else {
             advice = "remove it, or correct it"

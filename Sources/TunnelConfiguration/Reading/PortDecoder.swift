@@ -42,18 +42,4 @@ extension MappingReader {
             MappingReader($0, .portEntry, isOffline: isOffline, pass: pass)
         }
     }
-
-    /// The IP addresses and ranges of a list; what is none is recorded.
-    func addressRanges(_ key: KeyDeclaration) -> [AddressRange] {
-        items(key).compactMap { item in
-            guard let text = text(of: item)?.text else { return nil }
-            let range = AddressRange(text)
-            if range == nil {
-                pass.error(
-                    at: item.place, item.path, "\(Quotation.of(text)) is no IP address or range of them",
-                    advice: "write one like 127.0.0.1, 10.0.0.0/8 or 2001:db8::/32")
-            }
-            return range
-        }
-    }
 }

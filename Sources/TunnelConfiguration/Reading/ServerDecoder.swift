@@ -17,19 +17,19 @@ extension MappingReader {
         let hasAuthority = isDefaults || tls?.field(TLSKeys.clientAuthority.declaration) != nil
         var listed = listedTokens(claims, hasAuthority: hasAuthority)
         listed.access.everybody = callerRules(hasAuthority: hasAuthority)
-        listed.access.names = callerRulesOfNames(hasAuthority: hasAuthority)
+        let hosts = listedHosts(hasAuthority: hasAuthority)
+        listed.access.names = hosts.rules
         var passwords = listed.passwords
         let more = passwordsFromFile(mayBeEmpty: isDefaults || saysThatThereAreNone)
         for (token, more) in more { passwords[token, default: []].formUnion(more) }
         let proxies = addressRanges(Keys.trustedProxies)
-        let hosts = tokensOfHosts()
         var server = ServerConfiguration(
             name: name ?? "", host: value(Keys.host), port: value(Keys.port),
             reusePort: value(Keys.reusePort),
             tls: tls?.listenerTLS(isDefaults: isDefaults, isAskedByRules: listed.access.needsCertificates),
             innerCertificate: innerCertificate(), offersLongPoll: value(Keys.longPoll),
             routes: .init(
-                basePath: value(Keys.basePath), hosts: hosts, claims: listed.claims,
+                basePath: value(Keys.basePath), hosts: hosts.tokens, claims: listed.claims,
                 publicURL: value(HostKeys.publicURL), forwarding: value(FieldKeys.forwarding)),
             times: .init(
                 keepalive: value(Keys.wsTimeout), stall: value(Keys.httpTimeout),

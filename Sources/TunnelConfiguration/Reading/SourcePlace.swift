@@ -15,7 +15,7 @@ struct SourceFile: Hashable {
 }
 
 /// What a problem points to.
-struct SourcePlace {
+struct SourcePlace: Hashable {
     let file: SourceFile
     /// Nil when the file as a whole is meant.
     let mark: YAMLMark?
