@@ -20,23 +20,27 @@ package final class HostTable: Sendable {
         package var index: Int
     }
 
-    /// The names of one host.
+    /// The names of one host, by their paths.
     private struct Paths: Sendable {
-        /// The longest path first.
-        var entries: [(path: String, match: Match)] = []
-        /// Whether any of them has a path.
-        var lookAtPaths = false
+        private var matches: [String: Match] = [:]
+        /// Of the longest path, in bytes; 0 where none of them has one.
+        private var longest = 0
 
         mutating func add(_ path: String, _ match: Match) {
-            entries.append((path, match))
-            entries.sort { $0.path.utf8.count > $1.path.utf8.count }
-            lookAtPaths = lookAtPaths || !path.isEmpty
+            matches[path] = match
+            longest = max(longest, path.utf8.count)
         }
 
+        /// Asks for the request's path and those above it, however many others there are.
         func match(_ target: String) -> Match? {
-            guard lookAtPaths else { return entries.first?.match }
-            let path = ComparablePath.of(target)
-            return entries.first { ComparablePath.does($0.path, begin: path) }?.match
+            guard longest > 0 else { return matches[""] }
+            var rest = ComparablePath.of(target)[...]
+            while !rest.isEmpty {
+                if rest.utf8.count <= longest, let match = matches[String(rest)] { return match }
+                guard let slash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) else { break }
+                rest = rest[..<slash]
+            }
+            return matches[""]
         }
     }
 
