@@ -1,9 +1,6 @@
 /// A request's path as it is compared with a path of the configuration: what some origin takes for the same is the same here,
 /// so that nobody gets around a rule for `/admin` by `/./admin`, `//admin` or `/%61dmin`.
 package enum ComparablePath {
-    /// Escapes within escapes that are looked through; nobody means more of them.
-    private static let mostEscapes = 4
-
     /// - Parameter target: a path, perhaps with a query, which does not count.
     /// - Returns: without escapes, empty segments and those that mean this folder or the one above. Of what cannot be read as a
     ///   path the bytes as they are.
@@ -11,14 +8,14 @@ package enum ComparablePath {
         let path = target.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         guard needsReading(path) else { return String(Substring(path)) }
         var bytes = Array(path)
-        for _ in 0..<mostEscapes {
-            guard let decoded = decoded(bytes) else { break }
+        for _ in 0..<PathEscapes.mostLevels {
+            guard let decoded = PathEscapes.decoded(bytes) else { break }
             bytes = decoded
         }
         var segments: [ArraySlice<UInt8>] = []
         for segment in bytes.split(whereSeparator: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
             if segment.elementsEqual(".".utf8) { continue }
-            if segment.elementsEqual("..".utf8) {
+            if ParentSegments.isParent(segment) {
                 _ = segments.popLast()
             } else {
                 segments.append(segment)
@@ -29,15 +26,6 @@ package enum ComparablePath {
         // A slash at the end is no segment, but tells the folder from its name.
         if segments.isEmpty || bytes.last == UInt8(ascii: "/") { text.append(UInt8(ascii: "/")) }
         return String(decoding: text, as: UTF8.self)
-    }
-
-    /// Whether a comparable path is this one, or below it.
-    ///
-    /// - Parameter prefix: "" or a path with a leading and without a trailing slash.
-    package static func does(_ prefix: String, begin path: String) -> Bool {
-        guard path.utf8.starts(with: prefix.utf8) else { return false }
-        let rest = path.utf8.dropFirst(prefix.utf8.count)
-        return prefix.isEmpty || rest.isEmpty || rest.first == UInt8(ascii: "/")
     }
 
     /// Whether it may be written in more than one way. Nearly no path is.
@@ -52,24 +40,5 @@ package enum ComparablePath {
             }
         }
         return false
-    }
-
-    /// One level of escapes less; nil where there are none.
-    private static func decoded(_ path: [UInt8]) -> [UInt8]? {
-        var (output, index, isChanged) = ([UInt8](), 0, false)
-        output.reserveCapacity(path.count)
-        while index < path.count {
-            if path[index] == UInt8(ascii: "%"), index + 2 < path.count,
-                let high = path[index + 1].hexadecimalValue, let low = path[index + 2].hexadecimalValue
-            {
-                output.append(high << 4 | low)
-                index += 3
-                isChanged = true
-            } else {
-                output.append(path[index])
-                index += 1
-            }
-        }
-        return isChanged ? output : nil
     }
 }

@@ -32,6 +32,8 @@ import TunnelProtocol
         ("app.example.com", "/./api", "api"), ("app.example.com", "/x/../api", "api"),
         ("app.example.com", "/x/%2e%2e/api", "api"), ("app.example.com", "/x/%252e%252e/api", "api"),
         ("app.example.com", "\\api", "api"), ("app.example.com", "/api/..", "app"),
+        ("app.example.com", "/x/..;/api", "api"), ("app.example.com", "/x/%c0%ae%c0%ae/api", "api"),
+        ("app.example.com", "/api/v2/", "v2"), ("app.example.com", "api", "app"),
         ("app.example.com", "*", "app"),
         ("only.example.com", "/here/x", "here"), ("only.example.com", "/there", "star"),
         ("only.example.com", "/x", "star-x"),
@@ -62,7 +64,8 @@ import TunnelProtocol
         ("/a/b", "/a/b"), ("/a/b?c/../d", "/a/b"), ("/", "/"), ("//", "/"), ("/a//b/", "/a/b/"),
         ("/a/./b", "/a/b"),
         ("/a/../../b", "/b"), ("/%41", "/A"), ("/%2541", "/A"), ("/%zz", "/%zz"), ("/a%2fb", "/a/b"),
-        ("/..", "/"),
+        ("/..", "/"), ("/a/..;x/b", "/b"), ("/a/%c0%ae%c0%ae/b", "/b"), ("/a/%2e%2e%00/b", "/b"),
+        ("/a/é", "/a/é"), ("/a/%C3%A9", "/a/é"),
         ("/a.b/..c/.d", "/a.b/..c/.d"), ("*", "*"),
     ])
     func pathsAreComparedAsWhatTheyMean(_ target: String, _ expected: String) {
