@@ -4,9 +4,6 @@ import TunnelProtocol
 
 /// What the server said of the host names that a tunnel asks for, whichever session told it.
 final class HostGrants: Sendable {
-    /// The wish for a name of the server's choice, and what stands in front of the label that is asked for again.
-    private static let random = "random"
-
     private let rulings = Mutex<[String: HostRuling]>([:])
 
     /// What the next session asks for: of the server's choice what it chose before.
@@ -15,10 +12,10 @@ final class HostGrants: Sendable {
             // What is asked for no more is news when it is asked for again.
             rulings = rulings.filter { hosts.contains($0.key) }
             return hosts.map { host in
-                guard host == Self.random, let ruling = rulings[host], ruling.isGranted,
+                guard host == RandomHost.word, let ruling = rulings[host], ruling.isGranted,
                     let label = Self.label(in: ruling.text)
                 else { return host }
-                return "\(host)=\(label)"
+                return RandomHost.again(label)
             }
         }
     }
@@ -28,7 +25,7 @@ final class HostGrants: Sendable {
         rulings.withLock { rulings in
             all.compactMap { ruling in
                 var ruling = ruling
-                if ruling.claim.hasPrefix("\(Self.random)=") { ruling.claim = Self.random }
+                if RandomHost(ruling.claim) != nil { ruling.claim = RandomHost.word }
                 return rulings.updateValue(ruling, forKey: ruling.claim) == ruling ? nil : ruling
             }
         }
