@@ -3,26 +3,15 @@ package import TunnelProtocol
 
 /// How fast each of many parties takes something, against a rate.
 ///
-/// A party has a bucket that fills with what it takes and runs empty by the rate; it is kept as the moment at which it will
-/// be empty (the "generic cell rate algorithm"). The buckets are in a table of fixed size, in sets of eight: a party's set
-/// follows from a hash that is seeded at random in each process, and in a full set the emptiest bucket goes to the newcomer,
-/// as in `FailureThrottle`. So nothing grows or is swept, nobody can aim at another's set, and a party that is pushed out
-/// gets no more than what its bucket holds.
+/// A party has a bucket that fills with what it takes and runs empty by the rate (the "generic cell rate algorithm"). One
+/// that is pushed out of the table gets no more than what its bucket holds.
 package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
-    private struct Bucket: Sendable {
-        var party = 0
-        /// When it is empty, in nanoseconds.
-        var emptyAt: UInt64 = 0
-    }
-
-    /// Buckets in a set.
-    static var setSize: Int { 8 }
-    /// 512 KiB of memory in all, from the first party on. A power of two.
-    static var setCount: Int { 4096 }
+    /// 512 KiB of memory in all, from the first party on.
+    private static var setCount: Int { 4096 }
     /// What is taken beyond the burst counts for so long, in nanoseconds: bytes that were under way already.
     private static var longestDebt: UInt64 { 600_000_000_000 }
 
-    private var buckets: [Bucket] = []
+    private var buckets = BucketTable<Void>(setCount: Self.setCount)
 
     package init() {}
 
@@ -32,7 +21,7 @@ package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
     package mutating func take(
         _ party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant
     ) -> Duration? {
-        let index = place(of: party)
+        let index = buckets.place(of: party)
         let level = max(buckets[index].emptyAt, now.nanoseconds) + Self.time(of: 1, at: rate)
         // A rate that was lowered leaves a longer time than that of one bucket.
         let most = now.nanoseconds + Self.time(of: rate.burst, at: rate)
@@ -47,7 +36,7 @@ package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
     package mutating func took(
         _ count: Int, _ party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant
     ) -> Duration {
-        let index = place(of: party)
+        let index = buckets.place(of: party)
         let most = now.nanoseconds + Self.time(of: rate.burst, at: rate)
         let level = min(
             max(buckets[index].emptyAt, now.nanoseconds) + Self.time(of: count, at: rate),
@@ -65,19 +54,4 @@ package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
     }
 
     private static var longestTime: UInt64 { 86_400_000_000_000 }
-
-    private mutating func place(of party: Party) -> Int {
-        if buckets.isEmpty {
-            buckets = Array(repeating: Bucket(), count: Self.setCount * Self.setSize)
-        }
-        let hash = party.hashValue
-        let first = (hash & (Self.setCount - 1)) * Self.setSize
-        var emptiest = first
-        for index in first..<first + Self.setSize {
-            if buckets[index].party == hash { return index }
-            if buckets[index].emptyAt < buckets[emptiest].emptyAt { emptiest = index }
-        }
-        buckets[emptiest] = Bucket(party: hash)
-        return emptiest
-    }
 }
