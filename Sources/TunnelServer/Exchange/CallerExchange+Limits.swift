@@ -3,6 +3,7 @@ import NIOCore
 import Routing
 import TunnelConfiguration
 import TunnelProtocol
+import TunnelTransport
 
 // Limits that hold while a request goes on: how many bytes pass in a second, and how slow its body may be. For who has none
 // each costs a look at an optional.
@@ -48,24 +49,24 @@ extension CallerExchange {
     /// A stream carries the request: from now on its body may come.
     func bodyBegins() {
         guard let pace = settings.callerLimits.bodyPace, !isRequestWhole else { return }
-        bodyClock = BodyClock(pace, now: MonotonicInstant(nanoseconds: eventLoop.now.uptimeNanoseconds))
+        bodyClock = BodyClock(pace, now: eventLoop.instant)
         checkTime()
     }
 
     /// Bytes of the body are taken again.
     func bodyMayGoOn() {
-        bodyClock?.restart(now: MonotonicInstant(nanoseconds: eventLoop.now.uptimeNanoseconds))
+        bodyClock?.restart(now: eventLoop.instant)
     }
 
     func bodyCame(_ count: Int) {
         guard bodyClock != nil else { return }
-        bodyClock?.came(count, now: MonotonicInstant(nanoseconds: eventLoop.now.uptimeNanoseconds))
+        bodyClock?.came(count, now: eventLoop.instant)
     }
 
     /// - Returns: whether the body is too slow; otherwise it is looked at again in time.
     func isBodyTooSlow() -> Bool {
         guard var clock = bodyClock, !isRequestWhole else { return false }
-        let now = MonotonicInstant(nanoseconds: eventLoop.now.uptimeNanoseconds)
+        let now = eventLoop.instant
         if clock.isDue(now) {
             guard !takesBytes else { return true }
             // It is held back.
