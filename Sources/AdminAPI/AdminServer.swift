@@ -138,8 +138,8 @@ package final class AdminServer: Sendable {
             return .json(reload.outcome == .refused ? 422 : 200, reload)
         case .handOver:
             return await control.handOver()
-                ? .json(200, [String: String]())
-                : .adminError(409, "the agent has handed over to another process already")
+                .map { .json(200, $0) }
+                ?? .adminError(409, "the agent has handed over to another process already")
         case .bans: return .json(200, await control.bans())
         case .unban(let address): return .json(200, ["lifted": await control.unban(address)])
         case .refused(let status, let words):

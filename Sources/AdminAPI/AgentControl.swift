@@ -17,6 +17,6 @@ package protocol AgentControl: Sendable {
     func unban(_ address: String?) async -> Int
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
-    /// - Returns: false when it has done so before.
-    func handOver() async -> Bool
+    /// - Returns: what the other one goes on with; nil when it has done so before.
+    func handOver() async -> HandoverSnapshot?
 }

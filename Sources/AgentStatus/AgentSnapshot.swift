@@ -178,6 +178,9 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
     package var pending: Int
     /// Of its oldest session.
     package var since: Int
+    /// Bytes of bodies that its callers have had this month, and that they may have; nil where it has no such quota.
+    package var monthBytes: UInt64?
+    package var monthLimit: UInt64?
 
     package init(
         name: String, tokenHint: String, tokenTag: String, address: String, software: String,

@@ -24,6 +24,33 @@ enum PathEscapes {
     /// Escapes within escapes that are looked through; nobody means more of them.
     static let mostLevels = 4
 
+    /// The path without the escapes of bytes that cannot stand in one (RFC 3986 §2.3): those that nobody needs to write, and
+    /// those of what parts segments, stay.
+    static func decodedWhereNeeded(_ path: [UInt8]) -> [UInt8] {
+        var (output, index) = ([UInt8](), 0)
+        output.reserveCapacity(path.count)
+        while index < path.count {
+            if path[index] == UInt8(ascii: "%"), index + 2 < path.count,
+                let high = path[index + 1].hexadecimalValue, let low = path[index + 2].hexadecimalValue,
+                isNeeded(high << 4 | low)
+            {
+                output.append(high << 4 | low)
+                index += 3
+            } else {
+                output.append(path[index])
+                index += 1
+            }
+        }
+        return output
+    }
+
+    private static func isNeeded(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: false
+        default: !"-._~/\\%;".utf8.contains(byte)
+        }
+    }
+
     /// One level of escapes less, and letters that were made two bytes long (`%c0%ae`) in one; nil where there are none.
     static func decoded(_ path: [UInt8]) -> [UInt8]? {
         var (output, index, isChanged) = ([UInt8](), 0, false)

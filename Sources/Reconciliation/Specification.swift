@@ -130,6 +130,7 @@ extension AgentConfiguration {
         .init("log.file", \.log.destination, .inPlace),
         .init("log.syslog", \.log.syslog, .restart),
         .init("pidfile", \.pidfile, .inPlace),
+        .init("usage-file", \.usageFile, .inPlace),
         .init("shutdown-grace", \.shutdownGrace, .inPlace),
         .init("control-socket", \.controlSocket, .inPlace),
         .init("admin", \.admin, .inPlace),

@@ -3,6 +3,7 @@ import NIOPosix
 import Observability
 import TransportSecurity
 import TunnelClient
+import TunnelServer
 import TunnelTransport
 
 /// What all servers and tunnels of an agent are made with.
@@ -13,6 +14,7 @@ struct AgentMeans: Sendable {
     let trust: TrustPool
     let identities = ServerTLSPool()
     let pacer: DialPacer
+    let usage = UsageLedger()
     /// Program and version, as peers are told.
     let software: String
     /// Listening sockets that the process was started with, by name.

@@ -42,6 +42,7 @@ import TunnelConfiguration
     let presence: AgentPresence
     let configuration: ConfigurationWatch
     let reloads: Reloads
+    private let usage: UsageKeeper
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -59,6 +60,7 @@ import TunnelConfiguration
         presence = AgentPresence(means, logger: logger)
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
+        usage = UsageKeeper(means.usage, logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -69,12 +71,14 @@ import TunnelConfiguration
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.notifier.keepWatchdogQuiet { await self.showLife() } }
             group.addTask { await self.returnUnusedMemory() }
+            group.addTask { await self.usage.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
                     if outcome != nil { break }
                 }
             }
+            await usage.write()
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -174,6 +178,7 @@ import TunnelConfiguration
     private func commit(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) async {
         guard let preparation = reloads.takePreparation() else { return }
         means.log.commit(preparation.log)
+        usage.apply(preparation.usage?.file, preparation.usage?.content)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)
@@ -294,16 +299,16 @@ import TunnelConfiguration
 
     /// Lets another process take this one's place.
     ///
-    /// - Returns: false when it has ended, or has done so before.
-    func handOver() async -> Bool {
-        guard phase == .serving else { return false }
+    /// - Returns: what that one goes on with; nil when it has ended, or has done so before.
+    func handOver() async -> HandoverSnapshot? {
+        guard phase == .serving else { return nil }
         phase = .handedOver
         logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
         // A second request to stop would cut what is in flight.
         if !machine.isStopping { mailbox.yield(.stopRequested) }
         // The other process binds its port next.
         await presence.handOver()
-        return true
+        return HandoverSnapshot(bans: servers.bans)
     }
 
     /// Lets go of everything, when the run is over.

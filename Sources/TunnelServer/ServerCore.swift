@@ -51,7 +51,7 @@ final class ServerCore: Sendable {
 
     init(
         _ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil,
-        limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil,
+        limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil, usage: UsageLedger = UsageLedger(),
         loops: [any EventLoop],
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String
@@ -71,7 +71,7 @@ final class ServerCore: Sendable {
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
-        self.meter = CallerMeter(logger: logger)
+        self.meter = owner?.meter ?? CallerMeter(configuration.name, usage: usage, logger: logger)
         self.bans = owner?.bans ?? Bans(logger: logger)
         let fault = LatestFault()
         self.fault = fault

@@ -31,16 +31,19 @@ package final class TunnelServer: Sendable {
     ///   - tls: made of the configuration; nil where that has none.
     ///   - innerTLS: the same of what is spoken inside tunnels, where that is another.
     ///   - owner: whose tunnels it leads to, where it has none of its own: a port of plain TCP.
+    ///   - usage: counts the bytes of tokens that have a quota.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     package init(
         _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
-        tunnelsOf owner: TunnelServer? = nil, group: MultiThreadedEventLoopGroup,
+        tunnelsOf owner: TunnelServer? = nil, usage: UsageLedger = UsageLedger(),
+        group: MultiThreadedEventLoopGroup,
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
     ) {
         let core = ServerCore(
             configuration, tls: tls, innerTLS: innerTLS, limits: limits, tunnelsOf: owner?.core,
+            usage: usage,
             loops: Array(group.makeIterator()), log: log,
             budget: budget,
             software: software)
@@ -170,6 +173,7 @@ package final class TunnelServer: Sendable {
     package func succeed(_ other: TunnelServer) {
         guard core.registry !== other.core.registry else { return }
         core.registry.know(tokensOf: other.core.registry, isListed: core.settings.lists)
+        ban(other.bans)
     }
 
     // MARK: Watching
@@ -207,6 +211,9 @@ package final class TunnelServer: Sendable {
                 secondsLeft: Int(ban.left.components.seconds) + 1, count: ban.count)
         }
     }
+
+    /// Shuts out those who were before another agent's server gave way to this one.
+    package func ban(_ bans: [BanSnapshot]) { core.bans.restore(bans) }
 
     /// Lets an address in again, or everybody where it is nil, and forgets what was guessed from there.
     ///

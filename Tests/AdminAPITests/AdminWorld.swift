@@ -27,9 +27,10 @@ final class FakeAgent: AgentControl {
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
 
-    func bans() async -> [BanSnapshot] {
-        [BanSnapshot(server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)]
-    }
+    private static let ban = BanSnapshot(
+        server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)
+
+    func bans() async -> [BanSnapshot] { [Self.ban] }
 
     func unban(_ address: String?) async -> Int { address == nil ? 7 : 1 }
 
@@ -56,7 +57,9 @@ final class FakeAgent: AgentControl {
             trigger: "api", finishedAt: 1, durationMilliseconds: 1, outcome: outcome, generation: 4)
     }
 
-    func handOver() async -> Bool { answers.withLock { $0.handsOver } }
+    func handOver() async -> HandoverSnapshot? {
+        answers.withLock { $0.handsOver ? HandoverSnapshot(bans: [Self.ban]) : nil }
+    }
 }
 
 /// A server of the admin API on a Unix socket and another on a port of 127.0.0.1, in this process.

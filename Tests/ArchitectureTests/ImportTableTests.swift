@@ -68,9 +68,9 @@ private let importTable: [String: Set<String>] = [
 
     // Composition.
     "Supervision": networking.union([
-        "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Logging", "Observability", "Reconciliation",
-        "Routing", "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
-        "TunnelServer", "TunnelTransport", "UnixSignals",
+        "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
+        "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
+        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",

@@ -107,6 +107,27 @@ import Testing
         for _ in 0..<5 { #expect(try agent.request().status == 200, "by its token, of any name") }
     }
 
+    @Test func anEntryOfHostsHasLimitsInPlaceOfThoseOfAllNames() throws {
+        let agent = try BesiegedAgent(server: [
+            "hosts: [{ host: \"*.example.com\", token: \(BesiegedAgent.token), limits: { requests-per-second: 1, requests-burst: 6 } }, { host: free.example.com, token: \(BesiegedAgent.token), limits: {} }, { host: plain.example.com, token: \(BesiegedAgent.token) }]",
+            "limits: { per-name: { requests-per-second: 1, requests-burst: 2 } }",
+        ])
+        let ask = { (host: String) in
+            let connection = try HTTPConnection(port: agent.port)
+            defer { connection.close() }
+            try connection.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+            return try connection.readResponse()
+        }
+        // All hosts of a pattern together.
+        let answers = try (0..<20).map { try ask("host-\($0).example.com") }
+        #expect(answers.prefix(6).allSatisfy { $0.status == 200 })
+        let refused = try #require(answers.last { $0.status == 429 })
+        #expect(refused.head["X-Limit"] == "per-name.requests-per-second")
+        for _ in 0..<10 { #expect(try ask("free.example.com").status == 200) }
+        let plain = try (0..<10).map { _ in try ask("plain.example.com").status }
+        #expect(plain.prefix(2) == [200, 200] && plain.contains(429))
+    }
+
     @Test func whatIsNotEnforcedIsToldAlone() throws {
         let agent = try BesiegedAgent(server: [
             "limits: { enforce: false, per-address: { requests-per-second: 1, requests-burst: 1 } }"

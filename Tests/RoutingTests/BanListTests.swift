@@ -101,6 +101,23 @@ import TunnelProtocol
         #expect(list.lift(nil, now: Self.start) == 6 && list.bans(now: Self.start).isEmpty)
     }
 
+    /// As after a takeover: what comes next is the second ban, twice as long.
+    @Test func aBanOfAnotherListGoesOnHere() throws {
+        var before = BanList()
+        _ = Self.guess(&before, Self.guesser, Self.rules, Self.start)
+        var list = BanList()
+        let ban = try #require(before.bans(now: Self.start).first)
+        list.restore(ban, now: Self.start)
+        #expect(list.bans(now: Self.start) == [ban])
+        list.restore(BanList.Ban(address: ban.address, left: .seconds(1), count: 1), now: Self.start)
+        #expect(list.bans(now: Self.start) == [ban], "a shorter one ends no longer one")
+        list.restore(BanList.Ban(address: .unknown, left: .seconds(1), count: 1), now: Self.start)
+        #expect(list.bans(now: Self.start).count == 1)
+        let later = Self.start.advanced(by: .seconds(601))
+        let (_, next) = try #require(Self.guess(&list, Self.guesser, Self.rules, later))
+        #expect(next.count == 2 && next.left == .seconds(1200))
+    }
+
     /// Whoever has many addresses can fill the list, but push out no ban before theirs.
     @Test(arguments: [1, 2] as [UInt64]) func strangersWhoFillTheListPushOutNoBan(seed: UInt64) {
         var random = SplitMix64(seed: seed)

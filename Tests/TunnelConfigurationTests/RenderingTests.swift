@@ -9,6 +9,7 @@ import TunnelProtocol
         version: 1
         log: { level: debug, format: json, file: "/var/log/a \\"b\\" ${V}", syslog: local0 }
         pidfile: /run/a.pid
+        usage-file: /run/usage.json
         shutdown-grace: 1h30m
         control-socket: /run/a.sock
         watch: true
@@ -43,13 +44,13 @@ import TunnelProtocol
             max-sessions-per-address: 6
             passwords:
               - { token: token-number-2-of-tests, passwords: [password-a, password-b], limits: {} }
-              - { token: token-number-1-of-tests, password: password-c, host-claims: { allow: [vip], per-token: 2 }, limits: { requests: 7 }, callers: { anonymous: true, maintenance: false, client-certificates: none } }
+              - { token: token-number-1-of-tests, password: password-c, host-claims: { allow: [vip], per-token: 2 }, limits: { requests: 7, bytes-per-month: 3GiB }, callers: { anonymous: true, maintenance: false, client-certificates: none } }
               - { token: token-number-12-of-tests, client-name: x, callers: {} }
               - { token: token-number-8-of-tests, client-name: [edge-*, a] }
             only-listed-tokens: true
             hosts:
               - { host: www.example.com, token: token-number-3-of-tests }
-              - { host: a.example.com, token: token-number-4-of-tests, callers: { methods: [GET], anonymous: true } }
+              - { host: a.example.com, token: token-number-4-of-tests, callers: { methods: [GET], anonymous: true }, limits: { requests: 3 } }
             host-claims: { domain: t.example, allow: ["*", "shop-*.example"], reserved: [www], per-token: 3 }
             public-url: https://t.example:8443
             trusted-proxies: [10.0.0.0/8, "::1"]

@@ -81,23 +81,25 @@ package enum StatusRendering {
     }
 
     private static func connected(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String? {
+        let hasQuotas = snapshot.servers.contains { ($0.connected ?? []).contains { $0.monthLimit != nil } }
         var table = TextTable(
             [
                 "CONNECTED TO", "NAME", "TOKEN", "ADDRESS", "SOFTWARE", "PROTOCOL", "CLIENTS", "SESSIONS",
                 "REQUESTS", "PENDING", "FOR",
-            ],
-            numeric: [6, 7, 8, 9, 10], expendable: [5, 9, 6, 4, 7, 8])
+            ] + (hasQuotas ? ["THIS MONTH"] : []),
+            numeric: [6, 7, 8, 9, 10, 11], expendable: [5, 9, 6, 4, 7, 8])
         for server in snapshot.servers {
             for token in server.connected ?? [] {
-                table.add([
-                    server.name, token.name.isEmpty ? "-" : token.name,
-                    "\(token.tokenHint) \(token.tokenTag)",
-                    token.address + (token.certificateName.map { " (\($0))" } ?? ""),
-                    token.software.isEmpty ? "-" : token.software,
-                    "v\(token.protocolVersion)", "\(token.clients)", "\(token.sessions)",
-                    "\(token.requests)", "\(token.pending)",
-                    DurationWords.of(seconds: snapshot.takenAt - token.since),
-                ])
+                table.add(
+                    [
+                        server.name, token.name.isEmpty ? "-" : token.name,
+                        "\(token.tokenHint) \(token.tokenTag)",
+                        token.address + (token.certificateName.map { " (\($0))" } ?? ""),
+                        token.software.isEmpty ? "-" : token.software,
+                        "v\(token.protocolVersion)", "\(token.clients)", "\(token.sessions)",
+                        "\(token.requests)", "\(token.pending)",
+                        DurationWords.of(seconds: snapshot.takenAt - token.since),
+                    ] + (hasQuotas ? [month(token)] : []))
             }
         }
         guard !table.isEmpty else { return nil }
@@ -105,6 +107,11 @@ package enum StatusRendering {
         guard more > 0 else { return table.text(style) }
         let rest = "and \(number(more, "connected token")) more; --tunnel NAME shows those of one name"
         return table.text(style) + style.wrapped(rest)
+    }
+
+    private static func month(_ token: ConnectedToken) -> String {
+        guard let used = token.monthBytes, let limit = token.monthLimit else { return "-" }
+        return "\(bytes(used)) of \(bytes(limit))"
     }
 
     private static func tunnels(_ snapshot: AgentSnapshot) -> TextTable {

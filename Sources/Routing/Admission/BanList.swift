@@ -32,6 +32,12 @@ package struct BanList: Sendable {
         package let left: Duration
         /// How often the address was banned, with this time.
         package let count: Int
+
+        package init(address: AddressGroup, left: Duration, count: Int) {
+            self.address = address
+            self.left = left
+            self.count = count
+        }
     }
 
     /// Entries in a set.
@@ -79,6 +85,16 @@ package struct BanList: Sendable {
         entries[index].recent = SIMD8(repeating: 0)
         return Ban(
             address: entries[index].address, left: .nanoseconds(Int64(time)), count: Int(bans) + 1)
+    }
+
+    /// A ban of another list is in force here too.
+    package mutating func restore(_ ban: Ban, now: MonotonicInstant) {
+        guard ban.address != .unknown, ban.left > .zero, ban.count > 0 else { return }
+        let index = place(of: ban.address, now: now)
+        let until = now.advanced(by: ban.left).nanoseconds
+        guard until > entries[index].bannedUntil else { return }
+        entries[index].bannedUntil = until
+        entries[index].bans = UInt8(clamping: min(ban.count, Int(Self.mostDoublings)))
     }
 
     /// How long the address is still banned; nil where it is not.

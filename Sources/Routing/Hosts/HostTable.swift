@@ -32,9 +32,9 @@ package final class HostTable: Sendable {
         }
 
         /// Asks for the request's path and those above it, however many others there are.
-        func match(_ target: String) -> Match? {
+        func match(_ path: String) -> Match? {
             guard longest > 0 else { return matches[""] }
-            var rest = ComparablePath.of(target)[...]
+            var rest = path[...]
             while !rest.isEmpty {
                 if rest.utf8.count <= longest, let match = matches[String(rest)] { return match }
                 guard let slash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) else { break }
@@ -50,6 +50,8 @@ package final class HostTable: Sendable {
     /// By what stands behind the first label.
     private let wildcards: [String: Paths]
     private let others: Paths
+    /// Whether any name has a path: else those of requests are not looked at.
+    private let havePaths: Bool
     /// Where each of them leads.
     package let tokens: [PublicName: RendezvousToken]
     private let ends: Set<RendezvousToken>
@@ -64,13 +66,15 @@ package final class HostTable: Sendable {
         for (index, name) in names.enumerated() {
             guard let token = hosts[name] else { continue }
             let match = Match(token: token, index: index)
+            let path = name.path.isEmpty ? "" : ComparablePath.of(name.path)
             switch name.host {
-            case .exact(let host): exact[host, default: Paths()].add(name.path, match)
-            case .anyLabel(let parent): wildcards[parent, default: Paths()].add(name.path, match)
-            case .any: others.add(name.path, match)
+            case .exact(let host): exact[host, default: Paths()].add(path, match)
+            case .anyLabel(let parent): wildcards[parent, default: Paths()].add(path, match)
+            case .any: others.add(path, match)
             }
         }
         (self.exact, self.wildcards, self.others) = (exact, wildcards, others)
+        havePaths = names.contains { !$0.path.isEmpty }
     }
 
     package var isEmpty: Bool { names.isEmpty }
@@ -85,16 +89,31 @@ package final class HostTable: Sendable {
     ///   - host: as `PublicName.Host.exact` has it.
     ///   - target: a path, perhaps with a query.
     ///   - claimed: the token that holds a host that is not listed by itself; asked before wildcards.
+    /// - Throws: `RouteError.ambiguousPath` where it depends on how an origin reads the path which name is meant: rules of one
+    ///   name must not let in what an origin takes for another's.
     package func match(
         host: String, target: String, claimed: (String) -> RendezvousToken? = { _ in nil }
+    ) throws(RouteError) -> (token: RendezvousToken, index: Int?)? {
+        guard havePaths else { return match(host, path: "", claimed) }
+        let found = match(host, path: ComparablePath.of(target), claimed)
+        for reading in ComparablePath.otherReadings(of: target) {
+            let other = match(host, path: reading, claimed)
+            guard other?.token == found?.token, other?.index == found?.index else { throw .ambiguousPath }
+        }
+        return found
+    }
+
+    /// - Parameter path: without a query.
+    private func match(
+        _ host: String, path: String, _ claimed: (String) -> RendezvousToken?
     ) -> (token: RendezvousToken, index: Int?)? {
-        if !exact.isEmpty, let match = exact[host]?.match(target) { return (match.token, match.index) }
+        if !exact.isEmpty, let match = exact[host]?.match(path) { return (match.token, match.index) }
         if let token = claimed(host) { return (token, nil) }
         if !wildcards.isEmpty, let dot = host.firstIndex(of: "."), dot != host.startIndex,
-            let match = wildcards[String(host[host.index(after: dot)...])]?.match(target)
+            let match = wildcards[String(host[host.index(after: dot)...])]?.match(path)
         {
             return (match.token, match.index)
         }
-        return others.match(target).map { ($0.token, $0.index) }
+        return others.match(path).map { ($0.token, $0.index) }
     }
 }

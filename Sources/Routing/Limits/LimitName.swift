@@ -13,6 +13,7 @@ package struct LimitName: Hashable, Sendable, CustomStringConvertible {
         case requests
         case requestsPerSecond = "requests-per-second"
         case bytesPerSecond = "bytes-per-second"
+        case bytesPerMonth = "bytes-per-month"
     }
 
     package let scope: Scope

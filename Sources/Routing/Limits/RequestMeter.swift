@@ -1,34 +1,5 @@
-package import TunnelConfiguration
+import TunnelConfiguration
 package import TunnelProtocol
-
-/// One of those who are meant by a limit of requests, and what it may have.
-package struct LimitedParty: Hashable, Sendable {
-    /// Who it is.
-    package enum Identity: Hashable, Sendable {
-        /// A caller.
-        case address(AddressGroup)
-        /// All callers of a name, in lower case and without port.
-        case name(String)
-        /// All callers of a token.
-        case token(RendezvousToken)
-    }
-
-    package let identity: Identity
-    package let limits: RequestLimits
-
-    package init(_ identity: Identity, _ limits: RequestLimits) {
-        self.identity = identity
-        self.limits = limits
-    }
-
-    var scope: LimitName.Scope {
-        switch identity {
-        case .address: .address
-        case .name: .name
-        case .token: .token
-        }
-    }
-}
 
 /// What requests take of what their address, their name and their token may have: how many are under way, how many come in a second,
 /// and how many bytes go.

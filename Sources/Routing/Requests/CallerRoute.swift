@@ -94,11 +94,15 @@ package enum CallerRoute: Sendable, Equatable {
     ) -> CallerRoute {
         guard let text = head.fields[.xToken], !text.isEmpty else {
             let host = head.fields[.host].map(name(ofHost:)) ?? ""
-            guard let match = hosts.match(host: host, target: target, claimed: claimed) else {
-                return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
+            do throws(RouteError) {
+                guard let match = try hosts.match(host: host, target: target, claimed: claimed) else {
+                    return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
+                }
+                let policy = RoutePolicy(namedBy: .host, basePath: basePath, name: match.index)
+                return .forward(Route(token: match.token, target: target, policy: policy))
+            } catch {
+                return .refuse(error)
             }
-            let policy = RoutePolicy(namedBy: .host, basePath: basePath, name: match.index)
-            return .forward(Route(token: match.token, target: target, policy: policy))
         }
         guard head.fields.count(of: .xToken) == 1 else { return .refuse(.repeatedToken) }
         return forward(text, target: target, RoutePolicy(namedBy: .field, basePath: basePath))

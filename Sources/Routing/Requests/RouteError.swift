@@ -15,6 +15,8 @@ package enum RouteError: Error, Hashable, Sendable {
     case missingSlash(location: String)
     /// What names the token can be none.
     case tunnelNotFound
+    /// Origins understand the path differently, and it leads elsewhere with each of them.
+    case ambiguousPath
     /// It does not say at which host it was meant to arrive.
     case noHost
 }

@@ -47,7 +47,7 @@ package struct RouteTable: Sendable {
         named head: RequestHead, claimed: (String) -> RendezvousToken?
     ) -> RendezvousToken? {
         let host = head.fields[.host].map(CallerRoute.name(ofHost:)) ?? ""
-        return hosts.match(host: host, target: head.target, claimed: claimed)?.token
+        return (try? hosts.match(host: host, target: head.target, claimed: claimed))?.token
     }
 
     /// Whether it leads to no tunnel, but to another listener.

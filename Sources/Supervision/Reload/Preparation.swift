@@ -1,6 +1,8 @@
+import AgentStatus
 import HostSystem
 import Observability
 import Reconciliation
+import Routing
 import TunnelClient
 import TunnelConfiguration
 
@@ -29,8 +31,8 @@ struct Preparation: Sendable {
         let grace: Duration
         /// Whether nothing ran before.
         let isStart: Bool
-        /// Whether another agent has given up its place.
-        let hasTakenOver: Bool
+        /// What another agent told that has given up its place; nil where none has.
+        let handover: HandoverSnapshot?
     }
 
     let terms: Terms
@@ -39,6 +41,8 @@ struct Preparation: Sendable {
     let tunnels: [PreparedTunnel]
     let exclusives: ExclusiveResources
     let log: LogChange
+    /// Where the bytes of the month are kept, and what is there already; nil where they are not.
+    let usage: (file: UsageFile, content: MonthlyUsage)?
 }
 
 /// What stands against a plan, as far as it was found out.
@@ -89,11 +93,12 @@ struct Preparer: Sendable {
         let log = findings.attempt { try means.log.prepare(plan.result.log, besides: ground.sources) }
         let servers = prepareServers()
         let tunnels = prepareTunnels()
+        let usage = prepareUsage()
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
         let takesOver = ground.isStart && means.takesOver
-        let hasTakenOver = takesOver && findings.faults.isEmpty && takeOver(besides: exclusives)
-        if hasTakenOver {
+        let handover = takesOver && findings.faults.isEmpty ? takeOver(besides: exclusives) : nil
+        if handover != nil {
             findings.taken = []
             prepare(&exclusives)
             listen()
@@ -107,8 +112,14 @@ struct Preparer: Sendable {
         guard findings.faults.isEmpty, let log else { return nil }
         return Preparation(
             terms: Preparation.Terms(
-                grace: plan.result.shutdownGrace, isStart: ground.isStart, hasTakenOver: hasTakenOver),
-            servers: servers, tunnels: tunnels, exclusives: exclusives, log: log)
+                grace: plan.result.shutdownGrace, isStart: ground.isStart, handover: handover),
+            servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage)
+    }
+
+    private mutating func prepareUsage() -> (file: UsageFile, content: MonthlyUsage)? {
+        guard let path = plan.result.usageFile else { return nil }
+        let file = UsageFile(path: path)
+        return findings.attempt { (file, try file.load()) }
     }
 
     /// Why listeners of a plan could not be opened, without opening any: what is bound here and does not listen is in

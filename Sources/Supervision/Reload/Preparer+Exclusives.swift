@@ -1,4 +1,5 @@
 import AdminAPI
+import AgentStatus
 import HostSystem
 import Reconciliation
 import TunnelConfiguration
@@ -78,8 +79,8 @@ extension Preparer {
     /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
     ///
     /// - Parameter own: where ours stands by now there was nobody.
-    /// - Returns: whether it did.
-    mutating func takeOver(besides own: ExclusiveResources) -> Bool {
+    /// - Returns: what it told; nil where it did not.
+    mutating func takeOver(besides own: ExclusiveResources) -> HandoverSnapshot? {
         // The file may have named another socket when that agent started.
         let paths = [means.automaticControlSocket?.path, plan.result.controlSocket].compactMap(\.self)
         let ownPaths = [own.automaticSocket?.path, own.controlSocket?.path]
@@ -89,17 +90,16 @@ extension Preparer {
                 // One that is stuck keeps its callers: nothing of ours listens yet.
                 _ = try agent.status()
                 listen()
-                guard findings.faults.isEmpty else { return false }
-                try agent.handOver()
-                return true
+                guard findings.faults.isEmpty else { return nil }
+                return try agent.handOver()
             } catch  where error.isNobodyThere {
                 continue
             } catch {
                 findings.faults.append("cannot take over from the agent that runs: \(error)")
-                return false
+                return nil
             }
         }
         findings.warnings.append("there is no agent to take over from")
-        return false
+        return nil
     }
 }

@@ -3,7 +3,8 @@
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
         hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
-        callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, ban, health
+        callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, tokenLimits, ban,
+        health
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -36,6 +37,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .root:
             [
                 Keys.version.declaration, Keys.include, Keys.log, Keys.pidfile.declaration,
+                Keys.usageFile.declaration,
                 Keys.shutdownGrace.declaration, Keys.controlSocket.declaration, Keys.watch.declaration,
                 Keys.admin, Keys.defaults, Keys.servers, Keys.tunnels,
             ]
@@ -77,7 +79,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
             ]
         case .hostEntry:
             [HostKeys.host.declaration, HostKeys.path.declaration] + Keys.token.declarations
-                + [CallerKeys.callers]
+                + [CallerKeys.callers, LimitKeys.nameLimits]
         case .hostClaims:
             [
                 HostKeys.domain.declaration, HostKeys.allow, HostKeys.reserved, HostKeys.perToken.declaration,
@@ -121,6 +123,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .ban: BanKeys.all
         case .addressLimits: LimitKeys.ofAddress
         case .requestLimits: LimitKeys.ofRequests
+        case .tokenLimits: LimitKeys.ofToken
         case .serverInnerTLS: TLSKeys.pair
         case .portEntry: PortKeys.all
         case .health:

@@ -1,3 +1,5 @@
+import HTTPMessage
+
 /// The keys of names by which requests reach a tunnel.
 enum HostKeys {
     // an entry of hosts of a server
@@ -9,7 +11,7 @@ enum HostKeys {
         declaration: KeyDeclaration(
             "path", .text,
             "How the path of the requests begins, below base-path; the longest that fits counts."),
-        defaultValue: "", parse: { value throws(ValueFault) in try TextRule.basePath(value.text) })
+        defaultValue: "", parse: { value throws(ValueFault) in try TextRule.namePath(value.text) })
 
     // what tunnel clients may have for the asking
     static let claims = KeyDeclaration(
@@ -41,6 +43,17 @@ enum HostKeys {
 }
 
 extension TextRule {
+    /// As `basePath`, and whatever reads it understands the same.
+    static func namePath(_ text: String) throws(ValueFault) -> String {
+        let path = try basePath(text)
+        guard ComparablePath.otherReadings(of: path).allSatisfy({ $0 == ComparablePath.of(path) }) else {
+            throw ValueFault(
+                "\(Quotation.of(text)) can be read in more than one way",
+                advice: "write one without \";\" and needless escapes, like /shop")
+        }
+        return path
+    }
+
     /// As `requestHost`, or a pattern: `*.` and a name, or `*`.
     static func publicHost(_ text: String) throws(ValueFault) -> PublicName.Host {
         guard text != "*" else { return .any }

@@ -17,6 +17,8 @@ enum Keys {
     static let log = KeyDeclaration("log", .mapping(.log), "What is logged, how and where to.")
     static let pidfile = ScalarKey<String?>.optional(
         "pidfile", .path, "Where to write the process id.", TextRule.path)
+    static let usageFile = ScalarKey<String?>.optional(
+        "usage-file", .path, "Where to count the bytes of each month, for bytes-per-month.", TextRule.path)
     static let shutdownGrace = ScalarKey<Duration>.duration(
         "shutdown-grace", .zero ... .seconds(86_400), default: .seconds(30),
         "How long requests in flight may go on after a stop was asked for")

@@ -3,8 +3,11 @@ enum LimitKeys {
     static let limits = KeyDeclaration(
         "limits", .mapping(.limits), "What callers may have, and how slow they may be.")
     static let tokenLimits = KeyDeclaration(
-        "limits", .mapping(.requestLimits),
+        "limits", .mapping(.tokenLimits),
         "What callers of the token may have together, in place of the server's per-token.")
+    static let nameLimits = KeyDeclaration(
+        "limits", .mapping(.requestLimits),
+        "What callers of the name may have together, in place of the server's per-name.")
 
     // limits
     static let enforce = ScalarKey<Bool>.boolean(
@@ -16,7 +19,7 @@ enum LimitKeys {
         "per-name", .mapping(.requestLimits),
         "For all callers together of each name by which requests find their token.")
     static let perToken = KeyDeclaration(
-        "per-token", .mapping(.requestLimits), "For all callers of a token together.")
+        "per-token", .mapping(.tokenLimits), "For all callers of a token together.")
     static let headTimeout = ScalarKey<Duration>.duration(
         "head-timeout", .seconds(1) ... .seconds(600), default: .seconds(10), "Time for a request's head")
     static let bodyRate = ScalarKey<Int?>.byteCount(
@@ -31,7 +34,7 @@ enum LimitKeys {
         "connections", 1...10_000,
         "Most connections of callers at once; by default 5000. Those of trusted-proxies do not count.")
 
-    // per-address, per-name, per-token, limits of passwords
+    // per-address, per-name, per-token, limits of passwords and hosts
     static let requests = ScalarKey<Int?>.integer(
         "requests", 1...1_000_000, "Most requests under way at once; by default any number.")
     static let requestsPerSecond = ScalarKey<Int?>.integer(
@@ -46,6 +49,11 @@ enum LimitKeys {
         "bytes-burst", 1 << 10...1 << 42,
         "Bytes that may go at once after a pause; by default twice bytes-per-second.")
 
+    // per-token, limits of passwords
+    static let bytesPerMonth = ScalarKey<Int?>.byteCount(
+        "bytes-per-month", 1 << 20...1 << 50,
+        "Bytes of bodies in each month (UTC), in both directions together; by default any number.")
+
     static let ofServer = [
         enforce.declaration, perAddress, perName, perToken, headTimeout.declaration, bodyRate.declaration,
         bodyTimeout.declaration,
@@ -54,6 +62,7 @@ enum LimitKeys {
         requests.declaration, requestsPerSecond.declaration, requestsBurst.declaration,
         bytesPerSecond.declaration, bytesBurst.declaration,
     ]
+    static let ofToken = ofRequests + [bytesPerMonth.declaration]
     static let ofAddress = [connections.declaration] + ofRequests
 }
 

@@ -1,4 +1,5 @@
 import TunnelProtocol
+import YAMLDocument
 
 extension MappingReader {
     /// The IP addresses and ranges of a list; what is none is recorded.
@@ -6,6 +7,12 @@ extension MappingReader {
         items(key).compactMap { item in
             text(of: item).flatMap { addressRange($0.text, at: item.place, item.path) }
         }
+    }
+
+    /// Records an empty list: whether it lets everybody in or nobody, nobody knows.
+    func refuseEmptyList(_ key: KeyDeclaration, advice: String) {
+        guard let list = field(key), list.node.sequence?.isEmpty == true else { return }
+        pass.error(at: list.place, list.path, "the list is empty", advice: advice)
     }
 
     /// - Returns: nil for what is no IP address or range of them; that is recorded.

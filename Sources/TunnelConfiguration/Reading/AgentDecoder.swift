@@ -13,6 +13,7 @@ struct AgentDecoder {
     ) -> AgentConfiguration? {
         guard let main = MappingReader(root, .root, pass: pass) else { return nil }
         _ = main.value(Keys.version)
+        pass.keepsUsage = main.field(Keys.usageFile.declaration) != nil
         var walk = IncludeWalk(pass: pass, documents: documents, size: size)
         walk.follow(main: main)
         documents = walk.documents
@@ -34,6 +35,7 @@ struct AgentDecoder {
         let admin = child(of: main, Keys.admin, .admin)
         let configuration = AgentConfiguration(
             log: log(main), pidfile: fileToWrite(main, Keys.pidfile),
+            usageFile: fileToWrite(main, Keys.usageFile),
             shutdownGrace: main.value(Keys.shutdownGrace), controlSocket: controlSocket(main),
             admin: admin?.adminListener(), watch: main.value(Keys.watch),
             servers: servers.flatMap { entry in
@@ -46,18 +48,26 @@ struct AgentDecoder {
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)
-        reportSharedFile(configuration, main)
+        reportSharedFiles(configuration, main)
         return configuration
     }
 
-    private func reportSharedFile(_ configuration: AgentConfiguration, _ main: MappingReader) {
-        guard let pidfile = configuration.pidfile,
-            configuration.log.destination == .file(path: pidfile),
-            let field = main.field(Keys.pidfile.declaration)
-        else { return }
-        pass.error(
-            at: field.place, field.path, "the log is written to the same file",
-            advice: "give the process id a file of its own")
+    private func reportSharedFiles(_ configuration: AgentConfiguration, _ main: MappingReader) {
+        var taken: [String: String] = [:]
+        if case .file(let path) = configuration.log.destination { taken[path] = "the log" }
+        let files = [
+            (configuration.pidfile, Keys.pidfile.declaration, "the process id"),
+            (configuration.usageFile, Keys.usageFile.declaration, "what is counted"),
+        ]
+        for (path, key, content) in files {
+            guard let path, let field = main.field(key) else { continue }
+            if let other = taken[path] {
+                pass.error(
+                    at: field.place, field.path, "\(other) is written to the same file",
+                    advice: "give \(content) a file of its own")
+            }
+            taken[path] = content
+        }
     }
 
     /// Whether the file asks for anything: entries that are not enabled and includes that match nothing are

@@ -29,12 +29,10 @@ extension MappingReader {
     /// - Returns: nil where neither key is there.
     private func addresses(_ key: KeyDeclaration, _ fileKey: ScalarKey<String?>) -> [AddressRange]? {
         guard field(key) != nil || field(fileKey.declaration) != nil else { return nil }
-        if let list = field(key), list.node.sequence?.isEmpty == true {
-            pass.error(
-                at: list.place, list.path, "the list is empty",
-                advice: key == CallerKeys.allowFrom
-                    ? "list an address: nobody could call; or remove the key" : "remove the key")
-        }
+        refuseEmptyList(
+            key,
+            advice: key == CallerKeys.allowFrom
+                ? "list an address: nobody could call; or remove the key" : "remove the key")
         return addressRanges(key)
             + lines(ofFile: fileKey, "addresses").compactMap {
                 addressRange($0.text, at: $0.place, $0.path)
@@ -149,13 +147,9 @@ extension MappingReader {
         return bearers
     }
 
-    /// The items of a list of secrets; an empty list is an error: whether it lets everybody in or nobody, nobody knows.
+    /// The items of a list of secrets; an empty list is an error.
     private func secretItems(_ key: KeyDeclaration) -> [FoundSecret] {
-        if let list = field(key), list.node.sequence?.isEmpty == true {
-            pass.error(
-                at: list.place, list.path, "the list is empty",
-                advice: "give one; anonymous: true is for nobody has to log in")
-        }
+        refuseEmptyList(key, advice: "give one; anonymous: true is for nobody has to log in")
         return items(key).compactMap(literalSecret)
     }
 

@@ -7,6 +7,7 @@ extension MappingReader {
     struct ListedHosts {
         var tokens: [PublicName: RendezvousToken] = [:]
         var rules: [PublicName: CallerRules] = [:]
+        var limits: [PublicName: RequestLimits] = [:]
     }
 
     /// Decodes `hosts` of a server.
@@ -24,6 +25,7 @@ extension MappingReader {
             let path = entry.value(HostKeys.path)
             let token = entry.tokenAlone()
             let rules = entry.callerRules(hasAuthority: hasAuthority)
+            let limits = entry.requestLimits(LimitKeys.nameLimits)
             guard let host else { continue }
             let name = PublicName(host: host, path: path)
             if let line = lines[name] {
@@ -39,6 +41,7 @@ extension MappingReader {
             lines[name] = item.node.mark.line
             listed.tokens[name] = token
             listed.rules[name] = rules
+            listed.limits[name] = limits
         }
         return listed
     }

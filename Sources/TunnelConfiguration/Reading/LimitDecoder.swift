@@ -1,4 +1,4 @@
-/// `limits` of servers, and of their entries of `passwords`.
+/// `limits` of servers, and of their entries of `passwords` and `hosts`.
 extension MappingReader {
     /// Decodes `limits` of a server; what is absent is as it is by default.
     func callerLimits() -> CallerLimits {
@@ -26,15 +26,28 @@ extension MappingReader {
 
     /// Decodes the limits of requests that stand under a key; nil where none do.
     func requestLimits(_ key: KeyDeclaration) -> RequestLimits? {
-        guard let field = field(key) else { return nil }
-        return MappingReader(field, .requestLimits, isOffline: isOffline, pass: pass)?.requestLimits()
+        guard let field = field(key), case .mapping(let section) = key.shape else { return nil }
+        return MappingReader(field, section, isOffline: isOffline, pass: pass)?.requestLimits()
     }
 
     private func requestLimits() -> RequestLimits {
         RequestLimits(
             requests: value(LimitKeys.requests),
             requestRate: rate(LimitKeys.requestsPerSecond, burst: LimitKeys.requestsBurst),
-            byteRate: rate(LimitKeys.bytesPerSecond, burst: LimitKeys.bytesBurst))
+            byteRate: rate(LimitKeys.bytesPerSecond, burst: LimitKeys.bytesBurst),
+            bytesPerMonth: section == .tokenLimits ? quota() : nil)
+    }
+
+    /// What nobody keeps would begin anew at every start.
+    private func quota() -> Int? {
+        let quota = value(LimitKeys.bytesPerMonth)
+        if let field = field(LimitKeys.bytesPerMonth.declaration), !pass.keepsUsage {
+            let key = Keys.usageFile.declaration.name
+            pass.error(
+                at: field.place, field.path, "the bytes of a month are counted in a file, and none is named",
+                advice: "add \(key): /var/lib/wstunnel/usage.json at the top of the main file")
+        }
+        return quota
     }
 
     private func rate(_ key: ScalarKey<Int?>, burst: ScalarKey<Int?>) -> RequestLimits.Rate? {

@@ -21,6 +21,8 @@ final class LoadingPass {
     private var folders: [String: Result<[String], ConfigurationSourceError>] = [:]
     private var outputs: [[String]: Result<[UInt8], ConfigurationSourceError>] = [:]
 
+    /// Whether the main file names a file in which bytes are counted.
+    var keepsUsage = false
     /// Nil before the first look.
     private var hasRoots: Bool?
 

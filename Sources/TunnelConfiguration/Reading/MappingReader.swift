@@ -261,7 +261,8 @@ extension ConfigurationSection {
         case .limits: "a server's \"limits\""
         case .ban: "a server's \"ban\""
         case .addressLimits: "\"per-address\""
-        case .requestLimits: "\"per-token\" and the like"
+        case .requestLimits: "\"per-name\" and the like"
+        case .tokenLimits: "\"per-token\" and the \"limits\" of a token"
         case .health: "a tunnel's \"health\""
         }
     }

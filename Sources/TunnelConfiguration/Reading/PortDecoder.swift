@@ -11,7 +11,9 @@ extension MappingReader {
             let port = entry.value(PortKeys.port)
             let host = entry.value(PortKeys.host) ?? server.host
             let token = entry.tokenAlone()
-            let callers = entry.addressRanges(PortKeys.callers)
+            let callers = entry.field(PortKeys.callers).map { _ in entry.addressRanges(PortKeys.callers) }
+            entry.refuseEmptyList(
+                PortKeys.callers, advice: "list an address: nobody could connect; or remove the key")
             let idle = entry.value(PortKeys.idleTimeout)
             guard let port, let token else { return nil }
             let address = host == server.host ? "\(port)" : "\(ListenAddress(host: host, port: port))"

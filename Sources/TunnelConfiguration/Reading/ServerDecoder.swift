@@ -46,6 +46,7 @@ extension MappingReader {
             access: listed.access)
         server.callerLimits = callerLimits()
         server.callerLimits.tokens = listed.limits
+        server.callerLimits.names = hosts.limits
         server.bans = banRules()
         if !isDefaults {
             warnWhenNobodyMayConnect()

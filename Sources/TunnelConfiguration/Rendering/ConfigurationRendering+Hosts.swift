@@ -3,7 +3,8 @@ import TunnelProtocol
 /// The names by which requests reach tunnels.
 extension ConfigurationRendering {
     static func writeNames(
-        _ routes: ServerConfiguration.Routes, _ access: CallerAccess, to text: inout ConfigurationText
+        _ routes: ServerConfiguration.Routes, _ access: CallerAccess,
+        _ limits: [PublicName: RequestLimits], to text: inout ConfigurationText
     ) {
         let names = routes.hosts.keys.sorted()
         text.line(4, "\(Keys.hosts.name):" + (names.isEmpty ? " []" : ""))
@@ -13,6 +14,7 @@ extension ConfigurationRendering {
             if !name.path.isEmpty { text.entry(8, HostKeys.path, text: name.path) }
             text.secret(8, Keys.token.literal)
             write(access.names[name], 8, to: &text)
+            write(limits[name], 8, LimitKeys.nameLimits, to: &text)
         }
         if let claims = routes.claims {
             text.line(4, "\(HostKeys.claims.name):")

@@ -40,5 +40,7 @@ extension ConfigurationRendering {
                 indentation, LimitKeys.bytesPerSecond, plain: ByteCountText.format(rate.perSecond))
             text.entry(indentation, LimitKeys.bytesBurst, plain: ByteCountText.format(rate.burst))
         }
+        text.entry(
+            indentation, LimitKeys.bytesPerMonth, plain: limits.bytesPerMonth.map(ByteCountText.format))
     }
 }

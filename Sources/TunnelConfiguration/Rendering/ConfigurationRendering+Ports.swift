@@ -12,8 +12,8 @@ extension ConfigurationRendering {
             text.line(6, "- \(PortKeys.port.declaration.name): \(listener.port)")
             if listener.host != server.host { text.entry(8, PortKeys.host, text: listener.host) }
             text.secret(8, Keys.token.literal)
-            if !port.callers.isEmpty {
-                let ranges = port.callers.map { ConfigurationText.quoted($0.description) }
+            if let callers = port.callers {
+                let ranges = callers.map { ConfigurationText.quoted($0.description) }
                 text.line(8, "\(PortKeys.callers.name): [\(ranges.joined(separator: ", "))]")
             }
             text.entry(8, PortKeys.idleTimeout, port.idle ?? .zero)

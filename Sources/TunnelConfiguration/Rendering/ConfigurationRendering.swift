@@ -14,6 +14,7 @@ package enum ConfigurationRendering {
         text.entry(0, Keys.version, plain: 1)
         write(configuration.log, to: &text)
         text.entry(0, Keys.pidfile, text: configuration.pidfile)
+        text.entry(0, Keys.usageFile, text: configuration.usageFile)
         text.entry(0, Keys.shutdownGrace, configuration.shutdownGrace)
         text.entry(0, Keys.controlSocket, text: configuration.controlSocket)
         text.entry(0, Keys.watch, plain: configuration.watch)
@@ -96,7 +97,7 @@ package enum ConfigurationRendering {
             write(server.callerLimits.tokens[token], 8, LimitKeys.tokenLimits, to: &text)
         }
         text.entry(4, Keys.onlyListedTokens, plain: server.trust.onlyListedTokens)
-        writeNames(server.routes, access, to: &text)
+        writeNames(server.routes, access, server.callerLimits.names, to: &text)
         let ranges = server.trust.proxies.map { ConfigurationText.quoted($0.description) }
         text.line(4, "\(Keys.trustedProxies.name): [\(ranges.joined(separator: ", "))]")
         text.entry(4, OriginKeys.takenHeader, plain: server.trust.proxyHeader?.rawValue)

@@ -10,6 +10,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var log: LogConfiguration
     /// Where the process writes its id, or nil.
     package var pidfile: String?
+    /// Where the bytes of each month are counted, or nil: then no token has a quota.
+    package var usageFile: String?
     /// How long requests in flight may go on after a stop was asked for.
     package var shutdownGrace: Duration
     /// Where the local commands (`status`, `reload`, …) reach the agent, or nil for the path that follows from the
@@ -25,13 +27,14 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var tunnels: [TunnelClientConfiguration]
 
     package init(
-        log: LogConfiguration = LogConfiguration(), pidfile: String? = nil,
+        log: LogConfiguration = LogConfiguration(), pidfile: String? = nil, usageFile: String? = nil,
         shutdownGrace: Duration = .seconds(30), controlSocket: String? = nil,
         admin: AdminConfiguration? = nil, watch: Bool = false, servers: [ServerConfiguration] = [],
         tunnels: [TunnelClientConfiguration] = []
     ) {
         self.log = log
         self.pidfile = pidfile
+        self.usageFile = usageFile
         self.shutdownGrace = shutdownGrace
         self.controlSocket = controlSocket
         self.admin = admin

@@ -14,6 +14,8 @@ package struct CallerLimits: Hashable, Sendable {
     package var perToken = RequestLimits()
     /// What entries of `passwords` say in place of `perToken`.
     package var tokens: [RendezvousToken: RequestLimits] = [:]
+    /// What entries of `hosts` say in place of `perName`.
+    package var names: [PublicName: RequestLimits] = [:]
     /// `head-timeout`: time for a request's head.
     package var headTimeout: Duration = .seconds(10)
     /// How slow the body of a request may be; nil for any.
@@ -24,6 +26,7 @@ package struct CallerLimits: Hashable, Sendable {
     /// Whether any limit of requests or bytes is set.
     package var boundsRequests: Bool {
         !perAddress.isEmpty || !perName.isEmpty || !perToken.isEmpty || tokens.values.contains { !$0.isEmpty }
+            || names.values.contains { !$0.isEmpty }
     }
 }
 
@@ -35,14 +38,21 @@ package struct RequestLimits: Hashable, Sendable {
     package var requestRate: Rate?
     /// `bytes-per-second`: of the bodies, in both directions together.
     package var byteRate: Rate?
+    /// `bytes-per-month`: of the bodies, in both directions together, in a month of UTC. Of tokens alone.
+    package var bytesPerMonth: Int?
 
-    package init(requests: Int? = nil, requestRate: Rate? = nil, byteRate: Rate? = nil) {
+    package init(
+        requests: Int? = nil, requestRate: Rate? = nil, byteRate: Rate? = nil, bytesPerMonth: Int? = nil
+    ) {
         self.requests = requests
         self.requestRate = requestRate
         self.byteRate = byteRate
+        self.bytesPerMonth = bytesPerMonth
     }
 
-    package var isEmpty: Bool { requests == nil && requestRate == nil && byteRate == nil }
+    package var isEmpty: Bool {
+        requests == nil && requestRate == nil && byteRate == nil && bytesPerMonth == nil
+    }
 
     /// So many in each second, and so many at once after a pause.
     package struct Rate: Hashable, Sendable {

@@ -6,13 +6,13 @@ package struct TCPPort: Hashable, Sendable {
     package var server: String
     /// Of the tunnel that its connections go through.
     package var token: RendezvousToken
-    /// Whose connections are taken; empty for everybody's.
-    package var callers: [AddressRange]
+    /// Whose connections are taken; nil for everybody's.
+    package var callers: [AddressRange]?
     /// How long a connection may be silent in both directions; nil for any time.
     package var idle: Duration?
 
     package init(
-        server: String, token: RendezvousToken, callers: [AddressRange] = [], idle: Duration? = defaultIdle
+        server: String, token: RendezvousToken, callers: [AddressRange]? = nil, idle: Duration? = defaultIdle
     ) {
         self.server = server
         self.token = token
@@ -25,6 +25,6 @@ package struct TCPPort: Hashable, Sendable {
 
     /// Whether an address may connect.
     package func takes(_ address: String) -> Bool {
-        callers.isEmpty || callers.contains { $0.contains(address) }
+        callers?.contains { $0.contains(address) } ?? true
     }
 }

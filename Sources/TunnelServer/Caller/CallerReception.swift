@@ -215,8 +215,9 @@ final class CallerReception: RequestReception {
                 pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
                     let isNamed = route.policy.namedBy == .host
                     return try core.meter.admit(
-                        token, name: isNamed ? head.fields[.host].map(CallerRoute.name(ofHost:)) : nil,
-                        from: address, limits)
+                        token, host: isNamed ? head.fields[.host].map(CallerRoute.name(ofHost:)) : nil,
+                        name: route.policy.name.map { settings.routes.hosts.names[$0] }, from: address, limits
+                    )
                 }
             } catch {
                 var record = makeRecord(head.method, path: path, tokenHint: token.hint)

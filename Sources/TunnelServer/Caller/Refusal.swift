@@ -66,6 +66,10 @@ package struct Refusal: Error, Sendable, Equatable {
     static let noRawOrigin = Refusal(
         502, "No TCP service stands behind this tunnel: its \"server\" is not tcp://host:port",
         .upgradeUnsupported)
+    static let ambiguousPath = Refusal(
+        400,
+        "The path can be read in more than one way: write it without \"//\", \".\", \"..\", \";\" and needless escapes",
+        .badRequest)
     static let noHost = Refusal(400, "The request names no host", .badRequest)
     static let certificateRequired = Refusal(
         403, "A client certificate is required here, and none was shown that counts", .certificateRequired)
@@ -215,6 +219,7 @@ extension Refusal {
             case .missingSlash(let location): .missingSlash(location: location)
             case .tunnelNotFound: .tunnelNotFound
             case .noHost: .noHost
+            case .ambiguousPath: .ambiguousPath
             }
     }
 

@@ -67,6 +67,7 @@ extension CallerExchange: StreamReceiver {
         }
         stream.send(data, isLast: isLast)
         wrote(count, isLast: isLast)
+        if pass != nil { endWhereOverdrawn() }
     }
 
     func streamReceived(trailers bytes: ByteBuffer) {

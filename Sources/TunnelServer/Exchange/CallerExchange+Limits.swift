@@ -24,6 +24,12 @@ extension CallerExchange {
         hold = Hold(until: until, timer: timer)
     }
 
+    /// A request goes on to its end when the token's bytes are used up under way; what is raw has no end of its own.
+    func endWhereOverdrawn() {
+        guard machine.isRaw, pass?.isOverdrawn == true else { return }
+        perform(machine.fail(.overdrawn))
+    }
+
     private func release() {
         hold = nil
         bodyMayGoOn()

@@ -114,6 +114,7 @@ final class CallerExchange: ServedExchange {
         machine.requestSent(count, takesMore: takesMore, now: eventLoop.now)
         if pass != nil { bytesPass(count) }
         if bodyClock != nil { bodyCame(count) }
+        if pass != nil { endWhereOverdrawn() }
     }
 
     func callerEndedRequest(trailers: HeaderFields?) {

@@ -1,5 +1,6 @@
 import HTTPMessage
 import Observability
+import Routing
 import TunnelProtocol
 
 /// Why a request gets an answer of our own in place of its tunnel's, or its answer breaks off.
@@ -42,6 +43,8 @@ enum ExchangeFailure: Hashable, Sendable {
     case requestTooSlow
     /// Its body comes slower than the configuration allows.
     case bodyTooSlow
+    /// The token's bytes of the month were used up under way.
+    case overdrawn
     /// The tunnel client's protocol carries no upgrades (protocol v1).
     case upgradeUnsupported
     /// A connection, and the tunnel client is too old to carry one.
@@ -82,6 +85,8 @@ enum ExchangeFailure: Hashable, Sendable {
         case .requestTooLarge: .requestTooLarge
         case .requestTooSlow: .requestTooSlow
         case .bodyTooSlow: .bodyTooSlow
+        case .overdrawn:
+            Refusal(LimitHit(limit: LimitName(.token, .bytesPerMonth), retryAfter: UsageLedger.timeLeft))
         case .upgradeUnsupported: .upgradeUnsupported
         case .noRawStreams: .noRawStreams
         case .noRawOrigin: .noRawOrigin
@@ -96,7 +101,9 @@ enum ExchangeFailure: Hashable, Sendable {
         case .stalled: .timeout
         case .stopping, .cutShort: .shutdown
         case .originFailed, .malformedAnswer, .unaskedUpgrade: .originFailed
-        case .malformedRequest, .bodyTooLarge, .requestTooLarge, .requestTooSlow, .bodyTooSlow: .callerFailed
+        case .malformedRequest, .bodyTooLarge, .requestTooLarge, .requestTooSlow, .bodyTooSlow,
+            .overdrawn:
+            .callerFailed
         case .upgradeUnsupported: .answeredHere
         case .noRawStreams, .noRawOrigin: .noTunnel
         }

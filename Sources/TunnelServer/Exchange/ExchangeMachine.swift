@@ -9,7 +9,7 @@ struct ExchangeMachine: Sendable {
     /// How often a request that no session has looked at is offered to another.
     static let mostAttempts = 3
 
-    private enum State {
+    enum State {
         /// A session is asked for. Next: waiting, attached, over.
         case looking
         /// In the queue of a tunnel that is down or takes no more. Next: looking, over.
@@ -21,7 +21,7 @@ struct ExchangeMachine: Sendable {
         case over
     }
 
-    private struct Attached {
+    struct Attached {
         var answer = Answer.none
         /// Whether the session takes bytes now.
         var takesBytes: Bool
@@ -30,7 +30,7 @@ struct ExchangeMachine: Sendable {
     }
 
     /// The answer, or what comes from the origin after an upgrade.
-    private enum Answer {
+    enum Answer {
         case none
         /// The final head has gone out.
         case begun(AnswerLength)
@@ -56,7 +56,7 @@ struct ExchangeMachine: Sendable {
         case failed(ExchangeFailure)
     }
 
-    private var state = State.looking
+    private(set) var state = State.looking
     private var request: Request
     var patience: ExchangePatience
     /// How often a session was asked for.

@@ -1,3 +1,4 @@
+import AgentStatus
 import Logging
 import Observability
 import Routing
@@ -44,6 +45,21 @@ final class Bans: Sendable {
     func timeLeft(of address: String) -> Duration? {
         guard areAny.load(ordering: .acquiring) else { return nil }
         return list.withLock { $0.timeLeft(of: AddressGroup(address), now: .now) }
+    }
+
+    /// What another list had in force is so here.
+    func restore(_ bans: [BanSnapshot]) {
+        guard !bans.isEmpty else { return }
+        list.withLock { list in
+            for ban in bans {
+                list.restore(
+                    BanList.Ban(
+                        address: AddressGroup(String(ban.address.prefix { $0 != "/" })),
+                        left: .seconds(ban.secondsLeft), count: ban.count),
+                    now: .now)
+            }
+            areAny.store(true, ordering: .releasing)
+        }
     }
 
     /// All that are in force.

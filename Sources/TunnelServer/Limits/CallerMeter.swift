@@ -17,36 +17,58 @@ final class CallerMeter: Sendable {
     }
 
     private let state = Mutex(State())
+    private let usage: UsageLedger
+    /// In whose name bytes are counted.
+    private let serverName: String
     private let logger: Logger
 
-    init(logger: Logger) { self.logger = logger }
+    init(_ serverName: String, usage: UsageLedger, logger: Logger) {
+        self.serverName = serverName
+        self.usage = usage
+        self.logger = logger
+    }
 
     /// A request comes.
     ///
     /// - Parameters:
-    ///   - name: of its host, where that has led to the token.
+    ///   - host: that it names, where that has led to the token.
+    ///   - name: the same as the configuration lists it; nil where it does not.
     ///   - address: who sends it.
     /// - Returns: what it is to be let in with; nil where no limit is meant for it.
     /// - Throws: the answer for one that goes beyond a limit.
     func admit(
-        _ token: RendezvousToken, name: String?, from address: String, _ limits: CallerLimits
+        _ token: RendezvousToken, host: String? = nil, name: PublicName? = nil, from address: String,
+        _ limits: CallerLimits
     ) throws(Refusal) -> RequestPass? {
-        let ofToken = limits.tokens[token] ?? limits.perToken
-        var parties: [LimitedParty] = []
-        if !limits.perAddress.isEmpty {
-            parties.append(LimitedParty(.address(AddressGroup(address)), limits.perAddress))
-        }
-        if let name, !limits.perName.isEmpty { parties.append(LimitedParty(.name(name), limits.perName)) }
-        if !ofToken.isEmpty { parties.append(LimitedParty(.token(token), ofToken)) }
+        let parties = limits.parties(of: token, host: host, name: name, from: AddressGroup(address))
         guard !parties.isEmpty else { return nil }
-        let now = MonotonicInstant.now
+        let quota = limits.limits(of: token).bytesPerMonth.map { bytes in
+            RequestPass.Quota(
+                account: usage.account(of: token, at: serverName), bytes: UInt64(max(0, bytes)))
+        }
         let pass = RequestPass(
-            self, parties, isEnforced: limits.isEnforced, address: address, tokenHint: token.hint)
-        let hit = state.withLock { $0.meter.begin(parties, isEnforced: limits.isEnforced, now: now) }
-        guard let hit else { return pass }
+            self, parties, quota, isEnforced: limits.isEnforced, address: address, tokenHint: token.hint)
+        guard let hit = begin(pass) else { return pass }
         tell(hit, pass)
         guard !limits.isEnforced else { throw Refusal(hit) }
         return pass
+    }
+
+    private func begin(_ pass: RequestPass) -> LimitHit? {
+        let used =
+            pass.hasUsedUp
+            ? LimitHit(limit: LimitName(.token, .bytesPerMonth), retryAfter: UsageLedger.timeLeft) : nil
+        if pass.isEnforced, let used { return used }
+        let now = MonotonicInstant.now
+        let hit = state.withLock {
+            $0.meter.begin(pass.parties, isEnforced: pass.isEnforced, now: now)
+        }
+        return hit ?? used
+    }
+
+    /// How many bytes a token has had this month.
+    func bytesThisMonth(of token: RendezvousToken) -> UInt64 {
+        usage.account(of: token, at: serverName).used
     }
 
     /// So many bytes of a request's bodies have passed.
@@ -76,7 +98,14 @@ final class CallerMeter: Sendable {
 
 /// The place of one request among those that limits are meant for. Used on its event loop.
 final class RequestPass {
+    /// What a token may have in a month, and what it has had.
+    struct Quota {
+        let account: UsageLedger.Account
+        let bytes: UInt64
+    }
+
     private let meter: CallerMeter
+    private let quota: Quota?
     fileprivate let parties: [LimitedParty]
     fileprivate let isEnforced: Bool
     fileprivate let address: String
@@ -85,10 +114,12 @@ final class RequestPass {
     private var isOver = false
 
     fileprivate init(
-        _ meter: CallerMeter, _ parties: [LimitedParty], isEnforced: Bool, address: String, tokenHint: String
+        _ meter: CallerMeter, _ parties: [LimitedParty], _ quota: Quota?, isEnforced: Bool, address: String,
+        tokenHint: String
     ) {
         self.meter = meter
         self.parties = parties
+        self.quota = quota
         self.isEnforced = isEnforced
         self.address = address
         self.tokenHint = tokenHint
@@ -98,7 +129,16 @@ final class RequestPass {
     /// So many bytes have passed.
     ///
     /// - Returns: how long no more are to pass; nil where they may go on.
-    func passed(_ count: Int) -> Duration? { countsBytes ? meter.passed(count, self) : nil }
+    func passed(_ count: Int) -> Duration? {
+        quota?.account.add(count)
+        return countsBytes ? meter.passed(count, self) : nil
+    }
+
+    /// Whether the token has had all that it may have this month.
+    fileprivate var hasUsedUp: Bool { quota.map { $0.account.used >= $0.bytes } ?? false }
+
+    /// Whether what has no end of its own is to end, as that is so.
+    var isOverdrawn: Bool { isEnforced && hasUsedUp }
 
     /// The request is over.
     func leave() {

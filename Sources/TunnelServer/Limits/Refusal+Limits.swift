@@ -16,6 +16,7 @@ extension Refusal {
             case .requests: "Too many requests \(whose) at once"
             case .requestsPerSecond: "Too many requests \(whose)"
             case .bytesPerSecond: "Too many bytes \(whose)"
+            case .bytesPerMonth: "The bytes of this month are used up \(whose)"
             }
         let seconds = hit.retryAfter.components
         self.init(

@@ -1,5 +1,6 @@
 import AgentStatus
 import Routing
+import TunnelConfiguration
 import TunnelProtocol
 
 extension ServerCore {
@@ -8,7 +9,15 @@ extension ServerCore {
     ///
     /// - Parameter name: only those of that name; nil for all.
     func connectedTokens(named name: String?) -> (listed: [ConnectedToken], more: Int) {
-        let all = registry.connected.compactMap { ConnectedToken($0) }
+        let limits = settings.callerLimits
+        let all = registry.connected.compactMap { summary in
+            var token = ConnectedToken(summary)
+            if let quota = limits.limits(of: summary.about.token).bytesPerMonth {
+                token?.monthBytes = meter.bytesThisMonth(of: summary.about.token)
+                token?.monthLimit = UInt64(max(0, quota))
+            }
+            return token
+        }
         return ConnectedToken.listed(name.map { name in all.filter { $0.name == name } } ?? all)
     }
 }

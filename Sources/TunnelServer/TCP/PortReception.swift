@@ -52,10 +52,20 @@ final class PortReception: RawReception {
             record.finish(.shutdown, now: now)
             return nil
         }
+        let pass: RequestPass?
+        do throws(Refusal) {
+            pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
+                try core.meter.admit(port.token, from: peer, limits)
+            }
+        } catch {
+            record.finish(.answeredHere, now: now)
+            return nil
+        }
         let entry = core.connections.enter(
             ObjectIdentifier(connection), caller, address: AddressGroup(peer),
             most: settings.connectionsPerAddress(from: peer) ?? core.limits.callersPerAddress)
         if case .isRefused(let refusal, _) = entry {
+            pass?.leave()
             core.tell("Connection refused", refusal, from: peer)
             record.finish(.answeredHere, now: now)
             return nil
@@ -65,7 +75,7 @@ final class PortReception: RawReception {
         return CallerExchange(
             core: core, settings: settings, loopIndex: loopIndex, stream: connection, token: port.token,
             request: request, forwarding: nil, framing: .none, record: record,
-            idle: port.idle.map { TimeAmount($0) })
+            idle: port.idle.map { TimeAmount($0) }, pass: pass)
     }
 
     func left(_ connection: any CallerConnection) {

@@ -36,12 +36,15 @@ import Testing
         let caller = try HTTPConnection(port: port)
         for (host, path, expected) in [
             ("app.example.com", "/x", "/app/x"), ("APP.example.com:8080", "/api/x?y", "/api/api/x?y"),
-            ("app.example.com", "/apiary", "/app/apiary"), ("app.example.com.", "/%61pi", "/api/%61pi"),
+            ("app.example.com", "/apiary", "/app/apiary"), ("app.example.com.", "/api/%78", "/api/api/%78"),
             ("other.example.com", "/api", "/any/api"), ("a.b.example.com", "/", "/rest/"),
             ("127.0.0.1:\(port)", "/", "/rest/"), ("[::1]", "/", "/rest/"),
         ] {
             #expect(try caller.get(path, host: host).text == expected, "\(host)\(path)")
         }
+        // Which name this is depends on the origin.
+        let ambiguous = try caller.get("/x/../api", host: "app.example.com")
+        #expect(ambiguous.status == 400 && ambiguous.text.contains("in more than one way"))
         // A token counts more than a name.
         let byToken = try caller.exchange("GET", "/y", fields: [("X-Token", Self.token("any"))])
         #expect(byToken.text == "/any/y")

@@ -32,6 +32,38 @@ import Testing
         return try JSONDecoder().decode(AgentStatusReport.self, from: Data(program.standardOutput.bytes))
     }
 
+    @Test func whoIsShutOutStaysSo() throws {
+        let port = try freePort()
+        let text = Self.server(port).replacingOccurrences(
+            of: "reuse-port: true", with: "reuse-port: true, ban: { after: 20, never: [127.0.0.1] }")
+        let first = try AgentProcess(configuration: text)
+        try first.waitForLog("Agent running")
+        let ask = { (source: UInt8) in
+            let connection = try HTTPConnection(port: port, from: source)
+            defer { connection.close() }
+            do {
+                return try connection.exchange("GET", "/_health_check").status
+            } catch is StreamEnd {
+                return 0
+            }
+        }
+        for number in 0..<30 {
+            let connection = try HTTPConnection(port: port, from: 2)
+            defer { connection.close() }
+            _ = try? connection.exchange("GET", "/", fields: [("X-Token", "guess-of-the-test-\(number)")])
+        }
+        #expect(try ask(2) == 0)
+        let next = try Self.successor(first)
+        try next.standardError.waitForLine(containing: "Agent running")
+        #expect(try first.process.waitForExit() == .code(0))
+        #expect(try ask(2) == 0 && ask(3) == 200)
+        let bans = try wstunnel(["bans", "--config", first.configurationPath])
+        #expect(try bans.waitForExit() == .code(0))
+        #expect(bans.standardOutput.text.contains("127.0.0.2"))
+        next.send(signal: SIGTERM)
+        #expect(try next.waitForExit() == .code(0))
+    }
+
     @Test(.timeLimit(.minutes(2))) func fiveTakeoversUnderLoadLoseNoRequest() throws {
         let port = try freePort()
         let origin = try SteadyLoad.origin()
