@@ -3,8 +3,6 @@ import Synchronization
 import TestSupport
 import Testing
 
-private let browser = "/usr/bin/chromium"
-
 /// A browser on a kept connection. It sends a request again when the connection is reset before it has seen the head of
 /// the answer, a POST too.
 @Suite(
@@ -12,8 +10,7 @@ private let browser = "/usr/bin/chromium"
     .enabled(
         if: ProcessInfo.processInfo.environment["WSTUNNEL_SLOW_TESTS"] == "1", "slow: WSTUNNEL_SLOW_TESTS=1"),
     .enabled(
-        if: FileManager.default.isExecutableFile(atPath: browser),
-        "no \(browser): apt-get install chromium"))
+        if: Chromium.isThere, "no \(Chromium.path): apt-get install chromium"))
 struct BrowserTests {
     private static let tries = 8
 
@@ -53,7 +50,7 @@ struct BrowserTests {
         let agent = try BesiegedAgent(origin: origin.url)
         let folder = try TemporaryFolder()
         let running = try ChildProcess([
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            Chromium.path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
             "--no-proxy-server",
             "--user-data-dir=\(folder.path)/profile",
             "http://127.0.0.1:\(agent.port)/_token/\(BesiegedAgent.token)/page",

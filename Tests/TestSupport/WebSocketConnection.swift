@@ -13,7 +13,8 @@ package final class WebSocketConnection: @unchecked Sendable {
     ///
     /// - Throws: `TestFailure` with the response when it is not a right 101.
     package init(
-        port: Int, target: String = "/", fields: [(String, String)] = [], limit: Duration = .seconds(20),
+        port: Int, target: String = "/", host: String = "caller.test", fields: [(String, String)] = [],
+        limit: Duration = .seconds(20),
         receiveBuffer: Int32? = nil, seed: UInt64 = 1
     ) throws {
         random = SplitMix64(seed: seed)
@@ -22,7 +23,7 @@ package final class WebSocketConnection: @unchecked Sendable {
         try socket.writeHead(
             "GET \(target) HTTP/1.1",
             [
-                ("Host", "caller.test"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
+                ("Host", host), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
                 ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", key),
             ] + fields)
         response = try socket.readHead()

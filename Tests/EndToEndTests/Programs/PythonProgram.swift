@@ -40,14 +40,16 @@ final class PythonProgram: Sendable {
     }
 
     /// Starts Jupyter's server, which has to be told a port.
-    init(jupyterToken token: String, options: [String] = []) throws {
+    ///
+    /// - Parameter name: of the program.
+    init(_ name: String = "jupyter-server", jupyterToken token: String, options: [String] = []) throws {
         folder = try TemporaryFolder()
         var lastFailure: any Error = TestFailure("Jupyter was not started")
         for _ in 0..<5 {
             let port = try freePort()
             let process = try ChildProcess(
                 [
-                    Self.environment + "/bin/jupyter-server", "--no-browser", "--allow-root",
+                    Self.environment + "/bin/\(name)", "--no-browser", "--allow-root",
                     "--ip=127.0.0.1", "--port=\(port)", "--ServerApp.port_retries=0",
                     "--IdentityProvider.token=\(token)", "--ServerApp.root_dir=\(folder.path)",
                 ] + options, environment: Self.variables(folder.path))

@@ -6,8 +6,6 @@ import Testing
 /// `/_token/<token>/` with `redirects: rewrite`.
 @Suite(.timeLimit(.minutes(4)), .enabled(if: PythonProgram.areThere, "\(PythonProgram.missing)"))
 struct RealProgramTests {
-    private static let browser = "/usr/bin/chromium"
-
     enum Way: Sendable, CaseIterable {
         case name
         case nameOverTLS
@@ -83,8 +81,7 @@ struct RealProgramTests {
 
     @Test(
         .enabled(
-            if: FileManager.default.isExecutableFile(atPath: browser),
-            "no \(browser): apt-get install chromium"),
+            if: Chromium.isThere, "no \(Chromium.path): apt-get install chromium"),
         .enabled(
             if: ProcessInfo.processInfo.environment["WSTUNNEL_SLOW_TESTS"] == "1",
             "slow: WSTUNNEL_SLOW_TESTS=1"), arguments: Way.allCases)
@@ -93,7 +90,7 @@ struct RealProgramTests {
         let world = try World(way, to: program.url, host: "app.localhost")
         let folder = try TemporaryFolder()
         let running = try ChildProcess([
-            Self.browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            Chromium.path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
             "--no-proxy-server",
             "--ignore-certificate-errors", "--user-data-dir=\(folder.path)/profile",
             "--host-resolver-rules=MAP app.localhost 127.0.0.1", "--virtual-time-budget=20000", "--dump-dom",
@@ -142,6 +139,44 @@ struct RealProgramTests {
             try WebSocketConnection(
                 port: world.port, target: target, fields: [cookie, ("Origin", "http://evil.test")])
         }
+    }
+
+    /// In a browser, as people do.
+    @Test(
+        .enabled(if: Chromium.isThere, "no \(Chromium.path): apt-get install chromium"),
+        .enabled(
+            if: ProcessInfo.processInfo.environment["WSTUNNEL_SLOW_TESTS"] == "1",
+            "slow: WSTUNNEL_SLOW_TESTS=1"), arguments: [Way.name, .path])
+    func aNotebookOfJupyterLabRuns(_ way: Way) throws {
+        let token = "jupyter-token"
+        let program = try PythonProgram(
+            "jupyter-lab", jupyterToken: token,
+            options: ["--LabApp.expose_app_in_browser=True", "--ServerApp.allow_remote_access=True"])
+        let world = try World(way, to: program.url, host: "lab.test")
+        let browser = try Chromium(opening: "\(world.url)/lab?token=\(token)", localName: "lab.test")
+        // The page is another one once it has loaded.
+        while try browser.run("String(!!window.jupyterapp)") != "true" {}
+        let output = try browser.run(
+            """
+            (async () => {
+              const until = async look => {
+                for (;;) {
+                  const found = look();
+                  if (found) return found;
+                  await new Promise(done => setTimeout(done, 100));
+                }
+              };
+              const lab = window.jupyterapp;
+              await lab.started;
+              const panel = await lab.commands.execute('notebook:create-new', { kernelName: 'python3' });
+              await panel.context.ready;
+              await panel.sessionContext.ready;
+              panel.content.activeCell.model.sharedModel.setSource('print(6 * 7)');
+              await lab.commands.execute('notebook:run-all-cells');
+              return (await until(() => document.querySelector('.jp-OutputArea-output pre'))).textContent;
+            })()
+            """)
+        #expect(output == "42\n", "\(world.agent.log.suffix(5))")
     }
 
     /// What a browser sends of what curl has kept.
