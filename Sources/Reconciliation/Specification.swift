@@ -68,6 +68,7 @@ extension ServerConfiguration: Specification {
         .init("queue-timeout", \.times.queue, .inPlace),
         .init("max-requests-per-tunnel", \.limits.waitingPerToken, .inPlace),
         .init("max-clients-per-token", \.limits.clientsPerToken, .inPlace),
+        .init("max-requests-per-session", \.limits.requestsPerSession, .inPlace),
         .init("max-sessions-per-token", \.limits.sessionsPerToken, .inPlace),
         .init("max-sessions-per-address", \.limits.sessionsPerAddress, .inPlace),
         .init("passwords", \.trust.passwords, .inPlace),

@@ -39,6 +39,7 @@ import TunnelProtocol
             httptimeout: 1m1s
             queue-timeout: 0
             max-requests-per-tunnel: 7
+            max-requests-per-session: 30
             max-clients-per-token: 3
             max-sessions-per-token: 5
             max-sessions-per-address: 6
@@ -229,6 +230,7 @@ import TunnelProtocol
                     httptimeout: 20m
                     queue-timeout: 30s
                     max-requests-per-tunnel: 20
+                    max-requests-per-session: 1000
                     max-clients-per-token: 0
                     max-sessions-per-token: 1024
                     max-sessions-per-address: 10000

@@ -56,6 +56,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.longPoll.declaration, Keys.basePath.declaration,
                 Keys.wsTimeout.declaration, Keys.httpTimeout.declaration,
                 Keys.queueTimeout.declaration, Keys.maxRequestsPerTunnel.declaration,
+                Keys.maxRequestsPerSession.declaration,
                 Keys.maxClientsPerToken.declaration, Keys.maxSessionsPerToken.declaration,
                 Keys.maxSessionsPerAddress.declaration, Keys.passwordEntries,
                 Keys.passwordsFile.declaration, Keys.onlyListedTokens.declaration, Keys.hosts,

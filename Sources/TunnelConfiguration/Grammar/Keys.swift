@@ -87,6 +87,10 @@ enum Keys {
         "max-clients-per-token", 0...10_000, default: 0,
         "Most tunnel clients of one token; 0 is any number. All connections of one client count once, if they come from "
             + "one address.")
+    static let maxRequestsPerSession = ScalarKey<Int>.integer(
+        "max-requests-per-session", 1...ServerConfiguration.mostRequestsPerSession,
+        default: ServerConfiguration.mostRequestsPerSession,
+        "Most requests that one connection of a tunnel client carries at once.")
     static let maxSessionsPerToken = ScalarKey<Int>.integer(
         "max-sessions-per-token", 1...ServerConfiguration.mostSessions, default: 1024,
         "Most connections of tunnel clients for one token.")

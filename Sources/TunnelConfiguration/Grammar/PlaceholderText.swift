@@ -17,6 +17,7 @@ enum PlaceholderText {
 
     /// How the variables of shells, Kubernetes, Windows, templates and autoconf are written.
     private static func variableForm(of secret: String) -> String? {
+        guard secret.utf8.contains(where: { "$%@{".utf8.contains($0) }) else { return nil }
         if secret.hasPrefix("$"), isName(secret.dropFirst(), inCapitals: true) { return "$NAME" }
         if isEnclosed(secret, "$(", ")") { return "$(NAME)" }
         if secret.contains("${"), secret.contains("}") { return "${NAME}" }
@@ -48,34 +49,43 @@ enum PlaceholderText {
 
     /// `changeme`, `CHANGE-ME-please-now`, `xxxxxxxx`, and what scripts print where there is nothing.
     private static func isWord(_ secret: String) -> Bool {
-        let words = secret.lowercased().split { !$0.isLetter }
-        let all = words.joined()
-        if nothings.contains(all) || placeholders.contains(where: { repeats($0, all) }) { return true }
+        var letters: [UInt8] = []
+        // Where words begin and end in them.
+        var starts: [Int] = []
+        var isInWord = false
+        for byte in secret.utf8 {
+            let isCapital = (0x41...0x5a).contains(byte)
+            let isLetter = isCapital || (0x61...0x7a).contains(byte) || byte >= 0x80
+            if isLetter, !isInWord { starts.append(letters.count) }
+            if isLetter { letters.append(isCapital ? byte | 0x20 : byte) }
+            isInWord = isLetter
+        }
+        if nothings.contains(where: { letters.elementsEqual($0) }) { return true }
+        starts.append(letters.count)
         // However its words are divided, but not within longer ones: "exchange-mechanics" is none.
-        for start in words.indices {
-            var text = ""
-            for word in words[start...].prefix(longestInWords) {
-                text += word
-                if placeholders.contains(text) { return true }
+        for (number, start) in starts.dropLast().enumerated() {
+            let ends = starts[(number + 1)...].prefix(longestInWords)
+            for word in placeholders where letters[start...].starts(with: word) {
+                if ends.contains(start + word.count) || start == 0 && repeats(word, letters) { return true }
             }
         }
         guard let first = secret.utf8.first, secret.utf8.count >= 3 else { return false }
         return "xX*.-_?".utf8.contains(first) && secret.utf8.allSatisfy { $0 == first }
     }
 
-    /// Whether a text is a word over and over, as whoever needs sixteen characters writes it; the last may be cut.
-    private static func repeats(_ word: String, _ text: String) -> Bool {
-        guard text.utf8.count > word.utf8.count, text.utf8.starts(with: word.utf8) else { return false }
+    /// Whether a text that begins with a word is that over and over, as whoever needs sixteen characters writes it; the last
+    /// may be cut.
+    private static func repeats(_ word: [UInt8], _ text: [UInt8]) -> Bool {
         // What repeats after so many bytes is the same as what stands so many bytes before it.
-        return zip(text.utf8, text.utf8.dropFirst(word.utf8.count)).allSatisfy { $0 == $1 }
+        zip(text, text.dropFirst(word.count)).allSatisfy { $0 == $1 }
     }
 
-    private static let nothings: Set<String> = ["null", "nil", "undefined", "todo", "fixme", "tbd"]
-    private static let placeholders: Set<String> = [
+    private static let nothings = ["null", "nil", "undefined", "todo", "fixme", "tbd"].map { Array($0.utf8) }
+    private static let placeholders = [
         "changeme", "changeit", "changethis", "changemeplease", "changemenow", "pleasechangeme", "replaceme",
         "replacethis", "replacewith", "placeholder", "fillmein", "yourtoken", "yourtokenhere", "yourpassword",
         "yourpasswordhere", "yoursecret", "yoursecrethere", "mytokenhere", "insertyour", "enteryour",
-    ]
+    ].map { Array($0.utf8) }
     /// Words that the longest of them may be divided into.
     private static let longestInWords = 4
 }

@@ -40,8 +40,8 @@ extension MappingReader {
             }
             lines[name] = item.node.mark.line
             listed.tokens[name] = token
-            listed.rules[name] = rules
-            listed.limits[name] = limits
+            if let rules { listed.rules[name] = rules }
+            if let limits { listed.limits[name] = limits }
         }
         return listed
     }

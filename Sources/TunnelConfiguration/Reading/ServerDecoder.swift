@@ -37,6 +37,7 @@ extension MappingReader {
             limits: .init(
                 waitingPerToken: value(Keys.maxRequestsPerTunnel),
                 clientsPerToken: maxClients == 0 ? nil : maxClients,
+                requestsPerSession: value(Keys.maxRequestsPerSession),
                 sessionsPerToken: value(Keys.maxSessionsPerToken),
                 sessionsPerAddress: value(Keys.maxSessionsPerAddress)),
             trust: .init(

@@ -77,6 +77,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.httpTimeout, server.times.stall)
         text.entry(4, Keys.queueTimeout, server.times.queue)
         text.entry(4, Keys.maxRequestsPerTunnel, plain: server.limits.waitingPerToken)
+        text.entry(4, Keys.maxRequestsPerSession, plain: server.limits.requestsPerSession)
         text.entry(4, Keys.maxClientsPerToken, plain: server.limits.clientsPerToken ?? 0)
         text.entry(4, Keys.maxSessionsPerToken, plain: server.limits.sessionsPerToken)
         text.entry(4, Keys.maxSessionsPerAddress, plain: server.limits.sessionsPerAddress)

@@ -4,6 +4,8 @@ package import TunnelProtocol
 package struct ServerConfiguration: Hashable, Sendable {
     /// Most sessions that a server takes.
     package static let mostSessions = 20_000
+    /// Most requests in one session.
+    package static let mostRequestsPerSession = 1000
 
     /// Identity across reloads, in logs and metrics: `[A-Za-z0-9][A-Za-z0-9_.-]*`.
     package var name: String
@@ -112,15 +114,19 @@ package struct ServerConfiguration: Hashable, Sendable {
         package var clientsPerToken: Int?
         /// Most sessions for one token; 1 to `mostSessions`.
         package var sessionsPerToken: Int
+        /// Most requests that a session carries at once, whatever its client takes: 1…`mostRequestsPerSession`.
+        package var requestsPerSession: Int
         /// Most sessions from one address (`AddressGroup`); 1 to `mostSessions`.
         package var sessionsPerAddress: Int
 
         package init(
-            waitingPerToken: Int = 20, clientsPerToken: Int? = nil, sessionsPerToken: Int = 1024,
+            waitingPerToken: Int = 20, clientsPerToken: Int? = nil,
+            requestsPerSession: Int = mostRequestsPerSession, sessionsPerToken: Int = 1024,
             sessionsPerAddress: Int = mostSessions / 2
         ) {
             self.waitingPerToken = waitingPerToken
             self.clientsPerToken = clientsPerToken
+            self.requestsPerSession = requestsPerSession
             self.sessionsPerToken = sessionsPerToken
             self.sessionsPerAddress = sessionsPerAddress
         }

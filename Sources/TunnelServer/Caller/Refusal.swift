@@ -50,7 +50,7 @@ package struct Refusal: Error, Sendable, Equatable {
     static let tunnelLost = Refusal(502, "The tunnel was lost while it carried this request", .tunnelLost)
     static let tunnelBusy = Refusal(
         503, "The tunnel takes no more requests now", .tunnelBusy, retryAfter: 1,
-        limit: "streams-per-session")
+        limit: "max-requests-per-session")
     static let originFailed = Refusal(502, "The origin broke off before its answer", .originFailed)
     static let unaskedUpgrade = Refusal(
         502, "The origin switched to a protocol that was not asked for", .unaskedUpgrade)

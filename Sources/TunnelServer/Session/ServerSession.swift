@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import Observability
 import Routing
+import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
 
@@ -113,8 +114,9 @@ final class ServerSession: SessionOwner {
         if settings.times.keepalive != keepalive { session.setKeepaliveTimeout(settings.times.keepalive) }
         let arrival = core.registry.join(token, served, client) { handle in
             TunnelRegistry.Table.Member(
-                id: id, session: handle, loop: core.index(of: eventLoop), capacity: peer.maximumStreams,
-                client: client, isSerial: peer.version == .v1, peer: about)
+                id: id, session: handle, loop: core.index(of: eventLoop),
+                capacity: min(peer.maximumStreams, settings.limits.requestsPerSession), client: client,
+                isSerial: peer.version == .v1, peer: about)
         }
         guard let arrival else {
             session.turnAway()

@@ -5,7 +5,7 @@ import Glibc
 @main enum Microbenchmarks {
     private static let all =
         webSocketBenchmarks + sessionBenchmarks + headBenchmarks + messageBenchmarks + serverBenchmarks
-        + configurationBenchmarks
+        + configurationBenchmarks + nameBenchmarks
 
     static func main() {
         let arguments = Array(CommandLine.arguments.dropFirst())

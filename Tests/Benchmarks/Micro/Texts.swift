@@ -3,7 +3,7 @@ import NIOCore
 /// Messages as they really come.
 enum Texts {
     /// A head as written here, each line ended by CRLF, and the empty line.
-    private static func head(_ lines: String) -> ByteBuffer {
+    static func head(_ lines: String) -> ByteBuffer {
         ByteBuffer(string: lines.split(separator: "\n").joined(separator: "\r\n") + "\r\n\r\n")
     }
 

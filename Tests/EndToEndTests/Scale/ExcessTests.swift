@@ -40,6 +40,25 @@ import Testing
         for caller in callers { #expect(try caller.readResponse().text == "/held") }
     }
 
+    @Test(.timeLimit(.minutes(1))) func aServerLetsASessionCarryFewer() throws {
+        let gate = Gate()
+        defer { gate.open() }
+        let held = try ScriptedOrigin { connection in
+            while try connection.readRequest() != nil {
+                try gate.wait()
+                try connection.respond(text: "well")
+            }
+        }
+        let tunnel = try TunnelPair(
+            to: held.url, serverOptions: ["queue-timeout: 1s", "max-requests-per-session: 3"], connections: 1)
+        let callers = try (0..<5).map { _ in try HTTPConnection(port: tunnel.port) }
+        for caller in callers { try caller.send("GET", "/", fields: [("X-Token", TunnelPair.token)]) }
+        try tunnel.server.process.standardError.waitForLines(2, containing: "status=503")
+        gate.open()
+        let statuses = try callers.map { try $0.readResponse().status }
+        #expect(statuses.count { $0 == 200 } == 3 && statuses.count { $0 == 503 } == 2)
+    }
+
     @Test(.timeLimit(.minutes(1))) func whoWaitedTooLongIsToldWhenToComeAgainAndTheRestIsServed() throws {
         let tunnel = try TunnelPair(to: origin.url, serverOptions: ["queue-timeout: 1s"], connections: 1)
         let callers = try callers(tunnel)
@@ -51,7 +70,8 @@ import Testing
             let answer = try caller.readResponse()
             guard answer.status != 200 else { continue }
             #expect(answer.status == 503)
-            #expect(answer.text == "The tunnel takes no more requests now (limit: streams-per-session)\n")
+            #expect(
+                answer.text == "The tunnel takes no more requests now (limit: max-requests-per-session)\n")
             #expect(answer.head["Retry-After"] == "1")
             refused += 1
         }

@@ -25,7 +25,7 @@ private let text: String = {
 }()
 
 /// A machine that holds one file.
-private struct OneFile: ConfigurationSource {
+struct OneFile: ConfigurationSource {
     let bytes: [UInt8]
 
     init(_ text: String) { bytes = Array(text.utf8) }
