@@ -1,3 +1,4 @@
+import HTTPMessage
 import NIOCore
 import Routing
 import TransportSecurity
@@ -86,6 +87,24 @@ final class ServerSettings: Sendable {
 
     /// What callers have to show.
     var callerCertificates: ListenerTLS.CertificateDemand { tls?.configuration.callers ?? .none }
+
+    /// Whether a request ends here, as its caller has to show a certificate and has shown none that counts.
+    func lacksCertificate(_ route: CallerRoute, hasShown: Bool) -> Bool {
+        callerCertificates == .required && !hasShown && route.isForCallersAlone
+    }
+
+    /// The rules for callers that a request is held to; nil for none.
+    func policy(for route: CallerRoute) -> AccessPolicy? {
+        guard !access.isEmpty, route.isForCallersAlone else { return nil }
+        if case .forward(let route) = route { return access.policy(for: route) }
+        return access.everybody
+    }
+
+    /// The name for which limits hold, of those of a request that goes to a tunnel; nil where none led there.
+    static func limitedName(_ route: Route, _ fields: HeaderFields) -> String? {
+        guard route.policy.namedBy == .host else { return nil }
+        return fields[.host].map(CallerRoute.name(ofHost:))
+    }
 
     /// Who vouches for what others show; nil where none do.
     var clientAuthority: CertificateFile? { tls?.configuration.clientAuthority }

@@ -21,12 +21,46 @@ package struct LimitedParty: Hashable, Sendable {
         self.limits = limits
     }
 
-    var scope: LimitName.Scope {
+    package var scope: LimitName.Scope {
         switch identity {
         case .address: .address
         case .name: .name
         case .token: .token
         }
+    }
+
+    /// Who is meant by the limits of a server when a request comes, the narrowest first.
+    ///
+    /// - Parameters:
+    ///   - name: of its host, where that has led to the token.
+    ///   - address: who sends it.
+    package static func all(
+        _ token: RendezvousToken, name: String?, from address: String, _ limits: CallerLimits
+    ) -> [LimitedParty] {
+        let ofToken = limits.tokens[token] ?? limits.perToken
+        var parties: [LimitedParty] = []
+        if !limits.perAddress.isEmpty {
+            parties.append(LimitedParty(.address(AddressGroup(address)), limits.perAddress))
+        }
+        if let name, !limits.perName.isEmpty { parties.append(LimitedParty(.name(name), limits.perName)) }
+        if !ofToken.isEmpty { parties.append(LimitedParty(.token(token), ofToken)) }
+        return parties
+    }
+}
+
+/// How much of what it may have a party has, at one moment.
+package struct RequestUsage: Hashable, Sendable {
+    /// Under way.
+    package var requests = 0
+    /// Requests that came lately, of the burst.
+    package var requestRate = 0
+    /// Bytes that went lately, of the burst.
+    package var byteRate = 0
+
+    package init(requests: Int = 0, requestRate: Int = 0, byteRate: Int = 0) {
+        self.requests = requests
+        self.requestRate = requestRate
+        self.byteRate = byteRate
     }
 }
 
@@ -65,13 +99,39 @@ package struct RequestMeter: Sendable {
     }
 
     private mutating func goesBeyond(_ party: LimitedParty, now: MonotonicInstant) -> LimitHit? {
-        if let most = party.limits.requests, underWay[party.identity] >= most {
-            return LimitHit(limit: LimitName(party.scope, .requests), retryAfter: Self.patience)
-        }
+        if let hit = hasTooManyUnderWay(party) { return hit }
         guard let rate = party.limits.requestRate,
             let wait = requests[party.scope, default: RateBuckets()].take(party.identity, at: rate, now: now)
         else { return nil }
         return LimitHit(limit: LimitName(party.scope, .requestsPerSecond), retryAfter: wait)
+    }
+
+    private func hasTooManyUnderWay(_ party: LimitedParty) -> LimitHit? {
+        guard let most = party.limits.requests, underWay[party.identity] >= most else { return nil }
+        return LimitHit(limit: LimitName(party.scope, .requests), retryAfter: Self.patience)
+    }
+
+    /// What `begin` would return. Changes nothing.
+    package func outlook(_ parties: [LimitedParty], now: MonotonicInstant) -> LimitHit? {
+        for party in parties {
+            if let hit = hasTooManyUnderWay(party) { return hit }
+            guard let rate = party.limits.requestRate,
+                let wait = requests[party.scope]?.wait(for: party.identity, at: rate, now: now)
+            else { continue }
+            return LimitHit(limit: LimitName(party.scope, .requestsPerSecond), retryAfter: wait)
+        }
+        return nil
+    }
+
+    /// How much of its limits a party has used.
+    package func usage(of party: LimitedParty, now: MonotonicInstant) -> RequestUsage {
+        let level = { (rate: RequestLimits.Rate?, buckets: RateBuckets<LimitedParty.Identity>?) in
+            rate.map { buckets?.level(of: party.identity, at: $0, now: now) ?? 0 } ?? 0
+        }
+        return RequestUsage(
+            requests: underWay[party.identity],
+            requestRate: level(party.limits.requestRate, requests[party.scope]),
+            byteRate: level(party.limits.byteRate, bytes[party.scope]))
     }
 
     /// A request that took its place is over.

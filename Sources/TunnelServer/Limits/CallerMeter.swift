@@ -31,13 +31,7 @@ final class CallerMeter: Sendable {
     func admit(
         _ token: RendezvousToken, name: String?, from address: String, _ limits: CallerLimits
     ) throws(Refusal) -> RequestPass? {
-        let ofToken = limits.tokens[token] ?? limits.perToken
-        var parties: [LimitedParty] = []
-        if !limits.perAddress.isEmpty {
-            parties.append(LimitedParty(.address(AddressGroup(address)), limits.perAddress))
-        }
-        if let name, !limits.perName.isEmpty { parties.append(LimitedParty(.name(name), limits.perName)) }
-        if !ofToken.isEmpty { parties.append(LimitedParty(.token(token), ofToken)) }
+        let parties = LimitedParty.all(token, name: name, from: address, limits)
         guard !parties.isEmpty else { return nil }
         let now = MonotonicInstant.now
         let pass = RequestPass(
@@ -47,6 +41,14 @@ final class CallerMeter: Sendable {
         tell(hit, pass)
         guard !limits.isEnforced else { throw Refusal(hit) }
         return pass
+    }
+
+    /// What `admit` would find, and how much each party has used. Takes nothing, and tells nobody.
+    func outlook(_ parties: [LimitedParty]) -> (hit: LimitHit?, usage: [RequestUsage]) {
+        let now = MonotonicInstant.now
+        return state.withLock { state in
+            (state.meter.outlook(parties, now: now), parties.map { state.meter.usage(of: $0, now: now) })
+        }
     }
 
     /// So many bytes of a request's bodies have passed.
