@@ -156,7 +156,7 @@ import Testing
             ("a pattern", Question(host: "a.wild.test", status: 200)),
             ("a method", Question(method: "POST", host: "a.wild.test", status: 405)),
             ("maintenance", Question(host: "closed.test", status: 503)),
-            ("a claimed name", Question(host: "app.t.test", status: 200, fileStatus: 400)),
+            ("a claimed name", Question(host: "app.t.test", status: 200)),
             ("a name that is nobody's", Question(host: "none.t.test", status: 400)),
             (
                 "an unknown token",

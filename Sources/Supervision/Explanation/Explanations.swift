@@ -26,7 +26,9 @@ package enum Explanations {
         } catch {
             throw ExplanationError("servers[\(server.name)]: \(error)", status: 422)
         }
-        let explanation = ServerExplanation(query, by: server, tls: tls, choice.reason)
+        let explanation = ServerExplanation(
+            query, by: server, tls: tls, claims: claims(at: choice.index, candidates, configuration),
+            choice.reason)
         return snapshot(query, choice, server, explanation, configuration.tunnels, .file)
     }
 
@@ -47,6 +49,21 @@ package enum Explanations {
         let chosen = servers[choice.index]
         let explanation = chosen.server.explain(query, choice.reason)
         return snapshot(query, choice, chosen.configuration, explanation, tunnels, .agent)
+    }
+
+    /// The names that tunnels of the configuration ask a server of it for, as it would give them out if they came in their order.
+    private static func claims(
+        at index: Int, _ candidates: [ServerChoice.Candidate], _ configuration: AgentConfiguration
+    ) -> HostClaims {
+        let routes = configuration.servers[index].routes
+        let tunnels = configuration.tunnels.filter { tunnel in
+            let (isSecure, host, port) = (tunnel.tunnel.isSecure, tunnel.tunnel.host, tunnel.tunnel.port)
+            return !tunnel.hosts.isEmpty
+                && ServerChoice(isSecure: isSecure, host: host.lowercased(), port: port, among: candidates)?
+                    .index == index
+        }
+        return HostClaims(
+            routes.claims, listed: HostTable(routes.hosts), askedFor: tunnels.map { ($0.token, $0.hosts) })
     }
 
     // MARK: Which server
@@ -116,7 +133,7 @@ package enum Explanations {
             steps.append(
                 .init(
                     .agent,
-                    "bans, names that tunnels ask for, limits that are used up and tunnels that are down are the running "
+                    "bans, names that other tunnels ask for, limits that are used up and tunnels that are down are the running "
                         + "agent's to tell: --running"))
         }
         return ExplanationSnapshot(

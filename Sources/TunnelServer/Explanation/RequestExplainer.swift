@@ -22,6 +22,8 @@ struct RequestExplainer {
     let reason: ServerChoice.Reason
     /// Nil where there is nothing but a file.
     let facts: (any ServerFacts)?
+    /// Names that tunnels of the same file ask for, where there is nothing but that.
+    let claims: HostClaims?
     var steps: [Step] = []
     /// To a tunnel, where it goes to one.
     private(set) var route: Route?
@@ -32,12 +34,13 @@ struct RequestExplainer {
 
     init(
         _ settings: ServerSettings, _ name: String, _ reason: ServerChoice.Reason,
-        facts: (any ServerFacts)? = nil
+        facts: (any ServerFacts)? = nil, claims: HostClaims? = nil
     ) {
         self.settings = settings
         self.name = name
         self.reason = reason
         self.facts = facts
+        self.claims = claims
     }
 
     /// Whether TLS is spoken with the caller.
@@ -66,8 +69,8 @@ struct RequestExplainer {
         _ head: RequestHead, _ framing: BodyFraming, _ known: Terms
     ) throws(Ended) -> Outcome {
         var terms = known
-        let facts = facts
-        let route = settings.routes.route(head) { facts?.owner(of: $0) }
+        let (facts, claims) = (facts, claims)
+        let route = settings.routes.route(head) { facts?.owner(of: $0) ?? claims?.owner(of: $0) }
         note(route, head)
         if settings.callerCertificates == .required, route.isForCallersAlone {
             let isLacking = settings.lacksCertificate(route, hasShown: terms.certificateName != nil)
@@ -172,7 +175,9 @@ struct RequestExplainer {
             let entry = host == name.description ? "" : ", as \(name) says,"
             note(.name, "\(host)\(entry) leads to token \(token.hint)", "hosts")
         case (.host, nil):
-            note(.name, "\(host) leads to token \(token.hint), whose tunnel has asked for it", "host-claims")
+            let whose =
+                facts == nil ? "for whose tunnel the file asks for it" : "whose tunnel has asked for it"
+            note(.name, "\(host) leads to token \(token.hint), \(whose)", "host-claims")
         }
         let isListed = settings.lists(token)
         note(.token, "\(token.hint) is \(isListed ? "" : "not ")named in the configuration of the server")
@@ -186,7 +191,7 @@ struct RequestExplainer {
                 settings.claims == nil
                 ? ""
                 : facts == nil
-                    ? ", and which names tunnels have asked for only the running agent knows (--running)"
+                    ? ", and no tunnel of the file asks for it; others may have (--running)"
                     : ", and no tunnel has asked for it"
             note(
                 .name,

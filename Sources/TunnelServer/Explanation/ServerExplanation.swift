@@ -22,13 +22,16 @@ package struct ServerExplanation: Sendable {
     ///
     /// - Parameters:
     ///   - tls: made of the configuration; nil where that has none.
+    ///   - claims: of the tunnel clients that are known to come.
     ///   - reason: why it is this server that is asked.
     package init(
         _ query: ExplanationQuery, by configuration: ServerConfiguration, tls: ServerTLS?,
-        _ reason: ServerChoice.Reason
+        claims: HostClaims? = nil, _ reason: ServerChoice.Reason
     ) {
         self.init(
-            query, RequestExplainer(ServerSettings(configuration, tls: tls), configuration.name, reason))
+            query,
+            RequestExplainer(
+                ServerSettings(configuration, tls: tls), configuration.name, reason, claims: claims))
     }
 
     init(_ query: ExplanationQuery, _ explainer: RequestExplainer) {

@@ -114,6 +114,38 @@ import TunnelProtocol
         }
     }
 
+    @Test func whoWasWrongTooOftenIsToldSo() throws {
+        let bearer = CallerRules(
+            login: .listed(users: [:], bearers: [Secret("a-bearer-secret-of-tests")]))
+        try EmbeddedServer.run(configuration: {
+            $0.bans.isEnabled = false
+            $0.access.tokens = [TestTokens.second: bearer]
+        }) { server in
+            _ = try server.tunnel(TestTokens.second)
+            for number in 0..<1000 {
+                server.core.callerFailed(from: Self.address, guess: "wrong \(number)")
+                _ = server.core.isOneGuessTooMany("guess \(number)", from: Self.address)
+            }
+            for (fields, words) in [
+                ([("X-Token", "nobodys-test-token-1")], "Too many requests with tokens that are nobody's"),
+                (
+                    [
+                        ("X-Token", TestTokens.second.secret),
+                        ("Authorization", "Bearer wrong-secret-of-tests"),
+                    ],
+                    "Too many wrong passwords from this address"
+                ),
+            ] {
+                let told = Self.explain(server, Self.query(fields)).outcome
+                #expect(told.status == 429 && told.words.hasPrefix(words))
+                let caller = try server.caller()
+                let lines = fields.map { "\($0): \($1)|" }.joined()
+                try caller.send("GET / HTTP/1.1|Host: a|\(lines)|")
+                #expect(try caller.received().contains("||\(told.words)\n"))
+            }
+        }
+    }
+
     @Test func aPortOfPlainTCPTellsWhoMayConnect() throws {
         let configuration = ServerWorld.configuration {
             $0.tcp = TCPPort(
