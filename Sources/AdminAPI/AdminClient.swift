@@ -49,6 +49,16 @@ package struct AdminClient: Sendable {
         return answer["lifted"] ?? 0
     }
 
+    /// - Parameter query: may hold secrets: they go no further than the socket.
+    package func explain(_ query: ExplanationQuery) throws(AdminClientError) -> ExplanationSnapshot {
+        guard let body = try? JSONEncoder().encode(query), body.count <= ExplanationQuery.mostBytes else {
+            throw AdminClientError(.refused("the request is longer than what an agent explains (64 KiB)"))
+        }
+        return try ask(
+            "POST", "/api/explain", ExplanationSnapshot.self, body: [UInt8](body),
+            patience: patience ?? Self.answerPatience)
+    }
+
     /// Has the agent give up what only one process can have, and finish.
     package func handOver() throws(AdminClientError) -> HandoverSnapshot {
         try ask(
@@ -62,18 +72,21 @@ package struct AdminClient: Sendable {
     private static let mostAnswerBytes = 256 << 20
 
     private func ask<Answer: Decodable>(
-        _ method: String, _ target: String, _ type: Answer.Type, patience: Duration
+        _ method: String, _ target: String, _ type: Answer.Type, body: [UInt8] = [], patience: Duration
     ) throws(AdminClientError) -> Answer {
         let socket = try Self.connect(to: path, patience)
-        let length = method == "POST" ? "Content-Length: 0\r\n" : ""
+        let length = method == "POST" ? "Content-Length: \(body.count)\r\n" : ""
         let fields = "Host: wstunnel\r\nConnection: close\r\n\(length)"
-        try Self.write("\(method) \(target) HTTP/1.1\r\n\(fields)\r\n", to: socket.number)
-        let (status, body) = try Self.readAnswer(from: socket.number)
+        let head = "\(method) \(target) HTTP/1.1\r\n\(fields)\r\n"
+        try Self.write(Array(head.utf8) + body, to: socket.number)
+        let (status, answer) = try Self.readAnswer(from: socket.number)
         // A plan or reload that was refused (422) is an answer like any other.
-        if status == 200 || status == 422, let answer = try? JSONDecoder().decode(type, from: Data(body)) {
-            return answer
+        if status == 200 || status == 422,
+            let value = try? JSONDecoder().decode(type, from: Data(answer))
+        {
+            return value
         }
-        let refusal = try? JSONDecoder().decode([String: String].self, from: Data(body))
+        let refusal = try? JSONDecoder().decode([String: String].self, from: Data(answer))
         throw AdminClientError(refusal?["error"].map { .refused($0) } ?? .nonsense)
     }
 
@@ -98,8 +111,8 @@ package struct AdminClient: Sendable {
         }
     }
 
-    private static func write(_ text: String, to socket: CInt) throws(AdminClientError) {
-        var rest = Array(text.utf8)[...]
+    private static func write(_ bytes: [UInt8], to socket: CInt) throws(AdminClientError) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
                 send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))

@@ -1,3 +1,4 @@
+import AgentStatus
 import HTTPMessage
 import HTTPServing
 import NIOCore
@@ -5,12 +6,14 @@ import NIOCore
 /// A whole request, and the way back to who sent it.
 struct AdminRequest: Sendable {
     let head: RequestHead
+    let body: ByteBuffer
     private let eventLoop: any EventLoop
     private let exchange: NIOLoopBound<AdminExchange>
 
     /// Called on the exchange's event loop.
-    init(_ head: RequestHead, of exchange: AdminExchange, on eventLoop: any EventLoop) {
+    init(_ head: RequestHead, _ body: ByteBuffer, of exchange: AdminExchange, on eventLoop: any EventLoop) {
         self.head = head
+        self.body = body
         self.eventLoop = eventLoop
         self.exchange = NIOLoopBound(exchange, eventLoop: eventLoop)
     }
@@ -21,15 +24,15 @@ struct AdminRequest: Sendable {
 
 /// One request to the admin API and its answer, which goes out as fast as it is taken. Bound to its connection's event loop.
 final class AdminExchange: ServedExchange {
-    /// No request needs a body; a small one is read and dropped.
-    static let mostBodyBytes = 64 << 10
+    /// Few requests need a body, and that is small.
+    static let mostBodyBytes = ExplanationQuery.mostBytes
     /// What of a long answer is handed on at once, in bytes.
     private static let piece = 64 << 10
     private static let tooLarge = HTTPMessageError(.malformed, "the body is too large")
 
     private enum State {
         /// Next: asked, over.
-        case receiving(bodyBytes: Int, until: NIODeadline)
+        case receiving(body: ByteBuffer, until: NIODeadline)
         /// The agent is at work, which may take minutes. Next: answering, over.
         case asked
         /// A long answer goes out. Next: over.
@@ -59,7 +62,7 @@ final class AdminExchange: ServedExchange {
         self.eventLoop = stream.eventLoop
         self.patience = patience
         self.requests = requests
-        self.state = .receiving(bodyBytes: 0, until: stream.eventLoop.now + patience)
+        self.state = .receiving(body: ByteBuffer(), until: stream.eventLoop.now + patience)
     }
 
     // MARK: The request
@@ -79,10 +82,13 @@ final class AdminExchange: ServedExchange {
     }
 
     func callerSent(_ bytes: ByteBuffer) {
-        guard case .receiving(let before, let deadline) = state else { return }
-        let count = before + bytes.readableBytes
-        state = .receiving(bodyBytes: count, until: deadline)
-        if count > Self.mostBodyBytes { refuse(Self.tooLarge) }
+        guard case .receiving(var body, let deadline) = state else { return }
+        guard body.readableBytes + bytes.readableBytes <= Self.mostBodyBytes else {
+            return refuse(Self.tooLarge)
+        }
+        state = .over
+        body.writeImmutableBuffer(bytes)
+        state = .receiving(body: body, until: deadline)
     }
 
     func callerEndedRequest(trailers: HeaderFields?) { ask() }
@@ -90,9 +96,9 @@ final class AdminExchange: ServedExchange {
     func callerBrokeRules(_ error: HTTPMessageError) { refuse(error) }
 
     private func ask() {
-        guard case .receiving = state else { return }
+        guard case .receiving(let body, _) = state else { return }
         state = .asked
-        if case .enqueued = requests.yield(AdminRequest(head, of: self, on: eventLoop)) { return }
+        if case .enqueued = requests.yield(AdminRequest(head, body, of: self, on: eventLoop)) { return }
         answerLast(.adminError(503, "no more requests are taken here: ask again"))
     }
 

@@ -5,6 +5,8 @@ enum AdminRoute: Equatable {
     /// - Parameter tunnel: the name that `?tunnel=NAME` asks for.
     case status(tunnel: String?)
     case plan, reload, handOver, bans
+    /// Its body holds the query.
+    case explain
     /// - Parameter address: that `?address=ADDRESS` names; nil for all.
     case unban(address: String?)
     /// Answered as it stands.
@@ -29,13 +31,15 @@ enum AdminRoute: Equatable {
         let routes: [String: (method: String, route: AdminRoute)] = [
             "/api/status": ("GET", .status(tunnel: tunnel)), "/api/plan": ("GET", .plan),
             "/api/reload": ("POST", .reload), "/api/handover": ("POST", .handOver),
-            "/api/bans": ("GET", .bans),
+            "/api/bans": ("GET", .bans), "/api/explain": ("POST", .explain),
             "/api/unban": ("POST", .unban(address: address == "all" ? nil : address)),
         ]
         guard let (method, route) = routes[path], route != .handOver || isLocal else {
             self = .refused(
                 status: 404,
-                words: "there is GET /api/status, /api/plan and /api/bans, POST /api/reload and /api/unban")
+                words:
+                    "there is GET /api/status, /api/plan and /api/bans, POST /api/reload, /api/unban and /api/explain"
+            )
             return
         }
         self = head.method == method ? route : .wrongMethod(allowed: method)

@@ -1,4 +1,5 @@
 import AgentStatus
+import FoundationEssentials
 import HTTPMessage
 import HTTPServing
 import HostSystem
@@ -103,7 +104,7 @@ package final class AdminServer: Sendable {
         await withDiscardingTaskGroup { group in
             for await request in requests {
                 group.addTask {
-                    request.send(await self.answer(to: request.head))
+                    request.send(await self.answer(to: request.head, request.body))
                 }
             }
         }
@@ -125,7 +126,7 @@ package final class AdminServer: Sendable {
     /// Returns when, after `stop`, its socket is closed.
     package func untilClosed() async { try? await listener.closeFuture.get() }
 
-    private func answer(to head: RequestHead) async -> OwnAnswer {
+    private func answer(to head: RequestHead, _ body: ByteBuffer) async -> OwnAnswer {
         let isLocal = if case .localUser = access { true } else { false }
         switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
         case .status(let tunnel):
@@ -140,6 +141,7 @@ package final class AdminServer: Sendable {
             return await control.handOver()
                 .map { .json(200, $0) }
                 ?? .adminError(409, "the agent has handed over to another process already")
+        case .explain: return await explain(body)
         case .bans: return .json(200, await control.bans())
         case .unban(let address): return .json(200, ["lifted": await control.unban(address)])
         case .refused(let status, let words):
@@ -147,6 +149,19 @@ package final class AdminServer: Sendable {
             return .adminError(status, words)
         case .wrongMethod(let allowed):
             return .adminError(405, "use \(allowed)", allowed: allowed)
+        }
+    }
+
+    private func explain(_ body: ByteBuffer) async -> OwnAnswer {
+        let data = Data(body.readableBytesView)
+        guard let query = try? JSONDecoder().decode(ExplanationQuery.self, from: data) else {
+            return .adminError(
+                400, "the body is no query: wstunnel explain --running of this agent's version sends one")
+        }
+        do throws(ExplanationError) {
+            return .json(200, try await control.explain(query))
+        } catch {
+            return .adminError(error.status, error.description)
         }
     }
 

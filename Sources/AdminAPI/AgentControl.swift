@@ -15,6 +15,10 @@ package protocol AgentControl: Sendable {
     /// - Parameter address: nil for all.
     /// - Returns: how many bans end by it.
     func unban(_ address: String?) async -> Int
+    /// Tells what would become of a request. Nothing changes.
+    ///
+    /// - Throws: where the query makes no sense here, or too many are at it.
+    func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: what the other one goes on with; nil when it has done so before.

@@ -27,6 +27,8 @@ struct AgentMeans: Sendable {
     let reloads: Blocking
     /// Where plans are made that somebody wants to see.
     let plans = Blocking()
+    /// Where requests are explained: passwords take long.
+    let explanations = Blocking()
 
     /// Where the control socket is when the configuration does not say.
     var automaticControlSocket: ControlSocketPath? {

@@ -1,3 +1,4 @@
+import HTTPMessage
 import NIOCore
 import Routing
 import TransportSecurity
@@ -86,6 +87,28 @@ final class ServerSettings: Sendable {
 
     /// What callers have to show.
     var callerCertificates: ListenerTLS.CertificateDemand { tls?.configuration.callers ?? .none }
+
+    /// Whether a request ends here, as its caller has to show a certificate and has shown none that counts.
+    func lacksCertificate(_ route: CallerRoute, hasShown: Bool) -> Bool {
+        callerCertificates == .required && !hasShown && route.isForCallersAlone
+    }
+
+    /// The rules for callers that a request is held to; nil for none.
+    func policy(for route: CallerRoute) -> AccessPolicy? {
+        guard !access.isEmpty, route.isForCallersAlone else { return nil }
+        if case .forward(let route) = route { return access.policy(for: route) }
+        return access.everybody
+    }
+
+    /// Who is meant by limits when a request goes to a tunnel.
+    func limitedParties(
+        _ route: Route, _ fields: HeaderFields, from address: String, _ limits: CallerLimits
+    ) -> [LimitedParty] {
+        let isNamed = route.policy.namedBy == .host
+        return limits.parties(
+            of: route.token, host: isNamed ? fields[.host].map(CallerRoute.name(ofHost:)) : nil,
+            name: route.policy.name.map { routes.hosts.names[$0] }, from: AddressGroup(address))
+    }
 
     /// Who vouches for what others show; nil where none do.
     var clientAuthority: CertificateFile? { tls?.configuration.clientAuthority }

@@ -18,7 +18,7 @@ package final class TunnelServer: Sendable {
     /// How often tokens that were not seen for long are forgotten, some of them each time.
     private static let forgetInterval: TimeAmount = .seconds(5)
 
-    private let core: ServerCore
+    let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
     private let current = CurrentListener()
     private let forgetting: RepeatedTask

@@ -13,7 +13,7 @@ struct WSTunnel: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
-            Reload.self, Bans.self, Unban.self,
+            Explain.self, Reload.self, Bans.self, Unban.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

@@ -47,6 +47,24 @@ import Testing
         }
     }
 
+    @Test func aRequestIsExplainedOrToldWhyNot() async throws {
+        try await AdminWorld().run { world in
+            let client = AdminClient(socketPath: world.path)
+            var query = ExplanationQuery(
+                method: "GET", host: "a", port: 80, target: "/x", fields: [.init("Host", "ä")])
+            #expect(try client.explain(query).request == "GET /x")
+            query.server = "none"
+            #expect(throws: AdminClientError.self) { try client.explain(query) }
+            query.target = "/" + String(repeating: "x", count: ExplanationQuery.mostBytes)
+            let error = #expect(throws: AdminClientError.self) { try client.explain(query) }
+            #expect(error?.description.contains("64 KiB") == true)
+            let nonsense = try world.ask("POST", "/api/explain", body: Array("{}".utf8))
+            #expect(nonsense.status == 400 && nonsense.text.contains("the body is no query"))
+            #expect(try world.ask("GET", "/api/explain").status == 405)
+            #expect(try world.ask("POST", "/api/explain", authorization: nil).status == 401)
+        }
+    }
+
     @Test func nobodyIsThere() throws {
         let missing = fault()
         #expect(missing?.isNobodyThere == true)

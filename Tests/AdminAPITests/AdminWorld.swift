@@ -57,6 +57,13 @@ final class FakeAgent: AgentControl {
             trigger: "api", finishedAt: 1, durationMilliseconds: 1, outcome: outcome, generation: 4)
     }
 
+    func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot {
+        guard query.server == nil else { throw ExplanationError("no such server") }
+        return ExplanationSnapshot(
+            source: .agent, request: "\(query.method) \(query.target)", steps: [],
+            outcome: .init(.carried, "as asked"))
+    }
+
     func handOver() async -> HandoverSnapshot? {
         answers.withLock { $0.handsOver ? HandoverSnapshot(bans: [Self.ban]) : nil }
     }

@@ -36,6 +36,10 @@ import Testing
         Example("whois hunter2 192.0.2.1", "whois *** 192.0.2.1"),
         Example("whois 192.0.2.1", "whois 192.0.2.1"),
         Example("whois -server w hunter2 192.0.2.1", "whois -server w *** 192.0.2.1"),
+        Example(
+            "explain GET http://a/_token/hunter2/x -H X-Token:hunter2 --header=Cookie:a",
+            "explain GET http://a/_token/*** -H X-Token:*** --header=Cookie:*"),
+        Example("explain GET http://a/ --header @file -c f", "explain GET http://a/ --header @file -c f"),
         Example("check --config token", "check --config token"),
         Example("--config -token x", "--config -token x"),
         Example("", ""),

@@ -12,6 +12,7 @@ package enum SecretArguments {
     package static func masked(_ arguments: [String]) -> [Int: String] {
         guard let command = arguments.first else { return [:] }
         if command == "whois" { return whois(arguments) }
+        if command == "explain" { return explain(arguments) }
         guard GoCommand(rawValue: command) != nil else { return [:] }
         var masked: [Int: String] = [:]
         for (index, argument) in arguments.enumerated().dropFirst() where argument.hasPrefix("-") {
@@ -49,6 +50,23 @@ package enum SecretArguments {
             values.rest.count >= 2
         else { return [:] }
         return [1 + values.restStart: short(values.rest[0])]
+    }
+
+    /// `wstunnel explain GET http://host/_token/TOKEN/ -H "Authorization: SECRET"`: values of headers, and what stands behind
+    /// `/_token/`.
+    private static func explain(_ arguments: [String]) -> [Int: String] {
+        var masked: [Int: String] = [:]
+        for (index, argument) in arguments.enumerated().dropFirst() {
+            let isValue = ["-H", "-header", "--header"].contains(arguments[index - 1])
+            let isJoined =
+                argument.hasPrefix("-H") || argument.hasPrefix("-header=") || argument.hasPrefix("--header=")
+            if isValue || isJoined, let colon = argument.firstIndex(of: ":") {
+                masked[index] = argument[...colon] + short(argument[colon...].dropFirst())
+            } else if let place = argument.firstRange(of: "/_token/") {
+                masked[index] = argument[..<place.upperBound] + short(argument[place.upperBound...])
+            }
+        }
+        return masked
     }
 
     /// The mask, cut to what it stands for: it has no more room.

@@ -19,7 +19,7 @@ package final class AccessPolicy: Sendable {
     }
 
     /// Where callers may come from, as one rule says it.
-    private struct Origins: Sendable {
+    struct Origins: Sendable {
         let allowed: AddressTable?
         let denied: AddressTable
 
@@ -34,19 +34,19 @@ package final class AccessPolicy: Sendable {
         }
     }
 
-    private let origins: [Origins]
+    let origins: [Origins]
     /// Nil: none is asked for; empty: any is good.
-    private let certificateNames: Set<NameGlob>?
-    private let methods: AllowedMethods?
-    private let maintenance: MaintenanceAnswer?
+    let certificateNames: Set<NameGlob>?
+    let methods: AllowedMethods?
+    let maintenance: MaintenanceAnswer?
     /// Whom a caller has to be; nil where anybody may call.
     package let logins: LoginList?
     /// Longest body of a request, in bytes; nil for any.
     package let maximumBody: Int?
     /// Whether origin and caller are told the request's id.
-    private let tellsRequestID: Bool
-    private let requestChanges: [FieldChanges]
-    private let responseChanges: [FieldChanges]
+    let tellsRequestID: Bool
+    let requestChanges: [FieldChanges]
+    let responseChanges: [FieldChanges]
     /// Whether a request needs an id.
     package let needsRequestID: Bool
 

@@ -32,6 +32,20 @@ package struct AccessTable: Sendable {
     /// Whether the token has rules of its own.
     package func hasRules(for token: RendezvousToken) -> Bool { tokens[token] != nil }
 
+    /// Where rules stand.
+    package enum Place: String, Sendable {
+        case server, token, name
+    }
+
+    /// Where those stand that hold for a request, from wide to narrow.
+    package func places(for route: CallerRoute) -> [Place] {
+        var places: [Place] = everybody == nil ? [] : [.server]
+        guard case .forward(let route) = route else { return places }
+        if hasRules(for: route.token) { places.append(.token) }
+        if let index = route.policy.name, index < names.count, names[index] != nil { places.append(.name) }
+        return places
+    }
+
     /// What holds for a request to a tunnel.
     package func policy(for route: Route) -> AccessPolicy? {
         if let index = route.policy.name, index < names.count, let policy = names[index] { return policy }

@@ -66,6 +66,11 @@ package struct AuthenticationThrottle: Sendable {
         logins.failed(address, guess: guess, now: now)
     }
 
+    /// What `tokenFailed` would return for one more. Changes nothing.
+    package func refusesToken(from address: AddressGroup, now: MonotonicInstant) -> Bool {
+        tokens.refuses(address, now: now)
+    }
+
     /// A token is nobody's. What comes from there with a token that is somebody's goes on as before, whatever this says.
     ///
     /// - Returns: whether it is one too many.

@@ -103,6 +103,9 @@ package struct TunnelAdmission: Sendable {
         passwords[token] != nil || certificateNames[token] != nil
     }
 
+    /// Whether any tunnel client may serve the token.
+    package func mayBeServed(_ token: RendezvousToken) -> Bool { !onlyListedTokens || lists(token) }
+
     /// Whether who has shown this may open a session, or keep it.
     package func admits(_ credentials: TunnelCredentials) -> Bool {
         isPasswordRight(credentials) && isCertificateRight(credentials)

@@ -22,12 +22,35 @@ package struct RateBuckets<Party: Hashable & Sendable>: Sendable {
         _ party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant
     ) -> Duration? {
         let index = buckets.place(of: party)
-        let level = max(buckets[index].emptyAt, now.nanoseconds) + Self.time(of: 1, at: rate)
+        let next = Self.next(buckets[index].emptyAt, at: rate, now: now)
+        if next.wait == nil { buckets[index].emptyAt = next.level }
+        return next.wait
+    }
+
+    /// What `take` would return. Changes nothing.
+    package func wait(for party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant) -> Duration? {
+        Self.next(emptyAt(party), at: rate, now: now).wait
+    }
+
+    /// How many a party has at once, as far as they are not forgiven yet; more than the burst is a debt.
+    package func level(of party: Party, at rate: RequestLimits.Rate, now: MonotonicInstant) -> Int {
+        let emptyAt = emptyAt(party)
+        guard emptyAt > now.nanoseconds else { return 0 }
+        let product = (emptyAt - now.nanoseconds).multipliedFullWidth(by: UInt64(max(1, rate.perSecond)))
+        guard product.high < 1_000_000_000 else { return .max }
+        return Int(clamping: UInt64(1_000_000_000).dividingFullWidth(product).quotient)
+    }
+
+    private func emptyAt(_ party: Party) -> UInt64 { buckets.find(party).map { buckets[$0].emptyAt } ?? 0 }
+
+    /// The level of a bucket with one more in it; nil as `wait` where it may take that.
+    private static func next(
+        _ emptyAt: UInt64, at rate: RequestLimits.Rate, now: MonotonicInstant
+    ) -> (level: UInt64, wait: Duration?) {
+        let level = max(emptyAt, now.nanoseconds) + time(of: 1, at: rate)
         // A rate that was lowered leaves a longer time than that of one bucket.
-        let most = now.nanoseconds + Self.time(of: rate.burst, at: rate)
-        guard level <= most else { return .nanoseconds(Int64(clamping: level - most)) }
-        buckets[index].emptyAt = level
-        return nil
+        let most = now.nanoseconds + time(of: rate.burst, at: rate)
+        return (level, level <= most ? nil : .nanoseconds(Int64(clamping: level - most)))
     }
 
     /// Counts what was taken, also where that is beyond the rate.

@@ -1,6 +1,24 @@
 import TunnelConfiguration
 package import TunnelProtocol
 
+/// How much of what it may have a party has, at one moment.
+package struct RequestUsage: Hashable, Sendable {
+    /// Under way.
+    package var requests = 0
+    /// Requests that came lately, of the burst.
+    package var requestRate = 0
+    /// Bytes that went lately, of the burst.
+    package var byteRate = 0
+    /// Bytes that went this month.
+    package var monthBytes: UInt64 = 0
+
+    package init(requests: Int = 0, requestRate: Int = 0, byteRate: Int = 0) {
+        self.requests = requests
+        self.requestRate = requestRate
+        self.byteRate = byteRate
+    }
+}
+
 /// What requests take of what their address, their name and their token may have: how many are under way, how many come in a second,
 /// and how many bytes go.
 ///
@@ -36,13 +54,39 @@ package struct RequestMeter: Sendable {
     }
 
     private mutating func goesBeyond(_ party: LimitedParty, now: MonotonicInstant) -> LimitHit? {
-        if let most = party.limits.requests, underWay[party.identity] >= most {
-            return LimitHit(limit: LimitName(party.scope, .requests), retryAfter: Self.patience)
-        }
+        if let hit = hasTooManyUnderWay(party) { return hit }
         guard let rate = party.limits.requestRate,
             let wait = requests[party.scope, default: RateBuckets()].take(party.identity, at: rate, now: now)
         else { return nil }
         return LimitHit(limit: LimitName(party.scope, .requestsPerSecond), retryAfter: wait)
+    }
+
+    private func hasTooManyUnderWay(_ party: LimitedParty) -> LimitHit? {
+        guard let most = party.limits.requests, underWay[party.identity] >= most else { return nil }
+        return LimitHit(limit: LimitName(party.scope, .requests), retryAfter: Self.patience)
+    }
+
+    /// What `begin` would return. Changes nothing.
+    package func outlook(_ parties: [LimitedParty], now: MonotonicInstant) -> LimitHit? {
+        for party in parties {
+            if let hit = hasTooManyUnderWay(party) { return hit }
+            guard let rate = party.limits.requestRate,
+                let wait = requests[party.scope]?.wait(for: party.identity, at: rate, now: now)
+            else { continue }
+            return LimitHit(limit: LimitName(party.scope, .requestsPerSecond), retryAfter: wait)
+        }
+        return nil
+    }
+
+    /// How much of its limits a party has used.
+    package func usage(of party: LimitedParty, now: MonotonicInstant) -> RequestUsage {
+        let level = { (rate: RequestLimits.Rate?, buckets: RateBuckets<LimitedParty.Identity>?) in
+            rate.map { buckets?.level(of: party.identity, at: $0, now: now) ?? 0 } ?? 0
+        }
+        return RequestUsage(
+            requests: underWay[party.identity],
+            requestRate: level(party.limits.requestRate, requests[party.scope]),
+            byteRate: level(party.limits.byteRate, bytes[party.scope]))
     }
 
     /// A request that took its place is over.

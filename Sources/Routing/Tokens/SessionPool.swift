@@ -33,6 +33,9 @@ struct SessionPool: Sendable {
     /// Whether a session takes streams, be it that all it takes are in use now.
     var isUp: Bool { lines.contains { $0.taking > 0 } }
 
+    /// Whether a session takes one more stream now.
+    var hasRoom: Bool { lines.contains { !$0.heap.isEmpty } }
+
     /// Every session. Takes time in proportion to their number.
     var all: [Member] { members.compactMap(\.self) }
 

@@ -158,14 +158,35 @@ package struct TokenTable: Sendable {
     private mutating func slotOfExpected(
         _ token: RendezvousToken, _ now: MonotonicInstant, _ isListed: () -> Bool
     ) -> Int? {
+        guard let standing = standingOfExpected(token, now, isListed) else { return nil }
+        return slots[token] ?? insert(token, now, standing)
+    }
+
+    /// What a token counts as that has yet to be seen; nil where it is not expected, or there is no room for it.
+    private func standingOfExpected(
+        _ token: RendezvousToken, _ now: MonotonicInstant, _ isListed: () -> Bool
+    ) -> TokenEntry.Standing? {
         guard let expected, now < expected.end, maximumWaiting > 0 else { return nil }
-        let standing = isListed() ? TokenEntry.Standing.listed : .guessed
-        guard standing == .listed || expected.tokens == .every && guessedCount < Self.maximumGuessed else {
-            return nil
-        }
-        if let slot = slots[token] { return slot }
-        guard standing == .listed || slots.count < mostTokens else { return nil }
-        return insert(token, now, standing)
+        guard !isListed() else { return .listed }
+        guard expected.tokens == .every, guessedCount < Self.maximumGuessed,
+            slots[token] != nil || slots.count < mostTokens
+        else { return nil }
+        return .guessed
+    }
+
+    /// What `request` would decide, and how long a line there is. Changes nothing, and no event loop counts.
+    package func outlook(
+        for token: RendezvousToken, now: MonotonicInstant, isListed: @autoclosure () -> Bool
+    ) -> TokenOutlook {
+        var entry = entry(token)
+        let isKnown = entry?.isKnown(now) == true
+        guard isKnown || standingOfExpected(token, now, isListed) != nil else { return .unknownToken }
+        let end = isKnown ? nil : expected.map { $0.end.since(now) }
+        guard let entry else { return .waits(waiting: 0, isUp: false, expectedFor: end) }
+        let waiting = entry.waiting.count
+        if waiting == 0, entry.sessions.hasRoom { return .isTaken(sessions: entry.sessions.count) }
+        guard entry.takesWaiting(maximumWaiting) else { return .tooManyWaiting(waiting) }
+        return .waits(waiting: waiting, isUp: entry.sessions.isUp, expectedFor: end)
     }
 
     /// A waiting request gave up.

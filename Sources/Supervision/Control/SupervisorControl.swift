@@ -8,9 +8,12 @@ import TunnelConfiguration
 /// What the admin API asks, asked of the supervisor.
 @AgentActor final class SupervisorControl: AgentControl {
     private static let mostPlans = 4
+    /// Each may look at a password, one after another: who asks has ten seconds of patience.
+    private static let mostExplanations = 8
 
     private let supervisor: Supervisor
     private var plansUnderWay = 0
+    private var explanationsUnderWay = 0
 
     init(supervisor: Supervisor) { self.supervisor = supervisor }
 
@@ -25,6 +28,28 @@ import TunnelConfiguration
     }
 
     @AgentActor func unban(_ address: String?) -> Int { supervisor.servers.unban(address) }
+
+    @AgentActor func explain(
+        _ query: ExplanationQuery
+    ) async throws(ExplanationError) -> ExplanationSnapshot {
+        guard explanationsUnderWay < Self.mostExplanations else {
+            throw ExplanationError("several requests are being explained already — ask again", status: 503)
+        }
+        explanationsUnderWay += 1
+        defer { explanationsUnderWay -= 1 }
+        let servers = supervisor.servers.listening(of: supervisor.machine.running.servers)
+        let tunnels = supervisor.machine.running.tunnels
+        let result = await supervisor.means.explanations.run {
+            () -> Result<ExplanationSnapshot, ExplanationError> in
+            do throws(ExplanationError) {
+                return .success(try Explanations.explanation(of: query, by: servers, tunnels))
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let result else { throw ExplanationError("the agent is stopping", status: 503) }
+        return try result.get()
+    }
 
     @AgentActor func plan() async -> PlanReport {
         guard let file = supervisor.configuration.file else { return PlanReport(plan: PlanSnapshot()) }

@@ -1,6 +1,7 @@
 import AgentStatus
 import HostSystem
 import Logging
+import NIOCore
 import Observability
 import Reconciliation
 import Routing
@@ -135,6 +136,17 @@ import TunnelServer
             if repairs[name] != nil { snapshot.state = .failed }
             return snapshot
         } + leaving.values.map { $0.server.snapshot(ofTunnel: tunnel) }
+    }
+
+    /// Those of a configuration that run, in its order, with where they listen.
+    func listening(
+        of configurations: [ServerConfiguration]
+    ) -> [(server: TunnelServer, configuration: ServerConfiguration, port: Int)] {
+        configurations.compactMap { configuration in
+            running[configuration.name].map { running in
+                (running.server, configuration, running.socket.address.port ?? configuration.port)
+            }
+        }
     }
 
     /// The addresses that are shut out.

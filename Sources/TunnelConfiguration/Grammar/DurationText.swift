@@ -1,5 +1,5 @@
 /// Durations as the file writes them: `250ms 30s 20m 1h`, also in a row (`1h30m`), or a bare number of seconds.
-enum DurationText {
+package enum DurationText {
     private static let milliseconds: [(unit: String, count: Int64)] = [
         ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
@@ -31,7 +31,7 @@ enum DurationText {
     }
 
     /// The shortest way to write a duration of whole milliseconds.
-    static func format(_ duration: Duration) -> String {
+    package static func format(_ duration: Duration) -> String {
         let parts = duration.components
         var rest = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
         if rest == 0 { return "0s" }

@@ -29,12 +29,7 @@ struct CallerTerms {
 // Who may call.
 extension CallerReception {
     /// Holds a request to the rules for callers.
-    func admit(_ request: CallerRequest) -> RequestOutcome {
-        let policy: AccessPolicy? =
-            if case .forward(let route) = request.route {
-                settings.access.policy(for: route)
-            } else { settings.access.everybody }
-        guard let policy else { return serve(request, CallerTerms()) }
+    func admit(_ request: CallerRequest, by policy: AccessPolicy) -> RequestOutcome {
         do throws(AccessRefusal) {
             try policy.check(
                 request.head,

@@ -152,14 +152,14 @@ final class CallerReception: RequestReception {
             return .answer(
                 answer(Refusal.notLongPoll.answer, makeRecord(head.method, path: "-")), closes: true)
         }
-        if settings.callerCertificates == .required, certificate == nil, route.isForCallersAlone {
+        if settings.lacksCertificate(route, hasShown: certificate != nil) {
             return .answer(
                 answer(Refusal.certificateRequired.answer, makeRecord(head.method, path: "")), closes: false)
         }
         let request = CallerRequest(
             head: head, framing: framing, route: route, caller: caller, stream: stream)
-        guard settings.access.isEmpty || !route.isForCallersAlone else { return admit(request) }
-        return serve(request, CallerTerms())
+        guard let policy = settings.policy(for: route) else { return serve(request, CallerTerms()) }
+        return admit(request, by: policy)
     }
 
     /// What comes of a request that may come.
@@ -213,11 +213,9 @@ final class CallerReception: RequestReception {
             let pass: RequestPass?
             do throws(Refusal) {
                 pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
-                    let isNamed = route.policy.namedBy == .host
-                    return try core.meter.admit(
-                        token, host: isNamed ? head.fields[.host].map(CallerRoute.name(ofHost:)) : nil,
-                        name: route.policy.name.map { settings.routes.hosts.names[$0] }, from: address, limits
-                    )
+                    try core.meter.admit(
+                        settings.limitedParties(route, head.fields, from: address, limits), of: token,
+                        from: address, limits)
                 }
             } catch {
                 var record = makeRecord(head.method, path: path, tokenHint: token.hint)

@@ -1,6 +1,5 @@
 import HTTPMessage
 import Observability
-import Routing
 import TunnelProtocol
 
 /// Why a request gets an answer of our own in place of its tunnel's, or its answer breaks off.
@@ -86,7 +85,7 @@ enum ExchangeFailure: Hashable, Sendable {
         case .requestTooSlow: .requestTooSlow
         case .bodyTooSlow: .bodyTooSlow
         case .overdrawn:
-            Refusal(LimitHit(limit: LimitName(.token, .bytesPerMonth), retryAfter: UsageLedger.timeLeft))
+            Refusal(CallerMeter.usedUp)
         case .upgradeUnsupported: .upgradeUnsupported
         case .noRawStreams: .noRawStreams
         case .noRawOrigin: .noRawOrigin

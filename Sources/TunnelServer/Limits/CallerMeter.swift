@@ -31,16 +31,14 @@ final class CallerMeter: Sendable {
     /// A request comes.
     ///
     /// - Parameters:
-    ///   - host: that it names, where that has led to the token.
-    ///   - name: the same as the configuration lists it; nil where it does not.
+    ///   - parties: who is meant by the limits.
+    ///   - token: where it goes.
     ///   - address: who sends it.
     /// - Returns: what it is to be let in with; nil where no limit is meant for it.
     /// - Throws: the answer for one that goes beyond a limit.
     func admit(
-        _ token: RendezvousToken, host: String? = nil, name: PublicName? = nil, from address: String,
-        _ limits: CallerLimits
+        _ parties: [LimitedParty], of token: RendezvousToken, from address: String, _ limits: CallerLimits
     ) throws(Refusal) -> RequestPass? {
-        let parties = limits.parties(of: token, host: host, name: name, from: AddressGroup(address))
         guard !parties.isEmpty else { return nil }
         let quota = limits.limits(of: token).bytesPerMonth.map { bytes in
             RequestPass.Quota(
@@ -55,9 +53,7 @@ final class CallerMeter: Sendable {
     }
 
     private func begin(_ pass: RequestPass) -> LimitHit? {
-        let used =
-            pass.hasUsedUp
-            ? LimitHit(limit: LimitName(.token, .bytesPerMonth), retryAfter: UsageLedger.timeLeft) : nil
+        let used = pass.hasUsedUp ? Self.usedUp : nil
         if pass.isEnforced, let used { return used }
         let now = MonotonicInstant.now
         let hit = state.withLock {
@@ -66,9 +62,31 @@ final class CallerMeter: Sendable {
         return hit ?? used
     }
 
+    /// That a token has had its bytes.
+    static var usedUp: LimitHit {
+        LimitHit(limit: LimitName(.token, .bytesPerMonth), retryAfter: UsageLedger.timeLeft)
+    }
+
     /// How many bytes a token has had this month.
     func bytesThisMonth(of token: RendezvousToken) -> UInt64 {
-        usage.account(of: token, at: serverName).used
+        usage.used(by: token, at: serverName)
+    }
+
+    /// What `admit` would find, and how much each party has used. Takes nothing, and tells nobody.
+    func outlook(_ parties: [LimitedParty]) -> (hit: LimitHit?, usage: [RequestUsage]) {
+        let now = MonotonicInstant.now
+        var (hit, usages) = state.withLock { state in
+            (state.meter.outlook(parties, now: now), parties.map { state.meter.usage(of: $0, now: now) })
+        }
+        for (index, party) in parties.enumerated() {
+            guard case .token(let token) = party.identity, let quota = party.limits.bytesPerMonth else {
+                continue
+            }
+            let used = bytesThisMonth(of: token)
+            usages[index].monthBytes = used
+            if used >= UInt64(max(0, quota)) { hit = Self.usedUp }
+        }
+        return (hit, usages)
     }
 
     /// So many bytes of a request's bodies have passed.

@@ -69,6 +69,14 @@ package final class UsageLedger: Sendable {
         }
     }
 
+    /// The bytes of a token this month. Makes it no account.
+    func used(by token: RendezvousToken, at server: String) -> UInt64 {
+        state.withLock { state in
+            state.known[Key(server: server, token: token)]?.used
+                ?? state.usage.bytes[UsageAccount(server: server, token)] ?? 0
+        }
+    }
+
     /// What is not in the file yet.
     package var news: [UsageAccount: UInt64] {
         state.withLock { $0.accounts.mapValues(\.news).filter { $0.value > 0 } }

@@ -96,6 +96,12 @@ final class TunnelRegistry: Sendable {
     /// Whether a session serves the token, be it that all the streams it takes are in use.
     func isUp(_ token: RendezvousToken) -> Bool { state.withLock { $0.table.isUp(token) } }
 
+    /// What would become of a request for the token now.
+    func outlook(for token: RendezvousToken, isListed: Bool) -> TokenOutlook {
+        let now = MonotonicInstant.now
+        return state.withLock { $0.table.outlook(for: token, now: now, isListed: isListed) }
+    }
+
     /// Requests of a token that wait.
     func waitingCount(_ token: RendezvousToken) -> Int { state.withLock { $0.table.waitingCount(token) } }
 

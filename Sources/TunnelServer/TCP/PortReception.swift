@@ -55,7 +55,9 @@ final class PortReception: RawReception {
         let pass: RequestPass?
         do throws(Refusal) {
             pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
-                try core.meter.admit(port.token, from: peer, limits)
+                try core.meter.admit(
+                    limits.parties(of: port.token, host: nil, name: nil, from: AddressGroup(peer)),
+                    of: port.token, from: peer, limits)
             }
         } catch {
             record.finish(.answeredHere, now: now)

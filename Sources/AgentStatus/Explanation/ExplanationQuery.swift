@@ -1,0 +1,59 @@
+/// A request that nobody has sent: what would become of it is asked. It may hold secrets, and is never logged.
+package struct ExplanationQuery: Codable, Hashable, Sendable {
+    package struct Field: Codable, Hashable, Sendable {
+        package var name: String
+        package var value: String
+
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package var method: String
+    /// Whether the URL is `https`.
+    package var isSecure: Bool
+    /// Of the URL: in lower case, IPv6 without brackets.
+    package var host: String
+    /// Of the URL, or its scheme's own.
+    package var port: Int
+    /// Path and query.
+    package var target: String
+    /// All of the request's, with the one `Host` first unless the others name it.
+    package var fields: [Field]
+    /// The address that connects, or that a PROXY header names.
+    package var from: String
+    /// In the client certificate that is shown; nil where none is.
+    package var certificateName: String?
+    /// The name of the server that is meant; nil: the one that the URL leads to.
+    package var server: String?
+    /// What the JSON of a query may take at an agent, in bytes.
+    package static let mostBytes = 64 << 10
+
+    package init(
+        method: String, isSecure: Bool = false, host: String, port: Int, target: String,
+        fields: [Field], from: String = "127.0.0.1", certificateName: String? = nil, server: String? = nil
+    ) {
+        self.method = method
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+        self.target = target
+        self.fields = fields
+        self.from = from
+        self.certificateName = certificateName
+        self.server = server
+    }
+}
+
+/// Why a request cannot be explained; in words, with advice. They hold none of its secrets.
+package struct ExplanationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Of the admin API's answer.
+    package let status: Int
+    package let description: String
+
+    package init(_ description: String, status: Int = 400) {
+        self.status = status
+        self.description = description
+    }
+}
