@@ -58,6 +58,9 @@ package struct SpareMemory: Sendable {
         return memory
     }
 
+    /// Asks the allocator for all that it keeps for later, wherever memory is short: some milliseconds, and its locks.
+    package static func returnAll() { _ = malloc_trim(0) }
+
     /// What the system says of this process; nil where it says nothing.
     static func residentBytes() -> Int? {
         guard let file = try? OwnedDescriptor(open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),

@@ -13,6 +13,8 @@ struct AgentMeans: Sendable {
     let trust: TrustPool
     let identities = ServerTLSPool()
     let pacer: DialPacer
+    /// How far it goes to take less.
+    let gauge = LoadGauge()
     /// Program and version, as peers are told.
     let software: String
     /// Listening sockets that the process was started with, by name.
@@ -23,6 +25,8 @@ struct AgentMeans: Sendable {
     let takesOver: Bool
     /// Where configurations are read and prepared.
     let reloads: Blocking
+    /// Where it is looked at how much is left, which must wait for nothing else.
+    let looks = Blocking()
     /// Where plans are made that somebody wants to see.
     let plans = Blocking()
 

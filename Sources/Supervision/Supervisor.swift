@@ -42,6 +42,7 @@ import TunnelConfiguration
     let presence: AgentPresence
     let configuration: ConfigurationWatch
     let reloads: Reloads
+    let load: LoadWatch
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -59,6 +60,7 @@ import TunnelConfiguration
         presence = AgentPresence(means, logger: logger)
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
+        load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -69,6 +71,7 @@ import TunnelConfiguration
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.notifier.keepWatchdogQuiet { await self.showLife() } }
             group.addTask { await self.returnUnusedMemory() }
+            group.addTask { await self.load.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -174,6 +177,7 @@ import TunnelConfiguration
     private func commit(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) async {
         guard let preparation = reloads.takePreparation() else { return }
         means.log.commit(preparation.log)
+        load.apply(plan.result.loadShedding)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)

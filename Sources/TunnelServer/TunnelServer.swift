@@ -18,7 +18,7 @@ package final class TunnelServer: Sendable {
     /// How often tokens that were not seen for long are forgotten, some of them each time.
     private static let forgetInterval: TimeAmount = .seconds(5)
 
-    private let core: ServerCore
+    let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
     private let current = CurrentListener()
     private let forgetting: RepeatedTask
@@ -33,17 +33,19 @@ package final class TunnelServer: Sendable {
     ///   - owner: whose tunnels it leads to, where it has none of its own: a port of plain TCP.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
+    ///   - gauge: of the process.
     package init(
         _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
         tunnelsOf owner: TunnelServer? = nil, group: MultiThreadedEventLoopGroup,
         log: AgentLog,
-        budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
+        budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits(),
+        gauge: LoadGauge = LoadGauge()
     ) {
         let core = ServerCore(
             configuration, tls: tls, innerTLS: innerTLS, limits: limits, tunnelsOf: owner?.core,
             loops: Array(group.makeIterator()), log: log,
             budget: budget,
-            software: software)
+            software: software, gauge: gauge)
         self.core = core
         self.group = group
         self.forgetting = group.next().scheduleRepeatedTask(

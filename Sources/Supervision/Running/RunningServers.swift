@@ -46,7 +46,7 @@ import TunnelServer
                 configuration, tls: security.tls, innerTLS: security.innerTLS,
                 tunnelsOf: configuration.tcp.flatMap { running[$0.server]?.server }, group: means.group,
                 log: means.log, budget: means.budget,
-                software: means.software)
+                software: means.software, gauge: means.gauge)
             if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
             // Where the port was another process's until now, callers came to be served by that one's tunnels.
             let isSuccessor = terms.hasTakenOver || (terms.isStart && socket.isInherited)

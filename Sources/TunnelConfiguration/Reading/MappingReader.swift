@@ -263,6 +263,7 @@ extension ConfigurationSection {
         case .addressLimits: "\"per-address\""
         case .requestLimits: "\"per-token\" and the like"
         case .health: "a tunnel's \"health\""
+        case .loadShedding: "\"load-shedding\""
         }
     }
 }

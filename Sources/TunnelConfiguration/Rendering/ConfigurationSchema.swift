@@ -26,7 +26,7 @@ package enum ConfigurationSchema {
         let plain: [ConfigurationSection] = [
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
-            .maintenance, .limits, .addressLimits, .requestLimits, .ban, .health,
+            .maintenance, .limits, .addressLimits, .requestLimits, .ban, .health, .loadShedding,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
