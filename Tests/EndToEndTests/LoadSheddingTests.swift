@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -126,12 +127,12 @@ import Testing
 
     /// Far more memory is used than there is said to be.
     @Test func memoryIsLookedAtAndReloadsChangeWhatIsDone() throws {
-        let world = try World(load: "{ memory: 16MiB, enforce: false }")
+        let world = try World(load: "{ memory: 1MiB, enforce: false }")
         let connections = try world.world.waitForTunnel()
         try world.waitFor(stage: 3, "memory", "Load shedding, not enforced", from: 0)
         #expect(try world.ask().answer.text == "origin")
 
-        var start = try world.apply("{ memory: 16MiB }")
+        var start = try world.apply("{ memory: 1MiB }")
         try world.waitFor(stage: 3, "memory", from: start)
         #expect(try world.ask().answer.status == 503)
         // Without a word: there is nothing to say it in.
@@ -145,9 +146,25 @@ import Testing
         #expect(try world.world.status().connections(of: "web") == connections)
     }
 
+    /// Its event loops are late again and again, as where far too much is asked of them.
+    @Test func loopsThatAreLateForLongAreAReasonToo() throws {
+        let world = try World(load: "{ memory: off, descriptors: off, loop-delay: 10ms }")
+        let agent = world.world.agent
+        let isTold = Background {
+            try agent.waitForLog("Load shedding", ["load.cause": "loop-delay"], within: .seconds(60))
+        }
+        while !isTold.isOver {
+            agent.process.send(signal: SIGSTOP)
+            usleep(400_000)
+            agent.process.send(signal: SIGCONT)
+            usleep(20_000)
+        }
+        #expect(try isTold.value()["load.limit"] == "10")
+    }
+
     /// Its requests are a tunnel client's.
     @Test func aTunnelThatGoesByRequestsGoesOn() throws {
-        let world = try World(load: "{ memory: 16MiB }", transport: "longpoll")
+        let world = try World(load: "{ memory: 1MiB }", transport: "longpoll")
         try world.waitFor(stage: 3, "memory", from: 0)
         let connections = try world.world.waitForTunnel()
         let start = try world.apply("off")

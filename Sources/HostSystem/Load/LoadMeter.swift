@@ -36,7 +36,7 @@ package struct LoadMeter: Sendable {
             looks = (looks + 1) % Self.looksAtOneLimit
             limit = groupLimit
         }
-        guard let limit, let used = SpareMemory.residentBytes() else { return nil }
+        guard let limit, let used = SpareMemory.ownBytes() else { return nil }
         return LoadMeasure(.memory, used: used, limit: limit)
     }
 

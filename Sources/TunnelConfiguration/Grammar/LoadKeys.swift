@@ -11,14 +11,14 @@ enum LoadKeys {
     static let memory = ScalarKey<LoadShedding.Bound>(
         declaration: KeyDeclaration(
             "memory", .text, default: "auto",
-            "Memory of the process, 16MiB or more; auto is the limit of its control group, off any amount."),
+            "Memory of the process, 1MiB or more; auto is the limit of its control group, off any amount."),
         defaultValue: .automatic,
         parse: { value throws(ValueFault) in
             try bound(value) { value throws(ValueFault) in
                 guard ByteCountText.parse(value.text) != nil else {
                     throw noBound(value, "size", like: "512MiB")
                 }
-                return try ValueRule.byteCount(value, 16 << 20...1 << 50)
+                return try ValueRule.byteCount(value, 1 << 20...1 << 50)
             }
         })
     static let descriptors = ScalarKey<LoadShedding.Bound>(

@@ -37,7 +37,7 @@ import Testing
         }
         let busy = try client.agent.process.residentBytes()
         let start = client.agent.log.count
-        #expect(try client.apply(text("{ memory: 16MiB }")) == .applied)
+        #expect(try client.apply(text("{ memory: 1MiB }")) == .applied)
         try client.agent.waitForLog("Load shedding", ["load.stage": "3"], from: start)
         // 500 sessions went from 240 to 93 MiB, of which 51 were there before.
         let bound = busy - (busy - before) / 3
