@@ -12,7 +12,7 @@ package enum LoadStage: Int, Comparable, Sendable {
 }
 
 /// What an agent can run short of.
-package enum LoadResource: String, CaseIterable, Sendable {
+package enum LoadResource: String, Sendable {
     /// In bytes.
     case memory
     case descriptors
@@ -46,7 +46,7 @@ package struct LoadMeasure: Hashable, Sendable {
     }
 
     /// The stage that it calls for.
-    package var calledFor: LoadStage { stage(resource.beginnings) }
+    var calledFor: LoadStage { stage(resource.beginnings) }
 
     /// The stage that it keeps in force where that is in force.
     var kept: LoadStage { stage(resource.ends) }
