@@ -161,7 +161,7 @@ let package = Package(
             name: "HostSystemTests",
             dependencies: [
                 "HostSystem", "Observability", "TestSupport", "TunnelConfiguration", .logging, .nioCore,
-                .nioPosix, .system,
+                .nioEmbedded, .nioPosix, .system,
             ]),
         .testTarget(
             name: "ObservabilityTests",

@@ -10,7 +10,8 @@ package struct AgentProblem: Hashable, Sendable {
 extension AgentSnapshot {
     /// Everything that is down or out of order now. What went wrong once and is over is none.
     package var problems: [AgentProblem] {
-        servers.flatMap(Self.problems) + tunnels.filter(isDown).map(Self.problem)
+        (load.flatMap(Self.problem).map { [$0] } ?? []) + servers.flatMap(Self.problems)
+            + tunnels.filter(isDown).map(Self.problem)
             + tunnels.flatMap(Self.problems)
     }
 
@@ -33,6 +34,18 @@ extension AgentSnapshot {
         }
         narrowed.servers.removeAll { $0.connected?.isEmpty != false }
         return narrowed
+    }
+
+    private static func problem(of load: LoadSnapshot) -> AgentProblem? {
+        guard load.stage > 0 else { return nil }
+        let measure = load.measures.first { $0.name == load.cause }
+        let cause = measure.map { "by \($0.words)" } ?? load.cause.map { "by \($0)" }
+        let end = load.isEnforced ? "" : " (not enforced)"
+        return AgentProblem(
+            subject: "load",
+            words: ["stage \(load.stage)", cause].compactMap(\.self).joined(separator: " ")
+                + " — \(load.consequence)\(end)",
+            since: load.since)
     }
 
     private static func problems(of server: ServerSnapshot) -> [AgentProblem] {

@@ -19,6 +19,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var generation: Int
     /// Nil before the first reload.
     package var lastReload: ReloadSnapshot?
+    /// Nil where nothing is looked at, and from agents that do not tell.
+    package var load: LoadSnapshot?
     /// By name.
     package var servers: [ServerSnapshot]
     /// By name.
@@ -26,8 +28,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
 
     package init(
         software: String, processID: Int, configurationFile: String?, phase: Phase, startedAt: Int,
-        takenAt: Int, generation: Int, lastReload: ReloadSnapshot? = nil, servers: [ServerSnapshot] = [],
-        tunnels: [TunnelSnapshot] = []
+        takenAt: Int, generation: Int, lastReload: ReloadSnapshot? = nil, load: LoadSnapshot? = nil,
+        servers: [ServerSnapshot] = [], tunnels: [TunnelSnapshot] = []
     ) {
         self.software = software
         self.processID = processID
@@ -37,6 +39,7 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
         self.takenAt = takenAt
         self.generation = generation
         self.lastReload = lastReload
+        self.load = load
         self.servers = servers
         self.tunnels = tunnels
     }

@@ -90,6 +90,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case limitReached = "limit-reached"
     /// Too many guesses came from its address.
     case banned
+    /// The process runs short of memory or the like.
+    case overloaded
     case stopped
     case proxyProtocol = "proxy-protocol"
     case tlsSpoken = "tls-spoken"

@@ -58,16 +58,24 @@ package struct SpareMemory: Sendable {
         return memory
     }
 
+    /// Asks the allocator for all that it keeps for later, wherever memory is short: some milliseconds, and its locks.
+    package static func returnAll() { _ = malloc_trim(0) }
+
     /// What the system says of this process; nil where it says nothing.
-    static func residentBytes() -> Int? {
+    static func residentBytes() -> Int? { memory?.resident }
+
+    /// The same without what lies in files, which the system takes back when it needs it; nil where it says nothing.
+    static func ownBytes() -> Int? { memory.map { $0.resident - $0.shared } }
+
+    private static var memory: (resident: Int, shared: Int)? {
         guard let file = try? OwnedDescriptor(open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
             let text = try? file.read()
         else { return nil }
-        // The second of several numbers of pages.
-        let fields = text.split(separator: UInt8(ascii: " "))
-        guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else {
-            return nil
+        // The second and third of several numbers of pages (proc_pid_statm(5)).
+        let pages = text.split(separator: UInt8(ascii: " ")).prefix(3).compactMap {
+            Int(String(decoding: $0, as: UTF8.self))
         }
-        return pages * Int(getpagesize())
+        guard pages.count == 3 else { return nil }
+        return (pages[1] * Int(getpagesize()), pages[2] * Int(getpagesize()))
     }
 }

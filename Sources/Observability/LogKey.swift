@@ -24,6 +24,14 @@ package enum LogKey: String, Sendable, CaseIterable {
     /// By which callers reach a tunnel.
     case hostName = "host.name"
     case limit = "limit"
+    /// What runs short: `memory`, `descriptors` or `loop-delay`.
+    case loadCause = "load.cause"
+    /// What there is of it, in bytes, a number, or milliseconds.
+    case loadLimit = "load.limit"
+    /// 0 where nothing is done about it, to 3.
+    case loadStage = "load.stage"
+    /// What is used of it, in the unit of `loadLimit`.
+    case loadUsed = "load.used"
     case lineCount = "line.count"
     case listenerAddress = "listener.address"
     /// As the configuration has it.

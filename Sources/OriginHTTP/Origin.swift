@@ -22,11 +22,14 @@ package protocol Origin: Sendable {
     /// No exchange is to begin any more: closes connections that wait for one, and others when they are through.
     /// Exchanges under way go on.
     func retire()
+    /// Closes connections that wait for an exchange; the next one makes another.
+    func closeIdle()
 }
 
 extension Origin {
     /// Most origins keep nothing between two exchanges.
     package func retire() {}
+    package func closeIdle() {}
 }
 
 /// Who hears the answer of an origin. After `originFailed` nothing more comes, nor after `originEnded`, but for one

@@ -136,6 +136,7 @@ extension AgentConfiguration {
         .init("control-socket", \.controlSocket, .inPlace),
         .init("admin", \.admin, .inPlace),
         .init("watch", \.watch, .inPlace),
+        .init("load-shedding", \.loadShedding, .inPlace),
     ]
 
     /// The fields of the agent itself in which two configurations differ.

@@ -15,6 +15,8 @@ struct AgentMeans: Sendable {
     let identities = ServerTLSPool()
     let pacer: DialPacer
     let usage = UsageLedger()
+    /// How far it goes to take less.
+    let gauge = LoadGauge()
     /// Program and version, as peers are told.
     let software: String
     /// Listening sockets that the process was started with, by name.
@@ -25,6 +27,8 @@ struct AgentMeans: Sendable {
     let takesOver: Bool
     /// Where configurations are read and prepared.
     let reloads: Blocking
+    /// Where it is looked at how much is left, which must wait for nothing else.
+    let looks = Blocking()
     /// Where plans are made that somebody wants to see.
     let plans = Blocking()
     /// Where requests are explained: passwords take long.

@@ -43,6 +43,7 @@ import TunnelConfiguration
     let configuration: ConfigurationWatch
     let reloads: Reloads
     private let usage: UsageKeeper
+    let load: LoadWatch
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -61,6 +62,7 @@ import TunnelConfiguration
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
+        load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -72,6 +74,7 @@ import TunnelConfiguration
             group.addTask { await self.notifier.keepWatchdogQuiet { await self.showLife() } }
             group.addTask { await self.returnUnusedMemory() }
             group.addTask { await self.usage.run() }
+            group.addTask { await self.load.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -179,6 +182,7 @@ import TunnelConfiguration
         guard let preparation = reloads.takePreparation() else { return }
         means.log.commit(preparation.log)
         usage.apply(preparation.usage?.file, preparation.usage?.content)
+        load.apply(plan.result.loadShedding)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)

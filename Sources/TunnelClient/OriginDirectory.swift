@@ -162,6 +162,17 @@ final class OriginDirectory: Sendable {
         for origin in origins { origin.retire() }
     }
 
+    /// Connections that wait for a request are closed; the next one makes another.
+    func closeIdle() {
+        switch configured {
+        case .server(let server): server.origin.closeIdle()
+        case .builtIn(let origin): origin.closeIdle()
+        case .group(let group): for member in group.members { member.origin.closeIdle() }
+        case .none: break
+        }
+        for origin in named.withLock({ Array($0.origins.values) }) { origin.closeIdle() }
+    }
+
     private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }

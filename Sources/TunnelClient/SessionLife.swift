@@ -102,6 +102,11 @@ final class SessionLife: Sendable {
         state.withLock { $0.phase.session }?.perform { $0.setKeepaliveTimeout(timeout) }
     }
 
+    /// Has it give back what it keeps for the next request, where it has none.
+    func giveBackMemory() {
+        state.withLock { $0.phase.session }?.perform { $0.giveBackMemory() }
+    }
+
     // MARK: What happens to the session
 
     /// The handshake is done. Called on the event loop, before the session has its carrier.

@@ -208,6 +208,12 @@ package final class TunnelClient: Sendable {
         retries.add()
     }
 
+    /// Gives back what is kept for the next request: of sessions without one, and idle connections to origins.
+    package func giveBackMemory() {
+        for life in lives { life.giveBackMemory() }
+        setup.directory.closeIdle()
+    }
+
     /// Whether nothing is to be dialled any more.
     var isRetired: Bool { retirement.value > 0 }
 

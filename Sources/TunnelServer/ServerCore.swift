@@ -36,6 +36,8 @@ final class ServerCore: Sendable {
     let names = ReverseNames()
     let traffic = TrafficCount()
     let shortage: DescriptorShortage
+    /// Of the process.
+    let gauge: LoadGauge
     private let current: Mutex<ServerSettings>
     private let fault: LatestFault
     /// By the code of what is told.
@@ -54,8 +56,9 @@ final class ServerCore: Sendable {
         limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil, usage: UsageLedger = UsageLedger(),
         loops: [any EventLoop],
         log: AgentLog,
-        budget: ProcessReceiveBudget, software: String
+        budget: ProcessReceiveBudget, software: String, gauge: LoadGauge
     ) {
+        self.gauge = gauge
         self.name = configuration.name
         self.limits = limits
         let settings = ServerSettings(configuration, tls: tls, innerTLS: innerTLS)

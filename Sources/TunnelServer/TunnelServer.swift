@@ -34,19 +34,21 @@ package final class TunnelServer: Sendable {
     ///   - usage: counts the bytes of tokens that have a quota.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
+    ///   - gauge: of the process.
     package init(
         _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
         tunnelsOf owner: TunnelServer? = nil, usage: UsageLedger = UsageLedger(),
         group: MultiThreadedEventLoopGroup,
         log: AgentLog,
-        budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits()
+        budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits(),
+        gauge: LoadGauge = LoadGauge()
     ) {
         let core = ServerCore(
             configuration, tls: tls, innerTLS: innerTLS, limits: limits, tunnelsOf: owner?.core,
             usage: usage,
             loops: Array(group.makeIterator()), log: log,
             budget: budget,
-            software: software)
+            software: software, gauge: gauge)
         self.core = core
         self.group = group
         self.forgetting = group.next().scheduleRepeatedTask(

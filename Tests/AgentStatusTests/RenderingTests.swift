@@ -120,6 +120,33 @@ import Testing
         #expect(broken.problems == [AgentProblem(subject: "server public", words: "failed", since: nil)])
     }
 
+    @Test func whatRunsShortIsToldWithItsFiguresAndIsAProblem() throws {
+        var loaded = snapshot
+        var load = LoadSnapshot(
+            stage: 0, cause: nil, since: 4700, isEnforced: true,
+            measures: [
+                .init(name: "memory", used: 950 << 20, limit: 1 << 30),
+                .init(name: "loop-delay", used: 3, limit: 250),
+            ])
+        loaded.load = load
+        #expect(
+            StatusRendering.text(of: loaded).contains(
+                ": all up\nload: memory 950 MiB of 1.0 GiB, loop-delay 3 ms of 250 ms\nlast reload"))
+        (load.stage, load.cause) = (2, "memory")
+        loaded.load = load
+        let text = StatusRendering.text(of: loaded)
+        #expect(text.contains(": 1 problem\nload, stage 2: memory"))
+        #expect(text.contains("stage 2 by memory 950 MiB of 1.0 GiB — new requests are refused"))
+        load.isEnforced = false
+        loaded.load = load
+        #expect(loaded.problems.first?.words.hasSuffix("refused (not enforced)") == true)
+        // Agents of before do not tell.
+        let old = try JSONEncoder().encode(snapshot)
+        #expect(!String(decoding: old, as: UTF8.self).contains("\"load\""))
+        #expect(try JSONDecoder().decode(AgentSnapshot.self, from: old).load == nil)
+        #expect(try JSONDecoder().decode(AgentSnapshot.self, from: JSONEncoder().encode(loaded)) == loaded)
+    }
+
     @Test func oneTunnelIsShownOfEitherEnd() {
         let narrowed = snapshot.narrowed(toTunnel: "web")
         #expect(narrowed.tunnels.count == 1)

@@ -94,6 +94,25 @@ import Testing
         #expect(Self.next(&machine) == "part until 15")
     }
 
+    @Test func onlyWhoWaitsForTheNextRequestIsShed() {
+        var machine = Self.connected()
+        let new = machine.shed()
+        #expect(!new && Self.due(machine, 9) == "10")
+        machine = Self.exchanging()
+        let busy = machine.shed()
+        #expect(!busy && !machine.leaving.isAsked)
+        _ = machine.goesOn(isStopping: false, now: Self.at(5))
+        let idle = machine.shed()
+        #expect(idle && Self.due(machine, 5) == "6" && Self.due(machine, 6) == "idle")
+        machine = Self.exchanging()
+        #expect(machine.goesOn(isStopping: false, isShed: true, now: Self.at(5)) == Self.at(6))
+        machine = Self.exchanging()
+        _ = machine.goesOn(isStopping: false, now: Self.at(5))
+        _ = Self.receive("GET", &machine, at: 7)
+        let asking = machine.shed()
+        #expect(!asking && Self.due(machine, 8) == "17")
+    }
+
     @Test func whatIsLeftOfARequestIsDropped() {
         var machine = Self.exchanging(.length(4))
         #expect(Self.receive("ab", &machine, at: 1))

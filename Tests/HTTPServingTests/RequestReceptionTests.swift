@@ -10,6 +10,7 @@ import Testing
     private final class Reception: RequestReception {
         let stall = TimeAmount.seconds(60)
         var isStopping = false
+        var keepsNoConnections = false
         var welcome = Welcome.stays
         var outcome = RequestOutcome.answer(OwnAnswer(200, line: "here"), closes: false)
         private(set) var log: [String] = []
@@ -117,6 +118,22 @@ import Testing
     func anAnswerAtOnceEndsTheConnectionWhereItHasTo(_ request: String, closes: Bool) throws {
         let channel = try connect()
         #expect(try send(request, on: channel).contains("Connection: close") == closes)
+    }
+
+    /// Who has an answer of one that keeps connections may have sent another request already.
+    @Test func whereNoConnectionsAreKeptTheNextAnswerIsTheLast() throws {
+        let (channel, idle, new) = (try connect(), try connect(), try connect())
+        #expect(try !send("GET /a HTTP/1.1|Host: a||", on: idle).contains("Connection: close"))
+        #expect(try !send("GET /a HTTP/1.1|Host: a||", on: channel).contains("Connection: close"))
+        reception.keepsNoConnections = true
+        #expect(try send("GET /b HTTP/1.1|Host: a||", on: channel).contains("Connection: close"))
+        for channel in [idle, new] {
+            try channel.pipeline.syncOperations.handler(type: CallerHandler.self).shed()
+            #expect(channel.isActive)
+        }
+        loop.advanceTime(by: .seconds(1))
+        #expect(!idle.isActive && new.isActive)
+        #expect(try send("GET /c HTTP/1.1|Host: a||", on: new).contains("Connection: close"))
     }
 
     @Test func aServerThatStopsAnswersOnceMore() throws {

@@ -36,5 +36,7 @@ struct SpareMemoryTests {
     @Test func theSystemTellsHowMuchOfTheProcessIsInMemory() throws {
         let bytes = try #require(SpareMemory.residentBytes())
         #expect(bytes > Self.mebibyte && bytes < 1 << 40)
+        let own = try #require(SpareMemory.ownBytes())
+        #expect(own > Self.mebibyte && own < bytes)
     }
 }

@@ -50,6 +50,30 @@ struct HTTPOriginTests {
         try other.syncShutdownGracefully()
     }
 
+    @Test func idleConnectionsAreClosedOnRequestAndMadeAnew() throws {
+        let gate = Gate()
+        let server = try ScriptedOrigin { connection in
+            while let request = try connection.readRequest() {
+                if request.target == "/slow" { try gate.wait() }
+                try connection.respond(text: "ok")
+            }
+        }
+        let origin = HTTPOrigin(try OriginAddress(server.url))
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let slow = try RecordedExchange(
+            origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)
+        try server.waitForConnections(1)
+        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        origin.closeIdle()
+        try server.waitForEnds(1)
+        gate.open()
+        #expect(try slow.waitForEnd().text == "ok")
+        // What becomes idle afterwards is kept.
+        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        try server.waitForConnections(2)
+        origin.retire()
+    }
+
     @Test func requestsReachTheOriginAndItsAnswerComesBack() throws {
         let server = try ScriptedOrigin { connection in
             while let request = try connection.readRequest() {

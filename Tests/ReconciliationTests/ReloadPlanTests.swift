@@ -93,8 +93,9 @@ import TunnelConfiguration
         desired.log.level = .debug
         desired.pidfile = "/run/x.pid"
         desired.log.syslog = .daemon
+        desired.loadShedding = .off
         let plan = ReloadPlan(running: running, desired: desired)
-        #expect(plan.agentChanges == ["log.level", "pidfile"])
+        #expect(plan.agentChanges == ["log.level", "pidfile", "load-shedding"])
         #expect(plan.ineffectiveChanges == ["log.syslog"])
         #expect(plan.result.log.syslog == nil)
         #expect(plan.result.log.level == .debug)

@@ -88,7 +88,10 @@ import TunnelConfiguration
         let words = Set(
             lines.flatMap { $0.matches(of: /`([^`]+)`/) }.flatMap { $0.1.matches(of: /[\w-]+/) }.map(\.0))
         for section in ConfigurationSection.allCases {
-            let prefix = [.log, .admin].contains(section) ? "\(section)." : ""
+            let prefixes: [ConfigurationSection: String] = [
+                .log: "log.", .admin: "admin.", .loadShedding: "load-shedding.",
+            ]
+            let prefix = prefixes[section] ?? ""
             for key in section.keys {
                 #expect(words.contains(key.name[...]), "\(section): \(key.name)")
                 guard let value = key.defaultText, !value.isEmpty else { continue }

@@ -14,6 +14,7 @@ import TunnelProtocol
         control-socket: /run/a.sock
         watch: true
         admin: { listen: "[::1]:0", token: admin-token-of-the-tests }
+        load-shedding: { enforce: false, memory: 512MiB, descriptors: 4096, loop-delay: 250ms }
         servers:
           - name: first
             host: "::"
@@ -176,6 +177,16 @@ import TunnelProtocol
         #expect(again.configuration == configuration, "\(text)\n\(again.problems)")
     }
 
+    @Test func loadSheddingThatIsOffIsThatOfItsParts() throws {
+        let off = try #require(Self.load("load-shedding: off\nservers: [{ name: a }]").configuration)
+        #expect(off.loadShedding == .off && !off.loadShedding.isOn)
+        let text = ConfigurationRendering.yaml(of: off)
+        #expect(text.contains("memory: off\n  descriptors: off\n  loop-delay: off"))
+        #expect(Self.load(text).configuration == off)
+        let on = try #require(Self.load("load-shedding: on\nservers: [{ name: a }]").configuration)
+        #expect(on.loadShedding == LoadShedding())
+    }
+
     @Test func everyKeyStandsThereInTheOrderOfTheTables() throws {
         let configuration = try #require(Self.load(Self.full).configuration)
         let lines = ConfigurationRendering.yaml(of: configuration).split(separator: "\n")
@@ -218,6 +229,11 @@ import TunnelProtocol
                   file: "-"
                 shutdown-grace: 30s
                 watch: false
+                load-shedding:
+                  enforce: true
+                  memory: auto
+                  descriptors: auto
+                  loop-delay: off
                 servers:
                   - name: a
                     enabled: true

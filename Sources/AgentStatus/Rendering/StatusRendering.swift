@@ -24,6 +24,7 @@ package enum StatusRendering {
         let head =
             "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime), generation \(snapshot.generation)"
         var text = style.wrapped(head) + summary(snapshot, style)
+        if let load = snapshot.load { text += style.wrapped(load.line) }
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
         text += style.wrapped(

@@ -7,7 +7,10 @@ package protocol CallerConnection: AnyObject {
 
     /// Finishes what was asked, then closes, so that its caller connects anew.
     func leave()
-    /// The server stops: the same, and what waits for a tunnel does so no longer.
+    /// Memory or the like is short: closes now if it only waits for its caller's next request. Else its reception says that
+    /// the next answer is the last.
+    func shed()
+    /// The server stops: what was asked is finished, and what waits for a tunnel does so no longer.
     ///
     /// - Returns: when there is nothing more to wait for but answers.
     @discardableResult func stop() -> EventLoopFuture<Void>

@@ -56,4 +56,11 @@ extension CallerConnectionMachine {
 
     /// What the end of the caller's direction means.
     enum InputEnd { case close, goesOn, workOff }
+
+    /// The method of a request whose head makes no sense, or is not whole, as far as the answer depends on it: one to
+    /// HEAD has no body, or its caller takes that for the next answer (RFC 9110 §9.3.2).
+    static func method(of request: ByteBufferView) -> String {
+        let bytes = request.drop { $0 == 0x0d || $0 == 0x0a }
+        return bytes.starts(with: "HEAD ".utf8) ? "HEAD" : "GET"
+    }
 }

@@ -143,13 +143,6 @@ struct CallerConnectionMachine<Exchange> {
         return request
     }
 
-    /// The method of a request whose head makes no sense, or is not whole, as far as the answer depends on it: one to
-    /// HEAD has no body, or its caller takes that for the next answer (RFC 9110 §9.3.2).
-    private static func method(of request: ByteBufferView) -> String {
-        let bytes = request.drop { $0 == 0x0d || $0 == 0x0a }
-        return bytes.starts(with: "HEAD ".utf8) ? "HEAD" : "GET"
-    }
-
     /// Lets go of what was taken.
     mutating func tidy() {
         if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
@@ -217,11 +210,14 @@ struct CallerConnectionMachine<Exchange> {
 
     /// The connection goes on behind an answer: with the next request, or what is left of this one.
     ///
-    /// - Parameter isStopping: the server takes no requests any more. One that leaves, and had promised to stay before it
-    ///   knew, takes the request that this brings.
+    /// - Parameters:
+    ///   - isStopping: the server takes no requests any more. One that leaves, and had promised to stay before it knew,
+    ///     takes the request that this brings.
+    ///   - isShed: it is to be kept for no more than that.
     /// - Returns: when it is to be looked after.
-    mutating func goesOn(isStopping: Bool, now: NIODeadline) -> NIODeadline {
+    mutating func goesOn(isStopping: Bool, isShed: Bool = false, now: NIODeadline) -> NIODeadline {
         if isStopping { leaving.extend(to: now + limits.leaveTimeout) }
+        if isShed { leaving.go(by: now + limits.leaveTimeout) }
         guard http?.isRequestWhole == false else { return waitsForNext(now: now) }
         state = .takingRest(since: now)
         return now + limits.headTimeout
@@ -345,6 +341,15 @@ struct CallerConnectionMachine<Exchange> {
             leaving.go(by: now)
             return .nothing
         }
+    }
+
+    /// Ends where it only waits for the next request. Who was answered just now may have sent one already: it gets its answer.
+    ///
+    /// - Returns: whether it is to be looked after.
+    mutating func shed() -> Bool {
+        guard case .awaitingHead(let since) = state, hasServed, input.readableBytes == 0 else { return false }
+        leaving.go(by: since + limits.leaveTimeout)
+        return true
     }
 
     /// Whether a request may be on its way that is answered yet.

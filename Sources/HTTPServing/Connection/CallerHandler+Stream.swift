@@ -63,7 +63,9 @@ extension CallerHandler: CallerStream {
     package func exchangeEnded() {
         guard context != nil, let end = machine.answerEnd() else { return machine.ended() }
         if let farewell = end.farewell { return sayFarewell(farewell, isDelimited: end.isDelimited) }
-        watch(until: machine.goesOn(isStopping: reception.isStopping, now: eventLoop.now))
+        watch(
+            until: machine.goesOn(
+                isStopping: reception.isStopping, isShed: reception.keepsNoConnections, now: eventLoop.now))
         workOff()
     }
 

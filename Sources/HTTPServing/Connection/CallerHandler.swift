@@ -186,8 +186,9 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     private func begin(_ head: RequestHead, _ framing: BodyFraming) {
+        let outcome = reception.receive(head, framing, for: self)
         let keepAlive = head.allowsKeepAlive && !isLeaving
-        switch reception.receive(head, framing, for: self) {
+        switch outcome {
         case .answer(let answer, let closes):
             // A body that comes with the request is not read.
             let isLast = closes || !keepAlive || framing != .none
@@ -283,10 +284,14 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     // MARK: Leaving
 
     /// Whether the next answer is the last.
-    var isLeaving: Bool { machine.leaving.isAsked || reception.isStopping }
+    var isLeaving: Bool {
+        machine.leaving.isAsked || reception.isStopping || reception.keepsNoConnections
+    }
 
     /// The next answer is the last.
     package func leave() { machine.leave() }
+
+    package func shed() { if reception.keepsNoConnections, machine.shed() { checkTime() } }
 
     /// Finishes what is under way, then closes. Who came or was answered just now may have sent a request already:
     /// it gets its answer.

@@ -8,6 +8,8 @@ package protocol RequestReception: AnyObject {
     var stall: TimeAmount { get }
     /// Whether the server stops: each connection ends behind its next answer.
     var isStopping: Bool { get }
+    /// Whether each connection ends behind its next answer, though the server goes on.
+    var keepsNoConnections: Bool { get }
 
     /// A connection is there.
     ///
@@ -23,6 +25,10 @@ package protocol RequestReception: AnyObject {
     ) -> RequestOutcome
     /// What came is no request: the answer, behind which the connection ends.
     func refuse(_ fault: RequestFault) -> OwnAnswer
+}
+
+extension RequestReception {
+    package var keepsNoConnections: Bool { false }
 }
 
 /// What becomes of a connection that is there.

@@ -13,6 +13,9 @@ extension HTTP2CallerHandler: CallerConnection {
         checkTime()
     }
 
+    /// One that is new gets its first request.
+    package func shed() { if reception.keepsNoConnections, machine.hasServed { leave() } }
+
     @discardableResult package func stop() -> EventLoopFuture<Void> {
         let arrival = eventLoop.makePromise(of: Void.self)
         arrivals.append(arrival)

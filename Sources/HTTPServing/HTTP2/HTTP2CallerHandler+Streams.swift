@@ -18,7 +18,9 @@ extension HTTP2CallerHandler {
             stream.isWebSocket = request.isWebSocket
             stream.body = HTTP2RequestBody(
                 request.framing, isLast: head.endStream, isRaw: request.isWebSocket)
-            switch reception.receive(request.head, request.framing, for: stream) {
+            let outcome = reception.receive(request.head, request.framing, for: stream)
+            if reception.keepsNoConnections { leave() }
+            switch outcome {
             case .answer(let answer, let closes): answerHere(answer, on: stream, closes: closes)
             case .upgrade: answerHere(Self.noUpgrade, on: stream)
             case .exchange(let exchange):

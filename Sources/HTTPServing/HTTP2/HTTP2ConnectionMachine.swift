@@ -38,7 +38,8 @@ struct HTTP2ConnectionMachine {
 
     private let limits: ConnectionLimits
     private var state = State.open
-    private var hasServed = false
+    /// Whether it has taken a stream.
+    private(set) var hasServed = false
     /// Since when no stream has been open.
     private var idleSince: NIODeadline?
     private var cutDeadline = NIODeadline.distantFuture

@@ -173,6 +173,8 @@ package final class RawCallerHandler: ChannelDuplexHandler, CallerConnection {
     /// A connection is not moved: it goes on.
     package func leave() {}
 
+    package func shed() {}
+
     /// One that waits for its tunnel does so no longer; others go on.
     @discardableResult package func stop() -> EventLoopFuture<Void> {
         exchange?.serverStops()

@@ -99,6 +99,9 @@ final class CallerPools {
     }
 
     /// As an `OriginPool` does.
+    func closeIdle() { for pool in pools.values { pool.closeIdle() } }
+
+    /// As an `OriginPool` does.
     func retire() {
         areRetired = true
         for pool in pools.values { pool.retire() }

@@ -87,6 +87,13 @@ package final class HTTPOrigin: Origin {
             case .ofCallers(let pools): pools.retire()
             }
         }
+
+        func closeIdle() {
+            switch self {
+            case .ofAll(let pool): pool.closeIdle()
+            case .ofCallers(let pools): pools.closeIdle()
+            }
+        }
     }
 
     private struct Pools {
@@ -137,6 +144,12 @@ package final class HTTPOrigin: Origin {
             return Array(pools.byLoop.values)
         }
         for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
+    }
+
+    package func closeIdle() {
+        for pool in pools.withLock({ Array($0.byLoop.values) }) {
+            pool.eventLoop.execute { pool.value.closeIdle() }
+        }
     }
 
     private func pool(on eventLoop: any EventLoop, for request: borrowing RequestHead) -> OriginPool {

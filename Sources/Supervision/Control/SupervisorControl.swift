@@ -90,6 +90,7 @@ import TunnelConfiguration
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
+            load: supervisor.load.snapshot,
             servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
     }
 }

@@ -48,7 +48,7 @@ import TunnelServer
                 tunnelsOf: configuration.tcp.flatMap { running[$0.server]?.server }, usage: means.usage,
                 group: means.group,
                 log: means.log, budget: means.budget,
-                software: means.software)
+                software: means.software, gauge: means.gauge)
             if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
             // Where the port was another process's until now, callers came to be served by that one's tunnels.
             let isSuccessor = terms.handover != nil || (terms.isStart && socket.isInherited)

@@ -33,7 +33,7 @@ struct AgentDecoder {
                 advice: "add an entry to \"servers\" or \"tunnels\"")
         }
         let admin = child(of: main, Keys.admin, .admin)
-        let configuration = AgentConfiguration(
+        var configuration = AgentConfiguration(
             log: log(main), pidfile: fileToWrite(main, Keys.pidfile),
             usageFile: fileToWrite(main, Keys.usageFile),
             shutdownGrace: main.value(Keys.shutdownGrace), controlSocket: controlSocket(main),
@@ -45,6 +45,7 @@ struct AgentDecoder {
             tunnels: tunnels.compactMap { entry in
                 entry.reader.tunnel().flatMap { entry.isEnabled ? $0 : nil }
             })
+        configuration.loadShedding = main.loadShedding()
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)

@@ -264,6 +264,7 @@ extension ConfigurationSection {
         case .requestLimits: "\"per-name\" and the like"
         case .tokenLimits: "\"per-token\" and the \"limits\" of a token"
         case .health: "a tunnel's \"health\""
+        case .loadShedding: "\"load-shedding\""
         }
     }
 }

@@ -27,6 +27,7 @@ package enum ConfigurationSchema {
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
             .maintenance, .limits, .addressLimits, .requestLimits, .tokenLimits, .ban, .health,
+            .loadShedding,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)

@@ -21,6 +21,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var admin: AdminConfiguration?
     /// Whether a changed file is applied without being asked to.
     package var watch: Bool
+    /// What is taken less of when something runs short.
+    package var loadShedding = LoadShedding()
     /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
     /// The enabled ones in the order of the files, the main one first; names are unique.

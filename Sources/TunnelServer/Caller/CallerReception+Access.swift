@@ -135,7 +135,7 @@ extension CallerReception {
     }
 
     /// Of a request that is answered here.
-    private func record(of request: CallerRequest) -> RequestRecord {
+    func record(of request: CallerRequest) -> RequestRecord {
         switch request.route {
         case .forward(let route):
             let target = TokenRemoval.clean(

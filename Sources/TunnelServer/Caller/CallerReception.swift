@@ -1,6 +1,7 @@
 import Glibc
 import HTTPMessage
 import HTTPServing
+import HostSystem
 import NIOCore
 import Observability
 import ProxyProtocol
@@ -37,6 +38,8 @@ final class CallerReception: RequestReception {
     /// The two as origins are told of them, once a request is for one.
     private lazy var source = CallerForwarding.Caller.source(peer, port: peerPort)
     private var isNamedByHeader = false
+    /// Whether requests of long polling come by it.
+    private var carriesTunnel = false
     /// Who calls, as far as is known from the latest request.
     var address = "unknown"
     /// When the request came that is gone on with, where that is not now.
@@ -91,6 +94,8 @@ final class CallerReception: RequestReception {
 
     var stall: TimeAmount { settings.times.stall }
     var isStopping: Bool { core.isStopping }
+    /// One that carries a tunnel goes on.
+    var keepsNoConnections: Bool { core.gauge.keepsNoConnections && !carriesTunnel }
 
     // MARK: The connection
 
@@ -158,6 +163,11 @@ final class CallerReception: RequestReception {
         }
         let request = CallerRequest(
             head: head, framing: framing, route: route, caller: caller, stream: stream)
+        if core.gauge.refusesRequests, case .forward = route {
+            var record = record(of: request)
+            record.level = .debug
+            return .answer(answer(Refusal.overloaded.answer, record), closes: false)
+        }
         guard let policy = settings.policy(for: route) else { return serve(request, CallerTerms()) }
         return admit(request, by: policy)
     }
@@ -282,6 +292,7 @@ final class CallerReception: RequestReception {
         guard let seat = LongPollTable.ofProcess.seat(named: name, now: stream.eventLoop.now),
             seat.certificateName == certificate?.name
         else { return .answer(Refusal.unknownSession.answer, closes: framing != .none) }
+        carriesTunnel = true
         guard head.method == "POST", framing != .none, framing != .length(0) else {
             return .answer(Refusal.notLongPoll.answer, closes: framing != .none)
         }

@@ -75,6 +75,8 @@ package struct Refusal: Error, Sendable, Equatable {
         403, "A client certificate is required here, and none was shown that counts", .certificateRequired)
     static let tooManyCallers = Refusal(
         503, "Too many connections", .tooManyCallers, retryAfter: 1, limit: "connections")
+    static let overloaded = Refusal(
+        503, "The tunnel server is overloaded", .overloaded, retryAfter: 5, limit: "load")
     static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
     static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
     static let headTimeout = Refusal(

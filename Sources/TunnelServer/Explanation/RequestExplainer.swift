@@ -80,6 +80,10 @@ struct RequestExplainer {
                     + (isLacking ? "none is shown (--certificate NAME)" : "one is shown"), "tls")
             if isLacking { throw ended(Refusal.certificateRequired, head) }
         }
+        if case .forward = route, facts?.isOverloaded == true {
+            note(.limits, "load-shedding: new requests are refused now (wstunnel status tells why)")
+            throw ended(Refusal.overloaded, head)
+        }
         if let policy = settings.policy(for: route) {
             try hold(head, framing, route, to: policy, &terms)
         } else if route.isForCallersAlone {

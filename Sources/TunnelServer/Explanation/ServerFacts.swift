@@ -1,4 +1,5 @@
 import HTTPMessage
+import HostSystem
 import Routing
 import Synchronization
 import TunnelConfiguration
@@ -21,12 +22,16 @@ protocol ServerFacts: Sendable {
     func usage(of parties: [LimitedParty]) -> (hit: LimitHit?, usage: [RequestUsage])
     /// What would become of a request for a token.
     func outlook(for token: RendezvousToken, isListed: Bool) -> TokenOutlook
+    /// Whether the agent is short of something, and refuses new requests.
+    var isOverloaded: Bool { get }
     /// Whether the server takes no new requests.
     var isStopping: Bool { get }
 }
 
 extension ServerCore: ServerFacts {
     func owner(of name: String) -> RendezvousToken? { hosts.owner(of: name) }
+
+    var isOverloaded: Bool { gauge.refusesRequests }
 
     func banLeft(of address: String) -> Duration? { bans.timeLeft(of: address) }
 

@@ -1,5 +1,6 @@
 import HTTPMessage
 import HTTPServing
+import HostSystem
 import NIOCore
 import Observability
 import Routing
@@ -50,6 +51,10 @@ final class PortReception: RawReception {
             connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
         guard !core.isStopping else {
             record.finish(.shutdown, now: now)
+            return nil
+        }
+        guard !core.gauge.refusesRequests else {
+            record.finish(.answeredHere, now: now)
             return nil
         }
         let pass: RequestPass?

@@ -9,6 +9,10 @@ extension MachineSession {
         scheduleFlush()
     }
 
+    package func giveBackMemory() {
+        if machine.streamCount == 0, !isHeld { carrier?.giveBackMemory() }
+    }
+
     package func open(head: ByteBuffer, isLast: Bool, receiver: any StreamReceiver) -> StreamID? {
         guard state < .over else { return nil }
         // Also when it is not opened: the session may have decided to leave.

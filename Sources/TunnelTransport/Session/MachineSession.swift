@@ -22,7 +22,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     fileprivate(set) var spilling: SessionSpilling?
     /// Let go when the session is over, as the carrier is.
     private var owner: (any SessionOwner)?
-    private var carrier: (any SessionCarrier)?
+    private(set) var carrier: (any SessionCarrier)?
     /// Known when the carrier is open, as its clock is.
     private var eventLoop: NIOIsolatedEventLoop?
     private var clock: (any EventLoop)?

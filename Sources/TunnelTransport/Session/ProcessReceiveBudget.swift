@@ -9,14 +9,21 @@ package final class ProcessReceiveBudget: ReceiveBudget {
 
     private let total: Int
     private let left: Atomic<Int>
+    private let squeezed = Atomic<Bool>(false)
 
     package init(bytes: Int = ProcessReceiveBudget.defaultBytes) {
         self.total = bytes
         self.left = Atomic(bytes)
     }
 
-    /// Whether a quarter is drawn: many do not read, or a few are fast and far away.
-    package var isShort: Bool { unused < total / 4 * 3 }
+    /// Whether a quarter is drawn: many do not read, or a few are fast and far away. Or the process is short of memory.
+    package var isShort: Bool { unused < total / 4 * 3 || isSqueezed }
+
+    /// Whether the process is short of memory, whatever is drawn here.
+    package var isSqueezed: Bool {
+        get { squeezed.load(ordering: .relaxed) }
+        set { squeezed.store(newValue, ordering: .relaxed) }
+    }
 
     /// What nobody has drawn.
     var unused: Int { left.load(ordering: .relaxed) }

@@ -57,6 +57,8 @@ package protocol Session: AnyObject {
     func setKeepaliveTimeout(_ timeout: Duration)
     /// Asks a peer that is probably dead to prove the contrary, sooner than keepalive would.
     func probe(within patience: TimeAmount)
+    /// Where no stream is open, gives back what is kept for the next.
+    func giveBackMemory()
     /// Closes at once; streams in flight are lost.
     func close()
     /// Closes at once: there is no room for it now.

@@ -21,12 +21,18 @@ package protocol SessionCarrier: AnyObject {
     /// Takes a piece, or the question for a sign of life. It may wait for `flush`.
     func write(_ piece: consuming FrameBuffer, as output: SessionOutput)
     func flush()
+    /// Gives back what it keeps for what may come.
+    func giveBackMemory()
     /// Goes on with what came and was not taken.
     func resume()
     /// Says that nothing more comes from here, and takes nothing more but the other end's word that it is so.
     func closeOutput()
     /// The session is over: lets the peer know where that is possible, and closes.
     func close(after end: SessionEnd)
+}
+
+extension SessionCarrier {
+    package func giveBackMemory() {}
 }
 
 /// What the network says of what was sent.

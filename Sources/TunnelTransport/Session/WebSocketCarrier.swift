@@ -13,7 +13,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// Bytes that one read takes, as more and more come. By default it is 64 KiB, a frame at most, and most frames would be
     /// handed on in two pieces.
     private static let readSizes = AdaptiveRecvByteBufferAllocator(
-        minimum: 64, initial: 2048, maximum: 128 << 10)
+        minimum: 64, initial: 512, maximum: 128 << 10)
     /// The same from a peer whose bytes take more than a share of a turn: what of them waits here is little.
     private static let littleReadSizes = AdaptiveRecvByteBufferAllocator(
         minimum: 64, initial: 2048, maximum: 16 << 10)
@@ -23,6 +23,10 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     private let session: any Session
     private var context: ChannelHandlerContext?
     private var frames: WebSocketDecoder
+    /// What came first, in the buffers that it was read into. NIO keeps four such buffers for each channel, each as large as
+    /// the largest read into it, and can be made to let go of all of them but the first: as long as that one is kept here
+    /// too, it is not used again, and stays small. Where a handshake came by the channel, it may be the second.
+    private var firstReads: [ByteBuffer] = []
     /// What came and was not taken yet.
     private var input = ByteBuffer()
     /// Answers to pings that came together: each written by itself would cost a hundred times what the ping does.
@@ -88,6 +92,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard session.state < .over else { return }
         var bytes = unwrapInboundIn(data)
+        if firstReads.count < 2 { firstReads.append(bytes) }
         if input.readableBytes == 0 {
             input = bytes
         } else {
@@ -264,6 +269,16 @@ extension WebSocketCarrier: SessionCarrier {
         if !isWritable { pace.becameFull(now: context.eventLoop.instant) }
         unflushed = 0
         context.flush()
+    }
+
+    package func giveBackMemory() {
+        guard let options = context?.channel.syncOptions, !isInLine,
+            let reads = try? options.getOption(.maxMessagesPerRead), reads > 1
+        else { return }
+        // As many buffers are kept as there are reads at once.
+        try? options.setOption(.maxMessagesPerRead, value: 1)
+        try? options.setOption(.maxMessagesPerRead, value: reads)
+        if !readsLittle { try? options.setOption(.recvAllocator, value: Self.readSizes) }
     }
 
     package func resume() {

@@ -251,6 +251,32 @@ import Testing
         #expect(!peer.channel.isActive)
     }
 
+    @Test func whereNoConnectionsAreKeptTheNextRequestIsTheLast() throws {
+        let peer = try connect()
+        reception.keepsNoConnections = true
+        // One that is new has its first request to come.
+        try peer.connection.shed()
+        #expect(try peer.texts() == [] && peer.isOpen)
+        peer.send(HTTP2Peer.request(1))
+        #expect(try peer.texts() == ["GOAWAY 2147483647 0", "PING"])
+        peer.send(HTTP2Peer.frame(6, 1, 0, [UInt8](repeating: 0, count: 8)))
+        try reception.exchanges[0].begin()
+        reception.exchanges[0].send("x", isLast: true)
+        #expect(try peer.texts() == ["GOAWAY 1 0", "HEADERS 1 200", "DATA 1 x ."] && !peer.isOpen)
+    }
+
+    @Test func aConnectionThatWaitsLeavesWhereNoneAreKept() throws {
+        let peer = try connect()
+        try begin(peer, [1])
+        reception.exchanges[0].send("x", isLast: true)
+        _ = try peer.texts()
+        reception.keepsNoConnections = true
+        try peer.connection.shed()
+        #expect(try peer.texts() == ["GOAWAY 2147483647 0", "PING"])
+        peer.send(HTTP2Peer.frame(6, 1, 0, [UInt8](repeating: 0, count: 8)))
+        #expect(!peer.isOpen)
+    }
+
     @Test func anAnswerThatClosesHasItsConnectionLeave() throws {
         let peer = try connect()
         try begin(peer, [1])

@@ -165,6 +165,7 @@ final class HTTP2Peer {
 final class ScriptedReception: RequestReception {
     let stall = TimeAmount.seconds(60)
     var isStopping = false
+    var keepsNoConnections = false
     var welcome = Welcome.stays
     var takesBytes = true
     private(set) var log: [String] = []

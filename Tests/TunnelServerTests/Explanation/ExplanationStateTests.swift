@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HostSystem
 import NIOCore
 import Observability
 import Routing
@@ -46,6 +47,45 @@ import TunnelProtocol
             #expect(told.outcome.status == 429 && told.outcome.limit == "ban")
             #expect((told.outcome.retryAfter ?? 0) > 500)
             #expect(Self.explain(server, Self.query(from: "203.0.113.8")).outcome.verdict == .carried)
+        }
+    }
+
+    @Test func whereSomethingRunsShortNewRequestsAreRefused() throws {
+        try EmbeddedServer.run { server in
+            _ = try server.tunnel()
+            server.core.gauge.stage = .noNewRequests
+            let told = Self.explain(server)
+            #expect(told.outcome.status == 503 && told.outcome.limit == "load")
+            #expect(told.steps.last?.words.contains("load-shedding") == true)
+            let caller = try server.caller()
+            try caller.ask()
+            #expect(try caller.received().contains(told.outcome.words))
+            server.core.gauge.stage = .noKeptConnections
+            #expect(Self.explain(server).outcome.verdict == .carried)
+        }
+    }
+
+    @Test func bytesOfTheMonthAreToldAndRefuseWhereTheyAreUsedUp() throws {
+        try EmbeddedServer.run(configuration: { $0.callerLimits.perToken.bytesPerMonth = 1 << 20 }) {
+            server in
+            let tunnel = try server.tunnel()
+            let caller = try server.caller()
+            try caller.ask()
+            tunnel.answer(0, "200 OK|Content-Length: 4")
+            tunnel.send(0, "text")
+            #expect(try caller.received().hasSuffix("|text"))
+            let first = Self.explain(server)
+            #expect(first.outcome.verdict == .carried)
+            #expect(
+                first.steps.contains { $0.words.contains("1048576 bytes a month (4 used)") },
+                "\(first.steps.map(\.words))")
+            server.core.apply(
+                ServerSettings(
+                    ServerWorld.configuration { $0.callerLimits.perToken.bytesPerMonth = 4 }, tls: nil))
+            let usedUp = Self.explain(server)
+            #expect(usedUp.outcome.status == 429 && usedUp.outcome.limit == "per-token.bytes-per-month")
+            try caller.ask()
+            #expect(try caller.received().contains(usedUp.outcome.words))
         }
     }
 

@@ -70,6 +70,11 @@ import TunnelProtocol
         Example(
             host: "x.shop.example", configure: host(.anyLabel(before: "shop.example")), expected: carried),
         Example(host: "elsewhere", configure: host(.any), expected: carried),
+        Example(
+            target: "//api/x", host: "shop.example", configure: host(.exact("shop.example"), "/api"),
+            expected:
+                "400 The path can be read in more than one way: write it without \"//\", \".\", \"..\", \";\" and needless escapes"
+        ),
         Example(expected: "400 Missing X-Token header"),
         Example(fields: byToken + byToken, expected: "400 More than one X-Token header"),
         Example(fields: [("X-Token", "short")], expected: notFound),

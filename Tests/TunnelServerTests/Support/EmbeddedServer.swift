@@ -1,5 +1,6 @@
 import HTTPMessage
 import HTTPServing
+import HostSystem
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -23,7 +24,7 @@ final class EmbeddedServer {
     private init(_ configuration: ServerConfiguration, _ limits: ListenerLimits, _ log: AgentLog) {
         core = ServerCore(
             configuration, tls: nil, limits: limits, loops: [loop], log: log, budget: ProcessReceiveBudget(),
-            software: "test")
+            software: "test", gauge: LoadGauge())
     }
 
     /// Everything ends with the body.

@@ -152,6 +152,13 @@ final class OriginPool {
         alarm = nil
     }
 
+    /// Closes what is idle.
+    func closeIdle() {
+        madeHTTP1?.closeIdle()
+        machine.closeIdle()
+        work()
+    }
+
     private func attemptEnded(_ id: ConnectionID, _ result: Result<any PooledConnection, OriginError>) {
         switch result {
         case .success(let connection):
