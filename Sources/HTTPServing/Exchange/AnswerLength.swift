@@ -56,6 +56,9 @@ package struct AnswerLength: Sendable, Hashable {
         return nil
     }
 
+    /// Whether all that was promised has come, whatever mark is still to follow: who gets it has the whole answer.
+    package var isFilled: Bool { promise == .bytes(left: 0) }
+
     /// Whether so many more bytes fit what was promised, and, for the last ones, fill it.
     package func accepts(_ count: Int, isLast: Bool) -> Bool {
         switch promise {

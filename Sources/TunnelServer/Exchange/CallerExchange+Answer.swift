@@ -51,7 +51,7 @@ extension CallerExchange: StreamReceiver {
             stream.send(switching: head)
             return checkTime()
         }
-        if pass != nil { answerGoesOut(isLast: isLast) }
+        if pass != nil { answerGoesOut(isLast: isLast || machine.isAnswerFilled) }
         stream.send(head, length, isLast: isLast)
         wrote(0, isLast: isLast)
     }
@@ -63,7 +63,7 @@ extension CallerExchange: StreamReceiver {
         record.answerCame(count)
         if pass != nil {
             bytesPass(count)
-            answerGoesOut(isLast: isLast)
+            answerGoesOut(isLast: isLast || machine.isAnswerFilled)
         }
         stream.send(data, isLast: isLast)
         wrote(count, isLast: isLast)
