@@ -60,9 +60,9 @@ package struct AdminClient: Sendable {
     }
 
     /// Has the agent give up what only one process can have, and finish.
-    package func handOver() throws(AdminClientError) -> HandoverSnapshot {
-        try ask(
-            "POST", "/api/handover", HandoverSnapshot.self, patience: patience ?? Self.answerPatience)
+    package func handOver() throws(AdminClientError) {
+        _ = try ask(
+            "POST", "/api/handover", [String: String].self, patience: patience ?? Self.answerPatience)
     }
 
     /// For what a living agent answers at once.

@@ -139,8 +139,8 @@ package final class AdminServer: Sendable {
             return .json(reload.outcome == .refused ? 422 : 200, reload)
         case .handOver:
             return await control.handOver()
-                .map { .json(200, $0) }
-                ?? .adminError(409, "the agent has handed over to another process already")
+                ? .json(200, [String: String]())
+                : .adminError(409, "the agent has handed over to another process already")
         case .explain: return await explain(body)
         case .bans: return .json(200, await control.bans())
         case .unban(let address): return .json(200, ["lifted": await control.unban(address)])
@@ -157,6 +157,10 @@ package final class AdminServer: Sendable {
         guard let query = try? JSONDecoder().decode(ExplanationQuery.self, from: data) else {
             return .adminError(
                 400, "the body is no query: wstunnel explain --running of this agent's version sends one")
+        }
+        if let fault = query.fault { return .adminError(400, fault) }
+        guard !query.from.contains("/"), AddressRange(query.from) != nil else {
+            return .adminError(400, "\"from\" is no IP address")
         }
         do throws(ExplanationError) {
             return .json(200, try await control.explain(query))

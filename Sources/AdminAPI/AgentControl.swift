@@ -21,6 +21,6 @@ package protocol AgentControl: Sendable {
     func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
-    /// - Returns: what the other one goes on with; nil when it has done so before.
-    func handOver() async -> HandoverSnapshot?
+    /// - Returns: false when it has done so before.
+    func handOver() async -> Bool
 }

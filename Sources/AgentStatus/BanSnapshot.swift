@@ -1,11 +1,3 @@
-/// What an agent tells the one that takes its place.
-package struct HandoverSnapshot: Codable, Hashable, Sendable {
-    /// Nil from agents that do not tell.
-    package var bans: [BanSnapshot]?
-
-    package init(bans: [BanSnapshot]? = nil) { self.bans = bans }
-}
-
 /// An address that a tunnel server has shut out, as `wstunnel bans` tells.
 package struct BanSnapshot: Codable, Hashable, Sendable {
     /// Of the server.

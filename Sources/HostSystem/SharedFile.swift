@@ -14,14 +14,21 @@ package struct SharedFile: Sendable {
 
     package init(path: String) { self.path = path }
 
-    private var newPath: String { "\(path).new" }
+    /// Where it lies: what links lead to is put in place, not the link.
+    private var place: String {
+        guard OutputPath.linkFlag(for: path) == 0, let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
 
-    /// What the file holds; nothing where there is none. Also tells whether it could be changed.
+    /// What the file holds; nothing where there is none. Also tells, as far as that can be known, whether it could be
+    /// changed.
     package func look() throws(SharedFileError) -> [UInt8] {
-        _ = try openNewFile()
-        unlink(newPath)
         do throws(Errno) {
-            return try Self.content(of: try OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)))
+            let place = place
+            let folder = FilePath(place).removingLastComponent()
+            guard access(folder.isEmpty ? "." : folder.string, W_OK | X_OK) == 0 else { throw .latest }
+            return try Self.content(of: try OwnedDescriptor(open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK)))
         } catch .noSuchFileOrDirectory {
             return []
         } catch {
@@ -43,7 +50,7 @@ package struct SharedFile: Sendable {
             throw SharedFileError(path: path, failure: error)
         }
         let changed = try change(content)
-        try replace(by: changed)
+        try replace(place, by: changed)
         return changed
     }
 
@@ -78,28 +85,21 @@ package struct SharedFile: Sendable {
         return content
     }
 
-    private func openNewFile() throws(SharedFileError) -> OwnedDescriptor {
+    private func replace(_ place: String, by content: [UInt8]) throws(SharedFileError) {
+        let newPlace = "\(place).new"
         do throws(Errno) {
-            // Of one that is there already, left by an agent that was killed, or put there by somebody, nothing is kept.
-            unlink(newPath)
-            return try OwnedDescriptor(open(newPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600))
-        } catch {
-            throw SharedFileError(path: path, failure: error)
-        }
-    }
-
-    private func replace(by content: [UInt8]) throws(SharedFileError) {
-        let file = try openNewFile()
-        do throws(Errno) {
+            // One that is there already was left by an agent that was killed, or put there by somebody: nothing of it is kept.
+            unlink(newPlace)
+            let file = try OwnedDescriptor(open(newPlace, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600))
             var rest = content[...]
             while !rest.isEmpty {
                 let count = rest.withUnsafeBytes { write(file.number, $0.baseAddress, $0.count) }
                 guard count > 0 || errno == EINTR else { throw .latest }
                 rest = rest.dropFirst(max(0, count))
             }
-            guard fsync(file.number) == 0, rename(newPath, path) == 0 else { throw .latest }
+            guard fsync(file.number) == 0, rename(newPlace, place) == 0 else { throw .latest }
         } catch {
-            unlink(newPath)
+            unlink(newPlace)
             throw SharedFileError(path: path, failure: error)
         }
     }

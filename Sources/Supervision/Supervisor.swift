@@ -303,16 +303,16 @@ import TunnelConfiguration
 
     /// Lets another process take this one's place.
     ///
-    /// - Returns: what that one goes on with; nil when it has ended, or has done so before.
-    func handOver() async -> HandoverSnapshot? {
-        guard phase == .serving else { return nil }
+    /// - Returns: false when it has ended, or has done so before.
+    func handOver() async -> Bool {
+        guard phase == .serving else { return false }
         phase = .handedOver
         logger.notice("Handing over to another process: requests in flight are finished", metadata: [:])
         // A second request to stop would cut what is in flight.
         if !machine.isStopping { mailbox.yield(.stopRequested) }
         // The other process binds its port next.
         await presence.handOver()
-        return HandoverSnapshot(bans: servers.bans)
+        return true
     }
 
     /// Lets go of everything, when the run is over.

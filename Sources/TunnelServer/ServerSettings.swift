@@ -100,6 +100,16 @@ final class ServerSettings: Sendable {
         return access.everybody
     }
 
+    /// Who is meant by limits when the name in a request leads to a token that is not the one that it led to before.
+    func limitedParties(
+        named head: RequestHead, of token: RendezvousToken, from address: String, _ limits: CallerLimits
+    ) -> [LimitedParty] {
+        let host = head.fields[.host].map(CallerRoute.name(ofHost:))
+        let index = (try? routes.hosts.match(host: host ?? "", target: head.target))?.index
+        return limits.parties(
+            of: token, host: host, name: index.map { routes.hosts.names[$0] }, from: AddressGroup(address))
+    }
+
     /// Who is meant by limits when a request goes to a tunnel.
     func limitedParties(
         _ route: Route, _ fields: HeaderFields, from address: String, _ limits: CallerLimits

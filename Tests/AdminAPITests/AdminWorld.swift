@@ -27,10 +27,9 @@ final class FakeAgent: AgentControl {
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
 
-    private static let ban = BanSnapshot(
-        server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)
-
-    func bans() async -> [BanSnapshot] { [Self.ban] }
+    func bans() async -> [BanSnapshot] {
+        [BanSnapshot(server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)]
+    }
 
     func unban(_ address: String?) async -> Int { address == nil ? 7 : 1 }
 
@@ -64,9 +63,7 @@ final class FakeAgent: AgentControl {
             outcome: .init(.carried, "as asked"))
     }
 
-    func handOver() async -> HandoverSnapshot? {
-        answers.withLock { $0.handsOver ? HandoverSnapshot(bans: [Self.ban]) : nil }
-    }
+    func handOver() async -> Bool { answers.withLock { $0.handsOver } }
 }
 
 /// A server of the admin API on a Unix socket and another on a port of 127.0.0.1, in this process.

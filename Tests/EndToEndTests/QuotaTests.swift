@@ -139,6 +139,29 @@ import Testing
         #expect(try agent.waitForExit() == .code(0))
     }
 
+    /// Neither has a connection to a port, whichever of its directions has ended.
+    @Test func aConnectionToAPortEndsWhereTheBytesAreUsedUp() throws {
+        let (port, raw, folder) = (try freePort(), try freePort(), try TemporaryFolder())
+        let service = try ScriptedOrigin { connection in
+            connection.socket.finishWriting()
+            _ = try? connection.socket.readToEnd()
+        }
+        let text = Self.text(port, "tcp://127.0.0.1:\(service.port)", quota: "1MiB")
+            .replacingOccurrences(
+                of: "    limits:", with: "    ports: [{ port: \(raw), token: \(Self.token) }]\n    limits:")
+        try folder.write(text, to: "tunnels.yaml")
+        let agent = try Self.start(folder)
+        let caller = try StreamSocket(port: raw)
+        #expect(try caller.readToEnd().isEmpty, "the service has said all it has to say")
+        #expect(throws: (any Error).self) {
+            for _ in 0..<500_000 { try caller.write([UInt8](repeating: 7, count: 16 << 10)) }
+        }
+        // The next one is not even taken.
+        #expect(try StreamSocket(port: raw).waitForEnd() != .timedOut)
+        agent.send(signal: SIGTERM)
+        #expect(try agent.waitForExit() == .code(0))
+    }
+
     @Test func whatIsNotEnforcedIsCountedAndTold() throws {
         let (origin, port, folder) = (try Self.origin(), try freePort(), try TemporaryFolder())
         try folder.write(

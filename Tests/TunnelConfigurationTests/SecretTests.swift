@@ -137,7 +137,8 @@ import TunnelProtocol
     @Test(arguments: [
         "my_b!g_$secret!!", "$secret", "a$NAME", "$NAME-x", "50%off%sale!", "%50%", "a<b>c", "{x}", "$(",
         "%%", "<>",
-        "exchange-mechanics", "nullify-the-noun", "password", "hunter2", "correct horse", "x1x1x1x1x1x1x1x1",
+        "exchange-mechanics", "c-h-a-n-g-e-m-e", "nullify-the-noun", "password", "hunter2", "correct horse",
+        "x1x1x1x1x1x1x1x1",
         "$1a2b3c",
         "f3b1c6a7d8e94f20", "changement-de-cap", "none", "@home@", "..", "xx",
     ])

@@ -44,6 +44,17 @@ package struct ExplanationQuery: Codable, Hashable, Sendable {
         self.certificateName = certificateName
         self.server = server
     }
+
+    /// Why it is no request that could be sent as it stands; nil where it could.
+    package var fault: String? {
+        let isWord = { (text: String) in !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } }
+        let isText = { (text: String) in text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 } }
+        guard isWord(method), isWord(target), fields.allSatisfy({ isWord($0.name) && isText($0.value) })
+        else {
+            return "method, target and fields hold what cannot stand in a request"
+        }
+        return nil
+    }
 }
 
 /// Why a request cannot be explained; in words, with advice. They hold none of its secrets.

@@ -217,7 +217,7 @@ struct CallerConnectionMachine<Exchange> {
     /// - Returns: when it is to be looked after.
     mutating func goesOn(isStopping: Bool, isShed: Bool = false, now: NIODeadline) -> NIODeadline {
         if isStopping { leaving.extend(to: now + limits.leaveTimeout) }
-        if isShed { leaving.go(by: now + limits.leaveTimeout) }
+        if isShed, http?.isRequestWhole != false { leaving.go(by: now + limits.leaveTimeout) }
         guard http?.isRequestWhole == false else { return waitsForNext(now: now) }
         state = .takingRest(since: now)
         return now + limits.headTimeout

@@ -252,11 +252,13 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
         let patience = Farewell.Patience(
             stalled: reception.stall, silence: limits.lingerTimeout, lingering: limits.longestLingering)
         let farewell = Farewell(manner, isDelimited: isDelimited, patience: patience, now: eventLoop.now)
-        machine.saysFarewell(farewell, isBroken: isBroken, isLeaving: isLeaving)
+        machine.saysFarewell(
+            farewell, isBroken: isBroken, isLeaving: machine.leaving.isAsked || reception.isStopping)
         output.flushNow()
         guard output.borrowWhatWaits() else { return isDelimited ? output.close() : output.reset() }
-        let whenSent = { [self] (isSent: Bool) in
-            guard isSent, context != nil else { return }
+        // Where our direction was closed before, nothing more can leave, and all that was written has.
+        let whenSent = { [self] (_: Bool) in
+            guard context != nil else { return }
             output.giveBack()
             tellOut(missing: 0)
             machine.farewellIsSent()

@@ -152,8 +152,9 @@ package final class RawCallerHandler: ChannelDuplexHandler, CallerConnection {
         machine.saysFarewell(farewell, isBroken: isBroken)
         output.flushNow()
         guard output.borrowWhatWaits() else { return output.reset() }
-        output.whenSent { [self] isSent in
-            guard isSent, context != nil else { return }
+        // Where our direction was closed before, nothing more can leave, and all that was written has.
+        output.whenSent { [self] _ in
+            guard context != nil else { return }
             output.giveBack()
             tellOut(missing: 0)
             machine.farewellIsSent()

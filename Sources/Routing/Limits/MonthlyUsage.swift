@@ -63,11 +63,17 @@ package struct MonthlyUsage: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// Forgets what is of an earlier month.
+    package mutating func begin(_ month: UsageMonth) {
+        if self.month < month.description { self = MonthlyUsage(month: month.description) }
+    }
+
     /// Counts what came since.
     ///
-    /// - Parameter month: of which it is; when that is another one than before, everybody begins anew.
+    /// - Parameter month: of which it is; when that is a later one than before, everybody begins anew. An earlier one is the
+    ///   mistake of a clock.
     package mutating func add(_ news: [UsageAccount: UInt64], in month: UsageMonth) {
-        if self.month != month.description { self = MonthlyUsage(month: month.description) }
+        begin(month)
         for (account, count) in news {
             let (sum, isTooMuch) = bytes[account, default: 0].addingReportingOverflow(count)
             bytes[account] = isTooMuch ? .max : sum

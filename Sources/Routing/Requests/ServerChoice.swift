@@ -23,6 +23,8 @@ package struct ServerChoice: Sendable, Hashable {
 
     /// How well a server fits; the last one best.
     package enum Reason: Int, Sendable, Comparable {
+        /// It listens at no such port, but knows the name of the host: something in front of it may.
+        case mayBeInFront
         /// It listens at that port, and speaks TLS where the URL says it does not, or the other way round.
         case otherScheme
         case listens
@@ -75,7 +77,9 @@ package struct ServerChoice: Sendable, Hashable {
             let isItself = candidate.port == port && candidate.isSecure == isSecure
             return isItself ? .listens : .publicURL
         }
-        guard candidate.port == port, candidate.listens(at: host) else { return nil }
+        guard candidate.port == port, candidate.listens(at: host) else {
+            return candidate.mayBeReached(by: host, port) ? .mayBeInFront : nil
+        }
         return candidate.isSecure == isSecure ? .listens : .otherScheme
     }
 }
@@ -100,6 +104,15 @@ extension ServerChoice.Candidate {
         guard let claims = configuration.routes.claims else { return false }
         return claims.domain.map { host.hasSuffix(".\($0)") } ?? false
             || claims.allowed.contains { $0.matches(host) }
+    }
+
+    /// Whether callers may come by a port that is not its own, as they do where a proxy stands before it: by a name that it
+    /// knows, at a port that needs not be written.
+    fileprivate func mayBeReached(by host: String, _ port: Int) -> Bool {
+        guard port == 80 || port == 443, configuration.tcp == nil, configuration.redirect == nil,
+            configuration.routes.publicURL == nil
+        else { return false }
+        return AddressRange(host) == nil && host != "localhost" && (fit(host) > .other || mayClaim(host))
     }
 
     /// Whether an address may be one that it listens at; a name may be any.

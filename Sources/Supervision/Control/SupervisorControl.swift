@@ -19,7 +19,7 @@ import TunnelConfiguration
 
     @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
 
-    @AgentActor func handOver() async -> HandoverSnapshot? { await supervisor.handOver() }
+    @AgentActor func handOver() async -> Bool { await supervisor.handOver() }
 
     @AgentActor func bans() -> [BanSnapshot] {
         supervisor.servers.bans.sorted {

@@ -24,13 +24,13 @@ import TunnelServer
 
     /// From now on it is kept there.
     ///
-    /// - Parameter usage: what the file holds already. Of another month it does not count.
+    /// - Parameter usage: what the file holds already.
     func apply(_ file: UsageFile?, _ usage: MonthlyUsage?) {
         guard file?.path != self.file?.path else { return }
         self.file = file
         month = nil
-        guard let usage, usage.month == UsageMonth(unixTime: UnixTime.now).description else { return }
-        ledger.wrote([:], of: usage)
+        if let file, let usage { ledger.adopt(usage, of: file.path) }
+        ledger.begin(UsageMonth(unixTime: UnixTime.now))
     }
 
     /// Keeps the file until the task is cancelled.
@@ -40,22 +40,30 @@ import TunnelServer
 
     /// Writes what there is to write.
     func write() async {
-        let (month, news) = (UsageMonth(unixTime: UnixTime.now), ledger.news)
-        guard let file, !news.isEmpty || month != self.month else { return }
-        let result = await disk.runToTheEnd {
-            Result { () throws(UsageFileError) in try file.add(news, in: month) }
+        let month = UsageMonth(unixTime: UnixTime.now)
+        ledger.begin(month)
+        guard let file else { return }
+        let (ledger, isNewMonth) = (ledger, month != self.month)
+        // One after another on one thread: nothing is counted twice, whoever else writes.
+        let failure = await disk.runToTheEnd { () -> UsageFileError? in
+            let news = ledger.news
+            guard isNewMonth || !news.isEmpty else { return nil }
+            do throws(UsageFileError) {
+                ledger.wrote(news, of: try file.add(news, in: month), in: file.path)
+                return nil
+            } catch {
+                return error
+            }
         }
-        switch result {
-        case .success(let usage):
-            ledger.wrote(news, of: usage)
+        guard file.path == self.file?.path else { return }
+        if let failure {
+            if !isFailing {
+                logger.error("Cannot write the bytes of the month", metadata: [.errorMessage: "\(failure)"])
+            }
+        } else {
             self.month = month
             if isFailing { logger.notice("The bytes of the month are written again", metadata: [:]) }
-            isFailing = false
-        case .failure(let error):
-            if !isFailing {
-                logger.error("Cannot write the bytes of the month", metadata: [.errorMessage: "\(error)"])
-            }
-            isFailing = true
         }
+        isFailing = failure != nil
     }
 }

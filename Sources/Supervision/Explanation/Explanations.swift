@@ -106,6 +106,8 @@ package enum Explanations {
             case .named: "named by --server"
             case .publicURL: "reached there by its public-url"
             case .listens, .otherScheme: "listens at that port"
+            case .mayBeInFront:
+                "knows that name, though it listens at port \(server.port): something in front of it has the other (public-url)"
             }
         let others = choice.others.joined(separator: ", ")
         return "\(server.name): \(why)"

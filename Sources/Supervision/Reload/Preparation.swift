@@ -31,8 +31,8 @@ struct Preparation: Sendable {
         let grace: Duration
         /// Whether nothing ran before.
         let isStart: Bool
-        /// What another agent told that has given up its place; nil where none has.
-        let handover: HandoverSnapshot?
+        /// Whom another agent had shut out that has given up its place; nil where none has.
+        let bansTakenOver: [BanSnapshot]?
     }
 
     let terms: Terms
@@ -97,8 +97,8 @@ struct Preparer: Sendable {
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
         let takesOver = ground.isStart && means.takesOver
-        let handover = takesOver && findings.faults.isEmpty ? takeOver(besides: exclusives) : nil
-        if handover != nil {
+        let bans = takesOver && findings.faults.isEmpty ? takeOver(besides: exclusives) : nil
+        if bans != nil {
             findings.taken = []
             prepare(&exclusives)
             listen()
@@ -112,14 +112,21 @@ struct Preparer: Sendable {
         guard findings.faults.isEmpty, let log else { return nil }
         return Preparation(
             terms: Preparation.Terms(
-                grace: plan.result.shutdownGrace, isStart: ground.isStart, handover: handover),
+                grace: plan.result.shutdownGrace, isStart: ground.isStart, bansTakenOver: bans),
             servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage)
     }
 
     private mutating func prepareUsage() -> (file: UsageFile, content: MonthlyUsage)? {
         guard let path = plan.result.usageFile else { return nil }
         let file = UsageFile(path: path)
-        return findings.attempt { (file, try file.load()) }
+        guard let content = findings.attempt({ try file.load() }) else { return nil }
+        let month = UsageMonth(unixTime: UnixTime.now).description
+        if content.month > month {
+            findings.warnings.append(
+                "usage-file: \(path) counts the bytes of \(content.month), and it is \(month): nobody begins anew before that is over — set the clock, or remove the file"
+            )
+        }
+        return (file, content)
     }
 
     /// Why listeners of a plan could not be opened, without opening any: what is bound here and does not listen is in

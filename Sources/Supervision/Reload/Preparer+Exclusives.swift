@@ -79,8 +79,8 @@ extension Preparer {
     /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
     ///
     /// - Parameter own: where ours stands by now there was nobody.
-    /// - Returns: what it told; nil where it did not.
-    mutating func takeOver(besides own: ExclusiveResources) -> HandoverSnapshot? {
+    /// - Returns: whom it has shut out; nil where there is none, or it did not.
+    mutating func takeOver(besides own: ExclusiveResources) -> [BanSnapshot]? {
         // The file may have named another socket when that agent started.
         let paths = [means.automaticControlSocket?.path, plan.result.controlSocket].compactMap(\.self)
         let ownPaths = [own.automaticSocket?.path, own.controlSocket?.path]
@@ -91,7 +91,10 @@ extension Preparer {
                 _ = try agent.status()
                 listen()
                 guard findings.faults.isEmpty else { return nil }
-                return try agent.handOver()
+                // One of before there were any cannot tell.
+                let bans = (try? agent.bans()) ?? []
+                try agent.handOver()
+                return bans
             } catch  where error.isNobodyThere {
                 continue
             } catch {

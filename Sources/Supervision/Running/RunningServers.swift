@@ -51,10 +51,10 @@ import TunnelServer
                 software: means.software, gauge: means.gauge)
             if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
             // Where the port was another process's until now, callers came to be served by that one's tunnels.
-            let isSuccessor = terms.handover != nil || (terms.isStart && socket.isInherited)
+            let isSuccessor = terms.bansTakenOver != nil || (terms.isStart && socket.isInherited)
             // A port's tunnels are those of its server.
             if configuration.tcp == nil { server.expect(isSuccessor ? .every : .listed) }
-            server.ban((terms.handover?.bans ?? []).filter { $0.server == configuration.name })
+            server.ban((terms.bansTakenOver ?? []).filter { $0.server == configuration.name })
             begin(RunningServer(server: server, socket: socket), configuration.name, in: &group)
             await listen(configuration.name, in: &group)
         case .move(let configuration, let security, let socket, let isHandedOn):

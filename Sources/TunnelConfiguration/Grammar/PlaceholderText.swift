@@ -77,7 +77,7 @@ enum PlaceholderText {
     /// may be cut.
     private static func repeats(_ word: [UInt8], _ text: [UInt8]) -> Bool {
         // What repeats after so many bytes is the same as what stands so many bytes before it.
-        zip(text, text.dropFirst(word.count)).allSatisfy { $0 == $1 }
+        text.count > word.count && zip(text, text.dropFirst(word.count)).allSatisfy { $0 == $1 }
     }
 
     private static let nothings = ["null", "nil", "undefined", "todo", "fixme", "tbd"].map { Array($0.utf8) }

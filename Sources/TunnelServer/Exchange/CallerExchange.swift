@@ -44,7 +44,7 @@ final class CallerExchange: ServedExchange {
     var place = Place.none
     var record: RequestRecord
     /// Its place where limits are meant for it.
-    let pass: RequestPass?
+    private(set) var pass: RequestPass?
     /// While it lets no bytes pass.
     var hold: Hold?
     /// Where its body may not come too slowly, from when on it may come.
@@ -221,8 +221,28 @@ final class CallerExchange: ServedExchange {
         token = next
         forwarding = forwarding?.leading(to: next.secret)
         record.leads(to: next)
+        guard takesPlaceAnew() else { return perform(machine.fail(.tunnelBusy)) }
         look()
         if takesBytes { stream.requestMayFlow() }
+    }
+
+    /// Its token is another one: its limits hold now, and count it.
+    ///
+    /// - Returns: false where it would be one too many.
+    private func takesPlaceAnew() -> Bool {
+        pass?.leave()
+        pass = nil
+        let settings = core.settings
+        guard let limits = settings.requestLimits else { return true }
+        let address = record.callerAddress
+        do throws(Refusal) {
+            pass = try core.meter.admit(
+                settings.limitedParties(named: request, of: token, from: address, limits), of: token,
+                from: address, limits)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private func open(_ id: TunnelRegistry.Table.SessionID, _ session: SessionReference) {

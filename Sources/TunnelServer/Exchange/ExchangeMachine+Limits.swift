@@ -14,9 +14,12 @@ extension ExchangeMachine {
         return length.isFilled
     }
 
-    /// Whether both directions are bytes that mean nothing here.
+    /// Whether what goes on, in either direction, are bytes that mean nothing here.
     var isRaw: Bool {
-        guard case .attached(let attached) = state, case .raw = attached.answer else { return false }
-        return true
+        guard case .attached(let attached) = state else { return false }
+        return switch attached.answer {
+        case .raw, .rawEnded: true
+        case .none, .begun, .whole: false
+        }
     }
 }

@@ -30,10 +30,10 @@ extension RequestExplainer {
 
     private mutating func checkTLS(_ query: ExplanationQuery) throws(Ended) {
         let spoken = isSecure ? "TLS" : "plain HTTP"
-        if reason == .publicURL {
+        if reason == .publicURL || reason == .mayBeInFront {
             note(
                 .connection,
-                "by what stands before the server (public-url), which speaks \(spoken) with it: --from is its address",
+                "by what stands before the server, which speaks \(spoken) with it: --from is its address",
                 "public-url")
         } else if query.isSecure == isSecure {
             note(.connection, "\(spoken), as the URL has it")
@@ -65,6 +65,13 @@ extension RequestExplainer {
         guard !isBanned, port.takes(address) else {
             note(.rules, "\(address) may not connect here", "callers")
             throw closed("the connection is closed at once")
+        }
+        if let limits = settings.requestLimits {
+            let parties = limits.parties(
+                of: port.token, host: nil, name: nil, from: AddressGroup(address))
+            if let hit = hold(parties, to: limits) {
+                throw closed("the connection is closed at once (limit: \(hit.limit))")
+            }
         }
         throw ended(
             try tunnelOutcome(port.token, from: address, nil, "bytes go to the service behind the tunnel"))

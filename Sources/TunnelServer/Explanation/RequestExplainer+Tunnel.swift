@@ -61,24 +61,25 @@ extension RequestExplainer {
             note(.request, "Max-Forwards: 0")
             throw ended(.hopsUsedUp(head.method), head)
         }
-        if let limits = settings.requestLimits { try hold(head, route, terms, to: limits) }
+        if let limits = settings.requestLimits {
+            let parties = settings.limitedParties(route, head.fields, from: terms.caller.text, limits)
+            if let hit = hold(parties, to: limits) { throw ended(Refusal(hit), head) }
+        }
         noteFields(head, forwarded, framing, route, terms)
         return try tunnelOutcome(token, from: terms.caller.text, head, "the origin's answer")
     }
 
     // MARK: Limits
 
-    private mutating func hold(
-        _ head: RequestHead, _ route: Route, _ terms: Terms, to limits: CallerLimits
-    ) throws(Ended) {
-        let parties = settings.limitedParties(route, head.fields, from: terms.caller.text, limits)
+    /// - Returns: the limit that ends it here.
+    mutating func hold(_ parties: [LimitedParty], to limits: CallerLimits) -> LimitHit? {
         let found = facts?.usage(of: parties)
         for (index, party) in parties.enumerated() {
             note(.limits, Self.words(party, found?.usage[index]), "limits.\(party.scope.rawValue)")
         }
-        guard let hit = found?.hit else { return }
-        guard !limits.isEnforced else { throw ended(Refusal(hit), head) }
+        guard let hit = found?.hit, !limits.isEnforced else { return found?.hit }
         note(.limits, "\(hit.limit) is met, and is told the log alone (enforce: false)", "limits.enforce")
+        return nil
     }
 
     private static func words(_ party: LimitedParty, _ usage: RequestUsage?) -> String {

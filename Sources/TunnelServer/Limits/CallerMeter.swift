@@ -17,7 +17,7 @@ final class CallerMeter: Sendable {
     }
 
     private let state = Mutex(State())
-    private let usage: UsageLedger
+    let usage: UsageLedger
     /// In whose name bytes are counted.
     private let serverName: String
     private let logger: Logger
@@ -42,7 +42,7 @@ final class CallerMeter: Sendable {
         guard !parties.isEmpty else { return nil }
         let quota = limits.limits(of: token).bytesPerMonth.map { bytes in
             RequestPass.Quota(
-                account: usage.account(of: token, at: serverName), bytes: UInt64(max(0, bytes)))
+                name: UsageAccount(server: serverName, token), bytes: UInt64(max(0, bytes)))
         }
         let pass = RequestPass(
             self, parties, quota, isEnforced: limits.isEnforced, address: address, tokenHint: token.hint)
@@ -69,7 +69,7 @@ final class CallerMeter: Sendable {
 
     /// How many bytes a token has had this month.
     func bytesThisMonth(of token: RendezvousToken) -> UInt64 {
-        usage.used(by: token, at: serverName)
+        usage.used(by: UsageAccount(server: serverName, token))
     }
 
     /// What `admit` would find, and how much each party has used. Takes nothing, and tells nobody.
@@ -116,14 +116,16 @@ final class CallerMeter: Sendable {
 
 /// The place of one request among those that limits are meant for. Used on its event loop.
 final class RequestPass {
-    /// What a token may have in a month, and what it has had.
+    /// What a token may have in a month.
     struct Quota {
-        let account: UsageLedger.Account
+        let name: UsageAccount
         let bytes: UInt64
     }
 
     private let meter: CallerMeter
     private let quota: Quota?
+    /// Where its bytes are counted, once there are any: before that the token may be nobody's.
+    private var account: UsageLedger.Account?
     fileprivate let parties: [LimitedParty]
     fileprivate let isEnforced: Bool
     fileprivate let address: String
@@ -148,12 +150,19 @@ final class RequestPass {
     ///
     /// - Returns: how long no more are to pass; nil where they may go on.
     func passed(_ count: Int) -> Duration? {
-        quota?.account.add(count)
+        if let quota {
+            let account = account ?? meter.usage.account(quota.name)
+            account.add(count)
+            self.account = account
+        }
         return countsBytes ? meter.passed(count, self) : nil
     }
 
     /// Whether the token has had all that it may have this month.
-    fileprivate var hasUsedUp: Bool { quota.map { $0.account.used >= $0.bytes } ?? false }
+    fileprivate var hasUsedUp: Bool {
+        guard let quota else { return false }
+        return (account?.used ?? meter.usage.used(by: quota.name)) >= quota.bytes
+    }
 
     /// Whether what has no end of its own is to end, as that is so.
     var isOverdrawn: Bool { isEnforced && hasUsedUp }

@@ -16,6 +16,8 @@ final class ConnectExchange {
     private var reader = RawMessageReader(expectsMask: true)
     private var writer = RawMessageWriter(isClient: false)
     private var input = ByteBuffer()
+    /// Whether the exchange that carries the bytes has broken off, which the caller has been told.
+    private var hasBroken = false
 
     /// - Parameters:
     ///   - outer: the WebSocket's.
@@ -70,6 +72,8 @@ extension ConnectExchange: ServedExchange {
         }
         input.discardReadBytes()
         if plain.readableBytes > 0 { inner?.callerSent(plain) }
+        // Those bytes may have been more than the tunnel may have: then the Close has been said.
+        guard !hasBroken else { return }
         if hasEnded { inner?.callerEndedRaw() }
         // What came before it has gone on: where both directions are over, nothing is left to break off.
         if hasClosed, inner != nil { end(.normal) }
@@ -134,6 +138,7 @@ extension ConnectExchange: CallerStream {
     }
 
     func exchangeBroke(isWhole: Bool) {
+        hasBroken = true
         outer.send(writer.close(isWhole ? .normal : .internalError), isLast: true)
         outer.exchangeBroke(isWhole: true)
     }

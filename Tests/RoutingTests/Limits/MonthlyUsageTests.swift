@@ -28,6 +28,8 @@ import TunnelProtocol
         #expect(usage.bytes[one] == .max)
         usage.add([two: 3], in: UsageMonth(unixTime: november.end))
         #expect(usage.month == "2026-12" && usage.bytes == [two: 3])
+        usage.add([two: 1], in: november)
+        #expect(usage.month == "2026-12" && usage.bytes == [two: 4], "a clock that is wrong loses nothing")
     }
 
     @Test func whoHasHadLeastIsForgottenWhereThereAreTooMany() throws {

@@ -33,6 +33,17 @@ import TunnelProtocol
         #expect(limited.due(Self.at(100)) == .stalled)
     }
 
+    /// The other direction may go on for ever.
+    @Test func itStaysRawWhenOneDirectionHasEnded() throws {
+        var machine = try Self.open(idle: nil)
+        #expect(machine.isRaw)
+        _ = machine.dataCame(0, isLast: true, now: Self.at(1))
+        #expect(machine.wrote(0, isLast: true, isWritable: true).caller == .endRawOutput(isLast: false))
+        #expect(machine.isRaw)
+        #expect(machine.fail(.overdrawn).caller == .cut(isWhole: false))
+        #expect(!machine.isRaw)
+    }
+
     @Test func bytesEitherWayAreNoSilence() throws {
         var machine = try Self.open(idle: .seconds(100))
         machine.requestSent(1, takesMore: true, now: Self.at(90))
