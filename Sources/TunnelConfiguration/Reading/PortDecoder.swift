@@ -23,6 +23,8 @@ extension MappingReader {
                     server: server.name, token: token, callers: callers, idle: idle == .zero ? nil : idle),
                 times: server.times, limits: server.limits)
             listener.callerLimits = server.callerLimits
+            listener.trust.proxies = server.trust.proxies
+            listener.trust.proxyHeader = server.trust.proxyHeader
             return listener
         }
     }

@@ -19,7 +19,7 @@ struct Insider {
 }
 
 /// What the requests of one connection to a tunnel server are for, and who sends them.
-final class CallerReception: RequestReception {
+final class CallerReception: RequestReception, ProxiedReception {
     let core: ServerCore
     private let loopIndex: Int
     /// By which listener the connection came.

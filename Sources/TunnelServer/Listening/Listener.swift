@@ -147,16 +147,13 @@ final class Listener: ConnectionAcceptor {
             let settings = core.settings
             if let port = settings.tcp {
                 let reception = PortReception(core: core, listener: listener, settings: settings, port: port)
+                try addGate(for: reception, to: pipeline, core, settings)
                 return try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))
             }
             let tls = settings.tls
             let reception = CallerReception(
                 core: core, on: channel.eventLoop, listener: listener, tls: tls)
-            if let demand = settings.proxyHeader {
-                try pipeline.addHandler(
-                    ProxyHeaderGate(
-                        core: core, reception: reception, demand: demand, trusted: settings.proxies))
-            }
+            try addGate(for: reception, to: pipeline, core, settings)
             if let tls {
                 try pipeline.addHandlers([
                     PlainSpeechGuard(core: core, reception: reception), tls.makeHandler(),
@@ -165,6 +162,16 @@ final class Listener: ConnectionAcceptor {
             }
             try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))
         }
+    }
+
+    /// Where proxies say whose a connection is, they do so before anything else.
+    private static func addGate(
+        for reception: any ProxiedReception, to pipeline: ChannelPipeline.SynchronousOperations,
+        _ core: ServerCore, _ settings: ServerSettings
+    ) throws {
+        guard let demand = settings.proxyHeader else { return }
+        try pipeline.addHandler(
+            ProxyHeaderGate(core: core, reception: reception, demand: demand, trusted: settings.proxies))
     }
 }
 

@@ -4,6 +4,12 @@ import ProxyProtocol
 import Synchronization
 import TunnelConfiguration
 
+/// Whom a connection is for, and who may turn out to have made it.
+protocol ProxiedReception: AnyObject {
+    /// The connection is a proxy's, which says whose it is. Called before anything of it is known.
+    func isCalled(from source: ProxyEndpoint)
+}
+
 /// The first to see what comes on a connection that begins with a PROXY header, or may: learns from it whose the connection
 /// is, and gives way. Until then nobody behind it knows that there is a connection: neither TLS nor HTTP has begun.
 final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
@@ -22,14 +28,14 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private let core: ServerCore
-    private let reception: CallerReception
+    private let reception: any ProxiedReception
     private let demand: ServerConfiguration.ProxyHeaderDemand
     private let trusted: [AddressRange]
     private var state = State.new
     private var timer: Scheduled<Void>?
 
     init(
-        core: ServerCore, reception: CallerReception, demand: ServerConfiguration.ProxyHeaderDemand,
+        core: ServerCore, reception: any ProxiedReception, demand: ServerConfiguration.ProxyHeaderDemand,
         trusted: [AddressRange]
     ) {
         self.core = core

@@ -3,18 +3,21 @@ import HTTPServing
 import HostSystem
 import NIOCore
 import Observability
+import ProxyProtocol
 import Routing
 import TunnelConfiguration
 import TunnelProtocol
 
 /// What a connection to a port of plain TCP is for, and who connects.
-final class PortReception: RawReception {
+final class PortReception: RawReception, ProxiedReception {
     private let core: ServerCore
     private let listener: Int
     /// As they were when the connection came.
     private let settings: ServerSettings
     private let port: TCPPort
     private var peer = "unknown"
+    /// Who a trusted proxy says has connected; nil where none says so.
+    private var source: ProxyEndpoint?
 
     /// - Parameters:
     ///   - listener: by which the connection came.
@@ -32,10 +35,12 @@ final class PortReception: RawReception {
             on: eventLoop, limits: core.limits.connection, budget: core.budget, reception: self)
     }
 
+    func isCalled(from source: ProxyEndpoint) { self.source = source }
+
     var stall: TimeAmount { settings.times.stall }
 
     func welcome(_ connection: RawCallerHandler, on channel: any Channel) -> (any ServedExchange)? {
-        if let text = channel.remoteAddress?.ipAddress { peer = text }
+        if let text = source?.addressText ?? channel.remoteAddress?.ipAddress { peer = text }
         let now = connection.eventLoop.now
         let loopIndex = core.index(of: connection.eventLoop)
         let local = channel.localAddress
@@ -78,7 +83,8 @@ final class PortReception: RawReception {
             return nil
         }
         let request = RawStream.request(
-            caller: Self.text(of: channel.remoteAddress) ?? peer, local: Self.text(of: local))
+            caller: source.map { hostAndPort($0.addressText, Int($0.port)) }
+                ?? Self.text(of: channel.remoteAddress) ?? peer, local: Self.text(of: local))
         return CallerExchange(
             core: core, settings: settings, loopIndex: loopIndex, stream: connection, token: port.token,
             request: request, forwarding: nil, framing: .none, record: record,

@@ -173,6 +173,25 @@ import Testing
         _ = client
     }
 
+    @Test func aProxyInFrontSaysWhoConnects() throws {
+        let service = try ScriptedOrigin.rawEcho()
+        let tunnel = try RawTunnel(
+            to: service.port, portOptions: ["allow-from: [192.0.2.0/24]"],
+            serverOptions: ["proxy-protocol: optional", "trusted-proxies: [127.0.0.1]"])
+        let client = try tunnel.startClient()
+        let caller = try tunnel.connect()
+        try caller.write("PROXY TCP4 192.0.2.7 127.0.0.1 4711 22\r\nhello")
+        caller.finishWriting()
+        #expect(try caller.readToEnd() == Array("hellobye".utf8))
+        #expect(try tunnel.waitForConnection()["caller.address"] == "192.0.2.7")
+        for header in ["PROXY TCP4 198.51.100.1 127.0.0.1 4711 22\r\n", "PROXY nonsense\r\n", "no header"] {
+            let other = try tunnel.connect()
+            try other.write(header)
+            #expect(other.waitForEnd() != .timedOut, "\(header)")
+        }
+        _ = client
+    }
+
     @Test func anOldClientIsRefusedAndTheLogSaysWhy() throws {
         let tunnel = try RawTunnel(to: try freePort())
         let old = try OldTunnelClient(port: tunnel.port, .init(token: RawTunnel.token)) { _, answer in
