@@ -75,11 +75,23 @@ extension RequestExplainer {
     mutating func hold(_ parties: [LimitedParty], to limits: CallerLimits) -> LimitHit? {
         let found = facts?.usage(of: parties)
         for (index, party) in parties.enumerated() {
-            note(.limits, Self.words(party, found?.usage[index]), "limits.\(party.scope.rawValue)")
+            note(.limits, Self.words(party, found?.usage[index]), Self.key(of: party, in: limits))
+            // Those behind it are not asked.
+            if let hit = found?.hit, hit.limit.scope == party.scope, limits.isEnforced { return hit }
         }
-        guard let hit = found?.hit, !limits.isEnforced else { return found?.hit }
-        note(.limits, "\(hit.limit) is met, and is told the log alone (enforce: false)", "limits.enforce")
+        if let hit = found?.hit {
+            note(.limits, "\(hit.limit) is met, and is told the log alone (enforce: false)", "limits.enforce")
+        }
         return nil
+    }
+
+    /// Where the limits stand.
+    private static func key(of party: LimitedParty, in limits: CallerLimits) -> String {
+        switch party.identity {
+        case .name(let name) where limits.names.keys.contains { $0.description == name }: "hosts"
+        case .token(let token) where limits.tokens[token] != nil: "passwords"
+        default: "limits.\(party.scope.rawValue)"
+        }
     }
 
     private static func words(_ party: LimitedParty, _ usage: RequestUsage?) -> String {

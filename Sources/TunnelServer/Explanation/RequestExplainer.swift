@@ -205,6 +205,8 @@ struct RequestExplainer {
             note(.route, "the path is not below base-path \"\(settings.routes.basePath)\"", "base-path")
         case .tunnelNotFound:
             note(.token, "what X-Token or the path names can be no token: it has 16 to 1024 characters")
+        case .ambiguousPath:
+            note(.name, "origins read this path differently, and it leads to another name with each", "hosts")
         default: note(.route, "leads nowhere")
         }
     }
