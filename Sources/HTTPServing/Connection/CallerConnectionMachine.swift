@@ -346,9 +346,9 @@ struct CallerConnectionMachine<Exchange> {
     /// Ends where it only waits for the next request. Who was answered just now may have sent one already: it gets its answer.
     ///
     /// - Returns: whether it is to be looked after.
-    mutating func shed() -> Bool {
+    mutating func shed(now: NIODeadline) -> Bool {
         guard case .awaitingHead(let since) = state, hasServed, input.readableBytes == 0 else { return false }
-        leaving.go(by: since + limits.leaveTimeout)
+        leaving.go(by: max(since + limits.leaveTimeout, now + ConnectionLeaving.glance))
         return true
     }
 

@@ -293,7 +293,7 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// The next answer is the last.
     package func leave() { machine.leave() }
 
-    package func shed() { if reception.keepsNoConnections, machine.shed() { checkTime() } }
+    package func shed() { if reception.keepsNoConnections, machine.shed(now: eventLoop.now) { checkTime() } }
 
     /// Finishes what is under way, then closes. Who came or was answered just now may have sent a request already:
     /// it gets its answer.

@@ -8,6 +8,9 @@ enum ConnectionLeaving: Hashable, Sendable {
     /// The same; one without a request is closed by then.
     case by(NIODeadline)
 
+    /// Before an idle one is closed: what has come already is read in that time.
+    static let glance: TimeAmount = .milliseconds(100)
+
     var isAsked: Bool { self != .no }
 
     /// When one without a request is closed, apart from its other limits.

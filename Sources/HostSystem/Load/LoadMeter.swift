@@ -7,10 +7,14 @@ package struct LoadMeter: Sendable {
     /// Below so many descriptors in all, what the agent needs for itself is too large a part of them to count in
     /// percent: callers wait for descriptors then.
     static let fewDescriptors = 1024
+    /// The same of memory, in bytes.
+    static let littleMemory = 64 << 20
 
     private var descriptors = OpenDescriptors()
     private var looks = 0
     private var groupLimit: Int?
+    /// While it cannot be asked for, as without a descriptor, it is as it was.
+    private var usedLast: Int?
 
     package init() {}
 
@@ -34,20 +38,23 @@ package struct LoadMeter: Sendable {
         case .automatic:
             if looks == 0 { groupLimit = ControlGroup.memoryLimit }
             looks = (looks + 1) % Self.looksAtOneLimit
-            limit = groupLimit
+            limit = groupLimit.flatMap { $0 < Self.littleMemory ? nil : $0 }
         }
-        guard let limit, let used = SpareMemory.ownBytes() else { return nil }
+        guard let limit, let used = SpareMemory.ownBytes() ?? usedLast else { return nil }
+        usedLast = used
         return LoadMeasure(.memory, used: used, limit: limit)
     }
 
     private mutating func descriptors(_ bound: LoadShedding.Bound) -> LoadMeasure? {
-        let limit: Int?
         switch bound {
         case .off: return nil
-        case .amount(let amount): limit = amount
-        case .automatic: limit = OpenFileLimit.current.flatMap { $0 < Self.fewDescriptors ? nil : $0 }
+        case .amount(let amount): return LoadMeasure(.descriptors, used: descriptors.count(), limit: amount)
+        case .automatic:
+            guard let limit = OpenFileLimit.current, limit >= Self.fewDescriptors else { return nil }
+            // Where tunnels have them, a request takes none more; and who finds none waits.
+            return LoadMeasure(
+                .descriptors, used: descriptors.count(), limit: limit, most: .noKeptConnections)
         }
-        return limit.map { LoadMeasure(.descriptors, used: descriptors.count(), limit: $0) }
     }
 
     private func delay(_ delay: Duration, of allowed: Duration) -> LoadMeasure {

@@ -32,11 +32,14 @@ package struct LoadMeasure: Hashable, Sendable {
     package let used: Int
     /// What there is; more than 0.
     package let limit: Int
+    /// How far it goes at most.
+    let most: LoadStage
 
-    package init(_ resource: LoadResource, used: Int, limit: Int) {
+    package init(_ resource: LoadResource, used: Int, limit: Int, most: LoadStage = .givesBack) {
         self.resource = resource
         self.used = used
         self.limit = max(1, limit)
+        self.most = most
     }
 
     /// The highest stage whose threshold it has reached.
@@ -46,8 +49,8 @@ package struct LoadMeasure: Hashable, Sendable {
     }
 
     /// The stage that it calls for.
-    var calledFor: LoadStage { stage(resource.beginnings) }
+    var calledFor: LoadStage { min(stage(resource.beginnings), most) }
 
     /// The stage that it keeps in force where that is in force.
-    var kept: LoadStage { stage(resource.ends) }
+    var kept: LoadStage { min(stage(resource.ends), most) }
 }

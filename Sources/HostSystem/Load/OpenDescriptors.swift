@@ -4,6 +4,8 @@ import Glibc
 struct OpenDescriptors: Sendable {
     /// Looks between two counts where the system has to be asked of each.
     private static let looksBetweenCounts = 10
+    /// As many are asked for, whatever the limit says.
+    private static let mostAsked = 1 << 20
 
     private var looks = 0
     private var counted = 0
@@ -20,7 +22,7 @@ struct OpenDescriptors: Sendable {
 
     /// - Parameter limit: numbers are below it. A table that was never larger ends the search.
     static func countAll(below limit: Int) -> Int {
-        (0..<CInt(clamping: min(limit, tableSize ?? limit))).count { fcntl($0, F_GETFD) >= 0 }
+        (0..<CInt(clamping: min(limit, tableSize ?? limit, mostAsked))).count { fcntl($0, F_GETFD) >= 0 }
     }
 
     /// What the kernel has room for: a little more than the highest number there was (proc_pid_status(5)).

@@ -102,6 +102,20 @@ package final class AccessPolicy: Sendable {
         if let methods, !methods.allow(head.method) { throw .methodNotAllowed(methods) }
     }
 
+    /// Whether a request that was let in by other rules may go on under these as it is: nobody has to be asked who sends it,
+    /// and nothing else becomes of it.
+    package func alsoLetsIn(_ head: RequestHead, from address: String) -> Bool {
+        guard logins == nil, certificateNames == nil, maximumBody == nil, !tellsRequestID,
+            requestChanges.isEmpty, responseChanges.isEmpty
+        else { return false }
+        do throws(AccessRefusal) {
+            try check(head, Facts(address: address, certificateNames: nil))
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// - Throws: for a body that is said to be too long. Asked behind `logins`: strangers learn nothing by it.
     package func checkBody(_ framing: BodyFraming) throws(AccessRefusal) {
         if let maximumBody, case .length(let length) = framing, length > maximumBody {

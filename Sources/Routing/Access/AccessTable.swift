@@ -1,3 +1,4 @@
+package import HTTPMessage
 package import TunnelConfiguration
 package import TunnelProtocol
 
@@ -27,6 +28,13 @@ package struct AccessTable: Sendable {
         self.everybody = everybody
         self.tokens = tokens
         isEmpty = everybody == nil && tokens.isEmpty && names.isEmpty
+    }
+
+    /// Whether a request that was let in for another token may go on to this one.
+    package func alsoLetsIn(
+        _ head: RequestHead, to token: RendezvousToken, from address: String
+    ) -> Bool {
+        tokens[token]?.alsoLetsIn(head, from: address) ?? true
     }
 
     /// Whether the token has rules of its own.

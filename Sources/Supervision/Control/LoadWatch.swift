@@ -129,6 +129,7 @@ import TunnelTransport
         }
         // They do so on their event loops, before the next look decides whether that was enough.
         try? await Task.sleep(for: LoadMachine.interval / 5)
+        guard stage == .givesBack || machine.isFor(.memory) else { return }
         _ = await means.looks.run { SpareMemory.returnAll() }
     }
 }

@@ -214,8 +214,10 @@ final class CallerExchange: ServedExchange {
     func nameMoved() {
         guard isNamed, case .queued(let id) = place, let next = core.token(named: request), next != token
         else { return }
-        // It was not held to them: who sends it again is.
-        guard !core.settings.access.hasRules(for: next) else { return perform(machine.fail(.tunnelBusy)) }
+        // It was held to other rules. Who has to log in, say, sends it again.
+        guard core.settings.access.alsoLetsIn(request, to: next, from: record.callerAddress) else {
+            return perform(machine.fail(.tunnelBusy))
+        }
         guard core.registry.abandon(token, id), machine.assigned() else { return }
         place = .none
         token = next

@@ -66,6 +66,10 @@ extension RequestExplainer {
             note(.rules, "\(address) may not connect here", "callers")
             throw closed("the connection is closed at once")
         }
+        if facts?.isOverloaded == true {
+            noteOverload()
+            throw closed("the connection is closed at once (limit: load)")
+        }
         if let limits = settings.requestLimits {
             let parties = limits.parties(
                 of: port.token, host: nil, name: nil, from: AddressGroup(address))

@@ -81,7 +81,7 @@ struct RequestExplainer {
             if isLacking { throw ended(Refusal.certificateRequired, head) }
         }
         if case .forward = route, facts?.isOverloaded == true {
-            note(.limits, "load-shedding: new requests are refused now (wstunnel status tells why)")
+            noteOverload()
             throw ended(Refusal.overloaded, head)
         }
         if let policy = settings.policy(for: route) {
@@ -96,6 +96,10 @@ struct RequestExplainer {
     }
 
     // MARK: Notes
+
+    mutating func noteOverload() {
+        note(.limits, "load-shedding: what is new is refused now (wstunnel status tells why)")
+    }
 
     mutating func note(_ subject: ExplanationSnapshot.Subject, _ words: String, _ key: String? = nil) {
         let path = "servers[\(name)]" + (key.map { $0.isEmpty ? "" : ".\($0)" } ?? "")

@@ -59,6 +59,7 @@ final class PortReception: RawReception, ProxiedReception {
             return nil
         }
         guard !core.gauge.refusesRequests else {
+            record.level = .debug
             record.finish(.answeredHere, now: now)
             return nil
         }

@@ -36,6 +36,18 @@ import Testing
         return stages(memory.map { Look(memory: $0) }, &machine).compactMap { Int($0.prefix(1)) }
     }
 
+    /// Where nobody has said how many descriptors there are, nobody is refused for want of them.
+    @Test func aMeasureMayGoNoFurtherThanItsStage() {
+        var machine = LoadMachine()
+        let full = LoadMeasure(.descriptors, used: 99, limit: 100, most: .noKeptConnections)
+        let start = ContinuousClock.now
+        for number in 0..<10 { _ = machine.look([full], now: start + LoadMachine.interval * number) }
+        #expect(machine.stage == .noKeptConnections)
+        let memory = LoadMeasure(.memory, used: 99, limit: 100)
+        _ = machine.look([full, memory], now: start + LoadMachine.interval * 10)
+        #expect(machine.stage == .noNewRequests && machine.cause?.resource == .memory)
+    }
+
     struct Row: CustomTestStringConvertible, Sendable {
         let name: String
         let used: [Int]

@@ -37,6 +37,24 @@ import TunnelProtocol
         #expect(try !table.hasRules(for: RendezvousToken(Self.second)))
     }
 
+    /// What a request that waits meets when its name leads to another token.
+    @Test(arguments: [
+        (CallerRules(), true), (CallerRules(allowed: ["192.0.2.0/24"].compactMap { AddressRange($0) }), true),
+        (CallerRules(methods: ["GET"]), true),
+        (CallerRules(denied: ["192.0.2.1"].compactMap { AddressRange($0) }), false),
+        (CallerRules(methods: ["POST"]), false), (CallerRules(certificate: .required(names: [])), false),
+        (CallerRules(login: .listed(users: [:], bearers: [Secret("a-secret-of-the-tests")])), false),
+        (CallerRules(login: .anonymous), true), (CallerRules(maximumBody: 1), false),
+        (CallerRules(hasRequestID: true), false),
+    ])
+    func whoWaitsGoesOnUnderOtherRulesWhereTheyAskNothingMore(_ rules: CallerRules, _ goesOn: Bool) throws {
+        let first = try RendezvousToken(Self.first)
+        let table = AccessTable(CallerAccess(tokens: [first: rules]))
+        let head = RequestHead(method: "GET", target: "/", fields: HeaderFields())
+        #expect(table.alsoLetsIn(head, to: first, from: "192.0.2.1") == goesOn)
+        #expect(try table.alsoLetsIn(head, to: RendezvousToken(Self.second), from: "192.0.2.1"))
+    }
+
     /// Each of them compiled anew would take minutes.
     @Test(.timeLimit(.minutes(1))) func thousandsOfTokensShareTheServersAddresses() throws {
         let ranges = (0..<1000).compactMap { AddressRange("10.\($0 / 250).\($0 % 250).0/25") }
