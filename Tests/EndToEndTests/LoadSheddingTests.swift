@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -135,6 +136,15 @@ import Testing
         var start = try world.apply("{ memory: 1MiB }")
         try world.waitFor(stage: 3, "memory", from: start)
         #expect(try world.ask().answer.status == 503)
+        // Who reads when it has sent everything gets it too, however long that takes.
+        let slow = try HTTPConnection(port: world.port)
+        try slow.send("POST", "/", fields: [("X-Token", Self.token), ("Content-Length", "100000000")])
+        let end = ContinuousClock.now + .seconds(6)
+        while ContinuousClock.now < end {
+            try slow.socket.write([UInt8](repeating: 7, count: 16 << 10))
+            usleep(20_000)
+        }
+        #expect(try slow.readResponse().status == 503)
         // Without a word: there is nothing to say it in.
         #expect(try HTTPConnection(port: world.tcpPort).waitForEnd() != .timedOut)
 

@@ -139,6 +139,27 @@ import Testing
         #expect(try agent.waitForExit() == .code(0))
     }
 
+    /// Bytes that are too many, and a Close behind them, in one piece.
+    @Test func whoOverdrawsAndLeavesAtOnceLeavesNoConnectionBehind() throws {
+        let (port, folder) = (try freePort(), try TemporaryFolder())
+        let service = try ScriptedOrigin { connection in _ = try? connection.socket.readToEnd() }
+        try folder.write(
+            Self.text(port, "tcp://127.0.0.1:\(service.port)", quota: "1MiB"), to: "tunnels.yaml")
+        let agent = try Self.start(folder)
+        let caller = try WebSocketConnection(
+            port: port, target: "/_connect",
+            fields: [("X-Token", Self.token), ("Sec-WebSocket-Protocol", "wstunnel.tcp")])
+        for count in Array(repeating: 64 << 10, count: 15) + [(64 << 10) - 10] {
+            try caller.send(.binary([UInt8](repeating: 7, count: count)))
+        }
+        let mask: [UInt8] = [0, 0, 0, 0]
+        let message = [0x82, 0x80 | 20] + mask + [UInt8](repeating: 7, count: 20)
+        try caller.socket.write(message + [0x88, 0x80] + mask)
+        #expect(caller.socket.waitForEnd() != .timedOut)
+        agent.send(signal: SIGTERM)
+        #expect(try agent.waitForExit() == .code(0))
+    }
+
     /// Neither has a connection to a port, whichever of its directions has ended.
     @Test func aConnectionToAPortEndsWhereTheBytesAreUsedUp() throws {
         let (port, raw, folder) = (try freePort(), try freePort(), try TemporaryFolder())
