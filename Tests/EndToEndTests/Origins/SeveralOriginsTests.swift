@@ -131,7 +131,9 @@ import Testing
         #expect(pair.client.log.count { $0.contains("Origin is down") } == 1)
     }
 
-    @Test func nginxIsKilledUnderLoadAndNoRequestFails() throws {
+    /// What it has in hand when it is killed may have been run, and is not run again: of each caller one request at most. All
+    /// that begin afterwards go to the other one.
+    @Test func nginxIsKilledUnderLoadAndNoRequestFailsButThoseInItsHands() throws {
         let (first, second) = (try NginxOrigin(), try NginxOrigin())
         let pair = try Self.pair([first.url, second.url], ["balance: round-robin"])
         let failures = Mutex<[String]>([])
@@ -161,7 +163,12 @@ import Testing
         try done.wait(for: done.value + 200, within: .seconds(60), what: "answers")
         stop.withLock { $0 = true }
         try ended.wait(for: 4, within: .seconds(60), what: "ends of callers")
-        #expect(failures.withLock { $0 } == [])
+        let failed = failures.withLock { $0 }
+        #expect(failed.count <= 4)
+        #expect(
+            failed.allSatisfy {
+                $0.hasPrefix("502 connection to") && $0.hasSuffix("broke before the response was whole\n")
+            }, "\(failed)")
     }
 
     /// By its address an origin has no name that its certificate could be for.
