@@ -159,7 +159,7 @@ package final class AdminServer: Sendable {
                 400, "the body is no query: wstunnel explain --running of this agent's version sends one")
         }
         if let fault = query.fault { return .adminError(400, fault) }
-        guard !query.from.contains("/"), AddressRange(query.from) != nil else {
+        guard AddressRange.isAddress(query.from) else {
             return .adminError(400, "\"from\" is no IP address")
         }
         do throws(ExplanationError) {

@@ -54,7 +54,7 @@ package struct WhoisArguments: Hashable, Sendable {
             )
         }
         guard values.rest.count <= 2 else { return fault("give one address") }
-        guard !address.contains("/"), AddressRange(address) != nil else {
+        guard AddressRange.isAddress(address) else {
             return fault("\(Quotation.of(address)) is no IP address")
         }
         guard let (host, port) = WhoisReply.server(values.texts["server"] ?? rootHost) else {

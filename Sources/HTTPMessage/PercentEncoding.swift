@@ -72,6 +72,9 @@ extension PercentEncoding {
 }
 
 extension UInt8 {
+    /// Two hexadecimal digits, in lower case.
+    package var hexadecimalText: String { (self < 16 ? "0" : "") + String(self, radix: 16) }
+
     /// What a hexadecimal digit stands for, in either case; nil for any other byte.
     package var hexadecimalValue: UInt8? {
         switch self {

@@ -20,7 +20,7 @@ final class ServerSettings: Sendable {
     let callerLimits: CallerLimits
     let bans: BanRules
     /// Those, where any of them bounds requests or bytes.
-    let requestLimits: CallerLimits?
+    private let requestLimits: CallerLimits?
     let routes: RouteTable
     /// Which names tunnel clients may have for the asking; nil for none.
     let claims: HostClaimRules?
@@ -100,24 +100,18 @@ final class ServerSettings: Sendable {
         return access.everybody
     }
 
-    /// Who is meant by limits when the name in a request leads to a token that is not the one that it led to before.
-    func limitedParties(
-        named head: RequestHead, of token: RendezvousToken, from address: String, _ limits: CallerLimits
-    ) -> [LimitedParty] {
-        let host = head.fields[.host].map(CallerRoute.name(ofHost:))
-        let index = (try? routes.hosts.match(host: host ?? "", target: head.target))?.index
-        return limits.parties(
-            of: token, host: host, name: index.map { routes.hosts.names[$0] }, from: AddressGroup(address))
-    }
-
-    /// Who is meant by limits when a request goes to a tunnel.
-    func limitedParties(
-        _ route: Route, _ fields: HeaderFields, from address: String, _ limits: CallerLimits
-    ) -> [LimitedParty] {
+    /// Who is meant by limits when a request goes to a tunnel; nobody where none are set.
+    func limitedParties(_ route: Route, _ fields: HeaderFields, from address: String) -> [LimitedParty] {
+        guard let requestLimits else { return [] }
         let isNamed = route.policy.namedBy == .host
-        return limits.parties(
+        return requestLimits.parties(
             of: route.token, host: isNamed ? fields[.host].map(CallerRoute.name(ofHost:)) : nil,
             name: route.policy.name.map { routes.hosts.names[$0] }, from: AddressGroup(address))
+    }
+
+    /// The same of a connection that is no request.
+    func limitedParties(to token: RendezvousToken, from address: String) -> [LimitedParty] {
+        requestLimits?.parties(of: token, host: nil, name: nil, from: AddressGroup(address)) ?? []
     }
 
     /// Who vouches for what others show; nil where none do.

@@ -12,6 +12,14 @@ import Testing
         return try connection.exchange("GET", "/", fields: [("X-Token", token)])
     }
 
+    /// By a name, without a token.
+    private static func get(_ agent: BesiegedAgent, host: String) throws -> HTTPResponse {
+        let connection = try HTTPConnection(port: agent.port)
+        defer { connection.close() }
+        try connection.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        return try connection.readResponse()
+    }
+
     @Test func anAddressThatAsksTooOftenIsToldWhichLimitItMet() throws {
         let agent = try BesiegedAgent(server: [
             "limits: { per-address: { requests-per-second: 1, requests-burst: 5 } }"
@@ -94,12 +102,7 @@ import Testing
             "hosts: [{ host: a.example.com, token: \(BesiegedAgent.token) }, { host: b.example.com, token: \(BesiegedAgent.token) }]",
             "limits: { per-name: { requests-per-second: 1, requests-burst: 3 } }",
         ])
-        let ask = { (host: String) in
-            let connection = try HTTPConnection(port: agent.port)
-            defer { connection.close() }
-            try connection.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
-            return try connection.readResponse()
-        }
+        let ask = { try Self.get(agent, host: $0) }
         let answers = try ["a.example.com", "A.example.com:80", "a.example.com."].map(ask)
         #expect(answers.allSatisfy { $0.status == 200 })
         let refused = try (0..<10).map { _ in try ask("a.example.com") }
@@ -113,12 +116,7 @@ import Testing
             "hosts: [{ host: \"*.example.com\", token: \(BesiegedAgent.token), limits: { requests-per-second: 1, requests-burst: 6 } }, { host: free.example.com, token: \(BesiegedAgent.token), limits: {} }, { host: plain.example.com, token: \(BesiegedAgent.token) }]",
             "limits: { per-name: { requests-per-second: 1, requests-burst: 2 } }",
         ])
-        let ask = { (host: String) in
-            let connection = try HTTPConnection(port: agent.port)
-            defer { connection.close() }
-            try connection.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
-            return try connection.readResponse()
-        }
+        let ask = { try Self.get(agent, host: $0) }
         // All hosts of a pattern together.
         let answers = try (0..<20).map { try ask("host-\($0).example.com") }
         #expect(answers.prefix(6).allSatisfy { $0.status == 200 })

@@ -23,25 +23,38 @@ struct HTTPOriginTests {
 
     // MARK: Exchanges
 
-    @Test func aRetiredOriginKeepsNoConnection() throws {
+    /// An origin with two connections: one whose answer waits for a gate, and one that is idle.
+    private struct OneSlowOneIdle {
         let gate = Gate()
-        let server = try ScriptedOrigin { connection in
-            while let request = try connection.readRequest() {
-                if request.target == "/slow" { try gate.wait() }
-                try connection.respond(text: "ok")
-            }
-        }
-        let origin = HTTPOrigin(try OriginAddress(server.url))
+        let server: ScriptedOrigin
+        let origin: HTTPOrigin
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let slow = try RecordedExchange(
-            origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)
-        try server.waitForConnections(1)
-        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        let slow: RecordedExchange
+
+        init() throws {
+            let gate = gate
+            server = try ScriptedOrigin { connection in
+                while let request = try connection.readRequest() {
+                    if request.target == "/slow" { try gate.wait() }
+                    try connection.respond(text: "ok")
+                }
+            }
+            origin = HTTPOrigin(try OriginAddress(server.url))
+            slow = try RecordedExchange(
+                origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)
+            try server.waitForConnections(1)
+            #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        }
+    }
+
+    @Test func aRetiredOriginKeepsNoConnection() throws {
+        let world = try OneSlowOneIdle()
+        let (server, origin) = (world.server, world.origin)
         origin.retire()
         // The one that was idle.
         try server.waitForEnds(1)
-        gate.open()
-        #expect(try slow.waitForEnd().text == "ok")
+        world.gate.open()
+        #expect(try world.slow.waitForEnd().text == "ok")
         try server.waitForEnds(2)
         // Also on a loop that had none: who chose the origin before is served.
         let other = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -51,25 +64,14 @@ struct HTTPOriginTests {
     }
 
     @Test func idleConnectionsAreClosedOnRequestAndMadeAnew() throws {
-        let gate = Gate()
-        let server = try ScriptedOrigin { connection in
-            while let request = try connection.readRequest() {
-                if request.target == "/slow" { try gate.wait() }
-                try connection.respond(text: "ok")
-            }
-        }
-        let origin = HTTPOrigin(try OriginAddress(server.url))
-        let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let slow = try RecordedExchange(
-            origin, RequestHead(method: "GET", target: "/slow", fields: HeaderFields()), on: loop)
-        try server.waitForConnections(1)
-        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        let world = try OneSlowOneIdle()
+        let (server, origin) = (world.server, world.origin)
         origin.closeIdle()
         try server.waitForEnds(1)
-        gate.open()
-        #expect(try slow.waitForEnd().text == "ok")
+        world.gate.open()
+        #expect(try world.slow.waitForEnd().text == "ok")
         // What becomes idle afterwards is kept.
-        #expect(try RecordedExchange.get(origin, on: loop).text == "ok")
+        #expect(try RecordedExchange.get(origin, on: world.loop).text == "ok")
         try server.waitForConnections(2)
         origin.retire()
     }

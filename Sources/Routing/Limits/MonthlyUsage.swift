@@ -36,16 +36,12 @@ package struct UsageAccount: Hashable, Sendable {
 
     package init(server: String, _ token: RendezvousToken) {
         self.server = server
-        digest = SHA256.hash(Array(token.secret.utf8)).prefix(16).map(Self.hexadecimal).joined()
+        digest = SHA256.hash(Array(token.secret.utf8)).prefix(16).map(\.hexadecimalText).joined()
     }
 
     package init(server: String, digest: String) {
         self.server = server
         self.digest = digest
-    }
-
-    private static func hexadecimal(_ byte: UInt8) -> String {
-        (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 }
 

@@ -93,13 +93,10 @@ package enum CallerRoute: Sendable, Equatable {
         target: String
     ) -> CallerRoute {
         guard let text = head.fields[.xToken], !text.isEmpty else {
-            let host = head.fields[.host].map(name(ofHost:)) ?? ""
             do throws(RouteError) {
-                guard let match = try hosts.match(host: host, target: target, claimed: claimed) else {
-                    return .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
-                }
-                let policy = RoutePolicy(namedBy: .host, basePath: basePath, name: match.index)
-                return .forward(Route(token: match.token, target: target, policy: policy))
+                let route = try Route(named: head, hosts, claimed, basePath, target: target)
+                return route.map { .forward($0) }
+                    ?? .refuse(isHandshake(head) ? .notTheTunnelPath : .missingToken)
             } catch {
                 return .refuse(error)
             }

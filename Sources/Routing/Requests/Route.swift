@@ -15,6 +15,22 @@ package struct Route: Sendable, Equatable {
         self.policy = policy
     }
 
+    /// Where the name in a request leads.
+    ///
+    /// - Parameters:
+    ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
+    ///   - target: without the base path.
+    init?(
+        named head: RequestHead, _ hosts: HostTable, _ claimed: (String) -> RendezvousToken?,
+        _ basePath: String, target: String
+    ) throws(RouteError) {
+        let host = head.fields[.host].map(CallerRoute.name(ofHost:)) ?? ""
+        guard let match = try hosts.match(host: host, target: target, claimed: claimed) else { return nil }
+        self.init(
+            token: match.token, target: target,
+            policy: RoutePolicy(namedBy: .host, basePath: basePath, name: match.index))
+    }
+
     /// What its request loses and gains on the way into the tunnel.
     ///
     /// - Parameters:

@@ -43,11 +43,8 @@ package struct RouteTable: Sendable {
     /// - Parameters:
     ///   - head: its target without the base path.
     ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
-    package func token(
-        named head: RequestHead, claimed: (String) -> RendezvousToken?
-    ) -> RendezvousToken? {
-        let host = head.fields[.host].map(CallerRoute.name(ofHost:)) ?? ""
-        return (try? hosts.match(host: host, target: head.target, claimed: claimed))?.token
+    package func route(named head: RequestHead, claimed: (String) -> RendezvousToken?) -> Route? {
+        try? Route(named: head, hosts, claimed, basePath, target: head.target)
     }
 
     /// Whether it leads to no tunnel, but to another listener.

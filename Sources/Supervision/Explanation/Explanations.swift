@@ -144,9 +144,8 @@ package enum Explanations {
     }
 
     private static func shown(_ query: ExplanationQuery) -> String {
-        let host = query.host.contains(":") ? "[\(query.host)]" : query.host
-        let port = query.port == (query.isSecure ? 443 : 80) ? "" : ":\(query.port)"
-        return "\(query.method) \(query.isSecure ? "https" : "http")://\(host)\(port)\(query.target)"
+        let url = PublicURL(isSecure: query.isSecure, port: query.port)
+        return "\(query.method) \(url.text(host: query.host, path: query.target))"
     }
 }
 

@@ -6,6 +6,11 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     package let network: [UInt8]
     package let prefixLength: Int
 
+    /// Whether a text is one IP address, IPv6 without brackets.
+    package static func isAddress(_ text: some StringProtocol) -> Bool {
+        !text.contains("/") && AddressRange(text) != nil
+    }
+
     /// Reads `192.0.2.1`, `10.0.0.0/8`, `2001:db8::1` or `2001:db8::/32`; bits beyond the prefix do not count.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

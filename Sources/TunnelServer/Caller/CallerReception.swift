@@ -222,11 +222,9 @@ final class CallerReception: RequestReception, ProxiedReception {
             }
             let pass: RequestPass?
             do throws(Refusal) {
-                pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
-                    try core.meter.admit(
-                        settings.limitedParties(route, head.fields, from: address, limits), of: token,
-                        from: address, limits)
-                }
+                pass = try core.meter.admit(
+                    settings.limitedParties(route, head.fields, from: address), of: token, from: address,
+                    settings.callerLimits)
             } catch {
                 var record = makeRecord(head.method, path: path, tokenHint: token.hint)
                 record.level = .debug

@@ -212,18 +212,22 @@ final class CallerExchange: ServedExchange {
 
     /// The name that led here may lead to another tunnel now: while it waits it goes there.
     func nameMoved() {
-        guard isNamed, case .queued(let id) = place, let next = core.token(named: request), next != token
+        guard isNamed, case .queued(let id) = place else { return }
+        // A route holds for those by which it was found.
+        let settings = core.settings
+        guard let route = settings.routes.route(named: request, claimed: core.hosts.owner),
+            route.token != token
         else { return }
         // It was held to other rules. Who has to log in, say, sends it again.
-        guard core.settings.access.alsoLetsIn(request, to: next, from: record.callerAddress) else {
+        guard settings.access.alsoLetsIn(request, to: route.token, from: record.callerAddress) else {
             return perform(machine.fail(.tunnelBusy))
         }
         guard core.registry.abandon(token, id), machine.assigned() else { return }
         place = .none
-        token = next
-        forwarding = forwarding?.leading(to: next.secret)
-        record.leads(to: next)
-        guard takesPlaceAnew() else { return perform(machine.fail(.tunnelBusy)) }
+        token = route.token
+        forwarding = forwarding?.leading(to: token.secret)
+        record.leads(to: token)
+        guard takesPlaceAnew(route, settings) else { return perform(machine.fail(.tunnelBusy)) }
         look()
         if takesBytes { stream.requestMayFlow() }
     }
@@ -231,16 +235,14 @@ final class CallerExchange: ServedExchange {
     /// Its token is another one: its limits hold now, and count it.
     ///
     /// - Returns: false where it would be one too many.
-    private func takesPlaceAnew() -> Bool {
+    private func takesPlaceAnew(_ route: Route, _ settings: ServerSettings) -> Bool {
         pass?.leave()
         pass = nil
-        let settings = core.settings
-        guard let limits = settings.requestLimits else { return true }
         let address = record.callerAddress
         do throws(Refusal) {
             pass = try core.meter.admit(
-                settings.limitedParties(named: request, of: token, from: address, limits), of: token,
-                from: address, limits)
+                settings.limitedParties(route, request.fields, from: address), of: token, from: address,
+                settings.callerLimits)
             return true
         } catch {
             return false

@@ -70,12 +70,8 @@ extension RequestExplainer {
             noteOverload()
             throw closed("the connection is closed at once (limit: load)")
         }
-        if let limits = settings.requestLimits {
-            let parties = limits.parties(
-                of: port.token, host: nil, name: nil, from: AddressGroup(address))
-            if let hit = hold(parties, to: limits) {
-                throw closed("the connection is closed at once (limit: \(hit.limit))")
-            }
+        if let hit = hold(settings.limitedParties(to: port.token, from: address)) {
+            throw closed("the connection is closed at once (limit: \(hit.limit))")
         }
         throw ended(
             try tunnelOutcome(port.token, from: address, nil, "bytes go to the service behind the tunnel"))

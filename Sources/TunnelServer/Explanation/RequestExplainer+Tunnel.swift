@@ -61,9 +61,8 @@ extension RequestExplainer {
             note(.request, "Max-Forwards: 0")
             throw ended(.hopsUsedUp(head.method), head)
         }
-        if let limits = settings.requestLimits {
-            let parties = settings.limitedParties(route, head.fields, from: terms.caller.text, limits)
-            if let hit = hold(parties, to: limits) { throw ended(Refusal(hit), head) }
+        if let hit = hold(settings.limitedParties(route, head.fields, from: terms.caller.text)) {
+            throw ended(Refusal(hit), head)
         }
         noteFields(head, forwarded, framing, route, terms)
         return try tunnelOutcome(token, from: terms.caller.text, head, "the origin's answer")
@@ -72,8 +71,8 @@ extension RequestExplainer {
     // MARK: Limits
 
     /// - Returns: the limit that ends it here.
-    mutating func hold(_ parties: [LimitedParty], to limits: CallerLimits) -> LimitHit? {
-        let found = facts?.usage(of: parties)
+    mutating func hold(_ parties: [LimitedParty]) -> LimitHit? {
+        let (limits, found) = (settings.callerLimits, facts?.usage(of: parties))
         for (index, party) in parties.enumerated() {
             note(.limits, Self.words(party, found?.usage[index]), Self.key(of: party, in: limits))
             // Those behind it are not asked.

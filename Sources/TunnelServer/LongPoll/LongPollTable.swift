@@ -1,3 +1,4 @@
+import HTTPMessage
 import NIOCore
 import Routing
 import Synchronization
@@ -56,8 +57,7 @@ final class LongPollTable: Sendable {
     private static func makeName() -> String {
         var random = SystemRandomNumberGenerator()
         return (0..<nameBytes).map { _ in
-            let byte = UInt8.random(in: .min ... .max, using: &random)
-            return (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            UInt8.random(in: .min ... .max, using: &random).hexadecimalText
         }.joined()
     }
 

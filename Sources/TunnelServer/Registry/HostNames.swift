@@ -1,5 +1,4 @@
 import AgentStatus
-import HTTPMessage
 import Logging
 import Observability
 import Routing
@@ -88,13 +87,6 @@ extension ServerCore {
             }
         }
         return listed + hosts.names.map { tunnel(url.text(host: $0.name, path: path), $0.token, true) }
-    }
-
-    /// Where the name in a request leads now.
-    ///
-    /// - Parameter head: its target without the base path.
-    func token(named head: RequestHead) -> RendezvousToken? {
-        settings.routes.token(named: head, claimed: hosts.owner)
     }
 
     /// A session has joined, whose client asks for these names.

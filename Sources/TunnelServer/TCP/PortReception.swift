@@ -65,11 +65,9 @@ final class PortReception: RawReception, ProxiedReception {
         }
         let pass: RequestPass?
         do throws(Refusal) {
-            pass = try settings.requestLimits.flatMap { limits throws(Refusal) in
-                try core.meter.admit(
-                    limits.parties(of: port.token, host: nil, name: nil, from: AddressGroup(peer)),
-                    of: port.token, from: peer, limits)
-            }
+            pass = try core.meter.admit(
+                settings.limitedParties(to: port.token, from: peer), of: port.token, from: peer,
+                settings.callerLimits)
         } catch {
             record.finish(.answeredHere, now: now)
             return nil

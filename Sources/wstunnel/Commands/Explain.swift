@@ -52,7 +52,7 @@ struct Explain: ParsableCommand {
 
     func validate() throws {
         guard running || agent.config != nil else { throw ValidationError(ConfigurationFile.missing) }
-        guard !from.contains("/"), AddressRange(from) != nil else {
+        guard AddressRange.isAddress(from) else {
             throw ValidationError("--from is no IP address — write one, such as 192.0.2.7")
         }
     }
