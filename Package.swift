@@ -55,7 +55,7 @@ let package = Package(
             ]),
         .target(
             name: "Observability",
-            dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .logging, .system]),
+            dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .deque, .logging, .system]),
         .target(name: "PasswordHashing", dependencies: ["CArgon2", "CCrypt", "TunnelConfiguration"]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
@@ -222,8 +222,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "TestSupport", "TunnelConfiguration",
-                .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
+                "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "Observability", "TestSupport",
+                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(

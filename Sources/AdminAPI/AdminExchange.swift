@@ -20,6 +20,32 @@ struct AdminRequest: Sendable {
 
     /// Answers, unless who asked has left.
     func send(_ answer: OwnAnswer) { eventLoop.execute { exchange.value.answer(answer) } }
+
+    /// Answers for as long as there is something to tell, the server runs, and who asked stays. Returns behind the end.
+    func send(_ stream: AdminStream) async {
+        let isOver = eventLoop.makePromise(of: Void.self)
+        guard
+            (try? await eventLoop.submit { exchange.value.begin(stream.mediaType, isOver: isOver) }.get())
+                == true
+        else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await isOver.futureResult.get() }
+            group.addTask {
+                while let piece = await stream.next(), await isTaken(piece) {}
+                eventLoop.execute { exchange.value.endStream() }
+            }
+            // Whichever ends first ends the other.
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Hands a piece on, and waits until it is taken.
+    ///
+    /// - Returns: false when the answer is over.
+    private func isTaken(_ piece: ByteBuffer) async -> Bool {
+        (try? await eventLoop.flatSubmit { exchange.value.send(piece) }.get()) ?? false
+    }
 }
 
 /// One request to the admin API and its answer, which goes out as fast as it is taken. Bound to its connection's event loop.
@@ -39,6 +65,12 @@ final class AdminExchange: ServedExchange {
         ///
         /// - Parameter rest: what was not handed on yet.
         case answering(rest: ByteBuffer, DeliveryProgress)
+        /// Pieces go out as they come. Next: over.
+        ///
+        /// - Parameters:
+        ///   - isOver: fulfilled when it is.
+        ///   - waiting: for the last piece to be taken.
+        case streaming(isOver: EventLoopPromise<Void>, waiting: EventLoopPromise<Bool>?, DeliveryProgress)
         case over
     }
 
@@ -131,9 +163,56 @@ final class AdminExchange: ServedExchange {
     }
 
     func callerBecameWritable() {
-        guard case .answering(let rest, _) = state else { return }
-        state = .answering(rest: rest, DeliveryProgress(now: eventLoop.now))
-        goOn()
+        switch state {
+        case .answering(let rest, _):
+            state = .answering(rest: rest, DeliveryProgress(now: eventLoop.now))
+            goOn()
+        case .streaming(let isOver, let waiting, _):
+            state = .streaming(isOver: isOver, waiting: nil, DeliveryProgress(now: eventLoop.now))
+            waiting?.succeed(true)
+        case .receiving, .asked, .over: break
+        }
+    }
+
+    // MARK: An answer without an end of its own
+
+    /// - Parameter isOver: is fulfilled when the answer is over, also when it has not begun.
+    /// - Returns: false where who asked has left.
+    func begin(_ mediaType: String, isOver: EventLoopPromise<Void>) -> Bool {
+        var head = ResponseHead(
+            status: 200, fields: HeaderFields([.contentType: mediaType]))
+        head.fields.append(named: "Cache-Control", "no-store")
+        guard case .asked = state, let stream,
+            let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
+        else {
+            isOver.succeed()
+            return false
+        }
+        state = .streaming(isOver: isOver, waiting: nil, DeliveryProgress(now: eventLoop.now))
+        stream.send(head, length, isLast: false)
+        checkTime()
+        return true
+    }
+
+    /// - Returns: whether there is to be more, told when the piece is taken.
+    func send(_ piece: ByteBuffer) -> EventLoopFuture<Bool> {
+        guard case .streaming(let isOver, _, var progress) = state, let stream else {
+            return eventLoop.makeSucceededFuture(false)
+        }
+        if stream.undelivered == 0 { progress.moved(now: eventLoop.now) }
+        state = .streaming(isOver: isOver, waiting: nil, progress)
+        stream.send(piece, isLast: false)
+        guard case .streaming = state, !stream.isWritable else { return eventLoop.makeSucceededFuture(true) }
+        let waiting = eventLoop.makePromise(of: Bool.self)
+        state = .streaming(isOver: isOver, waiting: waiting, progress)
+        checkTime()
+        return waiting.futureResult
+    }
+
+    /// There is no more to tell.
+    func endStream() {
+        guard case .streaming = state else { return }
+        end { $0.send(ByteBuffer(), isLast: true) }
     }
 
     private func refuse(_ error: HTTPMessageError) { answerLast(.adminError(error.status, "\(error)")) }
@@ -152,18 +231,24 @@ final class AdminExchange: ServedExchange {
     }
 
     private func over() {
+        let before = state
         state = .over
         stream = nil
+        guard case .streaming(let isOver, let waiting, _) = before else { return }
+        waiting?.succeed(false)
+        isOver.succeed()
     }
 
     func callerLeft() { over() }
 
     func cutShort() {
-        guard case .answering = state, let stream else {
-            return answerLast(.adminError(503, "the agent stopped before the answer was there"))
+        switch (state, stream) {
+        case (.answering, let stream?):
+            over()
+            stream.exchangeBroke(isWhole: false)
+        case (.streaming, _): endStream()
+        default: answerLast(.adminError(503, "the agent stopped before the answer was there"))
         }
-        over()
-        stream.exchangeBroke(isWhole: false)
     }
 
     func checkTime() {
@@ -181,12 +266,20 @@ final class AdminExchange: ServedExchange {
             }
             state = .answering(rest: rest, progress)
             stream.ring(by: progress.last + patience)
+        case .streaming(let isOver, let waiting, var progress):
+            progress.sees(undelivered: stream.undelivered, now: now)
+            guard now < progress.last + patience || stream.undelivered == 0 else {
+                over()
+                return stream.exchangeGaveUp()
+            }
+            state = .streaming(isOver: isOver, waiting: waiting, progress)
+            stream.ring(by: now + patience)
         case .asked, .over: break
         }
     }
 
-    /// The connection ends behind the answer by itself.
-    func serverStops() {}
+    /// The connection ends behind the answer by itself; one without an end of its own ends now.
+    func serverStops() { endStream() }
 
     /// Nobody waits for that.
     func answerIsOut(missing: Int) {}

@@ -1,5 +1,4 @@
 import AgentStatus
-import FoundationEssentials
 import HTTPMessage
 import HTTPServing
 import HostSystem
@@ -103,9 +102,7 @@ package final class AdminServer: Sendable {
     package func run() async {
         await withDiscardingTaskGroup { group in
             for await request in requests {
-                group.addTask {
-                    request.send(await self.answer(to: request.head, request.body))
-                }
+                group.addTask { await self.answer(request) }
             }
         }
         try? await listener.closeFuture.get()
@@ -126,46 +123,17 @@ package final class AdminServer: Sendable {
     /// Returns when, after `stop`, its socket is closed.
     package func untilClosed() async { try? await listener.closeFuture.get() }
 
-    private func answer(to head: RequestHead, _ body: ByteBuffer) async -> OwnAnswer {
+    private func answer(_ request: AdminRequest) async {
         let isLocal = if case .localUser = access { true } else { false }
-        switch AdminRoute(head, isAuthorized: isAuthorized(head), isLocal: isLocal) {
-        case .status(let tunnel):
-            return .json(200, await control.snapshot(ofTunnel: tunnel))
-        case .plan:
-            let report = await control.plan()
-            return .json(report.plan == nil ? 422 : 200, report)
-        case .reload:
-            let reload = await control.reload()
-            return .json(reload.outcome == .refused ? 422 : 200, reload)
-        case .handOver:
-            return await control.handOver()
-                ? .json(200, [String: String]())
-                : .adminError(409, "the agent has handed over to another process already")
-        case .explain: return await explain(body)
-        case .bans: return .json(200, await control.bans())
-        case .unban(let address): return .json(200, ["lifted": await control.unban(address)])
-        case .refused(let status, let words):
-            if status == 401 { await slowDown() }
-            return .adminError(status, words)
-        case .wrongMethod(let allowed):
-            return .adminError(405, "use \(allowed)", allowed: allowed)
-        }
-    }
-
-    private func explain(_ body: ByteBuffer) async -> OwnAnswer {
-        let data = Data(body.readableBytesView)
-        guard let query = try? JSONDecoder().decode(ExplanationQuery.self, from: data) else {
-            return .adminError(
-                400, "the body is no query: wstunnel explain --running of this agent's version sends one")
-        }
-        if let fault = query.fault { return .adminError(400, fault) }
-        guard AddressRange.isAddress(query.from) else {
-            return .adminError(400, "\"from\" is no IP address")
-        }
-        do throws(ExplanationError) {
-            return .json(200, try await control.explain(query))
-        } catch {
-            return .adminError(error.status, error.description)
+        switch AdminRouting(request.head, request.body, role: role(of: request.head), isLocal: isLocal) {
+        case .refused(let answer):
+            if answer.status == 401 { await slowDown() }
+            request.send(answer)
+        case .operation(let operation, let question):
+            switch await operation.answer(question, control) {
+            case .answer(let answer): request.send(answer)
+            case .stream(let stream): await request.send(stream)
+            }
         }
     }
 
@@ -177,14 +145,15 @@ package final class AdminServer: Sendable {
         try? await Task.sleep(for: Self.guessDelay)
     }
 
-    private func isAuthorized(_ head: RequestHead) -> Bool {
+    /// What who sent this may do; nil without the token.
+    private func role(of head: RequestHead) -> AdminRole? {
         switch access {
-        case .localUser: return true
+        case .localUser: return .administer
         case .token(let token):
-            guard let value = head.fields[.authorization], value.lowercased().hasPrefix("bearer ") else {
-                return false
-            }
-            return ConstantTime.areEqual(String(value.dropFirst("bearer ".count)), token.secret)
+            guard let value = head.fields[.authorization], value.lowercased().hasPrefix("bearer "),
+                ConstantTime.areEqual(String(value.dropFirst("bearer ".count)), token.secret)
+            else { return nil }
+            return .administer
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import AgentStatus
+internal import HostSystem
 internal import Logging
 
 /// What became of one caller's request.
@@ -61,6 +63,7 @@ package struct AccessRecord: Sendable {
     package var responseBytes: Int
     package var timeToFirstByte: Duration?
     package var duration: Duration
+    package var parts = RequestTimes()
     package var callerAddress: String
     package var certificateName: String?
     package var outcome: AccessOutcome
@@ -169,10 +172,12 @@ extension LogLine {
 package struct AccessLog: Sendable {
     private let sinks: [LogSink]
     private let level: AgentLogLevel
+    private let feed: Feed<RequestSnapshot>
 
-    init(sinks: [LogSink], level: AgentLogLevel) {
+    init(sinks: [LogSink], level: AgentLogLevel, feed: Feed<RequestSnapshot>) {
         self.sinks = sinks
         self.level = level
+        self.feed = feed
     }
 
     /// False when the level leaves requests out: then a record need not even be made.
@@ -183,9 +188,14 @@ package struct AccessLog: Sendable {
 
     /// Writes the request's line, when it is over. Never waits.
     package func write(_ record: @autoclosure () -> AccessRecord) {
-        guard isEnabled else { return }
+        let isWanted = feed.isWanted
+        guard isEnabled || isWanted else { return }
         let record = record()
-        guard level.value <= record.level.value else { return }
+        if isWanted {
+            let snapshot = RequestSnapshot(record, at: UnixTime.milliseconds)
+            feed.publish { _ in snapshot }
+        }
+        guard isEnabled, level.value <= record.level.value else { return }
         let now = LogTimestamp.now()
         for sink in sinks { sink.append(record.line(for: sink, at: now)) }
     }

@@ -1,3 +1,4 @@
+package import AgentStatus
 package import Logging
 internal import Synchronization
 
@@ -12,6 +13,10 @@ package struct AgentLog: Sendable {
     package let level: AgentLogLevel
     /// Fields that every line gets from elsewhere, such as the node's name.
     package let metadataProvider: Logger.MetadataProvider?
+    /// What happens, for programs, beside the lines for people.
+    package let events = EventStream()
+    /// Requests that are over, for who asks for them while they come.
+    package let requests = Feed<RequestSnapshot>(capacity: 4096)
 
     package init(
         sink: LogSink, syslog: LogSink? = nil, level: Logger.Level = .info,
@@ -33,7 +38,7 @@ package struct AgentLog: Sendable {
     }
 
     /// The log of callers' requests, in the same places.
-    package var access: AccessLog { AccessLog(sinks: sinks, level: level) }
+    package var access: AccessLog { AccessLog(sinks: sinks, level: level, feed: requests) }
 
     /// Writes what is left, within the time for each place, and takes no more. Safe to call again.
     package func close(timeout: Duration = .seconds(2)) {

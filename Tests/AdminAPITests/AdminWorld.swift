@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import Observability
 import Synchronization
 import TestSupport
 import TunnelConfiguration
@@ -19,6 +20,8 @@ final class FakeAgent: AgentControl {
         var reloadGate: Gate?
     }
 
+    let events = Feed<AgentEvent>(capacity: 8)
+    let requests = Feed<RequestSnapshot>(capacity: 8)
     let answers: Mutex<Answers>
     /// Reloads that have begun.
     let reloads = WaitableCounter()

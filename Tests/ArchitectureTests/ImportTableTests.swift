@@ -31,7 +31,8 @@ private let importTable: [String: Set<String>] = [
         "TunnelConfiguration",
     ],
     "Observability": [
-        "AgentStatus", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization", "SystemPackage",
+        "AgentStatus", "DequeModule", "Glibc", "HTTPMessage", "HostSystem", "Logging", "Synchronization",
+        "SystemPackage",
     ],
     "PasswordHashing": ["CArgon2", "CCrypt", "Glibc", "TunnelConfiguration"],
     "NameResolution": networking.union(["HostSystem"]),

@@ -2,6 +2,7 @@ import AdminAPI
 import AgentStatus
 import Glibc
 import HostSystem
+import Observability
 import Reconciliation
 import TunnelConfiguration
 
@@ -12,10 +13,16 @@ import TunnelConfiguration
     private static let mostExplanations = 8
 
     private let supervisor: Supervisor
+    nonisolated let events: Feed<AgentEvent>
+    nonisolated let requests: Feed<RequestSnapshot>
     private var plansUnderWay = 0
     private var explanationsUnderWay = 0
 
-    init(supervisor: Supervisor) { self.supervisor = supervisor }
+    init(supervisor: Supervisor) {
+        self.supervisor = supervisor
+        self.events = supervisor.means.log.events.feed
+        self.requests = supervisor.means.log.requests
+    }
 
     @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
 

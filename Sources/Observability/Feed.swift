@@ -1,0 +1,94 @@
+internal import DequeModule
+internal import HostSystem
+internal import Synchronization
+
+/// The latest of what happened, in order and numbered from 1: for any number of readers, each at its own pace. Who falls
+/// behind misses the oldest, and is told how many.
+package final class Feed<Element: Sendable>: Sendable {
+    /// What came behind a place in the feed.
+    package struct Batch: Sendable {
+        package let elements: [Element]
+        /// The place behind them, to read on from.
+        package let last: UInt64
+        /// How many that came before them were no longer there.
+        package let missed: UInt64
+    }
+
+    private struct State: Sendable {
+        var elements: Deque<Element> = []
+        /// How many there have been.
+        var count: UInt64 = 0
+        var readers = 0
+    }
+
+    private let capacity: Int
+    private let state = Monitor(State())
+    private let wanted = Atomic<Bool>(false)
+
+    /// - Parameter capacity: how many are kept.
+    package init(capacity: Int) { self.capacity = capacity }
+
+    /// Whether somebody has said that he reads: where making an element costs something, it is made only then.
+    package var isWanted: Bool { wanted.load(ordering: .relaxed) }
+
+    /// - Parameter make: is given the number of the element, and called while a lock is held.
+    package func publish(_ make: (UInt64) -> Element) {
+        state.change { state in
+            state.count += 1
+            state.elements.append(make(state.count))
+            if state.elements.count > capacity { state.elements.removeFirst() }
+        }
+    }
+
+    /// The number of the latest, 0 where there is none.
+    package var last: UInt64 { state.read { $0.count } }
+
+    /// What came behind the one of that number.
+    ///
+    /// - Parameters:
+    ///   - number: one that has not come yet counts as the latest.
+    ///   - most: elements at once, the oldest of those that are there.
+    package func read(after number: UInt64, most: Int = .max) -> Batch {
+        state.read { Self.batch(of: $0, after: number, most) }
+    }
+
+    /// The same, once there is something.
+    ///
+    /// - Returns: nil when that takes longer than the patience, or the task is cancelled.
+    package func next(after number: UInt64, most: Int = .max, within patience: Duration) async -> Batch? {
+        await withTaskGroup(of: Batch?.self) { group in
+            group.addTask {
+                await self.state.wait { state in
+                    state.count > number ? Self.batch(of: state, after: number, most) : nil
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+    }
+
+    private static func batch(of state: State, after number: UInt64, _ most: Int) -> Batch {
+        let number = min(number, state.count)
+        let first = state.count - UInt64(state.elements.count)
+        let missed = number < first ? first - number : 0
+        let elements = Array(state.elements.dropFirst(Int(number + missed - first)).prefix(most))
+        return Batch(
+            elements: elements, last: number + missed + UInt64(elements.count), missed: missed)
+    }
+
+    /// Says that elements are wanted from now on, until `unsubscribe`.
+    package func subscribe() { count(1) }
+
+    package func unsubscribe() { count(-1) }
+
+    private func count(_ change: Int) {
+        state.change { state in
+            state.readers += change
+            wanted.store(state.readers > 0, ordering: .relaxed)
+        }
+    }
+}
