@@ -24,10 +24,9 @@ struct AdminRequest: Sendable {
     /// Answers for as long as there is something to tell, the server runs, and who asked stays. Returns behind the end.
     func send(_ stream: AdminStream) async {
         let isOver = eventLoop.makePromise(of: Void.self)
-        guard
-            (try? await eventLoop.submit { exchange.value.begin(stream.mediaType, isOver: isOver) }.get())
-                == true
-        else { return }
+        let begun = eventLoop.submit { exchange.value.begin(stream.mediaType, isOver: isOver) }
+        begun.whenFailure { _ in isOver.succeed() }
+        guard (try? await begun.get()) == true else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await isOver.futureResult.get() }
             group.addTask {
