@@ -99,12 +99,24 @@ package struct Goal: Hashable, Sendable {
                 ],
                 .atMost(268)),
             Goal("overload", ["of the most, with 4,096 callers"], .ratioAtLeast(0.9)),
+            Goal(
+                "watched", ["requests/s, 32 connections, 1 KiB", "requests/s, 256 connections, 1 KiB"],
+                .ratioAtLeast(0.97)),
+            Goal("answers", Set(answers.map { "p99 of \($0)" }), .atMost(50)),
+            Goal("answers", ["p99 of /metrics"], .atMost(100)),
+            Goal("answers", ["size of /metrics"], .atMost(5)),
             Goal("neighbours", ["p99 during / before", "p99 after / before"], .atMost(3)),
             Goal("neighbours", ["failed requests"], .atMost(0)),
             Goal("neighbours/stuck-readers", ["peak memory, server"], .atMost(268)),
             Goal("neighbours/junk-handshakes", ["guesses that were looked at"], .atMost(20)),
             Goal("neighbours/idle-requests", ["download during / before"], .atLeast(0.33)),
         ] + memory
+
+    /// What the admin API is asked beside a load, but for the metrics.
+    package static let answers = [
+        "/api/status", "/api/servers", "/api/tunnels", "/api/sessions", "/api/events?recent=100",
+        "/api/history/requests", "/api/history/events",
+    ]
 
     /// Everything but thousands of tunnels and overload stays within this.
     private static let memory = ["requests", "transfers", "mixed", "websocket", "v1"].map {

@@ -18,6 +18,6 @@ var allScenarios: [any Scenario.Type] {
     [
         Requests.self, Secure.self, Transfers.self, Mixed.self, WebSockets.self, OldProtocol.self, Ready.self,
         Idle.self, LongPolling.self,
-        Spread.self, Scale.self, Overload.self, Reload.self,
+        Spread.self, Scale.self, Overload.self, Reload.self, Watched.self, Answers.self,
     ] + allNeighbours
 }

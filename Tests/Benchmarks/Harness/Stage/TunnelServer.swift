@@ -13,14 +13,17 @@ struct TunnelServer {
     /// - Parameters:
     ///   - name: of its files.
     ///   - options: more keys of its entry, such as `max-requests-per-tunnel: 1000`.
+    ///   - agent: more keys of its process, a line each, such as `control-socket: agent.sock`.
     ///   - socket: its listening socket, when it is held for it.
     init(
-        _ bench: Bench, as name: String, options: String = "", on socket: HeldSocket? = nil
+        _ bench: Bench, as name: String, options: String = "", agent: String = "",
+        on socket: HeldSocket? = nil
     ) throws {
         port = try socket?.port ?? freePort()
         let configuration = try bench.folder.write(
             """
             log: { file: \(name)-server.log }
+            \(agent)
             servers: [{ name: public, host: 127.0.0.1, port: \(port)\(options.isEmpty ? "" : ", " + options) }]
             """, to: "\(name)-server.yaml")
         running = try bench.agent(at: configuration, on: socket)

@@ -8,11 +8,13 @@ extension Way {
     /// - Parameters:
     ///   - more: keys for the server, such as `max-requests-per-tunnel: 1000`.
     ///   - tunnel: keys for the tunnel, such as `connections: 1`.
+    ///   - agent: more keys of the server's process, a line each.
     static func ours(
-        _ bench: Bench, as name: String = "ours", server more: String = "", tunnel: String = ""
+        _ bench: Bench, as name: String = "ours", server more: String = "", tunnel: String = "",
+        agent: String = ""
     ) throws -> Way {
         let origins = try bench.origins
-        let server = try TunnelServer(bench, as: name, options: more)
+        let server = try TunnelServer(bench, as: name, options: more, agent: agent)
         let token = "benchmark-token-of-\(name)"
         let client = try bench.agent(
             at: try bench.clientConfiguration(
