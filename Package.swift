@@ -165,7 +165,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "ObservabilityTests",
-            dependencies: ["HostSystem", "Observability", "TestSupport", .logging]),
+            dependencies: ["AgentStatus", "HostSystem", "Observability", "TestSupport", .logging]),
         .testTarget(
             name: "NameResolutionTests",
             dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),

@@ -33,6 +33,8 @@ package final class AdminServer: Sendable {
     static let mostConnections = 64
     /// Of those, the ones that other machines may have: who is at the agent's own gets in.
     static let mostOfOthers = 48
+    /// Answers without an end at once: the other connections stay for questions.
+    static let mostStreams = 16
 
     private let listener: any Channel
     private let loops: [any EventLoop]
@@ -44,6 +46,7 @@ package final class AdminServer: Sendable {
     private let logger: Logger
     /// When a wrong token was last told of.
     private let complaint = Mutex(RepeatedWarning())
+    private let streams = Mutex(0)
 
     /// - Parameters:
     ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
@@ -132,9 +135,24 @@ package final class AdminServer: Sendable {
         case .operation(let operation, let question):
             switch await operation.answer(question, control) {
             case .answer(let answer): request.send(answer)
-            case .stream(let stream): await request.send(stream)
+            case .stream(let stream): await send(stream, to: request)
             }
         }
+    }
+
+    private func send(_ stream: AdminStream, to request: AdminRequest) async {
+        let hasPlace = streams.withLock { count in
+            guard count < Self.mostStreams else { return false }
+            count += 1
+            return true
+        }
+        guard hasPlace else {
+            return request.send(
+                .adminError(
+                    503, "\(Self.mostStreams) streams are open already: end one, or ask for a list (recent)"))
+        }
+        await request.send(stream)
+        streams.withLock { $0 -= 1 }
     }
 
     /// Whoever guesses tokens waits for each answer, and does not fill the log.

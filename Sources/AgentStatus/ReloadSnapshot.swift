@@ -73,6 +73,21 @@ package struct PlanSnapshot: Codable, Hashable, Sendable {
     }
 
     package var isEmpty: Bool { actions.isEmpty && notes.isEmpty }
+
+    /// Actions that are named in a line.
+    private static let mostInALine = 8
+
+    /// What it does, in a line for people, as far as that is one.
+    package var inALine: String {
+        let named = actions.prefix(Self.mostInALine).map { action in
+            let subject = ["\(action.verb.rawValue) \(action.kind.rawValue)", action.name]
+                .filter { !$0.isEmpty }.joined(separator: " ")
+            return action.changes.isEmpty
+                ? subject : "\(subject) (\(action.changes.joined(separator: ", ")))"
+        }
+        let rest = actions.count - named.count
+        return (named + (rest > 0 ? ["\(rest) more"] : [])).joined(separator: ", ")
+    }
 }
 
 /// What a reload would do now.

@@ -31,7 +31,7 @@ package struct AgentLog: Sendable {
     /// A logger whose lines carry the label.
     package func makeLogger(label: String) -> Logger {
         Logger(label: label) { label in
-            var handler = AgentLogHandler(label: label, sinks: sinks, level: level)
+            var handler = AgentLogHandler(label: label, sinks: sinks, level: level, events: events)
             handler.metadataProvider = metadataProvider
             return handler
         }

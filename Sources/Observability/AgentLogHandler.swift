@@ -11,12 +11,17 @@ package struct AgentLogHandler: LogHandler {
     private let label: String
     private let sinks: [LogSink]
     private let agentLevel: AgentLogLevel
+    /// Where what a logger tells as an event goes.
+    let events: EventStream?
     private var ownLevel: Logger.Level?
 
-    package init(label: String, sinks: [LogSink], level: AgentLogLevel) {
+    package init(
+        label: String, sinks: [LogSink], level: AgentLogLevel, events: EventStream? = nil
+    ) {
         self.label = label
         self.sinks = sinks
         self.agentLevel = level
+        self.events = events
     }
 
     package var logLevel: Logger.Level {

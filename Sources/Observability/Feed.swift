@@ -2,8 +2,8 @@ internal import DequeModule
 internal import HostSystem
 internal import Synchronization
 
-/// The latest of what happened, in order and numbered from 1: for any number of readers, each at its own pace. Who falls
-/// behind misses the oldest, and is told how many.
+/// The latest of what happened, in order and numbered: for any number of readers, each at its own pace. Who falls behind
+/// misses the oldest, and is told how many.
 package final class Feed<Element: Sendable>: Sendable {
     /// What came behind a place in the feed.
     package struct Batch: Sendable {
@@ -16,17 +16,24 @@ package final class Feed<Element: Sendable>: Sendable {
 
     private struct State: Sendable {
         var elements: Deque<Element> = []
-        /// How many there have been.
-        var count: UInt64 = 0
+        /// The number before the first one.
+        let beginning: UInt64
+        /// Of the latest.
+        var count: UInt64
         var readers = 0
     }
 
     private let capacity: Int
-    private let state = Monitor(State())
+    private let state: Monitor<State>
     private let wanted = Atomic<Bool>(false)
 
-    /// - Parameter capacity: how many are kept.
-    package init(capacity: Int) { self.capacity = capacity }
+    /// - Parameters:
+    ///   - capacity: how many are kept.
+    ///   - beginning: the first number is the next one.
+    package init(capacity: Int, beginningBehind beginning: UInt64 = 0) {
+        self.capacity = capacity
+        state = Monitor(State(beginning: beginning, count: beginning))
+    }
 
     /// Whether somebody has said that he reads: where making an element costs something, it is made only then.
     package var isWanted: Bool { wanted.load(ordering: .relaxed) }
@@ -40,13 +47,19 @@ package final class Feed<Element: Sendable>: Sendable {
         }
     }
 
-    /// The number of the latest, 0 where there is none.
+    /// The number of the latest; where there is none, the one before the first.
     package var last: UInt64 { state.read { $0.count } }
+
+    /// Whether a number is of an element that there was here, or the one before the first: what came behind it is known, or
+    /// known to be missed.
+    package func knows(_ number: UInt64) -> Bool {
+        state.read { number >= $0.beginning && number <= $0.count }
+    }
 
     /// What came behind the one of that number.
     ///
     /// - Parameters:
-    ///   - number: one that has not come yet counts as the latest.
+    ///   - number: one that has not come yet counts as the latest, one of before the first as that before the first.
     ///   - most: elements at once, the oldest of those that are there.
     package func read(after number: UInt64, most: Int = .max) -> Batch {
         state.read { Self.batch(of: $0, after: number, most) }
@@ -72,7 +85,7 @@ package final class Feed<Element: Sendable>: Sendable {
     }
 
     private static func batch(of state: State, after number: UInt64, _ most: Int) -> Batch {
-        let number = min(number, state.count)
+        let number = max(state.beginning, min(number, state.count))
         let first = state.count - UInt64(state.elements.count)
         let missed = number < first ? first - number : 0
         let elements = Array(state.elements.dropFirst(Int(number + missed - first)).prefix(most))

@@ -44,6 +44,7 @@ import TunnelConfiguration
     let reloads: Reloads
     private let usage: UsageKeeper
     let load: LoadWatch
+    private let certificates: CertificateWatch
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -63,6 +64,7 @@ import TunnelConfiguration
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
+        certificates = CertificateWatch(logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -75,6 +77,7 @@ import TunnelConfiguration
             group.addTask { await self.returnUnusedMemory() }
             group.addTask { await self.usage.run() }
             group.addTask { await self.load.run() }
+            group.addTask { await self.certificates.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -183,6 +186,7 @@ import TunnelConfiguration
         means.log.commit(preparation.log)
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
+        certificates.apply(plan.result)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)
@@ -202,13 +206,14 @@ import TunnelConfiguration
 
     /// The first configuration is in force.
     private func started() {
-        logger.info(
-            "Agent running",
+        logger.tell(
+            .agentStarted, .info, "Agent running",
             metadata: [
                 .processID: .stringConvertible(getpid()), .softwareVersion: "\(means.software)",
                 .serverCount: .stringConvertible(servers.count),
                 .tunnelCount: .stringConvertible(tunnels.count),
-            ])
+            ],
+            detail: "\(means.software), \(servers.count) servers, \(tunnels.count) tunnels")
         notifier.ready(status: statusLine)
     }
 
@@ -261,8 +266,8 @@ import TunnelConfiguration
 
     /// Has everything finish.
     private func drain(_ grace: Duration, in group: inout DiscardingTaskGroup) {
-        logger.notice(
-            "Stopping: requests in flight are finished; a second signal ends them",
+        logger.tell(
+            .agentStopping, .notice, "Stopping: requests in flight are finished; a second signal ends them",
             metadata: [.graceMilliseconds: .milliseconds(grace)])
         notifier.stopping(status: "finishing what is in flight")
         armLastResort(after: grace)

@@ -72,18 +72,7 @@ package final class ServerTLS: Sendable {
     ///
     /// - Parameter now: seconds since 1970.
     package func warnings(at now: Int) -> [String] {
-        watched.compactMap { file, certificate in
-            let whose = "the certificate of \(certificate.subject) in \(file)"
-            let end = CalendarDate.text(certificate.notAfter)
-            switch certificate.validity(at: now) {
-            case .expired: return "\(whose) expired on \(end): renew it"
-            case .notYet:
-                return "\(whose) is good from \(CalendarDate.text(certificate.notBefore)) on only"
-            case .valid:
-                return certificate.notAfter - now < ServedCertificate.warningTime
-                    ? "\(whose) expires on \(end): renew it" : nil
-            }
-        }
+        watched.compactMap { file, certificate in certificate.warning(in: file, at: now) }
     }
 
     /// The handler of a connection.
@@ -91,6 +80,13 @@ package final class ServerTLS: Sendable {
 }
 
 extension CertificateFile {
+    /// What is to be said of its certificates that end soon, have ended, or do not count yet.
+    ///
+    /// - Parameter now: seconds since 1970.
+    package func warnings(at now: Int) -> [String] {
+        certificates.compactMap { $0.warning(in: path, at: now) }
+    }
+
     /// What can be read of it.
     fileprivate var certificates: [X509Certificate] {
         let blocks = (try? PEM.blocks(in: pem)) ?? []
@@ -181,5 +177,20 @@ package final class ServerTLSPool: Sendable {
         let tls = try ServerTLS(configuration, protocols: ["h2", "http/1.1"])
         shared.withLock { $0[configuration] = Shared(tls: tls) }
         return tls
+    }
+}
+
+extension X509Certificate {
+    /// - Returns: nil where it is good for a while.
+    fileprivate func warning(in file: String, at now: Int) -> String? {
+        let whose = "the certificate of \(subject) in \(file)"
+        let end = CalendarDate.text(notAfter)
+        switch validity(at: now) {
+        case .expired: return "\(whose) expired on \(end): renew it"
+        case .notYet: return "\(whose) is good from \(CalendarDate.text(notBefore)) on only"
+        case .valid:
+            return notAfter - now < ServedCertificate.warningTime
+                ? "\(whose) expires on \(end): renew it" : nil
+        }
     }
 }

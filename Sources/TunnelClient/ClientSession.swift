@@ -1,8 +1,11 @@
+import AgentStatus
 import HTTPMessage
+import HostSystem
 import Logging
 import NIOCore
 import Observability
 import OriginHTTP
+import Synchronization
 import TunnelConfiguration
 import TunnelProtocol
 import TunnelTransport
@@ -36,15 +39,17 @@ final class ClientSession: SessionOwner {
         self.life = life
         self.onUp = onUp
         self.logger = logger
+        self.logger[.sessionID] = .stringConvertible(life.id)
     }
 
     func sessionReady(_ session: any Session, peer: SessionSettings) {
-        logger.info(
-            "Session ready",
+        logger.tell(
+            .sessionUp, .info, "Session ready",
             metadata: [
                 .peerSoftware: "\(peer.software)",
                 .protocolVersion: .stringConvertible(peer.version.rawValue),
-            ])
+            ],
+            detail: "with \(peer.software)")
         life.ready()
         isOldServer = peer.version == .v1
         if !peer.features.contains(.hostNames) { noNames(peer.software) }
@@ -148,12 +153,14 @@ final class ClientSession: SessionOwner {
     }
 
     func originFailed(_ id: StreamID, _ error: OriginError) {
-        logger.warning(
-            "Origin failed",
-            metadata: [
-                .streamID: .stringConvertible(id.rawValue), .errorCode: .code(error.errorCode),
-                .errorMessage: "\(error.message)",
-            ])
+        let fields: LogFields = [
+            .streamID: .stringConvertible(id.rawValue), .errorCode: .code(error.errorCode),
+            .errorMessage: "\(error.message)",
+        ]
+        logger.warning("Origin failed", metadata: fields)
+        // Callers bring that about.
+        guard identity.originFailures.withLock({ $0.happened() }) != nil else { return }
+        logger.publish(.error, "Origin failed", Logger.Metadata(fields))
     }
 
     func sessionPeerDrains(_ session: any Session, reason: String) {

@@ -11,6 +11,8 @@ struct RepeatedComplaint {
     private(set) var count = 0
     /// When the first of them was, in seconds since 1970.
     private(set) var since = 0
+    /// How many of them were worth telling.
+    private(set) var timesTold = 0
 
     /// Notes a failure.
     ///
@@ -24,6 +26,7 @@ struct RepeatedComplaint {
         guard isTold else { return false }
         if let last, last.message == message, now - last.at < Self.interval { return false }
         last = (message, now)
+        timesTold += 1
         return true
     }
 

@@ -48,7 +48,7 @@ final class SessionLife: Sendable {
     private static let count = Atomic<UInt64>(0)
 
     /// Unique in the process.
-    private let id = SessionLife.count.add(1, ordering: .relaxed).newValue
+    let id = SessionLife.count.add(1, ordering: .relaxed).newValue
     private let wasReleased: EventLoopPromise<Void>
     private let hasEnded: EventLoopPromise<SessionEnd>
     /// Which of the tunnel's connections it is.

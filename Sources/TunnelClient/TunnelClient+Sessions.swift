@@ -137,13 +137,15 @@ extension TunnelClient {
                         ? backoff.afterRefusal(using: &random) : backoff.next(using: &random)
                     failures = hasSession ? 0 : failures + 1
                     if let most = configuration.maxRetries, failures >= most {
-                        logger.error(
-                            "Gave up: the tunnel server was not reached",
+                        logger.tell(
+                            .tunnelGaveUp, .error, "Gave up: the tunnel server was not reached",
                             metadata: [.limit: .stringConvertible(most), .errorMessage: "\(message)"])
                         group.cancelAll()
                         return .gaveUp
                     }
-                    complain(code, message, wait, complaint, isNews: slot == 0 && isNews)
+                    complain(
+                        code, message, wait, complaint, isNews: slot == 0 && isNews,
+                        as: isRefusal ? .handshakeRefused : .dialFailed)
                 }
                 await retries.wait(beyond: seen, atMost: wait, on: eventLoop)
             }
@@ -219,13 +221,22 @@ extension TunnelClient {
         let end = await life.untilEnded()
         forget(life)
         sessionEnded(life, end)
-        let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
+        let fields: LogFields = [
+            .sessionID: .stringConvertible(life.id), .errorCode: .code(end.code),
+            .closeReason: "\(end.message)",
+        ]
+        let (level, message): (Logger.Level, String)
         switch end {
-        case .drained, .closedByUs: logger.info("Session ended", metadata: fields)
+        case .drained, .closedByUs: (level, message) = (.info, "Session ended")
         default:
             // Of one whose place others have taken already nothing is missed.
             if !life.isLeaving { noteFault(end.code, masked(end.message)) }
-            logger.warning("Session lost", metadata: fields)
+            (level, message) = (.warning, "Session lost")
+        }
+        if life.wasReady {
+            logger.tell(.sessionDown, level, message, metadata: fields, detail: masked(end.message))
+        } else {
+            logger.log(level: level, "\(message)", metadata: Logger.Metadata(fields))
         }
     }
 
@@ -264,7 +275,8 @@ extension TunnelClient {
     }
 
     private func complain(
-        _ code: ErrorCode, _ message: String, _ wait: Duration, _ complaint: RepeatedComplaint, isNews: Bool
+        _ code: ErrorCode, _ message: String, _ wait: Duration, _ complaint: RepeatedComplaint,
+        isNews: Bool, as kind: AgentEvent.Kind
     ) {
         var fields = Logger.Metadata([
             .tunnelURL: "\(Self.shown(setup.value.configuration.tunnel))",
@@ -277,5 +289,6 @@ extension TunnelClient {
             fields[.failureSince] = "\(since)"
         }
         logger.log(level: isNews ? .warning : .debug, "Cannot connect", metadata: fields)
+        if isNews, complaint.timesTold == 1 { logger.publish(kind, "Cannot connect", fields) }
     }
 }

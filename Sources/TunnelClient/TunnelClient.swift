@@ -118,7 +118,7 @@ package final class TunnelClient: Sendable {
 
     /// A status file that cannot be written is told of, and is no reason not to run.
     private static func complainOfStatusFile(_ logger: Logger) -> @Sendable (StatusFileError) -> Void {
-        { logger.error("Cannot write the status file", metadata: [.errorMessage: "\($0)"]) }
+        { logger.tell(.error, .error, "Cannot write the status file", metadata: [.errorMessage: "\($0)"]) }
     }
 
     /// Keeps the sessions up until the task is cancelled, the client is retired, or the tunnel gives up; then finishes

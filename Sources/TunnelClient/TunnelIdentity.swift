@@ -1,3 +1,4 @@
+import HostSystem
 import Observability
 import Synchronization
 
@@ -12,6 +13,8 @@ final class TunnelIdentity: Sendable {
     let clientID = String(UInt64.random(in: .min ... .max), radix: 16)
     let traffic = TrafficCount()
     let hosts = HostGrants()
+    /// What events tell of requests that its origins did not answer.
+    let originFailures = Mutex(RepeatedWarning())
     private let clients = Atomic(0)
 
     /// The first of the slots by which the server knows the connections of one more client.

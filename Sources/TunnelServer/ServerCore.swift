@@ -42,6 +42,8 @@ final class ServerCore: Sendable {
     private let fault: LatestFault
     /// By the code of what is told.
     private let repeated = Mutex<[ErrorCode: RepeatedWarning]>([:])
+    /// The same, of what is an event and not told rarely.
+    private let published = Mutex<[ErrorCode: RepeatedWarning]>([:])
     /// Connections that have yet to say in a PROXY header whose they are.
     let headersAwaited = Atomic<Int>(0)
     private let turns = Atomic<Int>(0)
@@ -128,18 +130,34 @@ final class ServerCore: Sendable {
 
     /// Tells the log of something that strangers can bring about as often as they like, at most once a minute for each
     /// code.
-    func tell(_ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil) {
+    ///
+    /// - Parameter kind: of the event that it is, if it is one.
+    func tell(
+        _ message: String, _ refusal: Refusal, from address: String, tokenHint: String? = nil,
+        as kind: AgentEvent.Kind? = nil
+    ) {
         let times = repeated.withLock { $0[refusal.code, default: RepeatedWarning()].happened() }
         guard let times else { return }
         note(fault: refusal.code, "\(refusal.text) (from \(address))")
         var logger = logger
         if let tokenHint { logger[.tokenHint] = "\(tokenHint)" }
-        logger.warning(
-            "\(message)",
-            metadata: [
-                .peerAddress: "\(address)", .errorCode: .code(refusal.code),
-                .errorMessage: "\(refusal.text)", .times: "\(times)",
-            ])
+        let fields: LogFields = [
+            .peerAddress: "\(address)", .errorCode: .code(refusal.code),
+            .errorMessage: "\(refusal.text)", .times: "\(times)",
+        ]
+        if let kind {
+            logger.tell(kind, .warning, message, metadata: fields)
+        } else {
+            logger.warning("\(message)", metadata: fields)
+        }
+    }
+
+    /// Tells those who read events of a tunnel client that was not let in, at most once a minute for each code.
+    func publish(_ refusal: Refusal, _ fields: Logger.Metadata) {
+        guard published.withLock({ $0[refusal.code, default: RepeatedWarning()].happened() }) != nil else {
+            return
+        }
+        logger.publish(.handshakeRefused, "Tunnel refused", fields)
     }
 
     /// Whether a caller has named too many tokens that are nobody's: then the log has been told.

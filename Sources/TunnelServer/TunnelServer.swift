@@ -119,7 +119,7 @@ package final class TunnelServer: Sendable {
             return nil
         }
         core.hosts.listens(at: socket.address.port ?? socket.port)
-        core.logger.info("Listening", metadata: [.listenerAddress: "\(place)"])
+        core.logger.tell(.serverListening, .info, "Listening", metadata: [.listenerAddress: "\(place)"])
         core.tellIfOpen()
         return left.map { LeftListener(listener: $0, core: core) }
     }
@@ -222,7 +222,10 @@ package final class TunnelServer: Sendable {
     /// - Returns: how many bans end by it.
     package func unban(_ address: String?) -> Int {
         let count = core.bans.lift(address.map { AddressGroup(String($0.prefix { $0 != "/" })) })
-        if count > 0 { core.logger.info("Ban lifted", metadata: [.peerAddress: "\(address ?? "all")"]) }
+        if count > 0 {
+            core.logger.tell(
+                .unbanned, .info, "Ban lifted", metadata: [.peerAddress: "\(address ?? "all")"])
+        }
         return count
     }
 

@@ -20,7 +20,7 @@ final class FakeAgent: AgentControl {
         var reloadGate: Gate?
     }
 
-    let events = Feed<AgentEvent>(capacity: 8)
+    let events = Feed<AgentEvent>(capacity: 8, beginningBehind: 1000)
     let requests = Feed<RequestSnapshot>(capacity: 8)
     let answers: Mutex<Answers>
     /// Reloads that have begun.
@@ -29,6 +29,17 @@ final class FakeAgent: AgentControl {
     let snapshots = WaitableCounter()
 
     init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
+
+    /// Something happens.
+    func tell(_ event: AgentEvent) {
+        events.publish { id in
+            var event = event
+            event.id = id
+            return event
+        }
+    }
+
+    func tell(_ message: String) { tell(AgentEvent(.error, message: message)) }
 
     func bans() async -> [BanSnapshot] {
         [BanSnapshot(server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)]

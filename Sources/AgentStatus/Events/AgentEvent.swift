@@ -37,9 +37,11 @@ package struct AgentEvent: Codable, Hashable, Sendable {
         case resumed
         /// Something went wrong that is none of the above.
         case error
+        /// Too many of one kind, which `code` names: how many were left out.
+        case suppressed = "events-suppressed"
     }
 
-    /// Counts the agent's events since its start, the first is 1.
+    /// Counts up. An agent that starts later begins with a higher one: no two events have the same.
     package var id: UInt64
     /// Milliseconds since 1970.
     package var at: Int64
@@ -52,9 +54,9 @@ package struct AgentEvent: Codable, Hashable, Sendable {
     package var tokenHint: String?
     /// Of the process; the same in log lines.
     package var session: UInt64?
-    /// Of the peer, or what is banned.
+    /// Of the peer, the origin or the listener, or what is banned.
     package var address: String?
-    /// An `ErrorCode`, or the name of a limit.
+    /// An `ErrorCode`, the name of a limit, what runs short, or a kind of events.
     package var code: String?
     /// For people.
     package var message: String

@@ -1,4 +1,5 @@
 import AdminAPI
+import AgentStatus
 import HTTPMessage
 import HostSystem
 import Logging
@@ -90,7 +91,8 @@ struct ExclusiveResources: Sendable {
             group.addTask { await server.run() }
             return server
         } catch {
-            logger.error("Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
+            logger.tell(
+                .error, .error, "Cannot serve the admin API", metadata: [.errorMessage: "\(error)"])
             return nil
         }
     }

@@ -91,13 +91,13 @@ import TunnelTransport
             .loadUsed: .stringConvertible(machine.cause?.used ?? 0),
             .loadLimit: .stringConvertible(machine.cause?.limit ?? 0),
         ]
-        let message: Logger.Message = rules.isEnforced ? "Load shedding" : "Load shedding, not enforced"
-        if machine.stage > told {
-            logger.warning(message, metadata: fields)
-            askedAt = nil
-        } else {
-            logger.notice(message, metadata: fields)
-        }
+        let message = rules.isEnforced ? "Load shedding" : "Load shedding, not enforced"
+        let detail =
+            machine.stage == .none
+            ? "over" : "stage \(machine.stage.rawValue), \(machine.cause?.resource.rawValue ?? "")"
+        logger.tell(
+            .loadShed, machine.stage > told ? .warning : .notice, message, metadata: fields, detail: detail)
+        if machine.stage > told { askedAt = nil }
         told = machine.stage
     }
 

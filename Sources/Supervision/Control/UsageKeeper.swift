@@ -1,3 +1,4 @@
+import AgentStatus
 import HostSystem
 import Logging
 import Observability
@@ -58,7 +59,9 @@ import TunnelServer
         guard file.path == self.file?.path else { return }
         if let failure {
             if !isFailing {
-                logger.error("Cannot write the bytes of the month", metadata: [.errorMessage: "\(failure)"])
+                logger.tell(
+                    .error, .error, "Cannot write the bytes of the month",
+                    metadata: [.errorMessage: "\(failure)"])
             }
         } else {
             self.month = month

@@ -1,3 +1,4 @@
+import AgentStatus
 import HostSystem
 import Logging
 import Observability
@@ -45,7 +46,8 @@ import TunnelConfiguration
             self.watcher = watcher
             group.addTask { for await _ in watcher.changes { changed() } }
         } catch {
-            logger.error("Cannot watch the configuration", metadata: [.errorMessage: "\(error)"])
+            logger.tell(
+                .error, .error, "Cannot watch the configuration", metadata: [.errorMessage: "\(error)"])
         }
     }
 

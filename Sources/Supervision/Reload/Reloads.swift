@@ -123,14 +123,19 @@ import TunnelConfiguration
                 ])
         }
         switch reload.outcome {
-        case .applied: logger.notice("Configuration applied", metadata: fields)
+        case .applied:
+            logger.tell(
+                .reloadApplied, .notice, "Configuration applied", metadata: fields,
+                detail: reload.plan.inALine)
         case .unchanged:
             let isWatched = reload.trigger == ReloadRequest.Trigger.watch.rawValue
             logger.log(
                 level: isWatched ? .debug : .notice, "No changes in the configuration",
                 metadata: Logger.Metadata(fields))
         case .refused:
-            logger.error("Configuration not applied: what ran before runs on", metadata: fields)
+            logger.tell(
+                .reloadRefused, .error, "Configuration not applied: what ran before runs on",
+                metadata: fields, detail: reload.errors.first)
         }
         // Whoever hears of refusals hears that they are over.
         if last?.outcome == .refused, reload.outcome != .refused {

@@ -119,8 +119,8 @@ import TunnelServer
 
     /// - Returns: opened when there is a listener again.
     private func listenerBroke(_ name: String, _ reason: String) -> Latch {
-        logger.error(
-            "A listener broke; it is opened again in a moment",
+        logger.tell(
+            .serverFailed, .error, "A listener broke; it is opened again in a moment",
             metadata: [.serverName: "\(name)", .errorMessage: "\(reason)"])
         mailbox.yield(.listenerFailed(server: name))
         let repair = repairs[name] ?? Latch()

@@ -125,11 +125,13 @@ final class OriginGroup: Sendable {
         }
         switch change {
         case .wentDown(let index, let reason):
-            logger.warning(
-                "Origin is down",
+            logger.tell(
+                .originDown, .warning, "Origin is down",
                 metadata: [.originAddress: "\(members[index].name)", .errorMessage: "\(reason)"])
         case .cameUp(let index):
-            logger.notice("Origin is up again", metadata: [.originAddress: "\(members[index].name)"])
+            logger.tell(
+                .originUp, .notice, "Origin is up again",
+                metadata: [.originAddress: "\(members[index].name)"])
         case nil: break
         }
     }

@@ -32,13 +32,15 @@ final class Bans: Sendable {
             return ban
         }
         guard let ban else { return }
+        let seconds = ban.left.components.seconds
         // A line that other programs read: see config/LOGS.md.
-        logger.warning(
-            "Address banned",
+        logger.tell(
+            .banned, .warning, "Address banned",
             metadata: [
-                .peerAddress: "\(address)", .banSeconds: .stringConvertible(ban.left.components.seconds),
+                .peerAddress: "\(address)", .banSeconds: .stringConvertible(seconds),
                 .times: .stringConvertible(ban.count),
-            ])
+            ],
+            detail: "\(address) for \(seconds) s")
     }
 
     /// How long an address is still shut out; nil where it is not.

@@ -1,3 +1,4 @@
+import AgentStatus
 import HostSystem
 import Logging
 import Observability
@@ -105,12 +106,13 @@ final class CallerMeter: Sendable {
     private func tell(_ hit: LimitHit, _ pass: RequestPass) {
         let times = state.withLock { $0.warnings[hit.limit, default: RepeatedWarning()].happened() }
         guard let times else { return }
-        logger.warning(
-            pass.isEnforced ? "Limit reached" : "Limit reached, not enforced",
+        logger.tell(
+            .limitReached, .warning, pass.isEnforced ? "Limit reached" : "Limit reached, not enforced",
             metadata: [
                 .limit: "\(hit.limit)", .peerAddress: "\(pass.address)", .tokenHint: "\(pass.tokenHint)",
                 .times: .stringConvertible(times),
-            ])
+            ],
+            detail: "\(hit.limit)")
     }
 }
 

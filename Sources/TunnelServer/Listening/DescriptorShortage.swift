@@ -39,7 +39,9 @@ final class DescriptorShortage: Sendable {
             return true
         }
         guard isNews else { return }
-        logger.error("Out of file descriptors", metadata: [.errorMessage: "\(text)"])
+        logger.tell(
+            .loadShed, .error, "Out of file descriptors",
+            metadata: [.errorMessage: "\(text)", .errorCode: .code(.outOfDescriptors)])
     }
 
     func ended() {
@@ -50,6 +52,6 @@ final class DescriptorShortage: Sendable {
             }
             return state.isTold
         }
-        if wasTold { logger.notice("File descriptors are free again", metadata: [:]) }
+        if wasTold { logger.tell(.loadShed, .notice, "File descriptors are free again") }
     }
 }

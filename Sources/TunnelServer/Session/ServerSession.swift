@@ -1,3 +1,4 @@
+import AgentStatus
 import Glibc
 import Logging
 import NIOCore
@@ -30,6 +31,8 @@ final class ServerSession: SessionOwner {
     private var keepalive = Duration.zero
     /// Whether there is room for it: more may have knocked at the same time.
     private var hasRoom = true
+    /// Whether it has joined the registry, and that was told.
+    private var hasJoined = false
 
     /// - Parameters:
     ///   - address: of the peer.
@@ -123,13 +126,15 @@ final class ServerSession: SessionOwner {
             return
         }
         for older in arrival.older { older.perform { $0.probe(within: Self.probePatience) } }
-        logger.info(
-            "Session joined",
+        hasJoined = true
+        logger.tell(
+            .sessionUp, .info, "Session joined",
             metadata: [
                 .peerSoftware: "\(peer.software.isEmpty ? "unknown" : peer.software)",
                 .protocolVersion: .stringConvertible(peer.version.rawValue),
                 .transport: isLongPoll ? "longpoll" : "websocket",
-            ])
+            ],
+            detail: isLongPoll ? "by long polling" : "by WebSocket")
         if arrival.isFromElsewhere {
             logger.notice("Session joined from a new address, while others serve its token")
         }
@@ -162,7 +167,11 @@ final class ServerSession: SessionOwner {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.sessionGivesUpNames(id, isOrderly: core.isStopping)
         core.connections.leave(session: id)
-        logger.info(
-            "Session left", metadata: [.errorCode: .code(end.code), .closeReason: "\(end.message)"])
+        let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
+        if hasJoined {
+            logger.tell(.sessionDown, .info, "Session left", metadata: fields)
+        } else {
+            logger.info("Session left", metadata: fields)
+        }
     }
 }

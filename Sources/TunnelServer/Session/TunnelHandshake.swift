@@ -1,3 +1,4 @@
+import AgentStatus
 import HTTPMessage
 import HTTPServing
 import Logging
@@ -158,16 +159,17 @@ struct TunnelHandshake {
     func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) {
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
         guard !refusal.isToldRarely else {
-            return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
+            return core.tell(
+                "Tunnel refused", refusal, from: address, tokenHint: hint, as: .handshakeRefused)
         }
         core.note(
             fault: refusal.code, "\(refusal.text) (tunnel client at \(address), token \(hint ?? "none"))")
-        core.logger.warning(
-            "Tunnel refused",
-            metadata: [
-                .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
-                .errorMessage: "\(refusal.text)",
-            ])
+        let fields: LogFields = [
+            .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
+            .errorMessage: "\(refusal.text)",
+        ]
+        core.logger.warning("Tunnel refused", metadata: fields)
+        core.publish(refusal, Logger.Metadata(fields))
         var record = core.makeRecord(
             head.method, path: "/_tunnel", tokenHint: hint, caller: address,
             certificateName: certificate?.name, now: now)

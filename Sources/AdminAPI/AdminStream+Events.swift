@@ -1,0 +1,119 @@
+import FoundationEssentials
+import NIOCore
+import Observability
+import Synchronization
+
+// A feed as server-sent events (WHATWG HTML §9.2).
+extension AdminStream {
+    /// How long there is nothing to tell before a comment says that the stream lives.
+    private static let silence: Duration = .seconds(15)
+    /// Elements in one piece.
+    private static let most = 256
+    /// After how many milliseconds a reader whose connection broke is to come again.
+    private static let retryMilliseconds = 2000
+
+    /// Where a stream of a feed begins.
+    enum Start: Sendable {
+        /// Behind the element of that number.
+        case behind(UInt64)
+        /// With the oldest that is kept: what the reader had before is not known here.
+        case oldest
+    }
+
+    /// The elements of a feed, each an event with its number. How many were missed is an event `missed`: a number, or null where
+    /// nobody knows it.
+    ///
+    /// - Parameters:
+    ///   - filter: which are told.
+    ///   - name: what an event of the stream is called.
+    static func events<Element: Encodable & Sendable>(
+        of feed: Feed<Element>, from start: Start,
+        where filter: @escaping @Sendable (Element) -> Bool = { _ in true },
+        named name: @escaping @Sendable (Element) -> String
+    ) -> AdminStream {
+        let reader = Mutex(EventReader<Element>(start, filter: filter, name: name))
+        let subscription = FeedSubscription(feed)
+        return AdminStream(mediaType: "text/event-stream") {
+            if let opening = reader.withLock({ $0.takeOpening(Self.retryMilliseconds) }) { return opening }
+            let deadline = ContinuousClock.now + silence
+            while !Task.isCancelled {
+                let place = reader.withLock { $0.place }
+                let batch = await subscription.feed.next(
+                    after: place, most: most, within: max(.zero, deadline - .now))
+                guard let batch else { break }
+                if let text = reader.withLock({ $0.text(of: batch) }) { return ByteBuffer(string: text) }
+                if .now >= deadline { break }
+            }
+            return Task.isCancelled ? nil : reader.withLock { $0.signOfLife() }
+        }
+    }
+}
+
+/// How far one reader of a feed has come.
+private struct EventReader<Element: Encodable & Sendable>: Sendable {
+    private let filter: @Sendable (Element) -> Bool
+    private let name: @Sendable (Element) -> String
+    /// Read up to here.
+    private(set) var place: UInt64
+    /// What its receiver knows of that.
+    private var toldPlace: UInt64
+    private let missesUnknown: Bool
+    private var isOpen = false
+
+    init(
+        _ start: AdminStream.Start, filter: @escaping @Sendable (Element) -> Bool,
+        name: @escaping @Sendable (Element) -> String
+    ) {
+        self.filter = filter
+        self.name = name
+        switch start {
+        case .behind(let number): (place, missesUnknown) = (number, false)
+        case .oldest: (place, missesUnknown) = (0, true)
+        }
+        toldPlace = place
+    }
+
+    /// What the stream begins with, once.
+    mutating func takeOpening(_ retryMilliseconds: Int) -> ByteBuffer? {
+        guard !isOpen else { return nil }
+        isOpen = true
+        let missed = missesUnknown ? "event: missed\ndata: null\n\n" : ""
+        return ByteBuffer(string: "retry: \(retryMilliseconds)\n\n\(missed)")
+    }
+
+    /// - Returns: nil where nothing of it is to be told.
+    mutating func text(of batch: Feed<Element>.Batch) -> String? {
+        var text = batch.missed == 0 ? "" : "event: missed\ndata: \(batch.missed)\n\n"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        place = batch.last
+        var number = batch.last - UInt64(batch.elements.count)
+        for element in batch.elements {
+            number += 1
+            guard filter(element), let json = try? encoder.encode(element) else { continue }
+            text +=
+                "id: \(number)\nevent: \(name(element))\ndata: \(String(decoding: json, as: UTF8.self))\n\n"
+            toldPlace = number
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    /// A comment; where others were passed over, how far that has come: who comes again need not read them again.
+    mutating func signOfLife() -> ByteBuffer {
+        guard toldPlace < place else { return ByteBuffer(string: ":\n\n") }
+        toldPlace = place
+        return ByteBuffer(string: "id: \(place)\n\n")
+    }
+}
+
+/// Who holds it reads the feed.
+private final class FeedSubscription<Element: Sendable>: Sendable {
+    let feed: Feed<Element>
+
+    init(_ feed: Feed<Element>) {
+        self.feed = feed
+        feed.subscribe()
+    }
+
+    deinit { feed.unsubscribe() }
+}
