@@ -149,6 +149,13 @@ import TunnelServer
         }
     }
 
+    /// What those that are in force have counted.
+    func measures() async -> [ServerMeasures] {
+        var measures: [ServerMeasures] = []
+        for server in running.values { measures.append(await server.server.measures()) }
+        return measures
+    }
+
     /// The addresses that are shut out.
     var bans: [BanSnapshot] { running.values.flatMap(\.server.bans) }
 

@@ -1,4 +1,5 @@
 import AgentStatus
+import Observability
 import Reconciliation
 import TunnelClient
 
@@ -115,6 +116,13 @@ import TunnelClient
             }
         }
         return snapshots
+    }
+
+    /// What those that are in force have counted.
+    func measures() async -> [TunnelMeasures] {
+        var measures: [TunnelMeasures] = []
+        for tunnel in running.values { measures.append(await tunnel.client.measures()) }
+        return measures
     }
 
     /// Requests so far, by tunnel.
