@@ -42,7 +42,7 @@ final class ClientSession: SessionOwner {
         logger.info(
             "Session ready",
             metadata: [
-                .peerSoftware: "\(peer.software)",
+                .sessionID: .stringConvertible(life.id), .peerSoftware: "\(peer.software)",
                 .protocolVersion: .stringConvertible(peer.version.rawValue),
             ])
         life.ready()

@@ -11,7 +11,7 @@ struct DrivenMachine {
     private var random = SplitMix64(seed: 1)
 
     init(_ configuration: AgentConfiguration) {
-        machine = SupervisorMachine(initial: configuration)
+        machine = SupervisorMachine(initial: configuration, tagKey: 1)
         actions = machine.firstAction.map { [$0] } ?? []
     }
 
