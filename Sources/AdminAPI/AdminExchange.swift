@@ -139,7 +139,9 @@ final class AdminExchange: ServedExchange {
     private func ask() {
         guard case .receiving(let body, _) = state else { return }
         state = .asked
-        if case .enqueued = requests.yield(AdminRequest(head, body, from: peer, of: self, on: eventLoop)) { return }
+        if case .enqueued = requests.yield(AdminRequest(head, body, from: peer, of: self, on: eventLoop)) {
+            return
+        }
         answerLast(.adminError(503, "no more requests are taken here: ask again"))
     }
 

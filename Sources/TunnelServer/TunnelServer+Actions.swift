@@ -22,7 +22,8 @@ extension TunnelServer {
     ///
     /// - Parameter grace: how long they may finish what is in flight; they get no new requests at once.
     package func dismissBlocked(grace: Duration) {
-        for (id, session) in core.connections.sessions where core.blocked.contains(session.credentials.token) {
+        for (id, session) in core.connections.sessions where core.blocked.contains(session.credentials.token)
+        {
             dismiss(id, session, reason: "its token is blocked", grace: grace)
         }
     }

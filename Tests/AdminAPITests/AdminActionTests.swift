@@ -1,40 +1,52 @@
 import AdminAPI
 import AgentStatus
 import Foundation
+import Synchronization
+import TestSupport
 import Testing
 
 /// What an agent is told to do, over HTTP and by its client.
 @Suite(.timeLimit(.minutes(1))) struct AdminActionTests {
     /// Method, target, body; the status and a part of the answer.
-    @Test(arguments: [
-        ("POST", "/api/tunnels/web/pause", nil, 200, #""isPaused":true"#),
-        ("POST", "/api/servers/web/pause", nil, 200, #""kind":"server""#),
-        ("POST", "/api/tunnels/w%65b/resume", nil, 200, #""hasChanged":false"#),
-        ("POST", "/api/tunnels/other/pause", nil, 404, "there is none"),
-        ("GET", "/api/tunnels/web/pause", nil, 405, "use POST"),
-        ("POST", "/api/tunnels//pause", nil, 404, "nothing at this path"),
-        ("POST", "/api/sessions/7/drain", nil, 200, #""isCut":false"#),
-        ("POST", "/api/sessions/7/disconnect", nil, 200, #""isCut":true"#),
-        ("POST", "/api/sessions/8/drain", nil, 404, "there is none"),
-        ("POST", "/api/sessions/-7/drain", nil, 400, "by its number"),
-        ("POST", "/api/sessions/99999999999999999999/drain", nil, 400, "by its number"),
-        ("GET", "/api/tokens/blocked", nil, 200, #""tokenTag":"abcdef""#),
-        ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"10m"}"#, 200, #""secondsLeft":600"#),
-        ("POST", "/api/tokens/block", #"{"tokenHint":"01234567...","tokenTag":"aa"}"#, 200, #""tokenTag":"aa""#),
-        ("POST", "/api/tokens/block", "{}", 404, "there is none"),
-        ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"-1s"}"#, 400, "is no time"),
-        ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"0s"}"#, 400, "is no time"),
-        ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"999999h"}"#, 400, "is no time"),
-        ("POST", "/api/tokens/block", #"{"token":7}"#, 400, "the body is"),
-        ("POST", "/api/tokens/unblock", "{}", 200, #"{"unblocked":3}"#),
-        ("GET", "/api/rollback", nil, 200, #""etag":"back""#),
-        ("POST", "/api/rollback", nil, 200, #""generation":4"#),
-        ("GET", "/api/log-level", nil, 200, #""configured":"info""#),
-        ("PUT", "/api/log-level", #"{"level":"debug","for":"10m"}"#, 200, #""until":600"#),
-        ("POST", "/api/log-level", #"{"level":"debug"}"#, 200, #""level":"debug""#),
-        ("POST", "/api/log-level", #"{"level":"loud"}"#, 400, "LEVEL one of trace, debug"),
-        ("GET", "/api/succession", nil, 404, "nothing at this path"),
-    ] as [(String, String, String?, Int, String)])
+    @Test(
+        arguments: [
+            ("POST", "/api/tunnels/web/pause", nil, 200, #""isPaused":true"#),
+            ("POST", "/api/servers/web/pause", nil, 200, #""kind":"server""#),
+            ("POST", "/api/tunnels/w%65b/resume", nil, 200, #""hasChanged":false"#),
+            ("POST", "/api/tunnels/other/pause", nil, 404, "there is none"),
+            ("GET", "/api/tunnels/web/pause", nil, 405, "use POST"),
+            ("POST", "/api/tunnels//pause", nil, 404, "nothing at this path"),
+            ("POST", "/api/sessions/7/drain", nil, 200, #""isCut":false"#),
+            ("POST", "/api/sessions/7/disconnect", nil, 200, #""isCut":true"#),
+            ("POST", "/api/sessions/8/drain", nil, 404, "there is none"),
+            ("POST", "/api/sessions/-7/drain", nil, 400, "by its number"),
+            ("POST", "/api/sessions/99999999999999999999/drain", nil, 400, "by its number"),
+            ("GET", "/api/tokens/blocked", nil, 200, #""tokenTag":"abcdef""#),
+            (
+                "POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"10m"}"#, 200,
+                #""secondsLeft":600"#
+            ),
+            (
+                "POST", "/api/tokens/block", #"{"tokenHint":"01234567...","tokenTag":"aa"}"#, 200,
+                #""tokenTag":"aa""#
+            ),
+            ("POST", "/api/tokens/block", "{}", 404, "there is none"),
+            ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"-1s"}"#, 400, "is no time"),
+            ("POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"0s"}"#, 400, "is no time"),
+            (
+                "POST", "/api/tokens/block", #"{"token":"0123456789abcdef","for":"999999h"}"#, 400,
+                "is no time"
+            ),
+            ("POST", "/api/tokens/block", #"{"token":7}"#, 400, "the body is"),
+            ("POST", "/api/tokens/unblock", "{}", 200, #"{"unblocked":3}"#),
+            ("GET", "/api/rollback", nil, 200, #""etag":"back""#),
+            ("POST", "/api/rollback", nil, 200, #""generation":4"#),
+            ("GET", "/api/log-level", nil, 200, #""configured":"info""#),
+            ("PUT", "/api/log-level", #"{"level":"debug","for":"10m"}"#, 200, #""until":600"#),
+            ("POST", "/api/log-level", #"{"level":"debug"}"#, 200, #""level":"debug""#),
+            ("POST", "/api/log-level", #"{"level":"loud"}"#, 400, "LEVEL one of trace, debug"),
+            ("GET", "/api/succession", nil, 404, "nothing at this path"),
+        ] as [(String, String, String?, Int, String)])
     func isAskedOverHTTP(
         method: String, target: String, body: String?, status: Int, text: String
     ) async throws {
@@ -76,7 +88,9 @@ import Testing
             #expect(throws: AdminClientError.self) { try client.set(.server, "we/b", isPaused: true) }
             #expect(try client.end(session: 7, isCut: true).server == "public")
             #expect(try client.blockedTokens().count == 1)
-            #expect(try client.block(TokenBlockQuery(token: "0123456789abcdef", duration: "1m")).secondsLeft == 60)
+            #expect(
+                try client.block(TokenBlockQuery(token: "0123456789abcdef", duration: "1m")).secondsLeft == 60
+            )
             #expect(try client.unblock(TokenBlockQuery()) == 3)
             #expect(try client.reload(ifPlanned: "now").outcome == .applied)
             #expect(throws: AdminClientError.self) { try client.reload(ifPlanned: "then") }

@@ -1,5 +1,6 @@
 import AdminAPI
 import AgentStatus
+import Synchronization
 import TunnelConfiguration
 
 /// What the fake agent is told to do comes back in its answers. There is one of each thing: `web`, session 7, plan `now`.
@@ -25,7 +26,10 @@ extension FakeAgent {
     }
 
     func blockedTokens() async -> [BlockedTokenSnapshot] {
-        [BlockedTokenSnapshot(tokenHint: "12345678...", tokenTag: "abcdef", since: 1, secondsLeft: 61, by: "x")]
+        [
+            BlockedTokenSnapshot(
+                tokenHint: "12345678...", tokenTag: "abcdef", since: 1, secondsLeft: 61, by: "x")
+        ]
     }
 
     func block(

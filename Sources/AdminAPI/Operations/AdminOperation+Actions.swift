@@ -102,7 +102,8 @@ extension AdminOperation {
                     let level = LogConfiguration.Level(rawValue: query.level)
                 else {
                     let levels = LogConfiguration.Level.allCases.map(\.rawValue).joined(separator: ", ")
-                    return .error(400, "the body is {\"level\":LEVEL,\"for\":\"10m\"}, LEVEL one of \(levels)")
+                    return .error(
+                        400, "the body is {\"level\":LEVEL,\"for\":\"10m\"}, LEVEL one of \(levels)")
                 }
                 return await .result { () async throws(ActionError) in
                     await control.setLogLevel(level, for: try duration(query.duration))

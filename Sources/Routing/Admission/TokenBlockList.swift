@@ -54,16 +54,20 @@ package struct TokenBlockList: Sendable {
     /// - Returns: how many there were.
     package mutating func lift(hint: String?, tag: String?, now: MonotonicInstant) -> Int {
         forgetOld(now: now)
-        let meant = blocks.filter { (hint ?? $0.value.hint, tag ?? $0.value.tag) == ($0.value.hint, $0.value.tag) }
-        for digest in meant.keys { blocks[digest] = nil }
-        return meant.count
+        let before = blocks.count
+        blocks = blocks.filter { _, block in block.hint != hint ?? block.hint || block.tag != tag ?? block.tag
+        }
+        return before - blocks.count
     }
 
     /// Those in force, in the order in which they came.
     package func all(now: MonotonicInstant) -> [(digest: [UInt8], block: Block)] {
         blocks.filter { $0.value.isInForce(now) }
-            .sorted { ($0.value.since, $0.value.hint, $0.value.tag) < ($1.value.since, $1.value.hint, $1.value.tag) }
             .map { (digest: $0.key, block: $0.value) }
+            .sorted { one, other in
+                (one.block.since, one.block.hint, one.block.tag)
+                    < (other.block.since, other.block.hint, other.block.tag)
+            }
     }
 
     /// Whether any may be in force.

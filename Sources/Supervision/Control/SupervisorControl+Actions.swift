@@ -33,7 +33,8 @@ extension SupervisorControl {
     }
 
     /// Those whom it concerns, the log, and who listens to events.
-    private func tell(_ event: AgentEvent.Kind, _ kind: PauseSnapshot.Kind, _ name: String, by asker: String) {
+    private func tell(_ event: AgentEvent.Kind, _ kind: PauseSnapshot.Kind, _ name: String, by asker: String)
+    {
         let isPaused = event == .paused
         switch kind {
         case .server: supervisor.servers.setPaused(name, isPaused)
@@ -69,7 +70,8 @@ extension SupervisorControl {
     ) throws(ActionError) -> BlockedTokenSnapshot {
         let token = try token(of: query)
         guard let block = supervisor.means.blocked.block(token, for: duration, by: asker) else {
-            throw ActionError(409, "no more tokens can be blocked: unblock some, or take them out of the file")
+            throw ActionError(
+                409, "no more tokens can be blocked: unblock some, or take them out of the file")
         }
         supervisor.servers.dismissBlocked(grace: supervisor.machine.running.shutdownGrace)
         supervisor.logger.notice(
@@ -103,7 +105,8 @@ extension SupervisorControl {
         }
         guard let hint = query.tokenHint, let tag = query.tokenTag else {
             throw ActionError(
-                400, "name the token: by \"token\", or by \"tokenHint\" and \"tokenTag\" as the status shows them")
+                400,
+                "name the token: by \"token\", or by \"tokenHint\" and \"tokenTag\" as the status shows them")
         }
         let tokens = supervisor.servers.tokens(hint: hint, tag: tag)
         guard let token = tokens.first else {

@@ -30,7 +30,8 @@ package final class BlockedTokens: Sendable {
     ///   - duration: nil for until it is unblocked.
     ///   - by: who asked for it, for people.
     /// - Returns: nil where there is no room.
-    package func block(_ token: RendezvousToken, for duration: Duration?, by: String) -> BlockedTokenSnapshot? {
+    package func block(_ token: RendezvousToken, for duration: Duration?, by: String) -> BlockedTokenSnapshot?
+    {
         let now = MonotonicInstant.now
         let block = TokenBlockList.Block(
             hint: token.hint, tag: ConnectedToken.tag(of: token), since: time(nil),

@@ -5,8 +5,11 @@ import ArgumentParser
 /// `wstunnel pause web --config tunnels.yaml`
 struct Pause: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Has tunnels of the running agent finish what is in flight and dial no more, until they are resumed.",
-        discussion: "With --server its servers: they answer new requests with 503, and keep their tunnel clients.")
+        abstract: "Has tunnels of the running agent dial no more until they are resumed.",
+        discussion: """
+            What is in flight is finished. With --server its servers: they answer new requests with 503, and keep their \
+            tunnel clients.
+            """)
 
     @OptionGroup var subjects: PausedSubjects
 

@@ -44,7 +44,7 @@ enum PlanName {
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
         }
         guard isOne != false, name != "" else {
-            throw ValidationError("that names no plan: wstunnel plan tells its name, such as g3-0f… behind \"plan\"")
+            throw ValidationError("that names no plan: the last line of wstunnel plan does, such as g3-0f…")
         }
     }
 }
