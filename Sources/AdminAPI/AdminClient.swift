@@ -9,7 +9,7 @@ package import SystemPackage
 /// Asks an agent over its control socket. Waits for the answer: not for event loops.
 package struct AdminClient: Sendable {
     private let path: String
-    private let patience: Duration?
+    let patience: Duration?
 
     /// - Parameters:
     ///   - path: of the agent's control socket.
@@ -66,17 +66,19 @@ package struct AdminClient: Sendable {
     }
 
     /// For what a living agent answers at once.
-    private static let answerPatience: Duration = .seconds(10)
+    static let answerPatience: Duration = .seconds(10)
     /// Secrets are read anew by a plan and a reload, each by a command that may take ten seconds.
-    private static let workPatience: Duration = .seconds(600)
+    static let workPatience: Duration = .seconds(600)
     private static let mostAnswerBytes = 256 << 20
 
-    private func ask<Answer: Decodable>(
-        _ method: String, _ target: String, _ type: Answer.Type, body: [UInt8] = [], patience: Duration
+    func ask<Answer: Decodable>(
+        _ method: String, _ target: String, _ type: Answer.Type, fields more: [(String, String)] = [],
+        body: [UInt8] = [], patience: Duration
     ) throws(AdminClientError) -> Answer {
         let socket = try Self.connect(to: path, patience)
         let length = method == "POST" ? "Content-Length: \(body.count)\r\n" : ""
-        let fields = "Host: wstunnel\r\nConnection: close\r\n\(length)"
+        let lines = more.map { "\($0.0): \($0.1)\r\n" }.joined()
+        let fields = "Host: wstunnel\r\nConnection: close\r\n\(length)\(lines)"
         let head = "\(method) \(target) HTTP/1.1\r\n\(fields)\r\n"
         try Self.write(Array(head.utf8) + body, to: socket.number)
         let (status, answer) = try Self.readAnswer(from: socket.number)

@@ -7,11 +7,17 @@ import NIOCore
 struct AdminRequest: Sendable {
     let head: RequestHead
     let body: ByteBuffer
+    /// The peer, as the log is told.
+    let peer: String
     private let eventLoop: any EventLoop
     private let exchange: NIOLoopBound<AdminExchange>
 
     /// Called on the exchange's event loop.
-    init(_ head: RequestHead, _ body: ByteBuffer, of exchange: AdminExchange, on eventLoop: any EventLoop) {
+    init(
+        _ head: RequestHead, _ body: ByteBuffer, from peer: String, of exchange: AdminExchange,
+        on eventLoop: any EventLoop
+    ) {
+        self.peer = peer
         self.head = head
         self.body = body
         self.eventLoop = eventLoop
@@ -80,14 +86,17 @@ final class AdminExchange: ServedExchange {
     private let eventLoop: any EventLoop
     /// Time for the request to come, and for the next piece of its answer to be taken.
     private let patience: TimeAmount
+    private let peer: String
     private let requests: AsyncStream<AdminRequest>.Continuation
     private var state: State
 
+    /// - Parameter peer: who asks, as the log is told.
     init(
-        _ head: RequestHead, _ framing: BodyFraming, on stream: any CallerStream, patience: TimeAmount,
-        requests: AsyncStream<AdminRequest>.Continuation
+        _ head: RequestHead, _ framing: BodyFraming, on stream: any CallerStream, from peer: String,
+        patience: TimeAmount, requests: AsyncStream<AdminRequest>.Continuation
     ) {
         self.head = head
+        self.peer = peer
         self.framing = framing
         self.stream = stream
         self.eventLoop = stream.eventLoop
@@ -129,7 +138,9 @@ final class AdminExchange: ServedExchange {
     private func ask() {
         guard case .receiving(let body, _) = state else { return }
         state = .asked
-        if case .enqueued = requests.yield(AdminRequest(head, body, of: self, on: eventLoop)) { return }
+        if case .enqueued = requests.yield(AdminRequest(head, body, from: peer, of: self, on: eventLoop)) {
+            return
+        }
         answerLast(.adminError(503, "no more requests are taken here: ask again"))
     }
 

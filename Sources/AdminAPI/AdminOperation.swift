@@ -25,7 +25,12 @@ struct AdminOperation: Sendable {
     /// What it does, in a line.
     let summary: String
     var parameters: [Parameter] = []
+    /// Whether it changes nothing, whatever its method.
+    var isQuestion = false
     let answer: @Sendable (AdminQuestion, any AgentControl) async -> AdminReply
 
-    static let all: [AdminOperation] = agent + bans + feeds
+    /// Whether the log is told who asked it.
+    var isLogged: Bool { method != "GET" && !isQuestion }
+
+    static let all: [AdminOperation] = agent + bans + feeds + actions
 }

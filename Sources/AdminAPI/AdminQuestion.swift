@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPMessage
 import NIOCore
 
@@ -9,6 +10,8 @@ struct AdminQuestion: Sendable {
     private(set) var captures: [String: String] = [:]
     /// Parameters of the query, the first of each name.
     let parameters: [String: String]
+    /// Who asks, for people.
+    var asker = "unknown"
 
     /// Nil where the query has a broken escape.
     init?(_ head: RequestHead, _ body: ByteBuffer) {
@@ -41,6 +44,11 @@ struct AdminQuestion: Sendable {
             }
         }
         return question
+    }
+
+    /// The body's JSON; nil where it is none of that.
+    func body<Value: Decodable>(_ type: Value.Type) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(body.readableBytesView))
     }
 
     /// As forms write it: `+` is a space.

@@ -13,6 +13,8 @@ final class AdminReception: RequestReception {
 
     private let door: AdminDoor
     private let requests: AsyncStream<AdminRequest>.Continuation
+    /// Who asks, as the log is told.
+    private var peer: String
     let stall: TimeAmount
 
     /// The handler of a connection. Called on its event loop.
@@ -20,9 +22,10 @@ final class AdminReception: RequestReception {
     /// - Parameters:
     ///   - patience: time for a request to come, and for its answer to be taken.
     ///   - requests: where whole requests go.
+    ///   - user: at the other end of a Unix socket, by number; nil of any other.
     static func handler(
         on eventLoop: any EventLoop, _ door: AdminDoor, patience: TimeAmount,
-        requests: AsyncStream<AdminRequest>.Continuation
+        requests: AsyncStream<AdminRequest>.Continuation, user: UInt32? = nil
     ) -> CallerHandler {
         var limits = ConnectionLimits()
         limits.headTimeout = patience
@@ -31,12 +34,14 @@ final class AdminReception: RequestReception {
         limits.longestLingering = longestLingering
         return CallerHandler(
             on: eventLoop, limits: limits, date: DateStamp(), budget: nil,
-            reception: AdminReception(door, patience, requests))
+            reception: AdminReception(door, patience, requests, user))
     }
 
     private init(
-        _ door: AdminDoor, _ patience: TimeAmount, _ requests: AsyncStream<AdminRequest>.Continuation
+        _ door: AdminDoor, _ patience: TimeAmount, _ requests: AsyncStream<AdminRequest>.Continuation,
+        _ user: UInt32?
     ) {
+        self.peer = user.map { "user \($0)" } ?? "unknown"
         self.door = door
         self.stall = patience
         self.requests = requests
@@ -50,6 +55,7 @@ final class AdminReception: RequestReception {
         let (eventLoop, handler) = (
             connection.eventLoop, NIOLoopBound(connection, eventLoop: connection.eventLoop)
         )
+        if let address = channel.remoteAddress?.ipAddress { peer = address }
         let hasPlace = door.enter(ObjectIdentifier(connection), isOwn: isOwn) {
             eventLoop.execute { handler.value.stop() }
         }
@@ -61,7 +67,7 @@ final class AdminReception: RequestReception {
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
-        .exchange(AdminExchange(head, framing, on: stream, patience: stall, requests: requests))
+        .exchange(AdminExchange(head, framing, on: stream, from: peer, patience: stall, requests: requests))
     }
 
     func refuse(_ fault: RequestFault) -> OwnAnswer {

@@ -29,6 +29,7 @@ package final class AdminServer: Sendable {
     static let guessDelay: Duration = .seconds(1)
     /// Time that answers have to go out, and their clients to leave, when the server ends.
     static let farewellTime: TimeAmount = .milliseconds(500)
+    private static let longestLoggedPath = 256
     /// Connections at once; more are closed at once.
     static let mostConnections = 64
     /// Of those, the ones that other machines may have: who is at the agent's own gets in.
@@ -69,13 +70,19 @@ package final class AdminServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let sync = channel.pipeline.syncOperations
-                    guard
-                        try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, admits) == true
-                    else { throw ChannelError.operationUnsupported }
+                    let isLocal = if case .localUser = access { true } else { false }
+                    let peer = try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                        (
+                            isAdmitted: admits($0),
+                            user: isLocal ? PeerCredentials(descriptor: $0)?.userID : nil
+                        )
+                    }
+                    guard let peer, peer.isAdmitted else { throw ChannelError.operationUnsupported }
                     if let options = channel.syncOptions { try CallerHandler.prepare(options) }
                     try sync.addHandler(
                         AdminReception.handler(
-                            on: channel.eventLoop, door, patience: TimeAmount(patience), requests: source))
+                            on: channel.eventLoop, door, patience: TimeAmount(patience), requests: source,
+                            user: peer.user))
                 }
             }
             .withBoundSocket(descriptor).get()
@@ -128,13 +135,17 @@ package final class AdminServer: Sendable {
 
     private func answer(_ request: AdminRequest) async {
         let isLocal = if case .localUser = access { true } else { false }
-        switch AdminRouting(request.head, request.body, role: role(of: request.head), isLocal: isLocal) {
+        let role = role(of: request.head)
+        switch AdminRouting(request.head, request.body, role: role, isLocal: isLocal) {
         case .refused(let answer):
             if answer.status == 401 { await slowDown() }
             request.send(answer)
-        case .operation(let operation, let question):
+        case .operation(let operation, var question):
+            question.asker = isLocal ? request.peer : "\(role?.rawValue ?? "nobody") from \(request.peer)"
             switch await operation.answer(question, control) {
-            case .answer(let answer): request.send(answer)
+            case .answer(let answer):
+                if operation.isLogged { note(question, answer) }
+                request.send(answer)
             case .stream(let stream): await send(stream, to: request)
             }
         }
@@ -153,6 +164,17 @@ package final class AdminServer: Sendable {
         }
         await request.send(stream)
         streams.withLock { $0 -= 1 }
+    }
+
+    /// Who has asked for something that may change what the agent does, and what came of it.
+    private func note(_ question: AdminQuestion, _ answer: OwnAnswer) {
+        let path = question.head.target.prefix { $0 != "?" }.prefix(Self.longestLoggedPath)
+        logger.notice(
+            "Admin action",
+            metadata: [
+                .adminAction: "\(question.head.method) \(path)", .adminAsker: "\(question.asker)",
+                .adminStatus: .stringConvertible(answer.status),
+            ])
     }
 
     /// Whoever guesses tokens waits for each answer, and does not fill the log.

@@ -2,7 +2,7 @@ package import AgentStatus
 package import Observability
 
 /// What the admin API asks of the agent.
-package protocol AgentControl: Sendable {
+package protocol AgentControl: AgentActions {
     var events: Feed<AgentEvent> { get }
     /// Requests that are over, while somebody has subscribed.
     var requests: Feed<RequestSnapshot> { get }

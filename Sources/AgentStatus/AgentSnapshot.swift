@@ -19,6 +19,14 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var generation: Int
     /// Nil before the first reload.
     package var lastReload: ReloadSnapshot?
+    /// Whether a rollback has put in force what the file does not say. Nil from agents that do not tell.
+    package var isRolledBack: Bool?
+    /// What is paused, since when and by whom. Nil from agents that do not tell.
+    package var paused: [PauseSnapshot]?
+    /// Tokens that are not served for now. Nil from agents that do not tell.
+    package var blockedTokens: Int?
+    /// Nil from agents that do not tell.
+    package var logLevel: LogLevelSnapshot?
     /// Nil where nothing is looked at, and from agents that do not tell.
     package var load: LoadSnapshot?
     /// By name.
@@ -91,6 +99,8 @@ package struct FaultSnapshot: Codable, Hashable, Sendable {
 package struct ServerSnapshot: Codable, Hashable, Sendable {
     package enum State: String, Codable, Hashable, Sendable {
         case listening
+        /// Refuses new requests until it is resumed; tunnel clients come and stay.
+        case paused
         /// Left the configuration; finishes what is in flight.
         case draining
         /// Its listener broke; it is opened anew after a while.
@@ -212,6 +222,8 @@ package struct TunnelSnapshot: Codable, Hashable, Sendable {
         case connecting
         /// A session is up, perhaps not all.
         case connected
+        /// Dials nothing until it is resumed; finishes what is in flight.
+        case paused
         /// Left the configuration; finishes what is in flight.
         case draining
         /// Out of tries (`max-retries`).

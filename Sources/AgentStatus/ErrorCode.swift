@@ -92,6 +92,10 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case banned
     /// The process runs short of memory or the like.
     case overloaded
+    /// Whoever runs the server has it take no requests for now.
+    case paused
+    /// Whoever runs the server has it serve the token no more. Of tunnel clients too.
+    case tokenBlocked = "token-blocked"
     case stopped
     case proxyProtocol = "proxy-protocol"
     case tlsSpoken = "tls-spoken"

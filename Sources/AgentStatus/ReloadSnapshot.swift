@@ -94,10 +94,19 @@ package struct PlanSnapshot: Codable, Hashable, Sendable {
 package struct PlanReport: Codable, Hashable, Sendable {
     /// Nil when the configuration has errors: it would be refused.
     package var plan: PlanSnapshot?
+    /// By what `wstunnel reload --plan` knows it, and `If-Match`; nil where there is no plan, or no agent that made it.
+    package var etag: String?
+    /// What is paused, and stays so where the plan leaves it; nil from agents that do not tell.
+    package var paused: [PauseSnapshot]?
     package var errors: [String]
     package var warnings: [String]
 
-    package init(plan: PlanSnapshot?, errors: [String] = [], warnings: [String] = []) {
+    package init(
+        plan: PlanSnapshot?, etag: String? = nil, paused: [PauseSnapshot]? = nil, errors: [String] = [],
+        warnings: [String] = []
+    ) {
+        self.etag = etag
+        self.paused = paused
         self.plan = plan
         self.errors = errors
         self.warnings = warnings

@@ -1,6 +1,5 @@
 package import AgentStatus
 package import Logging
-internal import Synchronization
 
 /// The agent's log: where its lines go and which are written. Made once, at the start, and handed down;
 /// nothing is registered process-wide.
@@ -46,23 +45,4 @@ package struct AgentLog: Sendable {
     }
 
     private var sinks: [LogSink] { syslog.map { [sink, $0] } ?? [sink] }
-}
-
-/// The level that all loggers of the agent share; a change counts from the next line on.
-package final class AgentLogLevel: Sendable {
-    private static let levels = Logger.Level.allCases
-    /// The place in `levels`, from the most talkative to the most silent.
-    private let index: Atomic<Int>
-
-    package init(_ level: Logger.Level) {
-        index = Atomic(Self.index(of: level))
-    }
-
-    /// The least important level that is written.
-    package var value: Logger.Level {
-        get { Self.levels[index.load(ordering: .relaxed)] }
-        set { index.store(Self.index(of: newValue), ordering: .relaxed) }
-    }
-
-    private static func index(of level: Logger.Level) -> Int { levels.firstIndex(of: level) ?? 0 }
 }

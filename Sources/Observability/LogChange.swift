@@ -69,7 +69,7 @@ extension AgentLog {
     /// cannot fail; a change counts once.
     package func commit(_ change: LogChange) {
         guard let target = change.take() else { return }
-        level.value = change.level
+        level.configure(change.level)
         sink.adopt(target)
     }
 }

@@ -3,6 +3,12 @@ package import Logging
 
 /// The name of a field in a log line: one word for one thing, so that a search finds all its lines.
 package enum LogKey: String, Sendable, CaseIterable {
+    /// What the admin API was asked to do: method and path.
+    case adminAction = "admin.action"
+    /// Who asked.
+    case adminAsker = "admin.by"
+    /// Of the answer.
+    case adminStatus = "admin.status"
     /// How long a ban lasts.
     case banSeconds = "ban.seconds"
     case callerAddress = "caller.address"
@@ -24,6 +30,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     /// By which callers reach a tunnel.
     case hostName = "host.name"
     case limit = "limit"
+    case logLevel = "log.level"
     /// What runs short: `memory`, `descriptors` or `loop-delay`.
     case loadCause = "load.cause"
     /// What there is of it, in bytes, a number, or milliseconds.

@@ -2,23 +2,6 @@ package import AgentStatus
 package import TunnelConfiguration
 import TunnelProtocol
 
-/// Who asked for a reload.
-package struct ReloadRequest: Hashable, Sendable {
-    package enum Trigger: String, Hashable, Sendable {
-        case hangup = "SIGHUP"
-        case api, watch
-    }
-
-    package var trigger: Trigger
-    /// Who waits for the outcome, if anybody does.
-    package var ticket: UInt64?
-
-    package init(_ trigger: Trigger, ticket: UInt64? = nil) {
-        self.trigger = trigger
-        self.ticket = ticket
-    }
-}
-
 /// The life of an agent's configuration, without I/O: start, reloads, listeners that break, the end.
 ///
 /// A reload goes read → plan → prepare → commit. Whatever fails before the commit leaves what runs untouched, and
@@ -53,6 +36,8 @@ package struct SupervisorMachine: Sendable {
     package enum Action: Sendable, Equatable {
         /// Read the file: `configurationRead` or `configurationRefused` follows.
         case read(ReloadRequest.Trigger)
+        /// Begin a reload to a configuration that is known: `configurationRead` with it follows.
+        case recall(AgentConfiguration)
         /// Bind and load what the plan needs: `prepared` or `preparationFailed` follows.
         case prepare(ReloadPlan)
         /// Give up what was, or is being, prepared.
@@ -77,6 +62,8 @@ package struct SupervisorMachine: Sendable {
         package var trigger: ReloadRequest.Trigger
         /// Who waits for it.
         package var tickets: [UInt64]
+        /// Why nothing was tried, where that is so.
+        package var refusal: ReloadRefusal?
     }
 
     /// How a run ended.
@@ -97,27 +84,28 @@ package struct SupervisorMachine: Sendable {
         /// Next: reading, stopping.
         case running
         /// Next: running, preparing, stopping.
-        case reading(Batch)
+        case reading(ReloadBatch)
         /// Next: running, committing, stopping.
-        case preparing(Batch, ReloadPlan)
+        case preparing(ReloadBatch, ReloadPlan)
         /// Takes nothing new. Next: over.
         case stopping(Outcome)
         case over
     }
 
-    /// The requests that one reload answers.
-    private struct Batch: Sendable {
-        var trigger: ReloadRequest.Trigger
-        var tickets: [UInt64]
-    }
-
     /// What is in force.
     package private(set) var running: AgentConfiguration
+    /// What was in force before it; nil where nothing was.
+    package private(set) var former: AgentConfiguration?
+    /// Whether what is in force was gone back to, and is not what the file said last.
+    package private(set) var isRolledBack = false
     /// Counts configurations that came into force.
     package private(set) var generation = 0
+    /// What is paused of what is in force.
+    package internal(set) var pauses = Pauses()
     private var state: State
     /// Asked for since the file was last read.
-    private var pending: Batch?
+    private var pending: ReloadBatch?
+    private let tagKey: UInt64
     private var broken: [String: BrokenListener] = [:]
     private var tunnelsGivenUp: Set<String> = []
     private var attempts: UInt64 = 0
@@ -127,8 +115,11 @@ package struct SupervisorMachine: Sendable {
         var attempt: UInt64
     }
 
-    /// - Parameter initial: what to start with.
-    package init(initial: AgentConfiguration) {
+    /// - Parameters:
+    ///   - initial: what to start with.
+    ///   - tagKey: random, for `tag`.
+    package init(initial: AgentConfiguration, tagKey: UInt64) {
+        self.tagKey = tagKey
         // Of the agent's own settings those of the first configuration hold from the beginning.
         var nothing = initial
         nothing.servers = []
@@ -140,6 +131,11 @@ package struct SupervisorMachine: Sendable {
     /// What to do first.
     package var firstAction: Action? {
         if case .starting(let plan) = state { .prepare(plan) } else { nil }
+    }
+
+    /// What a reload to a configuration would be known by now.
+    package func tag(of desired: AgentConfiguration) -> PlanTag {
+        PlanTag(desired, after: generation, key: tagKey)
     }
 
     /// Whether it ends because it was asked to once, not at once.
@@ -189,25 +185,40 @@ package struct SupervisorMachine: Sendable {
     // MARK: Reloads
 
     private mutating func reloadRequested(_ request: ReloadRequest) -> [Action] {
-        let tickets = request.ticket.map { [$0] } ?? []
+        let batch = ReloadBatch(request)
         switch state {
-        case .stopping, .over:
-            return [.report(end(.refused, Batch(trigger: request.trigger, tickets: tickets)))]
+        case .stopping, .over: return [.report(end(.refused, batch))]
         case .starting, .reading, .preparing:
-            pending = Batch(
-                trigger: pending?.trigger ?? request.trigger, tickets: (pending?.tickets ?? []) + tickets)
+            guard request.trigger != .rollback else { return [.report(refused(batch, .isBusy))] }
+            guard pending?.add(request) == nil else { return [] }
+            pending = batch
             return []
+        case .running where request.trigger == .rollback:
+            guard let former else { return [.report(refused(batch, .nothingBefore))] }
+            state = .reading(batch)
+            return [.recall(former)]
         case .running:
-            state = .reading(Batch(trigger: request.trigger, tickets: tickets))
+            state = .reading(batch)
             return [.read(request.trigger)]
         }
     }
 
     private mutating func configurationRead(_ desired: AgentConfiguration) -> [Action] {
-        guard case .reading(let batch) = state else { return [] }
+        guard case .reading(var batch) = state else { return [] }
+        let disappointed = batch.takeDisappointed(by: tag(of: desired))
+        let reports =
+            disappointed.isEmpty
+            ? []
+            : [
+                Action.report(
+                    ReloadEnd(
+                        outcome: .refused, generation: generation, trigger: batch.trigger,
+                        tickets: disappointed, refusal: .planChanged))
+            ]
+        guard batch.isWanted else { return reports + goOn() }
         let plan = ReloadPlan(running: running, desired: desired)
         state = .preparing(batch, plan)
-        return [.prepare(plan)]
+        return reports + [.prepare(plan)]
     }
 
     private mutating func readingFailed() -> [Action] {
@@ -236,7 +247,7 @@ package struct SupervisorMachine: Sendable {
     }
 
     private mutating func committed() -> [Action] {
-        let batch: Batch?
+        let batch: ReloadBatch?
         let plan: ReloadPlan
         switch state {
         case .starting(let first): (batch, plan) = (nil, first)
@@ -244,7 +255,11 @@ package struct SupervisorMachine: Sendable {
         default: return []
         }
         let isFirst = batch == nil
+        // Until then it is what the first configuration says of the agent alone.
+        if !isFirst, !plan.isEmpty { former = running }
+        isRolledBack = batch?.trigger == .rollback
         running = plan.result
+        pauses.keep(those: running)
         if isFirst || !plan.isEmpty { generation += 1 }
         for change in plan.servers where change.specification == nil || change.isNewListener {
             broken[change.name] = nil
@@ -266,8 +281,14 @@ package struct SupervisorMachine: Sendable {
         return [.read(next.trigger)]
     }
 
+    private func refused(_ batch: ReloadBatch, _ refusal: ReloadRefusal) -> ReloadEnd {
+        var end = end(.refused, batch)
+        end.refusal = refusal
+        return end
+    }
+
     private func end(
-        _ outcome: ReloadSnapshot.Outcome, _ batch: Batch, _ plan: ReloadPlan? = nil
+        _ outcome: ReloadSnapshot.Outcome, _ batch: ReloadBatch, _ plan: ReloadPlan? = nil
     ) -> ReloadEnd {
         ReloadEnd(
             outcome: outcome, generation: generation, plan: plan, trigger: batch.trigger,

@@ -84,7 +84,7 @@ extension LogConfiguration.Format {
 }
 
 extension LogConfiguration.Level {
-    fileprivate var loggerLevel: Logger.Level {
+    var loggerLevel: Logger.Level {
         switch self {
         case .trace: .trace
         case .debug: .debug

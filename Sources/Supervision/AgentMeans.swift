@@ -15,6 +15,8 @@ struct AgentMeans: Sendable {
     let identities = ServerTLSPool()
     let pacer: DialPacer
     let usage = UsageLedger()
+    /// Tokens that no server serves for now.
+    let blocked = BlockedTokens()
     /// How far it goes to take less.
     let gauge = LoadGauge()
     /// Program and version, as peers are told.

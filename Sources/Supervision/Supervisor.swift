@@ -5,6 +5,7 @@ import Logging
 import Observability
 import Reconciliation
 import TunnelConfiguration
+import TunnelServer
 
 /// Where the supervisor and its parts decide, one after another.
 @globalActor actor AgentActor {
@@ -32,7 +33,7 @@ import TunnelConfiguration
     private var random = SystemRandomNumberGenerator()
     private let events: AsyncStream<Machine.Event>
     nonisolated let mailbox: Mailbox
-    private(set) var machine: Machine
+    var machine: Machine
     let startedAt = UnixTime.now
     private var phase = Phase.serving
 
@@ -45,6 +46,7 @@ import TunnelConfiguration
     private let usage: UsageKeeper
     let load: LoadWatch
     private let certificates: CertificateWatch
+    let logLevel: LogLevelControl
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -55,7 +57,7 @@ import TunnelConfiguration
         self.means = means
         self.notifier = notifier
         logger = means.log.makeLogger(label: "agent")
-        machine = SupervisorMachine(initial: configuration)
+        machine = SupervisorMachine(initial: configuration, tagKey: .random(in: .min ... .max))
         (events, mailbox) = AsyncStream.makeStream()
         servers = RunningServers(means, logger: logger, children: children, mailbox: mailbox)
         tunnels = RunningTunnels(children: children, mailbox: mailbox)
@@ -65,6 +67,7 @@ import TunnelConfiguration
         usage = UsageKeeper(means.usage, logger: logger)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
         certificates = CertificateWatch(logger: logger)
+        logLevel = LogLevelControl(means, logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -105,6 +108,10 @@ import TunnelConfiguration
         while let action = actions.popFirst() {
             switch action {
             case .read(let trigger): read(trigger, in: &group)
+            case .recall(let former):
+                reloads.began(.rollback)
+                notifier.reloading()
+                mailbox.yield(.configurationRead(former))
             case .prepare(let plan): prepare(plan, in: &group)
             case .discardPreparation: reloads.discardPreparation()
             case .commit(let plan):
@@ -114,7 +121,8 @@ import TunnelConfiguration
                 if isStart { started() }
             case .report(let end):
                 reloads.ended(end, isStopping: machine.isStopping)
-                if !machine.isStopping { notifier.reloaded(status: statusLine) }
+                let goesOn = end.refusal != nil && machine.isReloading
+                if !machine.isStopping, !goesOn { notifier.reloaded(status: statusLine) }
             case .scheduleRestart(let server, let attempt, let wait):
                 scheduleRestart(server, attempt, after: wait, in: &group)
             case .restart(let server): await servers.listen(server, in: &group)
@@ -188,12 +196,16 @@ import TunnelConfiguration
         load.apply(plan.result.loadShedding)
         certificates.apply(plan.result)
         let terms = preparation.terms
-        for change in preparation.servers where !change.isEnd {
-            await servers.apply(change, terms, in: &group)
+        if let succession = terms.takenOver?.succession {
+            machine.takeOver(succession.paused)
+            means.blocked.takeOver(succession)
         }
-        for change in preparation.tunnels { tunnels.apply(change, terms, in: &group) }
+        for change in preparation.servers where !change.isEnd {
+            await servers.apply(change, terms, machine.pauses, in: &group)
+        }
+        for change in preparation.tunnels { tunnels.apply(change, terms, machine.pauses, in: &group) }
         for change in preparation.servers where change.isEnd {
-            await servers.apply(change, terms, in: &group)
+            await servers.apply(change, terms, machine.pauses, in: &group)
         }
         await presence.apply(
             preparation.exclusives, adminToken: plan.result.admin?.token,
@@ -224,9 +236,16 @@ import TunnelConfiguration
             "generation \(machine.generation): \(servers.count) servers, \(tunnels.count) tunnels\(outcome)"
     }
 
-    func reloadNow() async -> ReloadSnapshot {
-        guard phase != .over else { return Reloads.refusalAtTheEnd(generation: machine.generation) }
-        return await reloads.wait { mailbox.yield(.reloadRequested(ReloadRequest(.api, ticket: $0))) }
+    /// - Parameter plans: those that may be carried out; nil for any.
+    func reloadNow(
+        _ trigger: ReloadRequest.Trigger = .api, _ plans: Set<String>? = nil
+    ) async -> Reloads.End {
+        guard phase != .over else {
+            return Reloads.End(Reloads.refusalAtTheEnd(generation: machine.generation))
+        }
+        return await reloads.wait {
+            mailbox.yield(.reloadRequested(ReloadRequest(trigger, ticket: $0, plans: plans)))
+        }
     }
 
     private func scheduleRestart(

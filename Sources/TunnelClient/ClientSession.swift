@@ -46,7 +46,7 @@ final class ClientSession: SessionOwner {
         logger.tell(
             .sessionUp, .info, "Session ready",
             metadata: [
-                .peerSoftware: "\(peer.software)",
+                .sessionID: .stringConvertible(life.id), .peerSoftware: "\(peer.software)",
                 .protocolVersion: .stringConvertible(peer.version.rawValue),
             ],
             detail: "with \(peer.software)")

@@ -45,10 +45,8 @@ final class SessionLife: Sendable {
         case close(SessionReference)
     }
 
-    private static let count = Atomic<UInt64>(0)
-
     /// Unique in the process.
-    let id = SessionLife.count.add(1, ordering: .relaxed).newValue
+    let id = SessionNumber.next()
     private let wasReleased: EventLoopPromise<Void>
     private let hasEnded: EventLoopPromise<SessionEnd>
     /// Which of the tunnel's connections it is.
@@ -171,7 +169,7 @@ final class SessionLife: Sendable {
     }
 
     /// Finishes what is in flight and closes the session then; at once when the server has not said who it is.
-    func stop() {
+    func stop(reason: String = "the tunnel client is stopping") {
         let ending = state.withLock { state -> Ending? in
             state.isLeaving = true
             if case .ready(let session, _) = state.phase, !state.isUnwanted { return .drain(session) }
@@ -179,7 +177,7 @@ final class SessionLife: Sendable {
             return state.phase.session.map { .close($0) }
         }
         switch ending {
-        case .drain(let session): session.perform { $0.drain(reason: "the tunnel client is stopping") }
+        case .drain(let session): session.perform { $0.drain(reason: reason) }
         case .close(let session): session.perform { $0.close() }
         case nil: break
         }

@@ -83,6 +83,8 @@ extension TunnelClient {
         var outdated: SessionLife?
         return await withDiscardingTaskGroup { group in
             while !Task.isCancelled, !isRetired {
+                await untilResumed(on: eventLoop)
+                guard !Task.isCancelled, !isRetired else { break }
                 let started = ContinuousClock.now
                 // Before the setup is looked at: a change that comes later calls for another try.
                 let seen = retries.value
@@ -118,6 +120,11 @@ extension TunnelClient {
                     backoff.longest = setup.value.configuration.longestRetryDelay
                     wait = backoff.next(using: &random)
                 } catch {
+                    guard !isPaused, !(error is CancellationError) else {
+                        // It has said nothing of the server.
+                        dialFailed(life, forWantOfRoom: false)
+                        continue
+                    }
                     let dialError = error as? DialError
                     let code = dialError?.errorCode ?? .unreachable
                     let message = words(for: error)
@@ -188,13 +195,15 @@ extension TunnelClient {
             answerPatience: dial.patience, tellForeign: foreignAnswered)
     }
 
-    /// Opens a session; gives up when the client is retired meanwhile.
+    /// Opens a session; gives up when the client is retired or paused meanwhile.
     ///
     /// - Parameter takesRequests: whether the server may give it any.
     func open(
         _ dialler: TunnelDialler, _ life: SessionLife, by way: TransportChoice.Way,
         takesRequests: Bool = true, on eventLoop: any EventLoop
     ) async throws {
+        let seen = halts.value
+        guard !isPaused, !isRetired else { throw CancellationError() }
         let isOpen = try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 _ = try await dialler.dial(on: eventLoop) {
@@ -203,13 +212,17 @@ extension TunnelClient {
                 return true
             }
             group.addTask {
-                await self.retirement.wait(beyond: 0, on: eventLoop)
+                await self.halts.wait(beyond: seen, on: eventLoop)
                 return false
             }
-            var isOpen = false
-            while let hasOpened = try await group.next() {
-                if hasOpened { isOpen = true }
-                group.cancelAll()
+            var (isOpen, isHalted) = (false, false)
+            do {
+                while let hasOpened = try await group.next() {
+                    if hasOpened { isOpen = true } else { isHalted = true }
+                    group.cancelAll()
+                }
+            } catch  where isHalted {
+                // Of a dial that was given up.
             }
             return isOpen
         }

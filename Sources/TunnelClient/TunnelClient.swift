@@ -47,6 +47,7 @@ package final class TunnelClient: Sendable {
         var lacksRoom = false
         /// Whether its task was cancelled or it was retired.
         var isLeaving = false
+        var isPaused = false
         var end: RunEnd?
         /// Whether the last session that was ready spoke protocol v1.
         var isServerOld = false
@@ -83,6 +84,10 @@ package final class TunnelClient: Sendable {
     let retries = EventCount()
     /// Counts up once, when nothing is to be dialled any more.
     let retirement = EventCount()
+    /// Counts up when what is being dialled is wanted no more.
+    let halts = EventCount()
+    /// Counts up when who waits for the end of a pause is to look again.
+    let resumptions = EventCount()
     /// Whether the token's password leaves `Authorization` to that of the URL: what worked last.
     let passwordGivesWay = Atomic<Bool>(false)
     /// Counts up when `first` is known.
@@ -205,6 +210,8 @@ package final class TunnelClient: Sendable {
     package func retire() {
         state.withLock { $0.isLeaving = true }
         retirement.add()
+        halts.add()
+        resumptions.add()
         retries.add()
     }
 
@@ -285,6 +292,8 @@ package final class TunnelClient: Sendable {
                 .gaveUp
             } else if state.isLeaving || state.end != nil {
                 .draining
+            } else if state.isPaused {
+                .paused
             } else {
                 connections.isEmpty ? .connecting : .connected
             }

@@ -33,6 +33,9 @@ final class ServerCore: Sendable {
     let connections: ConnectionTable
     let meter: CallerMeter
     let bans: Bans
+    /// Of the agent.
+    let blocked: BlockedTokens
+    let pause: PauseSwitch
     let names = ReverseNames()
     let traffic = TrafficCount()
     let shortage: DescriptorShortage
@@ -48,7 +51,6 @@ final class ServerCore: Sendable {
     let headersAwaited = Atomic<Int>(0)
     private let turns = Atomic<Int>(0)
     private let requestCount = Atomic<UInt64>(0)
-    private let sessionCount = Atomic<UInt64>(0)
     private let stopping = Atomic<Bool>(false)
     private let ended = Atomic<Bool>(false)
     private let hasToldThatItIsOpen = Atomic<Bool>(false)
@@ -56,11 +58,13 @@ final class ServerCore: Sendable {
     init(
         _ configuration: ServerConfiguration, tls: ServerTLS?, innerTLS: ServerTLS? = nil,
         limits: ListenerLimits, tunnelsOf owner: ServerCore? = nil, usage: UsageLedger = UsageLedger(),
-        loops: [any EventLoop],
+        blocked: BlockedTokens = BlockedTokens(), loops: [any EventLoop],
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String, gauge: LoadGauge
     ) {
         self.gauge = gauge
+        self.blocked = blocked
+        self.pause = PauseSwitch(owner: owner?.pause)
         self.name = configuration.name
         self.limits = limits
         let settings = ServerSettings(configuration, tls: tls, innerTLS: innerTLS)
@@ -207,9 +211,6 @@ final class ServerCore: Sendable {
             externalID: externalID, method: method, path: path, callerAddress: caller,
             certificateName: certificateName, now: now)
     }
-
-    /// Counts sessions since the start.
-    func nextSessionID() -> UInt64 { sessionCount.add(1, ordering: .relaxed).newValue }
 
     /// Whether the server takes no new requests.
     var isStopping: Bool { stopping.load(ordering: .acquiring) }

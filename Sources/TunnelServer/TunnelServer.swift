@@ -32,20 +32,21 @@ package final class TunnelServer: Sendable {
     ///   - innerTLS: the same of what is spoken inside tunnels, where that is another.
     ///   - owner: whose tunnels it leads to, where it has none of its own: a port of plain TCP.
     ///   - usage: counts the bytes of tokens that have a quota.
+    ///   - blocked: of the agent.
     ///   - budget: of receive windows, for the whole process.
     ///   - software: program and version, as peers are told.
     ///   - gauge: of the process.
     package init(
         _ configuration: ServerConfiguration, tls: ServerTLS? = nil, innerTLS: ServerTLS? = nil,
         tunnelsOf owner: TunnelServer? = nil, usage: UsageLedger = UsageLedger(),
-        group: MultiThreadedEventLoopGroup,
+        blocked: BlockedTokens = BlockedTokens(), group: MultiThreadedEventLoopGroup,
         log: AgentLog,
         budget: ProcessReceiveBudget, software: String, limits: ListenerLimits = ListenerLimits(),
         gauge: LoadGauge = LoadGauge()
     ) {
         let core = ServerCore(
             configuration, tls: tls, innerTLS: innerTLS, limits: limits, tunnelsOf: owner?.core,
-            usage: usage,
+            usage: usage, blocked: blocked,
             loops: Array(group.makeIterator()), log: log,
             budget: budget,
             software: software, gauge: gauge)
@@ -156,18 +157,20 @@ package final class TunnelServer: Sendable {
         core.tellIfOpen()
         for (id, session) in core.connections.sessions {
             if !settings.admission.admits(session.credentials) {
-                dismiss(id, session, grace: grace)
+                dismiss(
+                    id, session, reason: "its token, password or certificate is not allowed any more",
+                    grace: grace)
             } else if isKeepaliveNew {
                 session.reference.perform { $0.setKeepaliveTimeout(settings.times.keepalive) }
             }
         }
     }
 
-    private func dismiss(_ id: UInt64, _ session: ConnectionTable.Session, grace: Duration) {
+    func dismiss(_ id: UInt64, _ session: ConnectionTable.Session, reason: String, grace: Duration) {
         core.registry.drain(id)
         core.sessionGivesUpNames(id, isOrderly: true)
         let reference = session.reference
-        reference.perform { $0.drain(reason: "its token, password or certificate is not allowed any more") }
+        reference.perform { $0.drain(reason: reason) }
         reference.eventLoop.scheduleTask(in: TimeAmount(grace)) { reference.perform { $0.close() } }
     }
 
@@ -196,12 +199,18 @@ package final class TunnelServer: Sendable {
         let names = core.namedTunnels
         return ServerSnapshot(
             name: core.name,
-            state: core.isStopping ? .draining : current.failure == nil ? .listening : .failed,
+            state: state,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
             traffic: traffic, lastFault: core.lastFault, faults: core.faults,
             connected: connected.listed, moreConnected: connected.more,
             names: Array(names.prefix(NamedTunnel.most)), moreNames: max(0, names.count - NamedTunnel.most))
+    }
+
+    private var state: ServerSnapshot.State {
+        if core.isStopping { return .draining }
+        if current.failure != nil { return .failed }
+        return core.pause.isPaused ? .paused : .listening
     }
 
     /// The addresses that are shut out.

@@ -13,7 +13,8 @@ struct WSTunnel: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
-            Explain.self, Reload.self, Bans.self, Unban.self,
+            Explain.self, Reload.self, Rollback.self, Pause.self, Resume.self, Bans.self, Unban.self,
+            BlockToken.self, UnblockToken.self, Session.self, LogLevel.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

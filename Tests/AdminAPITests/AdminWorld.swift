@@ -23,6 +23,8 @@ final class FakeAgent: AgentControl {
     let events = Feed<AgentEvent>(capacity: 8, beginningBehind: 1000)
     let requests = Feed<RequestSnapshot>(capacity: 8)
     let answers: Mutex<Answers>
+    /// Who has paused something.
+    let askers = Mutex<[String]>([])
     /// Reloads that have begun.
     let reloads = WaitableCounter()
     /// Questions for the status.
@@ -130,9 +132,10 @@ final class AdminWorld: Sendable {
 
     /// Asks at the port.
     func ask(
-        _ method: String, _ target: String, authorization: String? = "Bearer \(token)", body: [UInt8]? = nil
+        _ method: String, _ target: String, authorization: String? = "Bearer \(token)",
+        fields more: [(String, String)] = [], body: [UInt8]? = nil
     ) throws -> HTTPResponse {
-        let fields = authorization.map { [("Authorization", $0)] } ?? []
+        let fields = (authorization.map { [("Authorization", $0)] } ?? []) + more
         return try HTTPConnection(port: port).exchange(method, target, fields: fields, body: body)
     }
 }

@@ -45,9 +45,9 @@ import Testing
             let log = AgentLog(sink: sink, level: .info)
             let early = log.makeLogger(label: "early")
             early.debug("not this")
-            log.level.value = .debug
+            log.level.configure(.debug)
             early.debug("but this")
-            log.level.value = .error
+            log.level.configure(.error)
             log.makeLogger(label: "late").warning("nor this")
             early.error("and this")
         }
@@ -61,7 +61,7 @@ import Testing
             let plain = log.makeLogger(label: "plain")
             var verbose = plain
             verbose.logLevel = .trace
-            log.level.value = .error
+            log.level.configure(.error)
             verbose.trace("one")
             plain.warning("two")
         }
@@ -163,7 +163,7 @@ import Testing
             let log = AgentLog(sink: sink, level: .info)
             let access = log.access
             access.write(Self.record)
-            log.level.value = .notice
+            log.level.configure(.notice)
             #expect(!access.isEnabled)
             access.write(Self.record)
         }

@@ -42,7 +42,7 @@ import Testing
             try log.prepare(
                 level: .warning, format: .text, destination: .file(path: folder.path(of: "third.log"))))
         #expect(!access.isEnabled)
-        log.level.value = .info
+        log.level.configure(.info)
         access.write(
             .received(method: "GET", path: "/", caller: "127.0.0.1:1", xHost: nil, attempt: 1),
             tokenHint: nil, requestID: 2)

@@ -5,13 +5,13 @@ import TunnelConfiguration
 
 /// A machine with what it last asked for.
 struct DrivenMachine {
-    private(set) var machine: SupervisorMachine
+    var machine: SupervisorMachine
     private(set) var actions: [SupervisorMachine.Action]
     private(set) var reports: [SupervisorMachine.ReloadEnd] = []
     private var random = SplitMix64(seed: 1)
 
     init(_ configuration: AgentConfiguration) {
-        machine = SupervisorMachine(initial: configuration)
+        machine = SupervisorMachine(initial: configuration, tagKey: 1)
         actions = machine.firstAction.map { [$0] } ?? []
     }
 
@@ -37,6 +37,8 @@ struct SupervisedWorld {
     private var driven: DrivenMachine
     private(set) var isOver = false
     private var isReading = false
+    /// What was in force before, and is to be read in place of the file.
+    private var recalled: AgentConfiguration?
     private var preparing: ReloadPlan?
     private var prepared: ReloadPlan?
     private var servers: [String: ServerConfiguration] = [:]
@@ -59,11 +61,17 @@ struct SupervisedWorld {
         case 0, 1:
             lastTicket += 1
             openTickets.insert(lastTicket)
-            try send(.reloadRequested(ReloadRequest(.api, ticket: lastTicket)))
+            let trigger: ReloadRequest.Trigger = Int.random(in: 0..<4, using: &random) == 0 ? .rollback : .api
+            let plans: Set<String>? =
+                Bool.random(using: &random) ? nil : [driven.machine.tag(of: lastRead).text]
+            try send(.reloadRequested(ReloadRequest(trigger, ticket: lastTicket, plans: plans)))
         case 2, 3, 4:
             guard isReading else { return }
             isReading = false
-            if Bool.random(using: &random) {
+            if let former = recalled {
+                recalled = nil
+                try send(.configurationRead(former))
+            } else if Bool.random(using: &random) {
                 lastRead = Examples.edited(driven.machine.running, &random)
                 try send(.configurationRead(lastRead))
             } else {
@@ -115,6 +123,13 @@ struct SupervisedWorld {
             guard !isReading, preparing == nil, prepared == nil, !isDraining else {
                 throw TestFailure("a read beside another reload")
             }
+            isReading = true
+        case .recall(let former):
+            guard !isReading, preparing == nil, prepared == nil, !isDraining else {
+                throw TestFailure("a rollback beside another reload")
+            }
+            guard former == driven.machine.former else { throw TestFailure("back to something else") }
+            recalled = former
             isReading = true
         case .prepare(let plan):
             guard preparing == nil, !isReading, !isDraining else { throw TestFailure("a second preparation") }

@@ -20,15 +20,18 @@ extension AdminOperation {
         AdminOperation(
             method: "GET", path: "/api/plan", summary: "What a reload would do now. Nothing changes."
         ) { _, control in
-            let report = await control.plan()
-            return .json(report.plan == nil ? 422 : 200, report)
+            .plan(await control.plan(), refusal: 422)
         },
         AdminOperation(
             method: "POST", path: "/api/reload", audience: .role(.operate),
             summary: "Apply the configuration file; answered when that is done."
-        ) { _, control in
-            let reload = await control.reload()
-            return .json(reload.outcome == .refused ? 422 : 200, reload)
+        ) { question, control in
+            await .reload { () async throws(ActionError) in
+                guard let plans = EntityTags.wanted(by: question.head.fields) else {
+                    return await control.reload()
+                }
+                return try await control.reload(ifPlanned: plans)
+            }
         },
         AdminOperation(
             method: "POST", path: "/api/handover", audience: .controlSocket,
@@ -40,7 +43,7 @@ extension AdminOperation {
         },
         AdminOperation(
             method: "POST", path: "/api/explain", audience: .role(.operate),
-            summary: "What would become of a request. Nothing changes."
+            summary: "What would become of a request. Nothing changes.", isQuestion: true
         ) { question, control in
             let data = Data(question.body.readableBytesView)
             guard let query = try? JSONDecoder().decode(ExplanationQuery.self, from: data) else {

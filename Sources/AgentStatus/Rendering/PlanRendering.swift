@@ -17,6 +17,17 @@ package enum PlanRendering {
         return lines + notes + summary + "\n"
     }
 
+    /// The same with what it leaves paused, and by what `wstunnel reload --plan` knows it; nil where there is no plan.
+    package static func text(of report: PlanReport) -> String? {
+        guard let plan = report.plan else { return nil }
+        let gone = Set(plan.actions.filter { $0.verb == .stop }.map { "\($0.kind.rawValue) \($0.name)" })
+        let paused = (report.paused ?? []).map { "\($0.kind.rawValue) \($0.name)" }
+            .filter { !gone.contains($0) }
+        let tag = plan.actions.isEmpty ? nil : report.etag
+        return text(of: plan) + paused.map { "\($0) is paused, and stays so\n" }.joined()
+            + (tag.map { "plan \($0)\n" } ?? "")
+    }
+
     private static func sign(_ verb: PlanSnapshot.Action.Verb) -> String {
         switch verb {
         case .start: "+"

@@ -24,6 +24,7 @@ package enum StatusRendering {
         let head =
             "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime), generation \(snapshot.generation)"
         var text = style.wrapped(head) + summary(snapshot, style)
+        for line in changes(snapshot) { text += style.wrapped(line) }
         if let load = snapshot.load { text += style.wrapped(load.line) }
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
@@ -32,6 +33,26 @@ package enum StatusRendering {
             reload.outcome == .refused ? .red : nil)
         for line in reload.errors + reload.plan.notes { text += style.wrapped(line, indent: 2) }
         return text
+    }
+
+    /// What is otherwise than the configuration file says, because somebody has asked for it.
+    private static func changes(_ snapshot: AgentSnapshot) -> [String] {
+        var lines = (snapshot.paused ?? []).map { pause in
+            let ago = DurationWords.of(seconds: snapshot.takenAt - pause.since)
+            return "\(pause.kind.rawValue) \(pause.name) is paused, since \(ago) by \(pause.by)"
+        }
+        if snapshot.isRolledBack == true {
+            lines.append("rolled back: what runs is not what the file said; a reload reads the file again")
+        }
+        if let count = snapshot.blockedTokens, count > 0 {
+            lines.append("\(number(count, "token")) blocked")
+        }
+        if let log = snapshot.logLevel, log.isChanged {
+            let end = log.until.map { "for another \(DurationWords.of(seconds: $0 - snapshot.takenAt))" }
+            lines.append(
+                "log level \(log.level) in place of \(log.configured), \(end ?? "until the next reload")")
+        }
+        return lines
     }
 
     /// How it is, in a line.
@@ -45,9 +66,11 @@ package enum StatusRendering {
         if !snapshot.tunnels.isEmpty { counts.append(number(snapshot.tunnels.count, "tunnel")) }
         guard !counts.isEmpty else { return "nothing to run\n" }
         let problems = snapshot.problems.count
+        let paused = snapshot.paused?.count ?? 0
         return style.wrapped(
             counts.joined(separator: ", ") + ": ",
-            ending: problems == 0 ? "all up" : number(problems, "problem"),
+            ending: (problems == 0 ? paused == 0 ? "all up" : "all others up" : number(problems, "problem"))
+                + (paused == 0 ? "" : ", \(paused) paused"),
             problems == 0 ? .green : .red)
     }
 
@@ -182,7 +205,7 @@ extension ServerSnapshot.State {
     fileprivate var colour: TextStyle.Colour {
         switch self {
         case .listening: .green
-        case .draining: .yellow
+        case .draining, .paused: .yellow
         case .failed: .red
         }
     }
@@ -192,7 +215,7 @@ extension TunnelSnapshot.State {
     fileprivate var colour: TextStyle.Colour {
         switch self {
         case .connected: .green
-        case .draining: .yellow
+        case .draining, .paused: .yellow
         case .connecting, .gaveUp: .red
         }
     }

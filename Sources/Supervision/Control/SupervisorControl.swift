@@ -5,14 +5,17 @@ import HostSystem
 import Observability
 import Reconciliation
 import TunnelConfiguration
+import TunnelServer
 
 /// What the admin API asks, asked of the supervisor.
 @AgentActor final class SupervisorControl: AgentControl {
     private static let mostPlans = 4
     /// Each may look at a password, one after another: who asks has ten seconds of patience.
     private static let mostExplanations = 8
+    private static let rolledBack =
+        "what runs was rolled back to, and is not what the file said: this is the way from there to the file"
 
-    private let supervisor: Supervisor
+    let supervisor: Supervisor
     nonisolated let events: Feed<AgentEvent>
     nonisolated let requests: Feed<RequestSnapshot>
     private var plansUnderWay = 0
@@ -24,7 +27,7 @@ import TunnelConfiguration
         self.requests = supervisor.means.log.requests
     }
 
-    @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow() }
+    @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow().snapshot }
 
     @AgentActor func handOver() async -> Bool { await supervisor.handOver() }
 
@@ -79,8 +82,12 @@ import TunnelConfiguration
             errors +=
                 await means.plans.run { Preparer.listenerFaults(plan, on: ground, with: means) } ?? []
         }
+        let machine = supervisor.machine
         return PlanReport(
-            plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))
+            plan: errors.isEmpty ? plan?.snapshot : nil,
+            etag: errors.isEmpty ? report.configuration.map { machine.tag(of: $0).text } : nil,
+            paused: machine.pauses.all, errors: errors,
+            warnings: report.lines(.warning) + (machine.isRolledBack ? [Self.rolledBack] : []))
     }
 
     @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
@@ -93,12 +100,17 @@ import TunnelConfiguration
         for index in tunnels.indices {
             tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
         }
-        return AgentSnapshot(
+        var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
+        snapshot.isRolledBack = machine.isRolledBack
+        snapshot.paused = machine.pauses.all
+        snapshot.blockedTokens = means.blocked.all.count
+        snapshot.logLevel = supervisor.logLevel.snapshot
+        return snapshot
     }
 }
 

@@ -31,8 +31,16 @@ struct Preparation: Sendable {
         let grace: Duration
         /// Whether nothing ran before.
         let isStart: Bool
-        /// Whom another agent had shut out that has given up its place; nil where none has.
-        let bansTakenOver: [BanSnapshot]?
+        /// What an agent has told that has given up its place; nil where none has.
+        let takenOver: TakenOver?
+        /// Whom it had shut out.
+        var bansTakenOver: [BanSnapshot]? { takenOver?.bans }
+    }
+
+    /// What an agent knows that whoever takes its place goes on with.
+    struct TakenOver: Sendable {
+        var bans: [BanSnapshot]
+        var succession: SuccessionSnapshot
     }
 
     let terms: Terms
@@ -97,8 +105,8 @@ struct Preparer: Sendable {
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
         let takesOver = ground.isStart && means.takesOver
-        let bans = takesOver && findings.faults.isEmpty ? takeOver(besides: exclusives) : nil
-        if bans != nil {
+        let takenOver = takesOver && findings.faults.isEmpty ? takeOver(besides: exclusives) : nil
+        if takenOver != nil {
             findings.taken = []
             prepare(&exclusives)
             listen()
@@ -112,7 +120,7 @@ struct Preparer: Sendable {
         guard findings.faults.isEmpty, let log else { return nil }
         return Preparation(
             terms: Preparation.Terms(
-                grace: plan.result.shutdownGrace, isStart: ground.isStart, bansTakenOver: bans),
+                grace: plan.result.shutdownGrace, isStart: ground.isStart, takenOver: takenOver),
             servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage)
     }
 

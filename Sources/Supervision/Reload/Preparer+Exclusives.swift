@@ -79,8 +79,8 @@ extension Preparer {
     /// Has the agent that runs by the same file let go of what only one can have. It finishes what it has in flight.
     ///
     /// - Parameter own: where ours stands by now there was nobody.
-    /// - Returns: whom it has shut out; nil where there is none, or it did not.
-    mutating func takeOver(besides own: ExclusiveResources) -> [BanSnapshot]? {
+    /// - Returns: what it knows; nil where there is none, or it did not.
+    mutating func takeOver(besides own: ExclusiveResources) -> Preparation.TakenOver? {
         // The file may have named another socket when that agent started.
         let paths = [means.automaticControlSocket?.path, plan.result.controlSocket].compactMap(\.self)
         let ownPaths = [own.automaticSocket?.path, own.controlSocket?.path]
@@ -92,9 +92,11 @@ extension Preparer {
                 listen()
                 guard findings.faults.isEmpty else { return nil }
                 // One of before there were any cannot tell.
-                let bans = (try? agent.bans()) ?? []
+                let takenOver = Preparation.TakenOver(
+                    bans: (try? agent.bans()) ?? [],
+                    succession: (try? agent.succession()) ?? SuccessionSnapshot())
                 try agent.handOver()
-                return bans
+                return takenOver
             } catch  where error.isNobodyThere {
                 continue
             } catch {

@@ -14,17 +14,29 @@ import TunnelConfiguration
         var warnings: [String] = []
     }
 
+    /// How one ended, for who waits for it.
+    struct End: Sendable {
+        let snapshot: ReloadSnapshot
+        /// Why nothing was tried, where that is so.
+        let refusal: ReloadRefusal?
+
+        init(_ snapshot: ReloadSnapshot, refusal: ReloadRefusal? = nil) {
+            self.snapshot = snapshot
+            self.refusal = refusal
+        }
+    }
+
     private let logger: Logger
     private var record = Record()
     private var preparation: Preparation?
-    private var waiting: [UInt64: CheckedContinuation<ReloadSnapshot, Never>] = [:]
+    private var waiting: [UInt64: CheckedContinuation<End, Never>] = [:]
     private var lastTicket: UInt64 = 0
     private(set) var last: ReloadSnapshot?
 
     init(logger: Logger) { self.logger = logger }
 
     /// Waits for the end of the reload that `request` asks for.
-    func wait(_ request: (_ ticket: UInt64) -> Void) async -> ReloadSnapshot {
+    func wait(_ request: (_ ticket: UInt64) -> Void) async -> End {
         lastTicket += 1
         let ticket = lastTicket
         return await withCheckedContinuation { continuation in
@@ -83,18 +95,25 @@ import TunnelConfiguration
             trigger: end.trigger.rawValue, finishedAt: UnixTime.now,
             durationMilliseconds: (.now - record.began) / .milliseconds(1), outcome: end.outcome,
             generation: end.generation, plan: end.plan?.snapshot ?? PlanSnapshot(),
-            errors: isStopping ? [Self.endReason] : record.errors, warnings: record.warnings)
-        if !isStopping {
+            errors: isStopping ? [Self.endReason] : end.refusal.map { [$0.words] } ?? record.errors,
+            warnings: record.warnings)
+        if let refusal = end.refusal {
+            // Who asked is told; to all others nothing has happened.
+            logger.notice(
+                "Reload not tried",
+                metadata: [.reloadTrigger: "\(snapshot.trigger)", .errorMessage: "\(refusal.words)"])
+        } else if !isStopping {
             log(snapshot)
             last = snapshot
         }
-        for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
+        let told = End(snapshot, refusal: end.refusal)
+        for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: told) }
     }
 
     /// Tells all who wait that nothing comes of it.
     func refuseAll(generation: Int) {
         let refusal = Self.refusalAtTheEnd(generation: generation)
-        for ticket in waiting.keys { waiting.removeValue(forKey: ticket)?.resume(returning: refusal) }
+        for ticket in waiting.keys { waiting.removeValue(forKey: ticket)?.resume(returning: End(refusal)) }
     }
 
     private static let endReason = "the agent is stopping"

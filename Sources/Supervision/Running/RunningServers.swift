@@ -6,6 +6,7 @@ import Observability
 import Reconciliation
 import Routing
 import TunnelConfiguration
+import TunnelProtocol
 import TunnelServer
 
 /// The tunnel servers of an agent: those in force, and those that finish what they have in flight.
@@ -38,7 +39,8 @@ import TunnelServer
 
     /// Carries out one change of a plan.
     func apply(
-        _ change: PreparedServer, _ terms: Preparation.Terms, in group: inout DiscardingTaskGroup
+        _ change: PreparedServer, _ terms: Preparation.Terms, _ pauses: Pauses,
+        in group: inout DiscardingTaskGroup
     ) async {
         switch change {
         case .start(let configuration, let security, let socket, let predecessor):
@@ -46,7 +48,7 @@ import TunnelServer
             let server = TunnelServer(
                 configuration, tls: security.tls, innerTLS: security.innerTLS,
                 tunnelsOf: configuration.tcp.flatMap { running[$0.server]?.server }, usage: means.usage,
-                group: means.group,
+                blocked: means.blocked, group: means.group,
                 log: means.log, budget: means.budget,
                 software: means.software, gauge: means.gauge)
             if let old = predecessor.flatMap({ running[$0] }) { server.succeed(old.server) }
@@ -55,6 +57,7 @@ import TunnelServer
             // A port's tunnels are those of its server.
             if configuration.tcp == nil { server.expect(isSuccessor ? .every : .listed) }
             server.ban((terms.bansTakenOver ?? []).filter { $0.server == configuration.name })
+            server.setPaused(pauses.contains(.server, configuration.name))
             begin(RunningServer(server: server, socket: socket), configuration.name, in: &group)
             await listen(configuration.name, in: &group)
         case .move(let configuration, let security, let socket, let isHandedOn):
@@ -127,6 +130,25 @@ import TunnelServer
         repairs[name] = repair
         return repair
     }
+
+    // MARK: What whoever runs the agent wants
+
+    func setPaused(_ name: String, _ isPaused: Bool) { running[name]?.server.setPaused(isPaused) }
+
+    /// Ends a session.
+    ///
+    /// - Returns: the server that has it; nil where none does.
+    func end(session id: UInt64, isCut: Bool) -> String? {
+        all.first { $0.server.end(session: id, isCut: isCut) }?.server.name
+    }
+
+    /// Those that are shown so.
+    func tokens(hint: String, tag: String) -> Set<RendezvousToken> {
+        Set(running.values.flatMap { $0.server.tokens(hint: hint, tag: tag) })
+    }
+
+    /// Has tunnel clients leave whose token is blocked.
+    func dismissBlocked(grace: Duration) { for server in all { server.server.dismissBlocked(grace: grace) } }
 
     // MARK: Watching
 

@@ -28,10 +28,16 @@ import TunnelClient
 
     // MARK: Changing them
 
-    /// Carries out one change of a plan.
+    /// Carries out one change of a plan. What comes is paused where it should be.
     func apply(
-        _ change: PreparedTunnel, _ terms: Preparation.Terms, in group: inout DiscardingTaskGroup
+        _ change: PreparedTunnel, _ terms: Preparation.Terms, _ pauses: Pauses,
+        in group: inout DiscardingTaskGroup
     ) {
+        switch change {
+        case .start(let name, let client), .replace(let name, let client):
+            if pauses.contains(.tunnel, name) { client.pause() }
+        case .update, .stop: break
+        }
         switch change {
         case .start(let name, let client):
             begin(RunningTunnel(client), name)
@@ -101,6 +107,21 @@ import TunnelClient
                 new.client.retryNow()
             }
         }
+    }
+
+    /// Has a tunnel dial nothing, and what it replaced leave; or dial again.
+    func setPaused(_ name: String, _ isPaused: Bool) {
+        for tunnel in [running[name]].compactMap(\.self) + (leaving[name] ?? []) {
+            if isPaused { tunnel.client.pause() } else { tunnel.client.resume() }
+        }
+    }
+
+    /// Ends a session.
+    ///
+    /// - Returns: whose it is; nil where it is not here.
+    func end(session id: UInt64, isCut: Bool) -> String? {
+        running.first { $0.value.client.end(session: id, isCut: isCut) }?.key
+            ?? leaving.first { $0.value.contains { $0.client.end(session: id, isCut: isCut) } }?.key
     }
 
     // MARK: Watching

@@ -163,6 +163,9 @@ final class CallerReception: RequestReception, ProxiedReception {
         }
         let request = CallerRequest(
             head: head, framing: framing, route: route, caller: caller, stream: stream)
+        if core.pause.isPaused, case .forward = route {
+            return .answer(answer(Refusal.paused.answer, record(of: request)), closes: false)
+        }
         if core.gauge.refusesRequests, case .forward = route {
             var record = record(of: request)
             record.level = .debug
@@ -209,6 +212,9 @@ final class CallerReception: RequestReception, ProxiedReception {
                 let error = HTTPMessageError(.malformed, "the method holds the token")
                 return .answer(
                     answer(Refusal.malformed(error).answer, makeRecord("-", path: "-")), closes: true)
+            }
+            guard !core.blocked.contains(token) else {
+                return .answer(answer(Refusal.tokenBlocked.answer, record(of: request)), closes: false)
             }
             var forwarded = head
             // The log shows it, too.

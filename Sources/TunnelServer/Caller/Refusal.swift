@@ -77,6 +77,11 @@ package struct Refusal: Error, Sendable, Equatable {
         503, "Too many connections", .tooManyCallers, retryAfter: 1, limit: "connections")
     static let overloaded = Refusal(
         503, "The tunnel server is overloaded", .overloaded, retryAfter: 5, limit: "load")
+    static let paused = Refusal(
+        503, "The tunnel server is paused: it takes no requests for now", .paused, retryAfter: 10)
+    /// Of callers and tunnel clients.
+    static let tokenBlocked = Refusal(
+        403, "The token is blocked here: ask who runs the tunnel server", .tokenBlocked)
     static let cutShort = Refusal(502, "The tunnel server stopped before the answer came", .stopped)
     static let stopping = Refusal(503, "The tunnel server is stopping", .stopping, retryAfter: 5)
     static let headTimeout = Refusal(
@@ -136,6 +141,7 @@ package struct Refusal: Error, Sendable, Equatable {
     /// Whether strangers can have it as often as they like: the log tells it once a minute, with how often.
     var isToldRarely: Bool {
         status == 429 || self == .tooManySessions || self == .clientCertificateRequired
+            || self == .tokenBlocked
     }
 
     /// The same method at the place with a slash.

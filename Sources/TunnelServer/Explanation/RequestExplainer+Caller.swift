@@ -66,6 +66,14 @@ extension RequestExplainer {
             note(.rules, "\(address) may not connect here", "callers")
             throw closed("the connection is closed at once")
         }
+        if facts?.isPaused == true {
+            notePause()
+            throw closed("the connection is closed at once")
+        }
+        if facts?.isBlocked(port.token) == true {
+            noteBlock(port.token)
+            throw closed("the connection is closed at once")
+        }
         if facts?.isOverloaded == true {
             noteOverload()
             throw closed("the connection is closed at once (limit: load)")

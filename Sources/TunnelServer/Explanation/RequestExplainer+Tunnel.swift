@@ -33,16 +33,21 @@ extension RequestExplainer {
             TunnelCredentials.Certificate(names: [$0], authority: settings.clientAuthority?.pem)
         }
         if let origin = head.fields[.origin] { hide(origin, as: RendezvousToken.hint(of: origin)) }
+        let claim: TunnelCredentials
         do throws(AdmissionError) {
-            let claim = try TunnelAdmission.claim(of: head, by: knock, certificate: certificate)
+            claim = try TunnelAdmission.claim(of: head, by: knock, certificate: certificate)
             try settings.admission.check(claim, of: head, by: knock)
-            note(.token, "\(claim.token.hint) may serve its callers here", "passwords")
-            return Outcome(
-                .answered, status: knock == .webSocket ? 101 : 200,
-                "a tunnel client is let in, where limits allow it")
         } catch {
             throw ended(Refusal(error), head)
         }
+        guard facts?.isBlocked(claim.token) != true else {
+            noteBlock(claim.token)
+            throw ended(Refusal.tokenBlocked, head)
+        }
+        note(.token, "\(claim.token.hint) may serve its callers here", "passwords")
+        return Outcome(
+            .answered, status: knock == .webSocket ? 101 : 200,
+            "a tunnel client is let in, where limits allow it")
     }
 
     /// Of one that goes to a tunnel.
@@ -53,6 +58,10 @@ extension RequestExplainer {
         guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
             note(.request, "the method holds the token")
             throw ended(Refusal.malformed(HTTPMessageError(.malformed, "the method holds the token")), head)
+        }
+        if facts?.isBlocked(token) == true {
+            noteBlock(token)
+            throw ended(Refusal.tokenBlocked, head)
         }
         var forwarded = head
         forwarded.target = TokenRemoval.clean(

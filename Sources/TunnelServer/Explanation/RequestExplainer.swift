@@ -80,6 +80,10 @@ struct RequestExplainer {
                     + (isLacking ? "none is shown (--certificate NAME)" : "one is shown"), "tls")
             if isLacking { throw ended(Refusal.certificateRequired, head) }
         }
+        if case .forward = route, facts?.isPaused == true {
+            notePause()
+            throw ended(Refusal.paused, head)
+        }
         if case .forward = route, facts?.isOverloaded == true {
             noteOverload()
             throw ended(Refusal.overloaded, head)
@@ -96,6 +100,14 @@ struct RequestExplainer {
     }
 
     // MARK: Notes
+
+    mutating func notePause() {
+        note(.agent, "the server is paused: what is new is refused (wstunnel resume --server)")
+    }
+
+    mutating func noteBlock(_ token: RendezvousToken) {
+        note(.token, "\(token.hint) is blocked by who runs the server")
+    }
 
     mutating func noteOverload() {
         note(.limits, "load-shedding: what is new is refused now (wstunnel status tells why)")

@@ -22,6 +22,10 @@ protocol ServerFacts: Sendable {
     func usage(of parties: [LimitedParty]) -> (hit: LimitHit?, usage: [RequestUsage])
     /// What would become of a request for a token.
     func outlook(for token: RendezvousToken, isListed: Bool) -> TokenOutlook
+    /// Whether the server takes no requests for now.
+    var isPaused: Bool { get }
+    /// Whether the token is not served for now.
+    func isBlocked(_ token: RendezvousToken) -> Bool
     /// Whether the agent is short of something, and refuses new requests.
     var isOverloaded: Bool { get }
     /// Whether the server takes no new requests.
@@ -30,6 +34,10 @@ protocol ServerFacts: Sendable {
 
 extension ServerCore: ServerFacts {
     func owner(of name: String) -> RendezvousToken? { hosts.owner(of: name) }
+
+    var isPaused: Bool { pause.isPaused }
+
+    func isBlocked(_ token: RendezvousToken) -> Bool { blocked.contains(token) }
 
     var isOverloaded: Bool { gauge.refusesRequests }
 

@@ -48,7 +48,7 @@ final class ServerSession: SessionOwner {
         self.core = core
         self.credentials = credentials
         self.client = client
-        self.id = core.nextSessionID()
+        self.id = SessionNumber.next()
         self.address = address
         self.endpoint = endpoint
         self.certificateName = certificateName
@@ -105,7 +105,7 @@ final class ServerSession: SessionOwner {
         logger[.tunnelName] = "\(peer.tunnelName)"
         // An update that came while it was on its way may not have found it.
         let settings = core.settings
-        guard hasRoom, settings.admission.admits(credentials) else {
+        guard hasRoom, settings.admission.admits(credentials), !core.blocked.contains(token) else {
             session.turnAway()
             return
         }

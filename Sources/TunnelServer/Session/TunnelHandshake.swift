@@ -94,6 +94,7 @@ struct TunnelHandshake {
         let credentials = try credentials(
             of: head, by: knock, from: group, client: text == nil ? nil : client.process.text)
         let token = credentials.token
+        guard !core.blocked.contains(token) else { throw .tokenBlocked }
         switch core.registry.admits(token, client) {
         case .admitted: break
         case .tooManySessions: throw .tooManySessionsOfClient

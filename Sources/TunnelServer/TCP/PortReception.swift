@@ -58,6 +58,10 @@ final class PortReception: RawReception, ProxiedReception {
             record.finish(.shutdown, now: now)
             return nil
         }
+        guard !core.pause.isPaused, !core.blocked.contains(port.token) else {
+            record.finish(.answeredHere, now: now)
+            return nil
+        }
         guard !core.gauge.refusesRequests else {
             record.level = .debug
             record.finish(.answeredHere, now: now)

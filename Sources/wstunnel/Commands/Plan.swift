@@ -34,7 +34,7 @@ struct Plan: ParsableCommand {
                 try agent.ask { client throws(AdminClientError) in try client.plan() }
             }
         for problem in report.errors + report.warnings { Terminal.printToStandardError(problem + "\n") }
-        try format.print(report, text: report.plan.map(PlanRendering.text) ?? "a reload would be refused\n")
+        try format.print(report, text: PlanRendering.text(of: report) ?? "a reload would be refused\n")
         if report.plan == nil { throw ExitStatus.badConfiguration }
     }
 

@@ -11,13 +11,26 @@ struct Reload: ParsableCommand {
 
     @OptionGroup var agent: AgentOptions
 
+    @Option(help: "Apply nothing but this plan, by what wstunnel plan calls it behind the word plan.")
+    var plan: String?
+
     @Option(help: "How to print what was done.")
     var format = OutputFormat.text
 
     func run() throws {
-        let reload = try agent.ask { client throws(AdminClientError) in try client.reload() }
+        try Self.tell(
+            try agent.ask { client throws(AdminClientError) in
+                guard let plan else { return try client.reload() }
+                return try client.reload(ifPlanned: plan)
+            }, format)
+    }
+
+    func validate() throws { try PlanName.check(plan) }
+
+    /// What became of a reload.
+    static func tell(_ reload: ReloadSnapshot, _ format: OutputFormat) throws {
         for problem in reload.errors + reload.warnings { Terminal.printToStandardError(problem + "\n") }
-        try format.print(reload, text: Self.text(of: reload))
+        try format.print(reload, text: text(of: reload))
         if reload.outcome == .refused { throw ExitStatus.badConfiguration }
     }
 

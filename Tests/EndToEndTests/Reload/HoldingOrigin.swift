@@ -18,8 +18,7 @@ final class HoldingOrigin: Sendable {
 
         private let byTarget = Mutex<[String: Hold]>([:])
 
-        func add(_ target: String) -> Hold {
-            let hold = Hold()
+        func add(_ target: String, _ hold: Hold = Hold()) -> Hold {
             byTarget.withLock { $0[target] = hold }
             return hold
         }
@@ -59,8 +58,14 @@ final class HoldingOrigin: Sendable {
 
     /// A request that the origin has and answers when it is let go.
     func hold(port: Int, token: String) throws -> HeldRequest {
+        try Self.hold(at: [self], port: port, token: token)
+    }
+
+    /// A request that one of the origins has, whichever that is.
+    static func hold(at origins: [HoldingOrigin], port: Int, token: String) throws -> HeldRequest {
         let target = "/held-\(UInt32.random(in: 0 ... .max))"
-        let hold = holds.add(target)
+        let hold = Holds.Hold()
+        for origin in origins { _ = origin.holds.add(target, hold) }
         let caller = try HTTPConnection(port: port)
         try caller.send("GET", target, fields: [("X-Token", token)])
         try hold.arrived.wait()

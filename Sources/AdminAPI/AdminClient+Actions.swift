@@ -1,0 +1,93 @@
+package import AgentStatus
+import FoundationEssentials
+
+// What an agent is told to do.
+extension AdminClient {
+    /// - Parameter plans: `PlanReport.etag`, where nothing else may be done.
+    package func reload(ifPlanned plan: String) throws(AdminClientError) -> ReloadSnapshot {
+        try ask(
+            "POST", "/api/reload", ReloadSnapshot.self, fields: [("If-Match", "\"\(plan)\"")],
+            patience: patience ?? Self.workPatience)
+    }
+
+    package func rollbackPlan() throws(AdminClientError) -> PlanReport {
+        try ask("GET", "/api/rollback", PlanReport.self, patience: patience ?? Self.answerPatience)
+    }
+
+    package func rollback(ifPlanned plan: String?) throws(AdminClientError) -> ReloadSnapshot {
+        try ask(
+            "POST", "/api/rollback", ReloadSnapshot.self,
+            fields: plan.map { [("If-Match", "\"\($0)\"")] } ?? [],
+            patience: patience ?? Self.workPatience)
+    }
+
+    /// - Parameters:
+    ///   - name: made of what names are made of.
+    ///   - isPaused: from now on.
+    package func set(
+        _ kind: PauseSnapshot.Kind, _ name: String, isPaused: Bool
+    ) throws(AdminClientError) -> PauseReport {
+        let place = "/api/\(kind.rawValue)s/\(Self.escaped(name))/\(isPaused ? "pause" : "resume")"
+        return try ask("POST", place, PauseReport.self, patience: patience ?? Self.answerPatience)
+    }
+
+    package func end(session id: UInt64, isCut: Bool) throws(AdminClientError) -> SessionReport {
+        try ask(
+            "POST", "/api/sessions/\(id)/\(isCut ? "disconnect" : "drain")", SessionReport.self,
+            patience: patience ?? Self.answerPatience)
+    }
+
+    package func logLevel() throws(AdminClientError) -> LogLevelSnapshot {
+        try ask("GET", "/api/log-level", LogLevelSnapshot.self, patience: patience ?? Self.answerPatience)
+    }
+
+    package func setLogLevel(_ query: LogLevelQuery) throws(AdminClientError) -> LogLevelSnapshot {
+        try ask(
+            "POST", "/api/log-level", LogLevelSnapshot.self, body: Self.body(query),
+            patience: patience ?? Self.answerPatience)
+    }
+
+    package func blockedTokens() throws(AdminClientError) -> [BlockedTokenSnapshot] {
+        try ask(
+            "GET", "/api/tokens/blocked", [BlockedTokenSnapshot].self,
+            patience: patience ?? Self.answerPatience)
+    }
+
+    package func block(_ query: TokenBlockQuery) throws(AdminClientError) -> BlockedTokenSnapshot {
+        try ask(
+            "POST", "/api/tokens/block", BlockedTokenSnapshot.self, body: Self.body(query),
+            patience: patience ?? Self.answerPatience)
+    }
+
+    /// - Returns: how many are served again.
+    package func unblock(_ query: TokenBlockQuery) throws(AdminClientError) -> Int {
+        let answer = try ask(
+            "POST", "/api/tokens/unblock", [String: Int].self, body: Self.body(query),
+            patience: patience ?? Self.answerPatience)
+        return answer["unblocked"] ?? 0
+    }
+
+    /// What this process goes on with when it takes the agent's place.
+    package func succession() throws(AdminClientError) -> SuccessionSnapshot {
+        try ask(
+            "GET", "/api/succession", SuccessionSnapshot.self, patience: patience ?? Self.answerPatience)
+    }
+
+    private static func body(_ query: some Encodable) -> [UInt8] {
+        // Of texts alone: there is nothing that could fail.
+        (try? JSONEncoder().encode(query)).map { [UInt8]($0) } ?? []
+    }
+
+    /// For a segment of a path.
+    private static func escaped(_ name: String) -> String {
+        name.utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "-"):
+                String(UnicodeScalar(byte))
+            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }.joined()
+    }
+}
