@@ -46,6 +46,7 @@ import TunnelConfiguration
     let load: LoadWatch
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
+    let metrics: MetricsDesk
 
     init(
         _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier,
@@ -63,6 +64,7 @@ import TunnelConfiguration
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
+        metrics = MetricsDesk(means)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -183,6 +185,7 @@ import TunnelConfiguration
         means.log.commit(preparation.log)
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
+        metrics.note(preparation.servers)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)

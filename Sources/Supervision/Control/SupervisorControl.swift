@@ -83,6 +83,10 @@ import TunnelConfiguration
             plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))
     }
 
+    @AgentActor func metrics(_ question: MetricsQuestion) async -> MetricsAnswer? {
+        await supervisor.metrics.answer(question, of: supervisor)
+    }
+
     @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
         let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
         var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
@@ -103,7 +107,7 @@ import TunnelConfiguration
 }
 
 extension SupervisorMachine {
-    fileprivate var phase: AgentSnapshot.Phase {
+    var phase: AgentSnapshot.Phase {
         if isStopping { return .stopping }
         if isStarting { return .starting }
         return isReloading ? .reloading : .running

@@ -20,6 +20,8 @@ import TunnelConfiguration
     private var waiting: [UInt64: CheckedContinuation<ReloadSnapshot, Never>] = [:]
     private var lastTicket: UInt64 = 0
     private(set) var last: ReloadSnapshot?
+    /// How many ended so, since the start.
+    private(set) var counts: [ReloadSnapshot.Outcome: UInt64] = [:]
 
     init(logger: Logger) { self.logger = logger }
 
@@ -87,6 +89,7 @@ import TunnelConfiguration
         if !isStopping {
             log(snapshot)
             last = snapshot
+            counts[snapshot.outcome, default: 0] += 1
         }
         for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: snapshot) }
     }
