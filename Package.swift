@@ -23,6 +23,7 @@ let package = Package(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
@@ -98,7 +99,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
+                "AgentStatus", "CZlib", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
                 "TunnelConfiguration",
                 "TunnelProtocol",
                 .logging, .nioCore, .nioPosix, .system,

@@ -15,6 +15,7 @@ missing_packages() { # PAIR...
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
     pkg-config --exists libargon2 2>/dev/null || echo libargon2-dev
     pkg-config --exists libcrypt 2>/dev/null || echo libcrypt-dev
+    pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev
     [[ -s /etc/ssl/certs/ca-certificates.crt || -s /etc/pki/tls/certs/ca-bundle.crt ]] || echo ca-certificates
     local pair
     for pair in "$@"; do

@@ -114,7 +114,8 @@ finish() {
 wanted=(pkg-config:pkg-config curl:curl wrk:wrk shellcheck:shellcheck openssl:openssl python3:python3
     tinyproxy:tinyproxy-bin systemd-analyze:systemd nginx:nginx-light valgrind:valgrind
     h2load:nghttp2-client squid:squid haproxy:haproxy sshd:openssh-server ssh:openssh-client
-    psql:postgresql gunicorn:gunicorn cadaver:cadaver virtualenv:virtualenv)
+    psql:postgresql gunicorn:gunicorn cadaver:cadaver virtualenv:virtualenv
+    promtool:prometheus)
 
 # Programs of others that tests have as origins, from PyPI: made once, and anew when the list changes. What is there is
 # used without a network.

@@ -23,6 +23,10 @@ package protocol AgentControl: AgentActions {
     ///
     /// - Throws: where the query makes no sense here, or too many are at it.
     func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot
+    /// A page of what is counted. Who asks while another does for the same has the same page.
+    ///
+    /// - Returns: nil where the agent ends.
+    func metrics(_ question: MetricsQuestion) async -> MetricsAnswer?
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

@@ -15,8 +15,10 @@ package struct OwnAnswer: Sendable, Equatable {
 
     /// All of the head but what depends on the connection: `Date` and `Connection`.
     private var head: ResponseHead
-    /// UTF-8. Empty where a status has no content: 1xx, 204, 304.
+    /// UTF-8. Empty where a status has no content: 1xx, 204, 304; and where that is no text.
     package let text: String
+    /// What it has in place of a text, as where that is compressed.
+    private let bytes: ByteBuffer?
 
     /// An answer without a text.
     ///
@@ -26,6 +28,7 @@ package struct OwnAnswer: Sendable, Equatable {
     package init(_ status: Int, fields: HeaderFields = HeaderFields()) {
         head = ResponseHead(status: status, fields: fields)
         text = ""
+        bytes = nil
         if !head.hasNoBody(requestMethod: "") { head.fields.append(.contentLength, "0") }
     }
 
@@ -36,6 +39,7 @@ package struct OwnAnswer: Sendable, Equatable {
     ///   - isCacheable: whether caches may keep it. They must not where what it says may be over in the next moment.
     package init(_ status: Int, text: String, as type: MediaType = .plainText, isCacheable: Bool = false) {
         head = ResponseHead(status: status)
+        bytes = nil
         guard !head.hasNoBody(requestMethod: "") else {
             self.text = ""
             return
@@ -49,6 +53,20 @@ package struct OwnAnswer: Sendable, Equatable {
     /// An answer in a line of words that holds for this moment.
     package init(_ status: Int, line: String) {
         self.init(status, text: line.hasSuffix("\n") ? line : line + "\n")
+    }
+
+    /// An answer of bytes that holds for this moment.
+    ///
+    /// - Parameters:
+    ///   - status: 200 to 599, of those that have content.
+    ///   - mediaType: what they are.
+    package init(_ status: Int, bytes: ByteBuffer, as mediaType: String) {
+        head = ResponseHead(
+            status: status,
+            fields: HeaderFields([.contentType: mediaType, .contentLength: String(bytes.readableBytes)]))
+        head.fields.append(named: "Cache-Control", "no-store")
+        text = ""
+        self.bytes = bytes
     }
 
     /// 100 to 599.
@@ -66,14 +84,14 @@ package struct OwnAnswer: Sendable, Equatable {
     }
 
     /// Bytes of the text, also where HEAD leaves it out.
-    package var textBytes: Int { text.utf8.count }
+    package var textBytes: Int { bytes?.readableBytes ?? text.utf8.count }
 
     /// The two parts of the answer to a request with this method, for a connection with a framing of its own.
     ///
     /// - Returns: the body is nil where none follows.
     package func parts(toMethod method: String) -> (head: ResponseHead, body: ByteBuffer?) {
-        let hasBody = !text.isEmpty && method != "HEAD"
-        return (head, hasBody ? ByteBuffer(string: text) : nil)
+        let hasBody = textBytes > 0 && method != "HEAD"
+        return (head, hasBody ? bytes ?? ByteBuffer(string: text) : nil)
     }
 
     /// The whole answer as HTTP/1.
@@ -93,9 +111,10 @@ package struct OwnAnswer: Sendable, Equatable {
         } else if version == .http10 {
             head.fields.append(.connection, "keep-alive")
         }
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(head)
-        if method != "HEAD" { bytes.writeString(text) }
-        return bytes
+        var output = ByteBuffer()
+        output.writeResponseHead(head)
+        guard method != "HEAD" else { return output }
+        if let bytes { output.writeImmutableBuffer(bytes) } else { output.writeString(text) }
+        return output
     }
 }

@@ -30,6 +30,8 @@ struct LogBuffer: ~Copyable {
     private(set) var appendedLines = 0
     /// Lines of these that are written or given up.
     private(set) var settledLines = 0
+    /// Lines that were lost since the start.
+    private(set) var droppedLines: UInt64 = 0
     /// True once the writer has ended.
     var isFinished = false
 
@@ -43,6 +45,7 @@ struct LogBuffer: ~Copyable {
         let waiting = bytes.count + (linesBeforeSwitch?.bytes.count ?? 0) + bytesInFlight
         guard waiting + line.count <= capacity else {
             drops.lineCount += 1
+            droppedLines += 1
             return wakeWriter()
         }
         bytes.append(contentsOf: line)
@@ -109,7 +112,9 @@ struct LogBuffer: ~Copyable {
         hasOutputFailed = failure != nil
         if let failure {
             // The report stands last, so where a batch failed it is the first that is missing.
-            drops.lineCount += max(0, lineCount - failure.writtenLines) + (reported?.lineCount ?? 0)
+            let lost = max(0, lineCount - failure.writtenLines)
+            drops.lineCount += lost + (reported?.lineCount ?? 0)
+            droppedLines += UInt64(lost)
             drops.errorCode = failure.code
         }
     }

@@ -19,6 +19,9 @@ package final class LogSink: Sendable {
     package var format: LogFormat { LogFormat(code: formatCode.load(ordering: .relaxed)) }
     private let formatCode: Atomic<UInt8>
 
+    /// Lines that were lost since the start.
+    package var droppedLines: UInt64 { buffer.withLock { $0.droppedLines } }
+
     /// Whether its lines go to a file, where nobody may look.
     package var isFile: Bool { path.withLock { $0 != nil } }
 

@@ -49,6 +49,7 @@ import TunnelServer
     let logLevel: LogLevelControl
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
+    let metrics: MetricsDesk
 
     init(
         _ configuration: AgentConfiguration, means: AgentMeans, notifier: SystemdNotifier,
@@ -68,6 +69,7 @@ import TunnelServer
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
         certificates = CertificateWatch(logger: logger)
         logLevel = LogLevelControl(means, logger: logger)
+        metrics = MetricsDesk(means)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -195,6 +197,7 @@ import TunnelServer
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
         certificates.apply(plan.result)
+        metrics.note(preparation.servers)
         let terms = preparation.terms
         if let succession = terms.takenOver?.succession {
             machine.takeOver(succession.paused)

@@ -68,6 +68,9 @@ package final class ServerTLS: Sendable {
         }
     }
 
+    /// When the first of them ends, in seconds since 1970; nil where none can be read.
+    package var expiry: Int? { watched.map(\.certificate.notAfter).min() }
+
     /// What is to be said of certificates that end soon, have ended, or do not count yet.
     ///
     /// - Parameter now: seconds since 1970.

@@ -79,6 +79,15 @@ final class FakeAgent: AgentControl {
             outcome: .init(.carried, "as asked"))
     }
 
+    func metrics(_ question: MetricsQuestion) async -> MetricsAnswer? {
+        let bytes = Array("# a page\n".utf8)
+        guard question.isCompressed, let compressed = Gzip.compressed(bytes) else {
+            return MetricsAnswer(
+                bytes: ByteBuffer(bytes: bytes), format: question.format, isCompressed: false)
+        }
+        return MetricsAnswer(bytes: compressed, format: question.format, isCompressed: true)
+    }
+
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }
 }
 

@@ -8,6 +8,7 @@ private let importTable: [String: Set<String>] = [
     "CMalloc": [],
     "CArgon2": [],
     "CCrypt": [],
+    "CZlib": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "X509": [],
@@ -63,7 +64,7 @@ private let importTable: [String: Set<String>] = [
         "SystemPackage", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
     "AdminAPI": networking.union([
-        "AgentStatus", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
+        "AgentStatus", "CZlib", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
         "Observability", "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
     ]),
 

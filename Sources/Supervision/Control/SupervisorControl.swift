@@ -90,6 +90,10 @@ import TunnelServer
             warnings: report.lines(.warning) + (machine.isRolledBack ? [Self.rolledBack] : []))
     }
 
+    @AgentActor func metrics(_ question: MetricsQuestion) async -> MetricsAnswer? {
+        await supervisor.metrics.answer(question, of: supervisor)
+    }
+
     @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
         let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
         var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
@@ -115,7 +119,7 @@ import TunnelServer
 }
 
 extension SupervisorMachine {
-    fileprivate var phase: AgentSnapshot.Phase {
+    var phase: AgentSnapshot.Phase {
         if isStopping { return .stopping }
         if isStarting { return .starting }
         return isReloading ? .reloading : .running

@@ -32,6 +32,8 @@ import TunnelConfiguration
     private var waiting: [UInt64: CheckedContinuation<End, Never>] = [:]
     private var lastTicket: UInt64 = 0
     private(set) var last: ReloadSnapshot?
+    /// How many ended so, since the start.
+    private(set) var counts: [ReloadSnapshot.Outcome: UInt64] = [:]
 
     init(logger: Logger) { self.logger = logger }
 
@@ -105,6 +107,7 @@ import TunnelConfiguration
         } else if !isStopping {
             log(snapshot)
             last = snapshot
+            counts[snapshot.outcome, default: 0] += 1
         }
         let told = End(snapshot, refusal: end.refusal)
         for ticket in end.tickets { waiting.removeValue(forKey: ticket)?.resume(returning: told) }

@@ -178,6 +178,9 @@ import TunnelServer
         return measures
     }
 
+    /// Those whose listener broke.
+    var broken: Set<String> { Set(repairs.keys) }
+
     /// The addresses that are shut out.
     var bans: [BanSnapshot] { running.values.flatMap(\.server.bans) }
 

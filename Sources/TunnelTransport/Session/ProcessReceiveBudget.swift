@@ -7,7 +7,8 @@ package final class ProcessReceiveBudget: ReceiveBudget {
     /// together are so much.
     package static let defaultBytes = 128 << 20
 
-    private let total: Int
+    /// What there is, in bytes.
+    package let total: Int
     private let left: Atomic<Int>
     private let squeezed = Atomic<Bool>(false)
 
@@ -24,6 +25,9 @@ package final class ProcessReceiveBudget: ReceiveBudget {
         get { squeezed.load(ordering: .relaxed) }
         set { squeezed.store(newValue, ordering: .relaxed) }
     }
+
+    /// What is drawn, in bytes: more than there is where what came is counted that nobody asked for.
+    package var used: Int { total - unused }
 
     /// What nobody has drawn.
     var unused: Int { left.load(ordering: .relaxed) }

@@ -17,6 +17,7 @@ package final class SpillSpace: Sendable {
     }
 
     let folder: String
+    private let bytes: Int
     let pool: NIOThreadPool
     private let state: Mutex<State>
 
@@ -27,9 +28,13 @@ package final class SpillSpace: Sendable {
         folder: String, bytes: Int = 1 << 30, files: Int = 128, pool: NIOThreadPool = .singleton
     ) {
         self.folder = folder
+        self.bytes = bytes
         self.pool = pool
         state = Mutex(State(bytesLeft: bytes, filesLeft: files))
     }
+
+    /// What is taken, in bytes.
+    package var usedBytes: Int { state.withLock { bytes - $0.bytesLeft } }
 
     func take(_ bytes: Int) -> Bool {
         state.withLock { state in

@@ -1,0 +1,213 @@
+internal import AgentStatus
+
+/// What `/metrics` shows: everything that the catalogue has, of one moment. Pure.
+package struct MetricsPage: Sendable {
+    private typealias Catalogue = MetricCatalogue
+    /// About as many bytes as each has, for the room that is made at once.
+    private static let (bytesOfServer, bytesOfTunnel) = (16 << 10, 1536)
+
+    private let agent: AgentMeasures
+    private let servers: [ServerMeasures]
+    private let tunnels: [TunnelMeasures]
+
+    /// Names of servers are unique, and those of tunnels.
+    package init(_ agent: AgentMeasures, servers: [ServerMeasures], tunnels: [TunnelMeasures]) {
+        self.agent = agent
+        self.servers = servers.sorted { $0.name < $1.name }
+        self.tunnels = tunnels.sorted { $0.name < $1.name }
+    }
+
+    package func bytes(as format: MetricsFormat) -> [UInt8] {
+        var page = MetricsWriter(
+            format, capacity: servers.count * Self.bytesOfServer + tunnels.count * Self.bytesOfTunnel + 16384)
+        writeAgent(to: &page)
+        writeProcess(to: &page)
+        writeServers(to: &page)
+        writeTunnels(to: &page)
+        return page.finished()
+    }
+
+    // MARK: The agent
+
+    private func writeAgent(to page: inout MetricsWriter) {
+        page.begin(Catalogue.build)
+        page.add(MetricNumber(1), agent.version)
+        page.begin(Catalogue.phase)
+        for phase in [AgentSnapshot.Phase.starting, .running, .reloading, .stopping] {
+            page.add(MetricNumber(phase == agent.phase), phase.rawValue)
+        }
+        page.begin(Catalogue.generation)
+        page.add(MetricNumber(agent.generation))
+        page.begin(Catalogue.reloads)
+        for outcome in [ReloadSnapshot.Outcome.applied, .unchanged, .refused] {
+            page.add(MetricNumber(agent.reloads[outcome] ?? 0), outcome.rawValue)
+        }
+        page.begin(Catalogue.reloadSucceeded)
+        page.add(MetricNumber(agent.lastReload?.outcome != .refused))
+        page.begin(Catalogue.reloadTime)
+        page.add(MetricNumber(agent.lastReload?.finishedAt ?? 0))
+        page.begin(Catalogue.loadStage)
+        page.add(MetricNumber(agent.loadStage))
+        page.begin(Catalogue.loadRatio)
+        for load in agent.loads { page.add(.ratio(load.used, of: load.limit), load.resource) }
+        page.begin(Catalogue.receiveBufferUsed)
+        page.add(MetricNumber(agent.receiveBufferUsed))
+        page.begin(Catalogue.receiveBufferLimit)
+        page.add(MetricNumber(agent.receiveBufferLimit))
+        page.begin(Catalogue.spilled)
+        page.add(MetricNumber(agent.spilledBytes))
+        page.begin(Catalogue.linesDropped)
+        for (sink, count) in agent.linesDropped { page.add(MetricNumber(count), sink) }
+        page.begin(Catalogue.loopCPU)
+        for (index, loop) in agent.loops.enumerated() {
+            if let cpu = loop.cpu { page.add(.microseconds(cpu), "\(index)") }
+        }
+        page.begin(Catalogue.loopDelay)
+        for (index, loop) in agent.loops.enumerated() {
+            if let delay = loop.delay { page.add(.microseconds(delay), "\(index)") }
+        }
+    }
+
+    private func writeProcess(to page: inout MetricsWriter) {
+        let process = agent.process
+        page.begin(Catalogue.resident)
+        if let bytes = process.residentBytes { page.add(MetricNumber(bytes)) }
+        page.begin(Catalogue.openFiles)
+        if let count = process.openFiles { page.add(MetricNumber(count)) }
+        page.begin(Catalogue.mostFiles)
+        if let count = process.mostFiles { page.add(MetricNumber(count)) }
+        page.begin(Catalogue.cpu)
+        if let cpu = process.cpu { page.add(.microseconds(cpu)) }
+        page.begin(Catalogue.startTime)
+        if let time = process.startedAt { page.add(.milliseconds(time)) }
+    }
+
+    // MARK: Servers
+
+    private func writeServers(to page: inout MetricsWriter) {
+        eachServer(Catalogue.listening, &page) { MetricNumber(!agent.notListening.contains($0.name)) }
+        eachServer(Catalogue.started, &page) { MetricNumber($0.requests.began) }
+        writeEnds(to: &page)
+        eachServer(Catalogue.inFlight, &page) { MetricNumber($0.inFlight) }
+        eachServer(Catalogue.queued, &page) { MetricNumber($0.waiting) }
+        eachServer(Catalogue.requestBytes, &page) { MetricNumber($0.requests.requestBytes) }
+        eachServer(Catalogue.responseBytes, &page) { MetricNumber($0.requests.responseBytes) }
+        page.begin(Catalogue.durations)
+        for server in servers {
+            page.add(server.requests.whole, server.name, exemplars: agent.exemplars[server.name])
+        }
+        page.begin(Catalogue.parts)
+        for server in servers {
+            page.add(server.requests.queue, server.name, "queue")
+            page.add(server.requests.tunnel, server.name, "tunnel")
+            page.add(server.requests.origin, server.name, "origin")
+        }
+        eachServer(Catalogue.callers, &page) { MetricNumber($0.callers) }
+        eachServer(Catalogue.sessions, &page) { MetricNumber($0.sessions) }
+        eachServer(Catalogue.connected, &page) { MetricNumber($0.tunnels) }
+        page.begin(Catalogue.roundTrips)
+        for server in servers { page.add(server.roundTrip, server.name) }
+        writeReasons(to: &page)
+        eachServer(Catalogue.bans, &page) { MetricNumber($0.bans) }
+        eachServer(Catalogue.banned, &page) { MetricNumber($0.banned) }
+        page.begin(Catalogue.certificates)
+        for certificate in agent.certificates {
+            page.add(MetricNumber(certificate.expiry), certificate.server, certificate.use)
+        }
+    }
+
+    private func writeEnds(to page: inout MetricsWriter) {
+        page.begin(Catalogue.requests)
+        for server in servers {
+            for (status, count) in server.requests.statuses.enumerated() where count > 0 {
+                page.add(MetricNumber(count), server.name, status == 0 ? "none" : "\(status)")
+            }
+        }
+        page.begin(Catalogue.outcomes)
+        for server in servers {
+            for (outcome, count) in zip(AccessOutcome.allCases, server.requests.outcomes) {
+                page.add(MetricNumber(count), server.name, outcome.rawValue)
+            }
+        }
+    }
+
+    private func writeReasons(to page: inout MetricsWriter) {
+        page.begin(Catalogue.handshakeFailures)
+        for server in servers { page.add(server.handshakeFailures, of: server.name) }
+        page.begin(Catalogue.sessionEnds)
+        for server in servers { page.add(server.sessionEnds, of: server.name) }
+        page.begin(Catalogue.refusals)
+        for server in servers { page.add(server.refusals, of: server.name) }
+        page.begin(Catalogue.limits)
+        for server in servers {
+            for (limit, count) in server.limitsReached.sorted(by: { $0.key < $1.key }) {
+                page.add(MetricNumber(count), server.name, limit)
+            }
+        }
+    }
+
+    private func eachServer(
+        _ family: MetricFamily, _ page: inout MetricsWriter, _ number: (ServerMeasures) -> MetricNumber
+    ) {
+        page.begin(family)
+        for server in servers { page.add(number(server), server.name) }
+    }
+
+    // MARK: Tunnels
+
+    private static let classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
+
+    private func writeTunnels(to page: inout MetricsWriter) {
+        eachTunnel(Catalogue.tunnelSessions, &page) { MetricNumber($0.sessions) }
+        eachTunnel(Catalogue.tunnelWanted, &page) { MetricNumber($0.wanted) }
+        eachTunnel(Catalogue.tunnelStarted, &page) { MetricNumber($0.requests.began) }
+        page.begin(Catalogue.tunnelRequests)
+        for tunnel in tunnels {
+            for (index, name) in Self.classes.enumerated() where tunnel.requests.statusClasses[index] > 0 {
+                page.add(MetricNumber(tunnel.requests.statusClasses[index]), tunnel.name, name)
+            }
+        }
+        eachTunnel(Catalogue.tunnelInFlight, &page) { MetricNumber($0.inFlight) }
+        eachTunnel(Catalogue.tunnelRequestBytes, &page) { MetricNumber($0.requests.requestBytes) }
+        eachTunnel(Catalogue.tunnelResponseBytes, &page) { MetricNumber($0.requests.responseBytes) }
+        page.begin(Catalogue.tunnelOrigin)
+        for tunnel in tunnels {
+            let microseconds = Int64(clamping: tunnel.requests.originMicroseconds)
+            page.add(sum: .microseconds(microseconds), count: tunnel.requests.originAnswers, tunnel.name)
+        }
+        page.begin(Catalogue.tunnelRoundTrips)
+        for tunnel in tunnels where tunnel.roundTrip.count > 0 {
+            page.add(
+                sum: .microseconds(tunnel.roundTrip.sum), count: tunnel.roundTrip.count, tunnel.name)
+        }
+        page.begin(Catalogue.dialFailures)
+        for tunnel in tunnels { page.add(tunnel.dialFailures, of: tunnel.name) }
+        page.begin(Catalogue.tunnelSessionEnds)
+        for tunnel in tunnels { page.add(tunnel.sessionEnds, of: tunnel.name) }
+        page.begin(Catalogue.originErrors)
+        for tunnel in tunnels { page.add(tunnel.originErrors, of: tunnel.name) }
+        page.begin(Catalogue.originConnections)
+        for tunnel in tunnels {
+            page.add(MetricNumber(tunnel.originConnectionsBusy), tunnel.name, "busy")
+            page.add(MetricNumber(tunnel.originConnectionsIdle), tunnel.name, "idle")
+        }
+        eachTunnel(Catalogue.originQueue, &page) { MetricNumber($0.originWaiting) }
+    }
+
+    private func eachTunnel(
+        _ family: MetricFamily, _ page: inout MetricsWriter, _ number: (TunnelMeasures) -> MetricNumber
+    ) {
+        page.begin(family)
+        for tunnel in tunnels { page.add(number(tunnel), tunnel.name) }
+    }
+}
+
+extension MetricsWriter {
+    /// Reasons that there were, in their order.
+    fileprivate mutating func add(_ reasons: [ErrorCode: UInt64], of name: String) {
+        guard !reasons.isEmpty else { return }
+        for (reason, count) in reasons.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where count > 0 {
+            add(MetricNumber(count), name, reason.rawValue)
+        }
+    }
+}
