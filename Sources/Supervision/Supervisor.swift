@@ -44,6 +44,7 @@ import TunnelConfiguration
     let reloads: Reloads
     private let usage: UsageKeeper
     let load: LoadWatch
+    let tracing: SpanExporter
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -63,6 +64,7 @@ import TunnelConfiguration
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
+        tracing = SpanExporter(means, logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -75,6 +77,7 @@ import TunnelConfiguration
             group.addTask { await self.returnUnusedMemory() }
             group.addTask { await self.usage.run() }
             group.addTask { await self.load.run() }
+            group.addTask { await self.tracing.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -183,6 +186,7 @@ import TunnelConfiguration
         means.log.commit(preparation.log)
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
+        tracing.apply(plan.result.tracing)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)
