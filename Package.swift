@@ -110,8 +110,8 @@ let package = Package(
             name: "Supervision",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
-                "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "TunnelServer",
-                "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
+                "OriginHTTP", "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
+                "TunnelServer", "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
@@ -166,7 +166,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "ObservabilityTests",
-            dependencies: ["AgentStatus", "HostSystem", "Observability", "TestSupport", .logging]),
+            dependencies: [
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "TestSupport", .logging,
+            ]),
         .testTarget(
             name: "NameResolutionTests",
             dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),

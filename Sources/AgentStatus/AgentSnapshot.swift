@@ -29,6 +29,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var logLevel: LogLevelSnapshot?
     /// Nil where nothing is looked at, and from agents that do not tell.
     package var load: LoadSnapshot?
+    /// Nil where no request is traced.
+    package var tracing: TracingSnapshot?
     /// By name.
     package var servers: [ServerSnapshot]
     /// By name.

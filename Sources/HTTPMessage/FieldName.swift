@@ -32,6 +32,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case secWebSocketVersion
     case setCookie
     case te
+    case traceparent
+    case tracestate
     case trailer
     case transferEncoding
     case trueClientIP
@@ -84,6 +86,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .secWebSocketVersion: "Sec-WebSocket-Version"
         case .setCookie: "Set-Cookie"
         case .te: "TE"
+        case .traceparent: "traceparent"
+        case .tracestate: "tracestate"
         case .trailer: "Trailer"
         case .transferEncoding: "Transfer-Encoding"
         case .trueClientIP: "True-Client-IP"
@@ -151,8 +155,10 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case (10, UInt8(ascii: "c")): .connection
         case (10, UInt8(ascii: "k")): .keepAlive
         case (10, UInt8(ascii: "s")): .setCookie
+        case (10, UInt8(ascii: "t")): .tracestate
         case (11, UInt8(ascii: "d")): .destination
         case (11, UInt8(ascii: "r")): .retryAfter
+        case (11, UInt8(ascii: "t")): .traceparent
         case (12, UInt8(ascii: "c")): .contentType
         case (13, UInt8(ascii: "a")): .authorization
         case (13, UInt8(ascii: "x")): .xTunnelHost

@@ -47,6 +47,7 @@ package enum AccessLevel: Sendable {
 /// | `first-byte.ms` | from the request's head to the response's head; absent without one |
 /// | `duration.ms` | from the request's head to the end of the exchange |
 /// | `caller.address` | the address that the connection came from |
+/// | `trace.id` | of its `traceparent`; absent where it has none |
 /// | `certificate.name` | in the certificate that the caller has shown; absent where it has shown none |
 /// | `outcome` | an `AccessOutcome` |
 package struct AccessRecord: Sendable {
@@ -64,6 +65,8 @@ package struct AccessRecord: Sendable {
     package var timeToFirstByte: Duration?
     package var duration: Duration
     package var parts = RequestTimes()
+    /// The trace that it belongs to; nil for none.
+    package var trace: RequestTrace?
     package var callerAddress: String
     package var certificateName: String?
     package var outcome: AccessOutcome
@@ -72,8 +75,8 @@ package struct AccessRecord: Sendable {
     package init(
         serverName: String, tokenHint: String?, requestID: UInt64, externalID: String? = nil, method: String,
         path: String, status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
-        duration: Duration, callerAddress: String, certificateName: String? = nil, outcome: AccessOutcome,
-        level: AccessLevel = .info
+        duration: Duration, callerAddress: String, certificateName: String? = nil, trace: RequestTrace? = nil,
+        outcome: AccessOutcome, level: AccessLevel = .info
     ) {
         self.serverName = serverName
         self.tokenHint = tokenHint
@@ -88,9 +91,13 @@ package struct AccessRecord: Sendable {
         self.duration = duration
         self.callerAddress = callerAddress
         self.certificateName = certificateName
+        self.trace = trace
         self.outcome = outcome
         self.level = level
     }
+
+    /// That of its `traceparent`: 32 hexadecimal digits.
+    package var traceID: String? { trace?.traceID }
 
     /// How much of a path a line shows, in bytes.
     static let longestPath = 1024
@@ -145,6 +152,7 @@ package struct AccessRecord: Sendable {
         line.add("duration.ms", Milliseconds(duration))
         line.add("caller.address", callerAddress)
         if let externalID { line.add("x-request-id", externalID) }
+        if let traceID { line.add("trace.id", traceID) }
         if let certificateName { line.add("certificate.name", certificateName) }
         line.add("outcome", outcome.rawValue)
     }

@@ -17,6 +17,9 @@ package struct AgentLog: Sendable {
     /// Requests that are over, for who asks for them while they come.
     package let requests = Feed<RequestSnapshot>(capacity: 4096)
 
+    /// Which requests are traced, and those that are over.
+    package let tracing = Tracing()
+
     package init(
         sink: LogSink, syslog: LogSink? = nil, level: Logger.Level = .info,
         metadataProvider: Logger.MetadataProvider? = nil

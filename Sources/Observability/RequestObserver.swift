@@ -27,5 +27,12 @@ package struct RequestObserver: Sendable {
     }
 
     /// A request is over, told once of each; the record is made where somebody wants to know.
-    package func finished(_ record: @autoclosure () -> AccessRecord) { log.write(record()) }
+    ///
+    /// - Parameter trace: that it belongs to.
+    package func finished(_ record: @autoclosure () -> AccessRecord, of trace: RequestTrace? = nil) {
+        guard let trace, trace.isRecorded else { return log.write(record()) }
+        let record = record()
+        trace.finished(record)
+        log.write(record)
+    }
 }

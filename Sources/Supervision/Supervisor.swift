@@ -47,6 +47,7 @@ import TunnelServer
     let load: LoadWatch
     private let certificates: CertificateWatch
     let logLevel: LogLevelControl
+    let tracing: SpanExporter
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
     let metrics: MetricsDesk
@@ -70,6 +71,7 @@ import TunnelServer
         certificates = CertificateWatch(logger: logger)
         logLevel = LogLevelControl(means, logger: logger)
         metrics = MetricsDesk(means)
+        tracing = SpanExporter(means, logger: logger)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -83,6 +85,7 @@ import TunnelServer
             group.addTask { await self.usage.run() }
             group.addTask { await self.load.run() }
             group.addTask { await self.certificates.run() }
+            group.addTask { await self.tracing.run() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -198,6 +201,7 @@ import TunnelServer
         load.apply(plan.result.loadShedding)
         certificates.apply(plan.result)
         metrics.note(preparation.servers)
+        tracing.apply(plan.result.tracing)
         let terms = preparation.terms
         if let succession = terms.takenOver?.succession {
             machine.takeOver(succession.paused)

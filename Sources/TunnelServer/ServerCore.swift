@@ -25,6 +25,10 @@ final class ServerCore: Sendable {
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
+    /// One for each of them.
+    let traceIDs: [NIOLoopBoundBox<TraceIDs>]
+    /// Of the process.
+    let tracing: Tracing
     let logger: Logger
     private let observer: RequestObserver
     let budget: ProcessReceiveBudget
@@ -77,6 +81,9 @@ final class ServerCore: Sendable {
                 maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
+        self.tracing = log.tracing
+        var random = SystemRandomNumberGenerator()
+        self.traceIDs = loops.map { .makeBoxSendingValue(TraceIDs(using: &random), eventLoop: $0) }
         var logger = log.makeLogger(label: "server")
         logger[.serverName] = "\(configuration.name)"
         self.logger = logger
@@ -202,14 +209,15 @@ final class ServerCore: Sendable {
     ///   - externalID: what all who have the request call it.
     ///   - caller: the address.
     ///   - certificateName: in what the caller has shown.
+    ///   - trace: that it belongs to.
     func makeRecord(
         _ method: String, path: String, tokenHint: String?, externalID: String? = nil, caller: String,
-        certificateName: String?, now: NIODeadline
+        certificateName: String?, trace: RequestTrace? = nil, now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
             observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
             externalID: externalID, method: method, path: path, callerAddress: caller,
-            certificateName: certificateName, now: now)
+            certificateName: certificateName, trace: trace, now: now)
     }
 
     /// Whether the server takes no new requests.

@@ -26,6 +26,7 @@ package enum StatusRendering {
         var text = style.wrapped(head) + summary(snapshot, style)
         for line in changes(snapshot) { text += style.wrapped(line) }
         if let load = snapshot.load { text += style.wrapped(load.line) }
+        if let tracing = snapshot.tracing { text += style.wrapped(tracing.line) }
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
         text += style.wrapped(

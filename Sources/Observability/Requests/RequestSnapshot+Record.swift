@@ -5,7 +5,8 @@ extension RequestSnapshot {
     package init(_ record: AccessRecord, at: Int64) {
         self.init(
             at: at, server: record.serverName, tokenHint: record.tokenHint, id: record.requestID,
-            externalID: record.externalID, method: Self.start(of: record.method, AccessRecord.longestMethod),
+            externalID: record.externalID, traceID: record.traceID,
+            method: Self.start(of: record.method, AccessRecord.longestMethod),
             path: Self.start(of: String(record.path.prefix { $0 != "?" }), AccessRecord.longestPath),
             status: record.status, requestBytes: record.requestBytes, responseBytes: record.responseBytes,
             firstByte: record.timeToFirstByte.map(Self.milliseconds),

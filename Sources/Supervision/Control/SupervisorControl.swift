@@ -114,6 +114,7 @@ import TunnelServer
         snapshot.paused = machine.pauses.all
         snapshot.blockedTokens = means.blocked.all.count
         snapshot.logLevel = supervisor.logLevel.snapshot
+        snapshot.tracing = supervisor.tracing.snapshot
         return snapshot
     }
 }

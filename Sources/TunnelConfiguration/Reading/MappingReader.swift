@@ -265,6 +265,8 @@ extension ConfigurationSection {
         case .tokenLimits: "\"per-token\" and the \"limits\" of a token"
         case .health: "a tunnel's \"health\""
         case .loadShedding: "\"load-shedding\""
+        case .tracing: "\"tracing\""
+        case .tracingHeader: "an entry of \"headers\" of \"tracing\""
         }
     }
 }

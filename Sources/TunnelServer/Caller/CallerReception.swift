@@ -239,6 +239,9 @@ final class CallerReception: RequestReception, ProxiedReception {
             if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
                 return connect(head, to: token, for: stream, pass)
             }
+            let trace = core.trace(
+                &forwarded.fields, isTrusted: request.caller.isPeerTrusted, isSecure: isSecure,
+                loop: loopIndex)
             return .exchange(
                 CallerExchange(
                     core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
@@ -247,7 +250,8 @@ final class CallerReception: RequestReception, ProxiedReception {
                         route, request.caller, isHTTP2: !stream.isWholeConnection, terms.rewriting),
                     framing: framing, terms: terms,
                     record: makeRecord(
-                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID),
+                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID,
+                        trace: trace),
                     pass: pass))
         }
     }
@@ -327,12 +331,14 @@ final class CallerReception: RequestReception, ProxiedReception {
     ///   - method: "-" where there was no request that could be read.
     ///   - path: the target inside the tunnel.
     ///   - externalID: what all who have the request call it.
+    ///   - trace: that it belongs to.
     func makeRecord(
-        _ method: String, path: String, tokenHint: String? = nil, externalID: String? = nil
+        _ method: String, path: String, tokenHint: String? = nil, externalID: String? = nil,
+        trace: RequestTrace? = nil
     ) -> RequestRecord {
         core.makeRecord(
             method, path: path, tokenHint: tokenHint, externalID: externalID, caller: address,
-            certificateName: certificate?.name, now: arrival ?? core.loops[loopIndex].now)
+            certificateName: certificate?.name, trace: trace, now: arrival ?? core.loops[loopIndex].now)
     }
 
     /// An answer of our own, which the record is told of.

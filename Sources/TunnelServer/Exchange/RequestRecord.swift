@@ -15,6 +15,7 @@ struct RequestRecord {
     private let path: String
     let callerAddress: String
     private let certificateName: String?
+    private let trace: RequestTrace?
     private var firstByte: NIODeadline?
     private var status: Int?
     private var isFinished = false
@@ -27,7 +28,7 @@ struct RequestRecord {
     init(
         observer: RequestObserver, serverName: String, tokenHint: String?, requestID: UInt64,
         externalID: String?, method: String, path: String, callerAddress: String, certificateName: String?,
-        now: NIODeadline
+        trace: RequestTrace? = nil, now: NIODeadline
     ) {
         self.observer = observer
         self.started = now
@@ -39,6 +40,7 @@ struct RequestRecord {
         self.path = path
         self.callerAddress = callerAddress
         self.certificateName = certificateName
+        self.trace = trace
     }
 
     /// Tells of the request on its way, where the log is text.
@@ -106,7 +108,8 @@ struct RequestRecord {
                 status: status, requestBytes: requestBytes, responseBytes: responseBytes,
                 timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
                 duration: Self.duration(from: started, to: now), callerAddress: callerAddress,
-                certificateName: certificateName, outcome: outcome, level: level))
+                certificateName: certificateName, trace: trace, outcome: outcome, level: level),
+            of: trace)
     }
 
     private static func duration(from start: NIODeadline, to end: NIODeadline) -> Duration {
