@@ -83,7 +83,8 @@ import TunnelConfiguration
             plan: errors.isEmpty ? plan?.snapshot : nil, errors: errors, warnings: report.lines(.warning))
     }
 
-    @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
+    @AgentActor func snapshot(ofTunnel tunnel: String?) async -> AgentSnapshot {
+        await supervisor.refreshMeasures()
         let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
         var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
         for index in servers.indices {
