@@ -132,6 +132,7 @@ extension TunnelClient {
                     let isNews = complaint.note(message, isTold: isTold)
                     // Before anybody is told that it failed.
                     if !Task.isCancelled, !isRetired {
+                        identity.dialFailed(code)
                         noteFault(code, message, count: complaint.count, since: complaint.since)
                     }
                     dialFailed(life, forWantOfRoom: dialError?.isForWantOfRoom ?? false)
@@ -233,6 +234,7 @@ extension TunnelClient {
     private func accompany(_ life: SessionLife) async {
         let end = await life.untilEnded()
         forget(life)
+        identity.sessionEnded(end.code)
         sessionEnded(life, end)
         let fields: LogFields = [
             .sessionID: .stringConvertible(life.id), .errorCode: .code(end.code),

@@ -30,7 +30,10 @@ final class ServerCore: Sendable {
     /// Of the process.
     let tracing: Tracing
     let logger: Logger
-    private let observer: RequestObserver
+    /// One for each of the event loops.
+    let counts: [LoopCount<RequestCounts, RequestMeasures>]
+    let incidents = ServerIncidents()
+    private let accessLog: AccessLog
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
@@ -41,7 +44,6 @@ final class ServerCore: Sendable {
     let blocked: BlockedTokens
     let pause: PauseSwitch
     let names = ReverseNames()
-    let traffic = TrafficCount()
     let shortage: DescriptorShortage
     /// Of the process.
     let gauge: LoadGauge
@@ -92,7 +94,10 @@ final class ServerCore: Sendable {
         let fault = LatestFault()
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
-        self.observer = RequestObserver(traffic: traffic, log: log.access)
+        self.counts = loops.map { loop in
+            LoopCount(RequestCounts(), on: loop, told: RequestMeasures()) { $0.measures }
+        }
+        self.accessLog = log.access
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software
@@ -202,9 +207,17 @@ final class ServerCore: Sendable {
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
 
+    /// Who is told of requests on an event loop. For that loop alone.
+    ///
+    /// - Parameter loop: its place in `loops`.
+    func observer(on loop: Int) -> RequestObserver {
+        RequestObserver(counts: counts[loop].counts, log: accessLog)
+    }
+
     /// What is to be known of a request that begins.
     ///
     /// - Parameters:
+    ///   - observer: of the current event loop.
     ///   - path: the target inside the tunnel.
     ///   - externalID: what all who have the request call it.
     ///   - caller: the address.
@@ -212,7 +225,7 @@ final class ServerCore: Sendable {
     ///   - trace: that it belongs to.
     func makeRecord(
         _ method: String, path: String, tokenHint: String?, externalID: String? = nil, caller: String,
-        certificateName: String?, trace: RequestTrace? = nil, now: NIODeadline
+        observer: RequestObserver, certificateName: String?, trace: RequestTrace? = nil, now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
             observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
@@ -286,7 +299,7 @@ final class ServerCore: Sendable {
     func sessionSettings(_ limits: SessionLimits) -> SessionSettings {
         SessionSettings(
             maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
-            software: software, features: .hostNames)
+            software: software, features: [.hostNames, .originTimes])
     }
 
     /// The place of an event loop in `loops`.

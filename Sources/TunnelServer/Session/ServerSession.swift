@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import HostSystem
 import Logging
 import NIOCore
 import Observability
@@ -148,6 +149,10 @@ final class ServerSession: SessionOwner {
         session.reset(id, .refused)
     }
 
+    func session(_ session: any Session, measured roundTrip: Duration) {
+        core.counts[core.index(of: eventLoop)].counts.measured(roundTrip: roundTrip)
+    }
+
     func sessionPeerDrains(_ session: any Session, reason: String) {
         core.registry.drain(id)
         core.sessionGivesUpNames(id, isOrderly: true)
@@ -167,6 +172,7 @@ final class ServerSession: SessionOwner {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.sessionGivesUpNames(id, isOrderly: core.isStopping)
         core.connections.leave(session: id)
+        core.incidents.sessionEnded(end.code)
         let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
         if hasJoined {
             logger.tell(.sessionDown, .info, "Session left", metadata: fields)
