@@ -35,7 +35,8 @@ let package = Package(
         .target(
             name: "TunnelConfiguration",
             dependencies: [
-                "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+                "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
+                "YAMLDocument",
             ]),
         .target(name: "AgentStatus"),
         .target(
@@ -96,6 +97,14 @@ let package = Package(
             ]),
 
         .target(
+            name: "Webhooks",
+            dependencies: [
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "OriginHTTP",
+                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "X509", .deque, .logging,
+                .nioCore,
+            ]),
+
+        .target(
             name: "AdminAPI",
             dependencies: [
                 "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
@@ -110,7 +119,7 @@ let package = Package(
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
                 "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "TunnelServer",
-                "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
+                "TunnelTransport", "Webhooks", .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
@@ -224,6 +233,12 @@ let package = Package(
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "Observability", "TestSupport",
                 "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
+            ]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "AgentStatus", "HostSystem", "Observability", "TestSupport", "TransportSecurity",
+                "TunnelConfiguration", "Webhooks", "X509", .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(

@@ -26,6 +26,10 @@ import TunnelConfiguration
         case over
     }
 
+    /// What webhooks have yet to tell may take so long at the end; below what the last resort leaves where there is no time.
+    private static let farewell: Duration = .seconds(2)
+    private static let lastWord: Duration = .milliseconds(300)
+
     let means: AgentMeans
     let logger: Logger
     private let notifier: SystemdNotifier
@@ -45,6 +49,9 @@ import TunnelConfiguration
     private let usage: UsageKeeper
     let load: LoadWatch
     private let certificates: CertificateWatch
+    let webhooks: WebhookKeeper
+    /// Whether what was in flight is cut.
+    private var isCut = false
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -65,6 +72,7 @@ import TunnelConfiguration
         usage = UsageKeeper(means.usage, logger: logger)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
         certificates = CertificateWatch(logger: logger)
+        webhooks = WebhookKeeper(means)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -85,6 +93,7 @@ import TunnelConfiguration
                 }
             }
             await usage.write()
+            await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -187,6 +196,7 @@ import TunnelConfiguration
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
         certificates.apply(plan.result)
+        webhooks.apply(preparation.webhooks, in: &group)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)
@@ -288,6 +298,7 @@ import TunnelConfiguration
     }
 
     private func cut() {
+        isCut = true
         armLastResort(after: .zero)
         for server in servers.all { server.cut() }
         for tunnel in tunnels.all {

@@ -93,12 +93,14 @@ import TunnelConfiguration
         for index in tunnels.indices {
             tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
         }
-        return AgentSnapshot(
+        var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
+        snapshot.webhooks = supervisor.webhooks.snapshots
+        return snapshot
     }
 }
 

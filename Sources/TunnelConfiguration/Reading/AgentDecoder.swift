@@ -46,6 +46,7 @@ struct AgentDecoder {
                 entry.reader.tunnel().flatMap { entry.isEnabled ? $0 : nil }
             })
         configuration.loadShedding = main.loadShedding()
+        configuration.webhooks = main.webhooks()
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)

@@ -25,6 +25,7 @@ package enum ConfigurationRendering {
             text.secret(2, Keys.token.literal)
         }
         write(configuration.loadShedding, to: &text)
+        write(configuration.webhooks, to: &text)
         // A listener that sends people on is a part of the server that they are sent to.
         let redirects = Dictionary(
             configuration.servers.filter { $0.redirect != nil }.map { ($0.name, $0) }

@@ -23,6 +23,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var watch: Bool
     /// What is taken less of when something runs short.
     package var loadShedding = LoadShedding()
+    /// Who is told of events: the enabled ones, in the order of the file; names are unique.
+    package var webhooks: [WebhookConfiguration] = []
     /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
     /// The enabled ones in the order of the files, the main one first; names are unique.
