@@ -15,7 +15,8 @@ private let importTable: [String: Set<String>] = [
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["DequeModule", "HTTPMessage", "struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": [
-        "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+        "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
+        "YAMLDocument",
     ],
     "AgentStatus": [],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
