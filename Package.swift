@@ -36,7 +36,8 @@ let package = Package(
         .target(
             name: "TunnelConfiguration",
             dependencies: [
-                "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+                "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
+                "YAMLDocument",
             ]),
         .target(name: "AgentStatus"),
         .target(
@@ -97,6 +98,14 @@ let package = Package(
             ]),
 
         .target(
+            name: "Webhooks",
+            dependencies: [
+                "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "OriginHTTP",
+                "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "X509", .deque, .logging,
+                .nioCore,
+            ]),
+
+        .target(
             name: "AdminAPI",
             dependencies: [
                 "AgentStatus", "CZlib", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
@@ -111,7 +120,8 @@ let package = Package(
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
                 "OriginHTTP", "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
-                "TunnelServer", "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
+                "TunnelServer", "TunnelTransport", "Webhooks", .logging, .nioCore, .nioPosix, .system,
+                .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
@@ -227,6 +237,12 @@ let package = Package(
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "Observability", "TestSupport",
                 "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
+            ]),
+        .testTarget(
+            name: "WebhooksTests",
+            dependencies: [
+                "AgentStatus", "HostSystem", "Observability", "TestSupport", "TransportSecurity",
+                "TunnelConfiguration", "Webhooks", "X509", .logging, .nioCore, .nioPosix,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(

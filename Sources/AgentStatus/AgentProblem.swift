@@ -13,12 +13,14 @@ extension AgentSnapshot {
         (load.flatMap(Self.problem).map { [$0] } ?? []) + servers.flatMap(Self.problems)
             + tunnels.filter(isDown).map(Self.problem)
             + tunnels.flatMap(Self.problems)
+            + (webhooks ?? []).compactMap(Self.problem)
     }
 
     /// The same agent with nothing in it but what has problems.
     package var troubled: AgentSnapshot {
         var troubled = self
         troubled.servers.removeAll { Self.problems(of: $0).isEmpty }
+        troubled.webhooks?.removeAll { $0.fault == nil }
         troubled.tunnels.removeAll { !isDown($0) && Self.problems(of: $0).isEmpty }
         return troubled
     }
@@ -27,6 +29,7 @@ extension AgentSnapshot {
     /// connected to its servers.
     package func narrowed(toTunnel name: String) -> AgentSnapshot {
         var narrowed = self
+        narrowed.webhooks = nil
         narrowed.tunnels.removeAll { $0.name != name }
         for index in servers.indices {
             narrowed.servers[index].connected?.removeAll { $0.name != name }
@@ -55,6 +58,10 @@ extension AgentSnapshot {
             problems.append(AgentProblem(subject: subject, fault: server.lastFault, state: "failed"))
         }
         return problems
+    }
+
+    private static func problem(of webhook: WebhookSnapshot) -> AgentProblem? {
+        webhook.fault.map { AgentProblem(subject: "webhook \(webhook.name)", fault: $0, state: nil) }
     }
 
     private static func problem(of tunnel: TunnelSnapshot) -> AgentProblem {

@@ -31,6 +31,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var load: LoadSnapshot?
     /// Nil where no request is traced.
     package var tracing: TracingSnapshot?
+    /// By name; nil where there are none, and from agents that do not tell.
+    package var webhooks: [WebhookSnapshot]?
     /// By name.
     package var servers: [ServerSnapshot]
     /// By name.

@@ -15,6 +15,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     /// In the certificate that a peer has shown.
     case certificateName = "certificate.name"
     case closeReason = "close.reason"
+    /// Events that a webhook was not told of, since the start.
+    case deadLetters = "dead-letter.count"
     case durationMilliseconds = "duration.ms"
     case errorCode = "error.code"
     case errorMessage = "error.message"
@@ -70,6 +72,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     case tunnelCount = "tunnel.count"
     case tunnelName = "tunnel.name"
     case tunnelURL = "tunnel.url"
+    case webhookName = "webhook.name"
 }
 
 /// Fields for one line, written as a literal: `[.tunnelName: "web", .durationMilliseconds: …]`.

@@ -138,6 +138,7 @@ extension AgentConfiguration {
         .init("watch", \.watch, .inPlace),
         .init("load-shedding", \.loadShedding, .inPlace),
         .init("tracing", \.tracing, .inPlace),
+        .init("webhooks", \.webhooks, .inPlace),
     ]
 
     /// The fields of the agent itself in which two configurations differ.

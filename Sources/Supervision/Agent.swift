@@ -84,9 +84,10 @@ package struct Agent: Sendable {
             return .failedToStart
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let hasSystemRoots = { @Sendable in SystemRoots.areThere(on: SystemConfigurationSource()) }
         let means = AgentMeans(
             group: group, log: log, budget: ProcessReceiveBudget(),
-            trust: TrustPool { SystemRoots.areThere(on: SystemConfigurationSource()) },
+            trust: TrustPool(hasSystemRoots: hasSystemRoots), hasSystemRoots: hasSystemRoots,
             pacer: DialPacer(), software: software, inherited: inherited, configurationFile: file?.path,
             takesOver: takesOver, reloads: reloads)
         let supervisor = await Supervisor(

@@ -13,6 +13,8 @@ struct AgentMeans: Sendable {
     let budget: ProcessReceiveBudget
     let trust: TrustPool
     let identities = ServerTLSPool()
+    /// Whether the machine has certificates of authorities; waits for disks.
+    let hasSystemRoots: @Sendable () -> Bool
     let pacer: DialPacer
     let usage = UsageLedger()
     /// Tokens that no server serves for now.

@@ -27,6 +27,10 @@ import TunnelServer
         case over
     }
 
+    /// What webhooks have yet to tell may take so long at the end; below what the last resort leaves where there is no time.
+    private static let farewell: Duration = .seconds(2)
+    private static let lastWord: Duration = .milliseconds(300)
+
     let means: AgentMeans
     let logger: Logger
     private let notifier: SystemdNotifier
@@ -48,6 +52,9 @@ import TunnelServer
     private let certificates: CertificateWatch
     let logLevel: LogLevelControl
     let tracing: SpanExporter
+    let webhooks: WebhookKeeper
+    /// Whether what was in flight is cut.
+    private var isCut = false
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
     let metrics: MetricsDesk
@@ -72,6 +79,7 @@ import TunnelServer
         logLevel = LogLevelControl(means, logger: logger)
         metrics = MetricsDesk(means)
         tracing = SpanExporter(means, logger: logger)
+        webhooks = WebhookKeeper(means)
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -93,6 +101,7 @@ import TunnelServer
                 }
             }
             await usage.write()
+            await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -202,6 +211,7 @@ import TunnelServer
         certificates.apply(plan.result)
         metrics.note(preparation.servers)
         tracing.apply(plan.result.tracing)
+        webhooks.apply(preparation.webhooks, in: &group)
         let terms = preparation.terms
         if let succession = terms.takenOver?.succession {
             machine.takeOver(succession.paused)
@@ -322,6 +332,7 @@ import TunnelServer
     }
 
     private func cut() {
+        isCut = true
         armLastResort(after: .zero)
         for server in servers.all { server.cut() }
         for tunnel in tunnels.all {

@@ -16,7 +16,8 @@ private let importTable: [String: Set<String>] = [
     "HTTPMessage": ["struct NIOCore.ByteBuffer"],
     "TunnelProtocol": ["DequeModule", "HTTPMessage", "struct NIOCore.ByteBuffer"],
     "TunnelConfiguration": [
-        "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509", "YAMLDocument",
+        "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
+        "YAMLDocument",
     ],
     "AgentStatus": [],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
@@ -63,6 +64,10 @@ private let importTable: [String: Set<String>] = [
         "Observability", "OriginHTTP", "ProxyProtocol",
         "SystemPackage", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport",
     ]),
+    "Webhooks": networking.union([
+        "AgentStatus", "DequeModule", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
+        "Observability", "OriginHTTP", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "X509",
+    ]),
     "AdminAPI": networking.union([
         "AgentStatus", "CZlib", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
         "Observability", "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
@@ -72,7 +77,7 @@ private let importTable: [String: Set<String>] = [
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
         "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
-        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
+        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals", "Webhooks",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",

@@ -21,7 +21,8 @@ import TunnelTransport
         folder = try TemporaryFolder()
         means = AgentMeans(
             group: .singleton, log: AgentLog(sink: try LogSink(fileDescriptor: STDERR_FILENO)),
-            budget: ProcessReceiveBudget(), trust: TrustPool(), pacer: DialPacer(), software: "test",
+            budget: ProcessReceiveBudget(), trust: TrustPool(), hasSystemRoots: { true },
+            pacer: DialPacer(), software: "test",
             inherited: [:], configurationFile: nil, takesOver: false, reloads: Blocking())
     }
 

@@ -80,7 +80,9 @@ import TunnelConfiguration
 
     /// The page beside it has a row for each key, with the same default.
     @Test func theReferencePageTellsOfEveryKey() throws {
-        let lines = try ["config/README.md", "config/ACCESS.md", "config/TLS.md"].flatMap { path in
+        let lines = try [
+            "config/README.md", "config/ACCESS.md", "config/TLS.md", "config/EVENTS.md",
+        ].flatMap { path in
             try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8).split(
                 separator: "\n")
         }
@@ -225,6 +227,7 @@ import TunnelConfiguration
             ("tls/edge.pem", PretendMachine.certificate), ("tls/edge.key", PretendMachine.key),
             ("acme/x", ""), ("allowed.txt", "198.51.100.0/24"), ("denied.txt", "192.0.2.66"),
             ("maintenance.html", "<h1>Back soon</h1>"), ("bearers.txt", "secret-of-the-tests"),
+            ("webhook.secret", "secret-of-a-webhook-1"),
             (
                 "users.txt",
                 "carol:$2y$10$abcdefghijklmnopqrstuugZw0e/b5r1sdG/3LSl4QiQiC2VrNNoC"
@@ -241,6 +244,7 @@ import TunnelConfiguration
         machine.commands[["cat", "other.token"]] = .success("one-more-token-of-the-tests")
         machine.commands[["cat", "other.password"]] = .success("password")
         machine.commands[["cat", "other.bearer"]] = .success("secret-of-a-command")
+        machine.commands[["cat", "chat.secret"]] = .success("secret-of-a-webhook-2")
         machine.commands[["pass", "show", "tunnels/intranet"]] = .success("password")
         machine.environment = [
             "EXAMPLE_TOKEN": "token-of-the-environment", "EDGE_TOKEN": "token-of-the-edge-machines",

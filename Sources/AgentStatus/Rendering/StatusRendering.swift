@@ -10,7 +10,7 @@ package enum StatusRendering {
         if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style)) }
         parts += [URLRendering.refused(snapshot)?.text(style), URLRendering.text(of: snapshot, style: style)]
         parts += snapshot.tunnels.compactMap(longPolling).map { style.wrapped($0) }
-        parts.append(faults(snapshot)?.text(style))
+        parts += [WebhookRendering.table(snapshot)?.text(style), faults(snapshot)?.text(style)]
         return parts.compactMap(\.self).joined(separator: "\n")
     }
 

@@ -116,6 +116,7 @@ import TunnelServer
         snapshot.blockedTokens = means.blocked.all.count
         snapshot.logLevel = supervisor.logLevel.snapshot
         snapshot.tracing = supervisor.tracing.snapshot
+        snapshot.webhooks = supervisor.webhooks.snapshots
         return snapshot
     }
 }

@@ -5,6 +5,7 @@ import Reconciliation
 import Routing
 import TunnelClient
 import TunnelConfiguration
+import Webhooks
 
 /// What runs, as far as a preparation has to know it.
 struct PreparationGround: Sendable {
@@ -51,6 +52,8 @@ struct Preparation: Sendable {
     let log: LogChange
     /// Where the bytes of the month are kept, and what is there already; nil where they are not.
     let usage: (file: UsageFile, content: MonthlyUsage)?
+    /// All of them; nil where they are as before.
+    let webhooks: [PreparedWebhook]?
 }
 
 /// What stands against a plan, as far as it was found out.
@@ -71,6 +74,15 @@ struct Findings: Sendable {
             return try work()
         } catch {
             add(error)
+            return nil
+        }
+    }
+
+    mutating func attempt<Value>(of place: String, _ work: () throws -> Value) -> Value? {
+        do {
+            return try work()
+        } catch {
+            faults.append("\(place): \(error)")
             return nil
         }
     }
@@ -102,6 +114,7 @@ struct Preparer: Sendable {
         let servers = prepareServers()
         let tunnels = prepareTunnels()
         let usage = prepareUsage()
+        let webhooks = prepareWebhooks()
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
         let takesOver = ground.isStart && means.takesOver
@@ -121,7 +134,8 @@ struct Preparer: Sendable {
         return Preparation(
             terms: Preparation.Terms(
                 grace: plan.result.shutdownGrace, isStart: ground.isStart, takenOver: takenOver),
-            servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage)
+            servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage,
+            webhooks: webhooks)
     }
 
     private mutating func prepareUsage() -> (file: UsageFile, content: MonthlyUsage)? {

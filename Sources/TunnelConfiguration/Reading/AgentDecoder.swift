@@ -47,6 +47,7 @@ struct AgentDecoder {
             })
         configuration.loadShedding = main.loadShedding()
         configuration.tracing = main.tracing()
+        configuration.webhooks = main.webhooks()
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)

@@ -267,6 +267,7 @@ extension ConfigurationSection {
         case .loadShedding: "\"load-shedding\""
         case .tracing: "\"tracing\""
         case .tracingHeader: "an entry of \"headers\" of \"tracing\""
+        case .webhook: "an entry of \"webhooks\""
         }
     }
 }

@@ -26,6 +26,7 @@ package enum ConfigurationRendering {
         }
         write(configuration.loadShedding, to: &text)
         write(configuration.tracing, to: &text)
+        write(configuration.webhooks, to: &text)
         // A listener that sends people on is a part of the server that they are sent to.
         let redirects = Dictionary(
             configuration.servers.filter { $0.redirect != nil }.map { ($0.name, $0) }

@@ -27,7 +27,7 @@ package enum ConfigurationSchema {
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
             .maintenance, .limits, .addressLimits, .requestLimits, .tokenLimits, .ban, .health,
-            .loadShedding,
+            .loadShedding, .webhook,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -59,6 +59,10 @@ package enum ConfigurationSchema {
         }
         if section == .tunnelInnerTLS {
             members.append(("anyOf", anyOneRequired([TLSKeys.pins, TLSKeys.innerAuthorities.declaration])))
+        }
+        if section == .webhook {
+            members.append(("required", .array([.string(WebhookKeys.url.declaration.name)])))
+            members.append(("anyOf", anyOneRequired(WebhookKeys.secret.declarations)))
         }
         if section.keys.contains(Keys.token.literal) {
             members.append(("anyOf", anyOneRequired(Keys.token.declarations)))

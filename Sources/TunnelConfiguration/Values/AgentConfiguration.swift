@@ -25,6 +25,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var loadShedding = LoadShedding()
     /// Spans of requests, or nil for none.
     package var tracing: TracingConfiguration?
+    /// Who is told of events: the enabled ones, in the order of the file; names are unique.
+    package var webhooks: [WebhookConfiguration] = []
     /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
     /// The enabled ones in the order of the files, the main one first; names are unique.
