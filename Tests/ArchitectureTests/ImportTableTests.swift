@@ -71,7 +71,7 @@ private let importTable: [String: Set<String>] = [
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
         "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
-        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
+        "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "UnixSignals",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
