@@ -18,7 +18,7 @@ import Testing
         _ method: String = "GET", _ framing: BodyFraming = .none, _ fields: HeaderFields = HeaderFields()
     ) -> AdminExchange {
         let exchange = AdminExchange(
-            RequestHead(method: method, target: "/", fields: fields), framing, on: connection,
+            RequestHead(method: method, target: "/", fields: fields), framing, on: connection, from: "test",
             patience: Self.patience,
             requests: requests.continuation)
         connection.exchange = exchange
@@ -180,7 +180,8 @@ import Testing
             let connection = FakeConnection()
             kept = connection
             return AdminExchange(
-                RequestHead(method: "POST", target: "/"), .none, on: connection, patience: Self.patience,
+                RequestHead(method: "POST", target: "/"), .none, on: connection, from: "test",
+                patience: Self.patience,
                 requests: requests.continuation)
         }()
         exchange.start()

@@ -77,7 +77,8 @@ private let importTable: [String: Set<String>] = [
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
         "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
-        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals", "Webhooks",
+        "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "UnixSignals",
+        "Webhooks",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",

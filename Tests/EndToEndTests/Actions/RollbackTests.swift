@@ -21,7 +21,7 @@ import Testing
         let none = try world.agent.command("rollback", "--yes")
         #expect(none.exit == .code(1) && none.errors.contains("there is nothing to go back to"))
 
-        let load = SteadyLoad(port: port, token: Self.token)
+        let load = SteadyLoad(port: port, token: Self.token, [.short, .kept, .upload, .download])
         #expect(try world.apply(Self.text(port, two.url, connections: 2)) == .applied)
         try world.waitForTunnel()
         #expect(try HTTPConnection.ask(port: port, token: Self.token) == "two")
