@@ -70,8 +70,8 @@ private let importTable: [String: Set<String>] = [
     // Composition.
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
-        "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
-        "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
+        "Observability", "OriginHTTP", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity",
+        "TunnelClient", "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",

@@ -15,6 +15,7 @@ import TunnelProtocol
         watch: true
         admin: { listen: "[::1]:0", token: admin-token-of-the-tests }
         load-shedding: { enforce: false, memory: 512MiB, descriptors: 4096, loop-delay: 250ms }
+        tracing: { collector: "https://otel.example/x", headers: [{ name: X-Key, value: tracing-key-of-tests }], service-name: edge, sample: 0.25, callers-may-sample: false, max-spans-per-second: 40, certfile: /ca.pem, server-name: a.example }
         servers:
           - name: first
             host: "::"
@@ -136,7 +137,8 @@ import TunnelProtocol
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "password-of-key-1", "password-of-key-3", "token-number-1-of-tests",
+        "admin-token-of-the-tests", "tracing-key-of-tests", "password-of-key-1", "password-of-key-3",
+        "token-number-1-of-tests",
         "password-c", "token-number-12-of-tests", "token-number-2-of-tests", "password-a", "password-b",
         "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
         "alice:\(hash)", "bearer-1-of-the-tests", "key-of-the-origin",
