@@ -76,9 +76,9 @@ private let importTable: [String: Set<String>] = [
     // Composition.
     "Supervision": networking.union([
         "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
-        "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
-        "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport", "UnixSignals",
-        "Webhooks",
+        "Observability", "OriginHTTP", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity",
+        "TunnelClient", "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport",
+        "UnixSignals", "Webhooks",
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",

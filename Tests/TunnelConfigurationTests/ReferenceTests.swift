@@ -65,7 +65,7 @@ import TunnelConfiguration
         }
         let known = Set(ConfigurationSection.allCases.flatMap(\.keys).map(\.name))
         // Of three ways to write the password of a key one is shown.
-        let twins = ["keyfile-password", "client-key-password"].flatMap { [$0, "\($0)-command"] }
+        let twins = ["keyfile-password", "client-key-password", "value"].flatMap { [$0, "\($0)-command"] }
         #expect(shown == known.subtracting(twins))
     }
 
@@ -92,6 +92,7 @@ import TunnelConfiguration
         for section in ConfigurationSection.allCases {
             let prefixes: [ConfigurationSection: String] = [
                 .log: "log.", .admin: "admin.", .loadShedding: "load-shedding.",
+                .tracing: "tracing.",
             ]
             let prefix = prefixes[section] ?? ""
             for key in section.keys {
@@ -176,7 +177,8 @@ import TunnelConfiguration
         for name in [
             "included", "log", "admin", "defaults", "tls", "certificate", "passwordEntry", "hostEntry",
             "originTLS", "serverInnerTLS", "tunnelInnerTLS", "callers", "callerHeaders", "fieldChanges",
-            "maintenance", "limits", "addressLimits", "requestLimits", "ban", "health",
+            "maintenance", "limits", "addressLimits", "requestLimits", "ban", "health", "tracing",
+            "tracingHeader",
         ] {
             #expect(definitions[name]?["additionalProperties"] as? Bool == false, "\(name)")
         }
@@ -225,6 +227,7 @@ import TunnelConfiguration
             ("tls/clients.pem", PretendMachine.certificate), ("tls/key.password", "password"),
             ("tls/apps.pem", PretendMachine.certificate), ("tls/apps.key", PretendMachine.key),
             ("tls/edge.pem", PretendMachine.certificate), ("tls/edge.key", PretendMachine.key),
+            ("collector.key", "key-of-the-collector"), ("collector-ca.pem", PretendMachine.certificate),
             ("acme/x", ""), ("allowed.txt", "198.51.100.0/24"), ("denied.txt", "192.0.2.66"),
             ("maintenance.html", "<h1>Back soon</h1>"), ("bearers.txt", "secret-of-the-tests"),
             ("webhook.secret", "secret-of-a-webhook-1"),

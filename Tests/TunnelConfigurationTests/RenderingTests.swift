@@ -18,6 +18,7 @@ import TunnelProtocol
         webhooks:
           - { name: pager, url: "https://hook-user:hook-word@h.example:8443/path-of-webhook?y", secret: secret-of-webhook-1, events: [banned, error], timeout: 1s, max-tries: 3, max-age: 5m, certfile: /ca.pem, server-name: other.example, pin-sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= }
           - { name: plain, url: "http://127.0.0.1:8025", secret: secret-of-webhook-2, insecure: true }
+        tracing: { collector: "https://otel.example/x", headers: [{ name: X-Key, value: tracing-key-of-tests }], service-name: edge, sample: 0.25, callers-may-sample: false, max-spans-per-second: 40, certfile: /ca.pem, server-name: a.example }
         servers:
           - name: first
             host: "::"
@@ -139,8 +140,9 @@ import TunnelProtocol
 
     /// In the order in which the text has them.
     private static let secrets = [
-        "admin-token-of-the-tests", "hook-user:hook-word", "path-of-webhook?y", "secret-of-webhook-1",
-        "secret-of-webhook-2", "password-of-key-1", "password-of-key-3", "token-number-1-of-tests",
+        "admin-token-of-the-tests", "tracing-key-of-tests", "hook-user:hook-word", "path-of-webhook?y",
+        "secret-of-webhook-1", "secret-of-webhook-2", "password-of-key-1", "password-of-key-3",
+        "token-number-1-of-tests",
         "password-c", "token-number-12-of-tests", "token-number-2-of-tests", "password-a", "password-b",
         "token-number-8-of-tests", "token-number-4-of-tests", "token-number-3-of-tests",
         "alice:\(hash)", "bearer-1-of-the-tests", "key-of-the-origin",

@@ -27,7 +27,7 @@ package enum ConfigurationSchema {
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
             .maintenance, .limits, .addressLimits, .requestLimits, .tokenLimits, .ban, .health,
-            .loadShedding, .webhook,
+            .loadShedding, .tracing, .tracingHeader, .webhook,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -50,6 +50,10 @@ package enum ConfigurationSchema {
         members += exclusions(section.keys)
         if section == .hostEntry {
             members.append(("required", .array([.string(HostKeys.host.declaration.name)])))
+        }
+        if section == .tracingHeader {
+            members.append(("required", .array([.string(TracingKeys.headerName.declaration.name)])))
+            members.append(("anyOf", anyOneRequired(TracingKeys.headerValue.declarations)))
         }
         if section == .portEntry {
             members.append(("required", .array([.string(PortKeys.port.declaration.name)])))
