@@ -74,6 +74,11 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case missingSlash = "missing-slash"
     /// Nobody may call from where the caller is.
     case addressNotAllowed = "address-not-allowed"
+    case methodNotAllowed = "method-not-allowed"
+    /// Who calls has not logged in, or was wrong about the password.
+    case loginRequired = "login-required"
+    /// The tunnel is being worked on.
+    case maintenance
     case queueFull = "queue-full"
     case timeout
     case tunnelLost = "tunnel-lost"

@@ -45,6 +45,9 @@ package enum AccessLevel: Sendable {
 /// | `status` | of the response head the caller got; absent when it got none |
 /// | `request.bytes`, `response.bytes` | body bytes taken from and written to the caller |
 /// | `first-byte.ms` | from the request's head to the response's head; absent without one |
+/// | `queue.ms` | of that, until a session took the request; absent for what is for no tunnel |
+/// | `tunnel.ms` | of that, on the way through the tunnel and back; absent where the next one is |
+/// | `origin.ms` | of that, what the origin took, as the tunnel client says; absent where it does not |
 /// | `duration.ms` | from the request's head to the end of the exchange |
 /// | `caller.address` | the address that the connection came from |
 /// | `certificate.name` | in the certificate that the caller has shown; absent where it has shown none |
@@ -63,7 +66,7 @@ package struct AccessRecord: Sendable {
     package var responseBytes: Int
     package var timeToFirstByte: Duration?
     package var duration: Duration
-    package var parts = RequestTimes()
+    package var parts: RequestTimes
     package var callerAddress: String
     package var certificateName: String?
     package var outcome: AccessOutcome
@@ -72,7 +75,8 @@ package struct AccessRecord: Sendable {
     package init(
         serverName: String, tokenHint: String?, requestID: UInt64, externalID: String? = nil, method: String,
         path: String, status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
-        duration: Duration, callerAddress: String, certificateName: String? = nil, outcome: AccessOutcome,
+        duration: Duration, parts: RequestTimes = RequestTimes(), callerAddress: String,
+        certificateName: String? = nil, outcome: AccessOutcome,
         level: AccessLevel = .info
     ) {
         self.serverName = serverName
@@ -86,6 +90,7 @@ package struct AccessRecord: Sendable {
         self.responseBytes = responseBytes
         self.timeToFirstByte = timeToFirstByte
         self.duration = duration
+        self.parts = parts
         self.callerAddress = callerAddress
         self.certificateName = certificateName
         self.outcome = outcome
@@ -142,6 +147,9 @@ package struct AccessRecord: Sendable {
         line.add("request.bytes", requestBytes)
         line.add("response.bytes", responseBytes)
         if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
+        if let queue = parts.queue { line.add("queue.ms", Milliseconds(queue)) }
+        if let tunnel = parts.tunnel { line.add("tunnel.ms", Milliseconds(tunnel)) }
+        if let origin = parts.origin { line.add("origin.ms", Milliseconds(origin)) }
         line.add("duration.ms", Milliseconds(duration))
         line.add("caller.address", callerAddress)
         if let externalID { line.add("x-request-id", externalID) }
@@ -187,10 +195,11 @@ package struct AccessLog: Sendable {
     package var tellsSteps: Bool { isEnabled && sinks.contains { $0.format == .text } }
 
     /// Writes the request's line, when it is over. Never waits.
-    package func write(_ record: @autoclosure () -> AccessRecord) {
+    ///
+    /// - Parameter record: made where somebody wants to know; nil for nothing to tell.
+    package func write(_ record: @autoclosure () -> AccessRecord?) {
         let isWanted = feed.isWanted
-        guard isEnabled || isWanted else { return }
-        let record = record()
+        guard isEnabled || isWanted, let record = record() else { return }
         if isWanted {
             let snapshot = RequestSnapshot(record, at: UnixTime.milliseconds)
             feed.publish { _ in snapshot }

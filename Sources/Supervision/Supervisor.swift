@@ -245,8 +245,16 @@ import TunnelConfiguration
     /// Notes how much was carried, again and again, so that a status can tell how fast.
     private func sampleTraffic() async {
         while (try? await Task.sleep(for: TrafficRates.interval)) != nil {
+            await refreshMeasures()
             rates.add(servers: servers.requests, tunnels: tunnels.requests, at: .now)
         }
+    }
+
+    /// Has servers and tunnels say what they have carried so far.
+    func refreshMeasures() async {
+        async let asked: Void = servers.refreshMeasures()
+        await tunnels.refreshMeasures()
+        await asked
     }
 
     /// Looks now and then whether the allocator keeps what others need.

@@ -14,6 +14,7 @@ final class ClientSession: SessionOwner {
 
     private let setup: CurrentSetup
     private let identity: TunnelIdentity
+    let counts: TunnelCounts
     private let limits: SessionLimits
     private let eventLoop: any EventLoop
     private let life: SessionLife
@@ -25,12 +26,14 @@ final class ClientSession: SessionOwner {
     private var arrivals = Arrivals()
     private var isBeginning = false
 
+    /// Call on the event loop.
     init(
         setup: CurrentSetup, identity: TunnelIdentity, limits: SessionLimits, eventLoop: any EventLoop,
         life: SessionLife, logger: Logger, onUp: @escaping () -> Void
     ) {
         self.setup = setup
         self.identity = identity
+        self.counts = identity.counts(on: eventLoop)
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life
@@ -76,16 +79,19 @@ final class ClientSession: SessionOwner {
         logger.warning("Host names refused", metadata: [.errorMessage: "\(words)"])
     }
 
-    var traffic: TrafficCount { identity.traffic }
-
     func sessionServes(_ session: any Session) { onUp() }
 
     func sessionWasAnswered(_ session: any Session) {
         setup.statusFile?.serverWasHeard()
     }
 
+    func session(_ session: any Session, measured roundTrip: Duration) {
+        counts.measured(roundTrip: roundTrip)
+    }
+
     func session(_ session: any Session, opened id: StreamID, head: ByteBuffer, isLast: Bool) {
-        let stream = OriginStream(session: session, id: id, isRequestWhole: isLast, owner: self)
+        let stream = OriginStream(
+            session: session, id: id, isRequestWhole: isLast, owner: self, clock: eventLoop)
         session.accept(id, receiver: stream)
         arrivals.append(Arrival(stream: stream, head: head, isLast: isLast))
         guard !isBeginning else { return }
@@ -109,7 +115,7 @@ final class ClientSession: SessionOwner {
 
     private func begin(_ arrival: Arrival) {
         let stream = arrival.stream
-        traffic.requestBegan()
+        stream.isTaken()
         do throws(HTTPMessageError) {
             var request = try RequestHead(whole: arrival.head, limits: limits.headLimits)
             let framing = try Self.framing(request, isLast: arrival.isLast)
@@ -148,6 +154,7 @@ final class ClientSession: SessionOwner {
     }
 
     func originFailed(_ id: StreamID, _ error: OriginError) {
+        counts.originFailed(error.errorCode)
         logger.warning(
             "Origin failed",
             metadata: [

@@ -30,13 +30,39 @@ final class OriginStream {
     private var hasBegun = false
     /// Whether the stream was over before the exchange began.
     private(set) var isWithdrawn = false
+    private let clock: any EventLoop
+    /// When the request's head was there.
+    private let started: NIODeadline
+    /// Whether it is counted among those that are under way.
+    private var isUnderWay = false
+    /// Of the final head; 0 before that.
+    private var status = 0
 
-    init(session: any Session, id: StreamID, isRequestWhole: Bool, owner: ClientSession) {
+    init(
+        session: any Session, id: StreamID, isRequestWhole: Bool, owner: ClientSession, clock: any EventLoop
+    ) {
+        self.clock = clock
+        self.started = clock.now
         self.session = session
         self.id = id
         self.isRequestWhole = isRequestWhole
         self.owner = owner
     }
+
+    /// It is no longer withdrawn in silence: from now on it counts.
+    func isTaken() {
+        isUnderWay = true
+        owner.counts.requestBegan()
+    }
+
+    private func isOver() {
+        guard isUnderWay else { return }
+        isUnderWay = false
+        owner.counts.requestEnded(status)
+    }
+
+    /// Since the request's head was there, in microseconds.
+    private var elapsed: UInt32 { UInt32(clamping: (clock.now - started).nanoseconds / 1000) }
 
     func begin(
         _ request: consuming RequestHead, at destination: Destination, framing: BodyFraming,
@@ -57,6 +83,7 @@ final class OriginStream {
     func refuseMalformed(_ reason: String) {
         hasBegun = true
         early = []
+        isOver()
         session.reset(id, .malformedMessage, reason: reason)
     }
 
@@ -75,9 +102,9 @@ final class OriginStream {
         if status == 503 { answer.append(.retryAfter, "1") }
         if let grpcType { answer = answer.asGRPC(grpcType) }
         let (head, body) = answer.parts(toMethod: method)
-        respond(head, isLast: body == nil)
+        respond(head, isLast: body == nil, after: elapsed)
         if let body {
-            owner.traffic.responseBody(body.readableBytes)
+            owner.counts.responseBody(body.readableBytes)
             _ = session.send(id, body)
         }
         answerIsWhole(trailers: nil)
@@ -93,10 +120,12 @@ final class OriginStream {
         }
     }
 
-    private func respond(_ head: ResponseHead, isLast: Bool) {
+    /// - Parameter time: in microseconds; nil for an interim head.
+    private func respond(_ head: ResponseHead, isLast: Bool, after time: UInt32?) {
+        if !head.isInterim { status = head.status }
         var bytes = ByteBuffer()
         bytes.writeResponseHead(head)
-        session.respond(id, head: bytes, isInterim: head.isInterim, isLast: isLast)
+        session.respond(id, head: bytes, isInterim: head.isInterim, isLast: isLast, originTime: time)
     }
 
     private func answerIsWhole(trailers: HeaderFields?) {
@@ -108,6 +137,7 @@ final class OriginStream {
         } else if !isUpgraded {
             session.ignoreRest(id)
             exchange = nil
+            isOver()
         }
     }
 
@@ -127,19 +157,20 @@ final class OriginStream {
     private func letGo() {
         session.forget(id)
         exchange = nil
+        isOver()
     }
 }
 
 // MARK: - From the tunnel
 
 extension OriginStream: StreamReceiver {
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
         // The session machine lets no server send response heads.
     }
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {
         if data.readableBytes > 0 {
-            owner.traffic.requestBody(data.readableBytes)
+            owner.counts.requestBody(data.readableBytes)
             if hasBegun { pass(data) } else { early.append(data) }
         }
         if isLast { requestIsWhole(trailers: nil) }
@@ -163,6 +194,7 @@ extension OriginStream: StreamReceiver {
         early = []
         exchange?.cancel()
         exchange = nil
+        isOver()
     }
 
     func streamBecameWritable() {
@@ -185,16 +217,18 @@ extension OriginStream: OriginResponseReceiver {
     func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
         Forwarding.rewrite(&head, at: .answerIntoTunnel)
         view?.rewrite(&head)
-        guard !head.isInterim else { return respond(head, isLast: false) }
+        guard !head.isInterim else { return respond(head, isLast: false, after: nil) }
+        let time = elapsed
+        owner.counts.originAnswered(after: time)
         hasAnswered = true
         isUpgraded = head.status == 101
         let isLast = framing == .none
-        respond(head, isLast: isLast)
+        respond(head, isLast: isLast, after: time)
         if isLast { answerIsWhole(trailers: nil) }
     }
 
     func originSent(_ bytes: ByteBuffer) {
-        owner.traffic.responseBody(bytes.readableBytes)
+        owner.counts.responseBody(bytes.readableBytes)
         if !session.send(id, bytes) { exchange?.pauseReading() }
     }
 
@@ -207,6 +241,7 @@ extension OriginStream: OriginResponseReceiver {
         exchange = nil
         guard !isAnswerWhole || isUpgraded else { return }
         guard !hasAnswered else {
+            isOver()
             session.breakOff(id, .originFailed, reason: error.message)
             return
         }

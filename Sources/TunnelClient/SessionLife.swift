@@ -81,6 +81,11 @@ final class SessionLife: Sendable {
     /// Whether another is to take its place although it may stay.
     var givesWay: Bool { state.withLock { $0.isOutdated } }
 
+    /// Whether requests can come.
+    var isReady: Bool {
+        state.withLock { if case .ready = $0.phase { true } else { false } }
+    }
+
     /// Whether there is a session.
     var isUp: Bool { state.withLock { $0.phase.session != nil } }
 

@@ -1,18 +1,48 @@
-import AgentStatus
+package import AgentStatus
+import HostSystem
 package import Observability
+import TunnelConfiguration
 
 // What it has counted.
 extension TunnelClient {
-    /// What it and those before it in its place have counted so far, from all event loops: of one that does not answer at
-    /// once, what it last told.
+    /// Has the event loops say what tunnels have counted so far; of one that is too busy to answer at once, what it said
+    /// before counts. Then their `lastMeasures` are fresh.
+    package static func refreshMeasures(of clients: [TunnelClient]) async {
+        await LoopCount.ask(clients.flatMap(\.identity.counts))
+    }
+
+    /// What it and those before it in its place have counted so far.
     package func measures() async -> TunnelMeasures {
-        let snapshot = snapshot
-        var measures = TunnelMeasures(name: snapshot.name)
-        measures.requests.began = snapshot.traffic.requests
-        measures.requests.requestBytes = snapshot.traffic.requestBytes
-        measures.requests.responseBytes = snapshot.traffic.responseBytes
-        measures.sessions = snapshot.connections.count
-        measures.wanted = snapshot.wanted
+        await Self.refreshMeasures(of: [self])
+        return lastMeasures
+    }
+
+    /// What they had counted when their event loops were last asked.
+    package var lastMeasures: TunnelMeasures {
+        var measures = TunnelMeasures(name: setup.value.configuration.name)
+        for count in identity.counts { measures.add(count.lastTold) }
+        let incidents = identity.incidents
+        measures.dialFailures = incidents.dialFailures
+        measures.sessionEnds = incidents.sessionEnds
+        measures.sessions = lives.count { $0.isReady }
+        measures.wanted = wantedConnections
         return measures
+    }
+
+    /// What they had carried when their event loops were last asked.
+    package var traffic: TrafficSnapshot {
+        var traffic = TrafficSnapshot()
+        for count in identity.counts { traffic += count.lastTold.requests }
+        return traffic
+    }
+}
+
+extension TunnelMeasures {
+    /// Adds what one event loop has counted.
+    fileprivate mutating func add(_ loop: TunnelLoopMeasures) {
+        requests += loop.requests
+        inFlight += loop.inFlight
+        roundTrip += loop.roundTrip
+        originErrors.merge(loop.originErrors, uniquingKeysWith: +)
     }
 }

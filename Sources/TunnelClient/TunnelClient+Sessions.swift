@@ -125,6 +125,7 @@ extension TunnelClient {
                     let isNews = complaint.note(message, isTold: isTold)
                     // Before anybody is told that it failed.
                     if !Task.isCancelled, !isRetired {
+                        identity.dialFailed(code)
                         noteFault(code, message, count: complaint.count, since: complaint.since)
                     }
                     dialFailed(life, forWantOfRoom: dialError?.isForWantOfRoom ?? false)
@@ -218,6 +219,7 @@ extension TunnelClient {
     private func accompany(_ life: SessionLife) async {
         let end = await life.untilEnded()
         forget(life)
+        identity.sessionEnded(end.code)
         sessionEnded(life, end)
         let fields: LogFields = [.errorCode: .code(end.code), .closeReason: "\(end.message)"]
         switch end {

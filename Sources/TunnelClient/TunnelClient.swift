@@ -272,10 +272,15 @@ package final class TunnelClient: Sendable {
         state.withLock { $0.lastFault = fault }
     }
 
-    /// What it and those before it in its place have carried so far.
-    package var traffic: TrafficSnapshot { identity.traffic.snapshot }
+    /// Sessions that it should have, as far as the server can use them.
+    var wantedConnections: Int {
+        // Where nobody said how many, a server of protocol v1 gets one.
+        let wantsOne =
+            setup.value.configuration.connections == nil && state.withLock { $0.isServerOld }
+        return wantsOne ? 1 : connections
+    }
 
-    /// What there is to tell now.
+    /// What there is to tell now; what it has carried is as of when its event loops were last asked.
     package var snapshot: TunnelSnapshot {
         let (configuration, directory) = (setup.value.configuration, setup.directory)
         let state = state.withLock { $0 }
@@ -288,11 +293,9 @@ package final class TunnelClient: Sendable {
             } else {
                 connections.isEmpty ? .connecting : .connected
             }
-        // Where nobody said how many, a server of protocol v1 gets one.
-        let wantsOne = state.isServerOld && configuration.connections == nil
         return TunnelSnapshot(
             name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
-            tokenHint: configuration.token.hint, wanted: wantsOne ? 1 : self.connections,
+            tokenHint: configuration.token.hint, wanted: wantedConnections,
             connections: connections, hosts: identity.hosts.snapshots(configuration.hosts),
             longPollReason: state.choice.reason, origins: directory.snapshots, traffic: traffic,
             lastFault: state.lastFault)

@@ -26,7 +26,10 @@ final class ServerCore: Sendable {
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
     let logger: Logger
-    private let observer: RequestObserver
+    /// One for each of the event loops.
+    let counts: [LoopCount<RequestCounts, RequestMeasures>]
+    let incidents = ServerIncidents()
+    private let accessLog: AccessLog
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
@@ -34,7 +37,6 @@ final class ServerCore: Sendable {
     let meter: CallerMeter
     let bans: Bans
     let names = ReverseNames()
-    let traffic = TrafficCount()
     let shortage: DescriptorShortage
     /// Of the process.
     let gauge: LoadGauge
@@ -79,7 +81,10 @@ final class ServerCore: Sendable {
         let fault = LatestFault()
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
-        self.observer = RequestObserver(traffic: traffic, log: log.access)
+        self.counts = loops.map { loop in
+            LoopCount(RequestCounts(), on: loop, told: RequestMeasures()) { $0.measures }
+        }
+        self.accessLog = log.access
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software
@@ -173,16 +178,24 @@ final class ServerCore: Sendable {
     /// Counts requests since the start.
     func nextRequestID() -> UInt64 { requestCount.add(1, ordering: .relaxed).newValue }
 
+    /// Who is told of requests on an event loop. For that loop alone.
+    ///
+    /// - Parameter loop: its place in `loops`.
+    func observer(on loop: Int) -> RequestObserver {
+        RequestObserver(counts: counts[loop].counts, log: accessLog)
+    }
+
     /// What is to be known of a request that begins.
     ///
     /// - Parameters:
+    ///   - observer: of the current event loop.
     ///   - path: the target inside the tunnel.
     ///   - externalID: what all who have the request call it.
     ///   - caller: the address.
     ///   - certificateName: in what the caller has shown.
     func makeRecord(
         _ method: String, path: String, tokenHint: String?, externalID: String? = nil, caller: String,
-        certificateName: String?, now: NIODeadline
+        observer: RequestObserver, certificateName: String?, now: NIODeadline
     ) -> RequestRecord {
         RequestRecord(
             observer: observer, serverName: name, tokenHint: tokenHint, requestID: nextRequestID(),
@@ -259,7 +272,7 @@ final class ServerCore: Sendable {
     func sessionSettings(_ limits: SessionLimits) -> SessionSettings {
         SessionSettings(
             maximumStreams: limits.maximumStreams, initialWindow: limits.minimumWindow,
-            software: software, features: .hostNames)
+            software: software, features: [.hostNames, .originTimes])
     }
 
     /// The place of an event loop in `loops`.

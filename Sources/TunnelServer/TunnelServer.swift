@@ -180,12 +180,10 @@ package final class TunnelServer: Sendable {
 
     // MARK: Watching
 
-    /// What it has carried so far. Costs next to nothing.
-    package var traffic: TrafficSnapshot { core.traffic.snapshot }
-
     package var snapshot: ServerSnapshot { snapshot(ofTunnel: nil) }
 
-    /// What it is and does now; looks at every token that is known. Requests per second are the caller's to work out.
+    /// What it is and does now, and what it had carried when its event loops were last asked; looks at every token that is
+    /// known. Requests per second are the caller's to work out.
     ///
     /// - Parameter name: lists no connected tokens but those whose clients announce this name; nil lists all.
     package func snapshot(ofTunnel name: String?) -> ServerSnapshot {

@@ -138,8 +138,9 @@ class MadClient:
             head, content = wire.response(random)
             if random.chance(0.1):
                 frames.append(wire.mux(wire.RESPONSE, b"HTTP/1.1 103 E\r\n\r\n", stream, wire.INTERIM))
-            frames.append(wire.mux(wire.RESPONSE, wire.maybe_mutated(random, head, 0.2), stream,
-                                   wire.LAST if random.chance(0.1) else 0))
+            time = random.bytes(4) if random.chance(0.3) else b""
+            frames.append(wire.mux(wire.RESPONSE, wire.maybe_mutated(random, time + head, 0.2), stream,
+                                   (wire.LAST if random.chance(0.1) else 0) | (wire.TIMED if time else 0)))
             while content:
                 size = 1 + random.below(len(content))
                 frames.append(wire.mux(wire.DATA, content[:size], stream))

@@ -85,7 +85,7 @@ def broken_frame(random, masks):
 # --- The mux of protocol v2 -------------------------------------------------------------------------
 
 SETTINGS, REQUEST, RESPONSE, DATA, TRAILERS, RESET, WINDOW, PING, GO_AWAY = range(9)
-LAST, INTERIM, ANSWER = 1, 2, 2
+LAST, INTERIM, TIMED, ANSWER = 1, 2, 4, 2
 
 
 def mux(kind, payload=b"", stream=0, flags=0, claimed=None):
@@ -95,7 +95,7 @@ def mux(kind, payload=b"", stream=0, flags=0, claimed=None):
 
 def settings(random):
     entries = [(1, struct.pack(">I", 2)), (2, struct.pack(">I", 1000)), (3, struct.pack(">I", 262144)),
-               (4, b"fuzz/1"), (5, b"fuzzed")]
+               (4, b"fuzz/1"), (5, b"fuzzed"), (7, struct.pack(">I", random.below(8)))]
     if random.chance(0.1):
         entries[random.below(len(entries))] = (random.below(9), random.bytes(random.below(300)))
     if random.chance(0.05):

@@ -18,7 +18,8 @@ private final class LinkedSession: SessionOwner {
     private let server: EmbeddedChannel
     private(set) var opener: (any Session)?
 
-    init() throws {
+    /// - Parameter serverFeatures: what the server says that it knows.
+    init(serverFeatures: SessionFeatures = []) throws {
         let configuration = TunnelClientConfiguration(
             name: "t", tunnel: TunnelURL(isSecure: false, host: "a", port: 1),
             hostPattern: try HostPattern(source: "http://a"),
@@ -32,6 +33,8 @@ private final class LinkedSession: SessionOwner {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) {}
         let settings = SessionSettings(maximumStreams: 1000, initialWindow: 1 << 16, software: "test")
+        var serverSettings = settings
+        serverSettings.features = serverFeatures
         client = EmbeddedChannel(loop: loop)
         server = EmbeddedChannel(loop: loop)
         let acceptor = MuxSession(
@@ -39,7 +42,7 @@ private final class LinkedSession: SessionOwner {
             owner: owner)
         life.began(SessionReference(acceptor, eventLoop: loop))
         let opener = MuxSession(
-            role: .opener, limits: SessionLimits(), settings: settings, budget: ProcessReceiveBudget(),
+            role: .opener, limits: SessionLimits(), settings: serverSettings, budget: ProcessReceiveBudget(),
             owner: self)
         self.opener = opener
         for (channel, session) in [(client, acceptor), (server, opener)] {
@@ -85,9 +88,13 @@ private final class LinkedSession: SessionOwner {
 /// What the server hears on one stream.
 private final class Answer: StreamReceiver {
     private(set) var head: String?
+    private(set) var originTime: UInt32?
     private(set) var isReset = false
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) { self.head = String(buffer: head) }
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
+        self.head = String(buffer: head)
+        self.originTime = originTime
+    }
     func streamReceived(data: ByteBuffer, isLast: Bool) {}
     func streamReceived(trailers: ByteBuffer) {}
     func streamWasReset(_ end: StreamTermination, reason: String) { isReset = true }
@@ -95,6 +102,21 @@ private final class Answer: StreamReceiver {
 }
 
 @Suite struct ClientSessionTests {
+    /// Also of what is answered in the origin's place.
+    @Test(arguments: [SessionFeatures.originTimes, [], .hostNames])
+    func aServerThatTakesItIsToldHowLongTheOriginTook(features: SessionFeatures) throws {
+        let link = try LinkedSession(serverFeatures: features)
+        defer { link.close() }
+        let answer = Answer()
+        _ = try link.open(answer)
+        try link.exchange()
+        // It begins in another turn.
+        link.loop.advanceTime(by: .milliseconds(300))
+        for _ in 0..<3 { try link.exchange() }
+        #expect(answer.head?.hasPrefix("HTTP/1.1 403") == true)
+        #expect(answer.originTime.map { $0 <= 400_000 } == (features == .originTimes ? true : nil))
+    }
+
     @Test func manyRequestsAtOnceAreBegunAFewAtATime() throws {
         let session = try LinkedSession()
         let answers = (0..<100).map { _ in Answer() }

@@ -1,5 +1,6 @@
 import AgentStatus
 import Foundation
+import Observability
 import TestSupport
 import Testing
 import TunnelConfiguration
@@ -37,7 +38,7 @@ import TunnelServer
             #expect(first.snapshot.connections == [])
             #expect(try await world.get().text == "new")
             // What was carried goes on from where the old one was.
-            #expect(second.snapshot.traffic.requests == 22)
+            #expect(await second.measures().requests.began == 22)
             secondRun.cancel()
             #expect(await secondRun.value == .stopped)
         }
@@ -168,6 +169,9 @@ import TunnelServer
                 try HTTPConnection(port: port).exchange(
                     "POST", "/", fields: [("X-Token", TunnelWorld.token)], body: body)
             }
+            let measures = await client.measures()
+            #expect(measures.requests.statusClasses[2] == 1 && measures.requests.originAnswers == 1)
+            #expect(measures.inFlight == 0 && measures.sessions == 1 && measures.wanted == 1)
             let during = client.snapshot
             #expect(during.state == .connected)
             #expect(
@@ -220,7 +224,7 @@ import TunnelServer
                 current = next
                 run = nextRun
             }
-            #expect(current.snapshot.traffic.requests == 100)
+            #expect(await current.measures().requests.began == 100)
             #expect(past.count { $0.client != nil } == 0)
             // Both ends of the session that is left; the callers close theirs.
             #expect(try Self.connections(ofPort: world.port) <= 4)

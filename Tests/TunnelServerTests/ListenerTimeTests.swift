@@ -164,7 +164,7 @@ private final class LargeAnswers: SessionOwner, StreamReceiver, Sendable {
     func sessionPeerDrains(_ session: any Session, reason: String) {}
     func sessionEnded(_ session: any Session, _ end: SessionEnd) {}
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {}
     func streamReceived(data: ByteBuffer, isLast: Bool) {}
     func streamReceived(trailers: ByteBuffer) {}
     func streamWasReset(_ end: StreamTermination, reason: String) {}

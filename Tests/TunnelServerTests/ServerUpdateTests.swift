@@ -2,6 +2,7 @@ import AgentStatus
 import HTTPMessage
 import HostSystem
 import NIOCore
+import Observability
 import TestSupport
 import Testing
 import TunnelConfiguration
@@ -252,6 +253,8 @@ import TunnelTransport
                 try tunnel.held.wait(for: 1, within: .seconds(20), what: "the request")
                 return caller
             }
+            let measures = await server.measures()
+            #expect(measures.inFlight == 1 && measures.callers == 1 && measures.sessions == 1)
             let snapshot = server.snapshot
             #expect(snapshot.name == "test" && snapshot.state == .listening)
             #expect(snapshot.address == "127.0.0.1:\(socket.port)")

@@ -54,7 +54,7 @@ final class RecordingReceiver: StreamReceiver, @unchecked Sendable {
         try wait(for: "\(count) events") { events, _ in events.count >= count }
     }
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
         note(.head(String(buffer: head), isInterim: isInterim, isLast: isLast))
     }
 

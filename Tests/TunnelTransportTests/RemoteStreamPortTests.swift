@@ -21,7 +21,7 @@ import TunnelProtocol
                 id, head: RemoteStreamPortTests.answer, isInterim: false, isLast: false)
         }
 
-        func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
+        func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {}
         func streamReceived(data: ByteBuffer, isLast: Bool) {
             _ = session.send(id, data)
             session.consumed(id, data.readableBytes)

@@ -6,24 +6,36 @@ package struct DurationHistogram: Sendable, Hashable {
         5_000_000, 10_000_000, 30_000_000, 60_000_000,
     ]
 
-    /// How many fell into each bucket, not those below it.
-    package private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    /// Made when there is something to count: of thousands of tunnels many have nothing.
+    private var buckets: [UInt64] = []
     /// Of all durations, in microseconds.
     package private(set) var sum: Int64 = 0
 
     package init() {}
 
-    package var count: UInt64 { counts.reduce(0, +) }
+    private static let none = [UInt64](repeating: 0, count: bounds.count + 1)
+
+    /// How many fell into each bucket, not those below it.
+    package var counts: [UInt64] { buckets.isEmpty ? Self.none : buckets }
+    package var count: UInt64 { buckets.reduce(0, +) }
 
     package mutating func record(microseconds: Int64) {
+        if buckets.isEmpty { buckets = Self.none }
         var bucket = 0
         while bucket < Self.bounds.count, microseconds > Self.bounds[bucket] { bucket += 1 }
-        counts[bucket] += 1
+        buckets[bucket] += 1
         sum += microseconds
     }
 
+    package mutating func record(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        record(microseconds: seconds * 1_000_000 + attoseconds / 1_000_000_000_000)
+    }
+
     package static func += (one: inout DurationHistogram, other: DurationHistogram) {
-        for bucket in one.counts.indices { one.counts[bucket] += other.counts[bucket] }
+        guard !other.buckets.isEmpty else { return }
+        if one.buckets.isEmpty { one.buckets = none }
+        for bucket in one.buckets.indices { one.buckets[bucket] += other.buckets[bucket] }
         one.sum += other.sum
     }
 }

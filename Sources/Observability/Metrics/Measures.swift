@@ -28,6 +28,14 @@ package struct ServerMeasures: Sendable {
     package var banned = 0
 
     package init(name: String) { self.name = name }
+
+    /// Adds what one event loop has counted.
+    package mutating func add(_ loop: RequestMeasures) {
+        requests += loop.requests
+        inFlight += loop.inFlight
+        roundTrip += loop.roundTrip
+        refusals.merge(loop.refusals, uniquingKeysWith: +)
+    }
 }
 
 /// What a tunnel client has counted, at one moment: merged from its event loops for who asks. There may be thousands.

@@ -9,10 +9,12 @@ package struct RequestTally: Sendable, Hashable {
     /// Bytes of bodies.
     package var requestBytes: UInt64 = 0
     package var responseBytes: UInt64 = 0
-    package var queue = DurationHistogram()
-    package var tunnel = DurationHistogram()
-    package var origin = DurationHistogram()
-    package var whole = DurationHistogram()
+    /// How long those took that went to a tunnel: see `RequestTimes`.
+    package private(set) var queue = DurationHistogram()
+    package private(set) var tunnel = DurationHistogram()
+    package private(set) var origin = DurationHistogram()
+    /// To their ends; without those that became raw streams, which last as long as they like.
+    package private(set) var whole = DurationHistogram()
 
     package init() {}
 
@@ -21,7 +23,15 @@ package struct RequestTally: Sendable, Hashable {
     /// - Parameter status: of the head that its caller got; nil for none.
     package mutating func ended(status: Int?, _ outcome: AccessOutcome) {
         statuses[status.map { (100...599).contains($0) ? $0 : 0 } ?? 0] += 1
-        outcomes[AccessOutcome.allCases.firstIndex(of: outcome) ?? 0] += 1
+        outcomes[outcome.place] += 1
+    }
+
+    /// One that went to a tunnel is over.
+    mutating func took(_ timing: RequestTiming) {
+        if let time = timing.queue { queue.record(microseconds: time / 1000) }
+        if let time = timing.tunnel { tunnel.record(microseconds: time / 1000) }
+        if let time = timing.origin { origin.record(microseconds: time / 1000) }
+        if !timing.isRaw { whole.record(microseconds: timing.whole / 1000) }
     }
 
     package static func += (one: inout RequestTally, other: RequestTally) {
@@ -34,5 +44,22 @@ package struct RequestTally: Sendable, Hashable {
         one.tunnel += other.tunnel
         one.origin += other.origin
         one.whole += other.whole
+    }
+}
+
+extension AccessOutcome {
+    /// Its place among all, found without a search.
+    var place: Int {
+        switch self {
+        case .ok: 0
+        case .answeredHere: 1
+        case .callerLeft: 2
+        case .callerFailed: 3
+        case .originFailed: 4
+        case .tunnelLost: 5
+        case .noTunnel: 6
+        case .timeout: 7
+        case .shutdown: 8
+        }
     }
 }

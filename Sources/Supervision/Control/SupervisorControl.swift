@@ -87,7 +87,8 @@ import TunnelConfiguration
         await supervisor.metrics.answer(question, of: supervisor)
     }
 
-    @AgentActor func snapshot(ofTunnel tunnel: String?) -> AgentSnapshot {
+    @AgentActor func snapshot(ofTunnel tunnel: String?) async -> AgentSnapshot {
+        await supervisor.refreshMeasures()
         let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
         var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
         for index in servers.indices {

@@ -151,10 +151,12 @@ import TunnelServer
 
     /// What those that are in force have counted.
     func measures() async -> [ServerMeasures] {
-        var measures: [ServerMeasures] = []
-        for server in running.values { measures.append(await server.server.measures()) }
-        return measures
+        await refreshMeasures()
+        return running.values.map(\.server.lastMeasures)
     }
+
+    /// Has them say what they have carried so far: snapshots tell what was said last.
+    func refreshMeasures() async { await TunnelServer.refreshMeasures(of: all.map(\.server)) }
 
     /// Those whose listener broke.
     var broken: Set<String> { Set(repairs.keys) }
@@ -167,6 +169,6 @@ import TunnelServer
     /// - Returns: how many bans end by it.
     func unban(_ address: String?) -> Int { running.values.reduce(0) { $0 + $1.server.unban(address) } }
 
-    /// Requests so far, by server.
+    /// Requests, by server, when they were last asked.
     var requests: [String: UInt64] { running.mapValues { $0.server.traffic.requests } }
 }

@@ -120,11 +120,13 @@ import TunnelClient
 
     /// What those that are in force have counted.
     func measures() async -> [TunnelMeasures] {
-        var measures: [TunnelMeasures] = []
-        for tunnel in running.values { measures.append(await tunnel.client.measures()) }
-        return measures
+        await refreshMeasures()
+        return running.values.map(\.client.lastMeasures)
     }
 
-    /// Requests so far, by tunnel.
+    /// Has them say what they have carried so far: snapshots tell what was said last.
+    func refreshMeasures() async { await TunnelClient.refreshMeasures(of: all.map(\.client)) }
+
+    /// Requests, by tunnel, when they were last asked.
     var requests: [String: UInt64] { running.mapValues { $0.client.traffic.requests } }
 }

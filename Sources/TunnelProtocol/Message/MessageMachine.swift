@@ -99,6 +99,7 @@ package struct MessageMachine: SessionMachine {
     }
     package var closesWhenDrained: Bool { true }
     package var answeredPings: Int { 0 }
+    package var roundTrip: Duration? { nil }
     package var canProbe: Bool { role == .acceptor }
     package var isOccupied: Bool { sending != nil || incoming.number != nil }
     package var isBlocked: Bool { blocker != nil }
@@ -239,8 +240,10 @@ package struct MessageMachine: SessionMachine {
         return id
     }
 
-    /// Interim heads have no place in a message.
-    package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+    /// Interim heads have no place in a message, nor has the origin's time.
+    package mutating func respond(
+        _ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?
+    ) {
         guard !isInterim, let index = streams.index(forKey: id), !streams.values[index].outgoing.hasHead
         else { return }
         guard let response = try? ResponseHead(whole: head, limits: limits.headLimits) else {

@@ -79,7 +79,7 @@ package struct MuxDecoder: Sendable {
                 partialData = PartialData(stream: stream, remaining: length, isLast: flags.contains(.last))
                 return nextDataPiece()
             }
-            guard length <= limit(of: kind) else { throw .frameTooBig }
+            guard length <= limit(of: kind, flags) else { throw .frameTooBig }
             guard pending.readableBytes >= MuxFrame.headerBytes + length else { return nil }
             pending.moveReaderIndex(forwardBy: MuxFrame.headerBytes)
             guard var payload = pending.readSlice(length: length),
@@ -89,9 +89,10 @@ package struct MuxDecoder: Sendable {
         }
     }
 
-    private func limit(of kind: MuxFrame.Kind) -> Int {
+    private func limit(of kind: MuxFrame.Kind, _ flags: MuxFrame.Flags) -> Int {
         switch kind {
-        case .settings, .response, .trailers, .hosts: maximumHeadBytes
+        case .settings, .trailers, .hosts: maximumHeadBytes
+        case .response: maximumHeadBytes + (flags.contains(.timed) ? 4 : 0)
         case .request: maximumHeadBytes + 4
         case .data: MuxFrame.maximumPayload
         case .window: 4
@@ -121,8 +122,11 @@ package struct MuxDecoder: Sendable {
             guard let window = payload.readInteger(as: UInt32.self) else { return nil }
             return .request(stream, window: Int(window), head: payload, isLast: flags.contains(.last))
         case .response:
+            let originTime = flags.contains(.timed) ? payload.readInteger(as: UInt32.self) : nil
+            guard originTime != nil || !flags.contains(.timed) else { return nil }
             return .response(
-                stream, head: payload, isInterim: flags.contains(.interim), isLast: flags.contains(.last))
+                stream, head: payload, isInterim: flags.contains(.interim), isLast: flags.contains(.last),
+                originTime: originTime)
         case .data:
             return nil
         case .trailers:

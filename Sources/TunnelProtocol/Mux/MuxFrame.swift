@@ -9,8 +9,9 @@ package enum MuxFrame: Sendable, Equatable {
     case settings(SessionSettings)
     /// Opens a stream: how much answer the server takes before it grants more, and the head as HTTP/1.1 text.
     case request(StreamID, window: Int, head: ByteBuffer, isLast: Bool)
-    /// An interim or the final head as HTTP/1.1 text.
-    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    /// An interim or the final head as HTTP/1.1 text; how long the origin took for the final one, in microseconds, where
+    /// that is told.
+    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32? = nil)
     /// Part of a body (or of raw bytes after an upgrade).
     case data(StreamID, ByteBuffer, isLast: Bool)
     /// Ends a body with trailers, as HTTP/1.1 field lines.
@@ -45,6 +46,8 @@ package enum MuxFrame: Sendable, Equatable {
         static let last = Flags(rawValue: 1)
         /// response: the final head is still to come.
         static let interim = Flags(rawValue: 2)
+        /// response: how long the origin took stands before the head.
+        static let timed = Flags(rawValue: 4)
         /// ping: this is the answer.
         static let answer = Flags(rawValue: 2)
     }
@@ -78,10 +81,16 @@ extension ByteBuffer {
             writeMuxHeader(.request, isLast ? .last : [], stream: stream, length: 4 + head.readableBytes)
             writeInteger(UInt32(clamping: window))
             writeImmutableBuffer(head)
-        case .response(let stream, let head, let isInterim, let isLast):
+        case .response(let stream, let head, let isInterim, let isLast, let originTime):
             var flags: MuxFrame.Flags = isLast ? .last : []
             if isInterim { flags.insert(.interim) }
-            writeMuxHeader(.response, flags, stream: stream, length: head.readableBytes)
+            if let originTime {
+                flags.insert(.timed)
+                writeMuxHeader(.response, flags, stream: stream, length: 4 + head.readableBytes)
+                writeInteger(originTime)
+            } else {
+                writeMuxHeader(.response, flags, stream: stream, length: head.readableBytes)
+            }
             writeImmutableBuffer(head)
         case .data(let stream, let bytes, let isLast):
             writeMuxHeader(.data, isLast ? .last : [], stream: stream, length: bytes.readableBytes)

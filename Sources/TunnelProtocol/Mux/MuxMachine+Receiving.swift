@@ -58,8 +58,8 @@ extension MuxMachine {
             throw .malformedFrame
         case .request(let id, let window, let head, let isLast):
             return try requestCame(id, window: window, head: head, isLast: isLast, now: now)
-        case .response(let id, let head, let isInterim, let isLast):
-            return try responseCame(id, head, isInterim: isInterim, isLast: isLast)
+        case .response(let id, let head, let isInterim, let isLast, let originTime):
+            return try responseCame(id, head, isInterim: isInterim, isLast: isLast, originTime: originTime)
         case .data(let id, let bytes, let isLast):
             return try dataCame(id, bytes, isLast: isLast, now: now)
         case .trailers(let id, let fields):
@@ -116,7 +116,7 @@ extension MuxMachine {
     }
 
     private mutating func responseCame(
-        _ id: StreamID, _ head: ByteBuffer, isInterim: Bool, isLast: Bool
+        _ id: StreamID, _ head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?
     ) throws(MuxError) -> SessionEvent? {
         guard role == .opener else { throw .wrongDirection }
         guard let index = try openStream(id) else { return nil }
@@ -130,7 +130,7 @@ extension MuxMachine {
         }
         streams.values[index].hasFinalHead = true
         if isLast { receivingEnded(id, at: index) }
-        return .response(id, head: head, isInterim: false, isLast: isLast)
+        return .response(id, head: head, isInterim: false, isLast: isLast, originTime: originTime)
     }
 
     private mutating func dataCame(

@@ -125,7 +125,11 @@ package struct MuxMachine: SessionMachine {
 
     /// Answers a stream with an interim or the final head. Interim heads beyond the limit on heads, all of a
     /// stream together, are dropped: there is no credit that would hold an origin back from sending them.
-    package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+    ///
+    /// - Parameter originTime: told of a final head, to a peer that takes it.
+    package mutating func respond(
+        _ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?
+    ) {
         guard let index = streams.index(forKey: id), !streams.values[index].hasFinalHead else { return }
         guard head.readableBytes <= limits.maximumHeadBytes else {
             reset(id, .malformedMessage, reason: "the origin's header fields are too large")
@@ -135,12 +139,15 @@ package struct MuxMachine: SessionMachine {
             reset(id, .internalError, reason: "too many answers wait for the tunnel server to read them")
             return
         }
+        var told: UInt32?
         if isInterim {
             guard streams.values[index].takesInterim(head, limits) else { return }
         } else {
             streams.values[index].hasFinalHead = true
+            if let peer, peer.features.contains(.originTimes) { told = originTime }
         }
-        control.writeMuxFrame(.response(id, head: head, isInterim: isInterim, isLast: isLast))
+        control.writeMuxFrame(
+            .response(id, head: head, isInterim: isInterim, isLast: isLast, originTime: told))
         if isLast { sendingEnded(id) }
     }
 

@@ -103,4 +103,6 @@ package struct SessionFeatures: OptionSet, Sendable, Hashable {
     package static let rawStreams = Self(rawValue: 1)
     /// Gives out host names, or says why it does not.
     package static let hostNames = Self(rawValue: 2)
+    /// Takes how long origins took, with the heads of their answers.
+    package static let originTimes = Self(rawValue: 4)
 }

@@ -28,6 +28,8 @@ package protocol SessionMachine {
     var isOccupied: Bool { mutating get }
     /// How many of our pings were answered by a message of the peer's: v2 has its own, v1 the carrier's.
     var answeredPings: Int { mutating get }
+    /// Time from such a ping to its answer, the last one measured; nil where none was.
+    var roundTrip: Duration? { mutating get }
     /// When something last came from the peer.
     var lastHeard: MonotonicInstant { mutating get }
     /// Streams that we opened and of which the peer has not seen a byte: they may be opened elsewhere.
@@ -45,7 +47,10 @@ package protocol SessionMachine {
     /// - Returns: its identifier, or nil when the session takes no more now (not ready, full, or draining).
     mutating func open(head: ByteBuffer, isLast: Bool, now: MonotonicInstant) -> StreamID?
     /// Answers a stream with an interim or the final head.
-    mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    ///
+    /// - Parameter originTime: how long the origin took for the final one, in microseconds; told where the peer takes it.
+    mutating func respond(
+        _ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?)
     /// Sends part of a body.
     ///
     /// - Returns: false when the sender should wait for `writable`.
@@ -104,6 +109,10 @@ package protocol SessionMachine {
 extension SessionMachine {
     /// Protocol v1 knows no names.
     package mutating func tell(_ rulings: [HostRuling]) {}
+
+    package mutating func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        respond(id, head: head, isInterim: isInterim, isLast: isLast, originTime: nil)
+    }
 }
 
 /// Which end of a session.
@@ -119,7 +128,8 @@ package enum SessionEvent: Sendable, Equatable {
     /// Streams may be opened.
     case ready(SessionSettings)
     case request(StreamID, head: ByteBuffer, isLast: Bool)
-    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    /// How long the origin took for the final head, in microseconds, where the peer tells.
+    case response(StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32? = nil)
     case data(StreamID, ByteBuffer, isLast: Bool)
     case trailers(StreamID, ByteBuffer)
     /// The stream is over in both directions.

@@ -50,7 +50,7 @@ extension CallerReception {
         case .bearer: return try letIn(request, by: policy)
         case .wrongBearer(let demand):
             guard !core.holdsOffLogins(from: address) else {
-                return answer(request, Refusal.tooManyFailedLogins.answer)
+                return answer(request, Refusal.tooManyFailedLogins)
             }
             core.callerFailed(from: address, guess: request.head.fields[.authorization])
             throw .loginRequired(demand)
@@ -60,7 +60,7 @@ extension CallerReception {
                 return try letIn(request, by: policy, as: claim.user)
             }
             guard !core.holdsOffLogins(from: address) else {
-                return answer(request, Refusal.tooManyFailedLogins.answer)
+                return answer(request, Refusal.tooManyFailedLogins)
             }
             return .exchange(look(at: claim, digest, request, policy))
         }
@@ -88,7 +88,7 @@ extension CallerReception {
             defer { self.arrival = nil }
             let outcome: RequestOutcome
             switch verdict {
-            case .isBusy: outcome = answer(request, Refusal.loginsBusy.answer)
+            case .isBusy: outcome = answer(request, Refusal.loginsBusy)
             case .isWrong(let isFirst):
                 if isFirst { core.callerFailed(from: address, guess: claim.password.secret) }
                 outcome = refuse(request, .loginRequired(claim.demand))
@@ -127,11 +127,12 @@ extension CallerReception {
     private func refuse(_ request: CallerRequest, _ error: AccessRefusal) -> RequestOutcome {
         // A page is nothing that gRPC could show.
         let isShort = GRPC.type(of: request.head.fields) != nil
-        return answer(request, OwnAnswer(error, isShort: isShort))
+        observer.refused(error.code)
+        return .answer(answer(OwnAnswer(error, isShort: isShort), record(of: request)), closes: false)
     }
 
-    private func answer(_ request: CallerRequest, _ answer: OwnAnswer) -> RequestOutcome {
-        .answer(self.answer(answer, record(of: request)), closes: false)
+    private func answer(_ request: CallerRequest, _ refusal: Refusal) -> RequestOutcome {
+        .answer(answer(refusal, record(of: request)), closes: false)
     }
 
     /// Of a request that is answered here.

@@ -1,3 +1,4 @@
+import AgentStatus
 import Glibc
 import HTTPMessage
 import HTTPServing
@@ -42,6 +43,7 @@ final class CallerReception: RequestReception, ProxiedReception {
     private var carriesTunnel = false
     /// Who calls, as far as is known from the latest request.
     var address = "unknown"
+    private(set) lazy var observer = core.observer(on: loopIndex)
     /// When the request came that is gone on with, where that is not now.
     var arrival: NIODeadline?
 
@@ -113,6 +115,7 @@ final class CallerReception: RequestReception, ProxiedReception {
         let entry = core.connections.enter(
             ObjectIdentifier(connection), caller, address: AddressGroup(peer), most: most)
         if case .isRefused(let refusal, let isTold) = entry {
+            core.incidents.connectionRefused(refusal.code)
             core.tell("Connection refused", refusal, from: peer)
             return isTold ? .isRefused(refusal.answer) : .isClosed
         }
@@ -132,7 +135,7 @@ final class CallerReception: RequestReception, ProxiedReception {
         if case .malformed(_, .some) = fault {
             core.tell("Connection is not HTTP", refusal, from: address)
         }
-        return answer(refusal.answer, makeRecord("-", path: "-"))
+        return answer(refusal, makeRecord("-", path: "-"))
     }
 
     // MARK: Requests
@@ -150,23 +153,25 @@ final class CallerReception: RequestReception, ProxiedReception {
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
         if let left = core.bans.timeLeft(of: address) {
-            return .answer(Refusal.banned(left).answer, closes: address == peer)
+            let refusal = Refusal.banned(left)
+            observer.refused(refusal.code)
+            return .answer(refusal.answer, closes: address == peer)
         }
         let route = settings.routes.route(head, claimed: core.hosts.owner)
         guard insider == nil || route == .tunnel else {
             return .answer(
-                answer(Refusal.notLongPoll.answer, makeRecord(head.method, path: "-")), closes: true)
+                answer(Refusal.notLongPoll, makeRecord(head.method, path: "-")), closes: true)
         }
         if settings.lacksCertificate(route, hasShown: certificate != nil) {
             return .answer(
-                answer(Refusal.certificateRequired.answer, makeRecord(head.method, path: "")), closes: false)
+                answer(Refusal.certificateRequired, makeRecord(head.method, path: "")), closes: false)
         }
         let request = CallerRequest(
             head: head, framing: framing, route: route, caller: caller, stream: stream)
         if core.gauge.refusesRequests, case .forward = route {
             var record = record(of: request)
             record.level = .debug
-            return .answer(answer(Refusal.overloaded.answer, record), closes: false)
+            return .answer(answer(Refusal.overloaded, record), closes: false)
         }
         guard let policy = settings.policy(for: route) else { return serve(request, CallerTerms()) }
         return admit(request, by: policy)
@@ -192,23 +197,24 @@ final class CallerReception: RequestReception, ProxiedReception {
             let stats = OwnAnswer(200, line: core.stats(isDetailed: request.caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
         case .tunnel where !stream.isWholeConnection:
-            let refusal = answer(Refusal.notHTTP1.answer, makeRecord(head.method, path: "/_tunnel"))
+            let refusal = answer(Refusal.notHTTP1, makeRecord(head.method, path: "/_tunnel"))
             return .answer(refusal, closes: false)
         case .tunnel where insider == nil && handshake.asksForInnerTLS(head):
             return .upgrade(handshake.upgradeToInnerTLS(head, framing, listener: listener))
         case .tunnel: return .upgrade(handshake.upgrade(head, framing))
         case .poll: return poll(head, framing, for: stream)
         case .refuse(.tunnelNotFound) where core.isOneGuessTooMany(head.fields[.xToken] ?? "", from: address):
+            observer.refused(.tooManyGuesses)
             return .answer(Refusal.tooManyGuesses.answer, closes: true)
         case .refuse(let error):
             return .answer(
-                answer(Refusal(error).answer, makeRecord(head.method, path: "")), closes: false)
+                answer(Refusal(error), makeRecord(head.method, path: "")), closes: false)
         case .forward(let route):
             let token = route.token
             guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
                 let error = HTTPMessageError(.malformed, "the method holds the token")
                 return .answer(
-                    answer(Refusal.malformed(error).answer, makeRecord("-", path: "-")), closes: true)
+                    answer(Refusal.malformed(error), makeRecord("-", path: "-")), closes: true)
             }
             var forwarded = head
             // The log shows it, too.
@@ -228,7 +234,7 @@ final class CallerReception: RequestReception, ProxiedReception {
             } catch {
                 var record = makeRecord(head.method, path: path, tokenHint: token.hint)
                 record.level = .debug
-                return .answer(answer(error.answer, record), closes: false)
+                return .answer(answer(error, record), closes: false)
             }
             if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
                 return connect(head, to: token, for: stream, pass)
@@ -254,7 +260,7 @@ final class CallerReception: RequestReception, ProxiedReception {
             head.method, path: WebSocketHandshake.rawEndpoint, tokenHint: token.hint)
         guard let grant = WebSocketHandshake.grantOfRaw(head) else {
             pass?.leave()
-            return .answer(answer(Refusal.notWebSocket.answer, record), closes: true)
+            return .answer(answer(Refusal.notWebSocket, record), closes: true)
         }
         let exchange = ConnectExchange(on: stream, grant: grant)
         exchange.carry(
@@ -283,7 +289,7 @@ final class CallerReception: RequestReception, ProxiedReception {
                         try handshake.openLongPoll(head, framing, listener: listener, on: stream.eventLoop),
                         on: stream))
             } catch {
-                handshake.report(error, head, now: core.loops[loopIndex].now)
+                handshake.report(error, head, on: stream.eventLoop)
                 return .answer(error.answer, closes: framing != .none)
             }
         }
@@ -326,7 +332,13 @@ final class CallerReception: RequestReception, ProxiedReception {
     ) -> RequestRecord {
         core.makeRecord(
             method, path: path, tokenHint: tokenHint, externalID: externalID, caller: address,
-            certificateName: certificate?.name, now: arrival ?? core.loops[loopIndex].now)
+            observer: observer, certificateName: certificate?.name, now: arrival ?? core.loops[loopIndex].now)
+    }
+
+    /// An answer that says why not, which the record is told of.
+    func answer(_ refusal: Refusal, _ record: consuming RequestRecord) -> OwnAnswer {
+        observer.refused(refusal.code)
+        return answer(refusal.answer, record)
     }
 
     /// An answer of our own, which the record is told of.

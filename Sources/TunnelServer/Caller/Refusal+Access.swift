@@ -17,6 +17,20 @@ extension Refusal {
     }
 }
 
+extension AccessRefusal {
+    /// For metrics.
+    var code: ErrorCode {
+        switch self {
+        case .addressNotAllowed: .addressNotAllowed
+        case .certificateMissing, .certificateNotAllowed: .certificateRequired
+        case .methodNotAllowed: .methodNotAllowed
+        case .bodyTooLarge: .requestTooLarge
+        case .loginRequired: .loginRequired
+        case .maintenance: .maintenance
+        }
+    }
+}
+
 extension OwnAnswer {
     private static let realm = "realm=\"wstunnel\""
 

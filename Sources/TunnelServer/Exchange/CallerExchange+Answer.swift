@@ -7,7 +7,7 @@ import TunnelTransport
 
 // What comes out of the tunnel.
 extension CallerExchange: StreamReceiver {
-    func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool) {
+    func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
         guard case .attached(let session, _) = place else { return }
         if !isInterim, observer.wantsSteps {
             record.note(.answered(sessionID: session, bytes: bytes.readableBytes))
@@ -17,7 +17,11 @@ extension CallerExchange: StreamReceiver {
             guard head.isInterim == isInterim else {
                 throw HTTPMessageError(.malformed, "a head of another kind than it was said to be")
             }
-            if isInterim { pass(interim: head) } else { try pass(consume head, isLast: isLast) }
+            if isInterim {
+                pass(interim: head)
+            } else {
+                try pass(consume head, isLast: isLast, originTime: originTime)
+            }
         } catch {
             perform(machine.fail(.brokenAnswer))
         }
@@ -31,7 +35,9 @@ extension CallerExchange: StreamReceiver {
         stream.send(interim: head)
     }
 
-    private func pass(_ head: consuming ResponseHead, isLast: Bool) throws(HTTPMessageError) {
+    private func pass(
+        _ head: consuming ResponseHead, isLast: Bool, originTime: UInt32?
+    ) throws(HTTPMessageError) {
         guard head.status != 101 || upgrade.allows(head.fields) else {
             return perform(machine.fail(.unaskedUpgrade))
         }
@@ -44,7 +50,7 @@ extension CallerExchange: StreamReceiver {
         let now = eventLoop.now
         let actions = machine.headCame(length, isLast: isLast, now: now)
         guard case .pass = actions.caller else { return perform(actions) }
-        record.responded(head.status, now: now)
+        record.responded(head.status, originTime: originTime, now: now)
         // From here on the two may take turns.
         bodyClock = nil
         guard !length.isRaw else {

@@ -168,6 +168,7 @@ final class CallerExchange: ServedExchange {
     // MARK: The way to a session
 
     private func look() {
+        record.looksForSession()
         let eventLoop = eventLoop
         let decision = core.registry.request(
             token, loop: loopIndex, caller: record.callerAddress, isListed: settings.lists(token)
@@ -259,6 +260,7 @@ final class CallerExchange: ServedExchange {
             isLast: machine.isRequestWhole && upgrade.isEmpty, receiver: self, on: eventLoop)
         guard let port else { return perform(machine.wasNotOpened()) }
         place = .attached(id, port)
+        record.sessionTookIt(now: eventLoop.now)
         machine.opened(takesBytes: port.isTaken)
         bodyBegins()
         if observer.wantsSteps { record.noteDeparture() }
@@ -343,14 +345,15 @@ final class CallerExchange: ServedExchange {
     }
 
     private func answer(_ failure: ExchangeFailure) {
-        let answer = failure.refusal.answer
+        let refusal = failure.refusal
         if failure == .noRawStreams || failure == .noRawOrigin {
             core.tell(
-                "A tunnel carries no TCP", failure.refusal, from: record.callerAddress, tokenHint: token.hint)
+                "A tunnel carries no TCP", refusal, from: record.callerAddress, tokenHint: token.hint)
         }
-        if stream.speaksHTTP { record.responded(with: answer, now: eventLoop.now) }
+        observer.refused(refusal.code)
+        if stream.speaksHTTP { record.responded(with: refusal.answer, now: eventLoop.now) }
         pass?.leave()
-        stream.send(answer.spoken(to: request.fields), closes: failure == .tooManyGuesses)
+        stream.send(refusal.answer.spoken(to: request.fields), closes: failure == .tooManyGuesses)
         finish(failure.outcome)
         stream.exchangeEnded()
     }

@@ -15,8 +15,15 @@ struct RequestRecord {
     private let path: String
     let callerAddress: String
     private let certificateName: String?
+    /// Whether it is one for a tunnel.
+    private var isForTunnel = false
+    /// When a session took it.
+    private var taken: NIODeadline?
     private var firstByte: NIODeadline?
+    /// As the tunnel client says, in microseconds.
+    private var originTime: UInt32?
     private var status: Int?
+    private var isSilent = false
     private var isFinished = false
     var level = AccessLevel.info
     /// Of the bodies.
@@ -54,13 +61,21 @@ struct RequestRecord {
     func noteDeparture() { note(.sent(method: method, path: path)) }
 
     /// Says nothing: the request is told otherwise, with others of its kind.
-    mutating func keepSilent() { isFinished = true }
+    mutating func keepSilent() { isSilent = true }
 
     /// It is for another tunnel than it seemed.
     mutating func leads(to token: RendezvousToken) { tokenHint = token.hint }
 
     /// It is one for a tunnel.
-    func goesToTunnel() { observer.requestBegan() }
+    mutating func goesToTunnel() {
+        isForTunnel = true
+        observer.requestBegan()
+    }
+
+    /// It has no session, for now.
+    mutating func looksForSession() { taken = nil }
+
+    mutating func sessionTookIt(now: NIODeadline) { taken = now }
 
     /// So many more bytes of its body went into the tunnel.
     mutating func requestSent(_ bytes: Int) {
@@ -75,8 +90,11 @@ struct RequestRecord {
     }
 
     /// The final head goes out.
-    mutating func responded(_ status: Int, now: NIODeadline) {
+    ///
+    /// - Parameter originTime: as the tunnel client says, in microseconds.
+    mutating func responded(_ status: Int, originTime: UInt32? = nil, now: NIODeadline) {
         self.status = status
+        self.originTime = originTime
         firstByte = now
     }
 
@@ -99,17 +117,29 @@ struct RequestRecord {
         guard !isFinished else { return }
         isFinished = true
         responseBytes -= min(missing, responseBytes)
-        observer.finished(
-            AccessRecord(
-                serverName: serverName, tokenHint: tokenHint, requestID: requestID,
-                externalID: externalID, method: method, path: path,
-                status: status, requestBytes: requestBytes, responseBytes: responseBytes,
-                timeToFirstByte: firstByte.map { Self.duration(from: started, to: $0) },
-                duration: Self.duration(from: started, to: now), callerAddress: callerAddress,
-                certificateName: certificateName, outcome: outcome, level: level))
+        let timing = timing(now)
+        observer.finished(status: status, outcome, timing, isSilent ? nil : line(outcome, timing))
     }
 
-    private static func duration(from start: NIODeadline, to end: NIODeadline) -> Duration {
-        .nanoseconds((end - start).nanoseconds)
+    private func timing(_ now: NIODeadline) -> RequestTiming {
+        var timing = RequestTiming(
+            whole: (now - started).nanoseconds, firstByte: firstByte.map { ($0 - started).nanoseconds })
+        guard isForTunnel else { return timing }
+        timing.queue = ((taken ?? firstByte ?? now) - started).nanoseconds
+        timing.isRaw = status == 101
+        if let taken, let firstByte, let originTime {
+            timing.split((firstByte - taken).nanoseconds, originMicroseconds: originTime)
+        }
+        return timing
+    }
+
+    private func line(_ outcome: AccessOutcome, _ timing: RequestTiming) -> AccessRecord {
+        AccessRecord(
+            serverName: serverName, tokenHint: tokenHint, requestID: requestID,
+            externalID: externalID, method: method, path: path,
+            status: status, requestBytes: requestBytes, responseBytes: responseBytes,
+            timeToFirstByte: timing.firstByte.map { .nanoseconds($0) }, duration: .nanoseconds(timing.whole),
+            parts: timing.times, callerAddress: callerAddress, certificateName: certificateName,
+            outcome: outcome, level: level)
     }
 }

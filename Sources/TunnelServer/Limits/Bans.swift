@@ -13,6 +13,7 @@ final class Bans: Sendable {
     /// Whether any ban may be in force: all that is asked while there is none.
     private let areAny = Atomic<Bool>(false)
     private let logger: Logger
+    private let total = Atomic<UInt64>(0)
 
     init(logger: Logger) { self.logger = logger }
 
@@ -32,6 +33,7 @@ final class Bans: Sendable {
             return ban
         }
         guard let ban else { return }
+        total.add(1, ordering: .relaxed)
         // A line that other programs read: see config/LOGS.md.
         logger.warning(
             "Address banned",
@@ -61,6 +63,9 @@ final class Bans: Sendable {
             areAny.store(true, ordering: .releasing)
         }
     }
+
+    /// How many there were since the start.
+    var count: UInt64 { total.load(ordering: .relaxed) }
 
     /// All that are in force.
     var all: [BanList.Ban] { list.withLock { $0.bans(now: .now) } }

@@ -14,6 +14,8 @@ final class CallerMeter: Sendable {
         var meter = RequestMeter()
         /// By the limit that was met.
         var warnings: [LimitName: RepeatedWarning] = [:]
+        /// How often each was met.
+        var hits: [LimitName: UInt64] = [:]
     }
 
     private let state = Mutex(State())
@@ -101,9 +103,15 @@ final class CallerMeter: Sendable {
 
     fileprivate func ended(_ parties: [LimitedParty]) { state.withLock { $0.meter.end(parties) } }
 
-    /// Tells the log of a limit that was met, at most once a minute for each.
+    /// How often each limit was met.
+    var limitsReached: [LimitName: UInt64] { state.withLock { $0.hits } }
+
+    /// Counts a limit that was met, and tells the log, at most once a minute for each.
     private func tell(_ hit: LimitHit, _ pass: RequestPass) {
-        let times = state.withLock { $0.warnings[hit.limit, default: RepeatedWarning()].happened() }
+        let times = state.withLock { state in
+            state.hits[hit.limit, default: 0] += 1
+            return state.warnings[hit.limit, default: RepeatedWarning()].happened()
+        }
         guard let times else { return }
         logger.warning(
             pass.isEnforced ? "Limit reached" : "Limit reached, not enforced",

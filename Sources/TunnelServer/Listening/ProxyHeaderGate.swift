@@ -109,6 +109,7 @@ final class ProxyHeaderGate: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ refusal: Refusal) {
+        core.incidents.connectionRefused(refusal.code)
         core.tell("Connection refused", refusal, from: context.remoteAddress?.ipAddress ?? "unknown")
         shut(context)
     }

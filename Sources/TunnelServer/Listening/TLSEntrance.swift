@@ -1,3 +1,4 @@
+import AgentStatus
 import Glibc
 import HTTPMessage
 import HTTPServing
@@ -45,6 +46,7 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let certificate = PeerCertificate.of(context.pipeline.syncOperations)
         guard let failure = TLSFailure.ofPeer(error, certificate: certificate, now: time(nil)) else { return }
+        core.incidents.connectionRefused(.tlsFailed)
         core.tell("TLS handshake failed", .tlsFailed("\(failure)"), from: reception.peer)
     }
 }
@@ -102,6 +104,7 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard !hasHeard else { return context.fireChannelRead(data) }
         hasAnswered = true
         let refusal = Refusal.plainSpoken
+        core.incidents.connectionRefused(refusal.code)
         core.tell("Connection is not TLS", refusal, from: reception.peer)
         let date = core.dates[core.index(of: context.eventLoop)].value
         let answer = refusal.answer.encoded(toMethod: "GET", .http11, closing: true, date: date.text)

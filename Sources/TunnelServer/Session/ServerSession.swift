@@ -1,4 +1,5 @@
 import Glibc
+import HostSystem
 import Logging
 import NIOCore
 import Observability
@@ -143,6 +144,10 @@ final class ServerSession: SessionOwner {
         session.reset(id, .refused)
     }
 
+    func session(_ session: any Session, measured roundTrip: Duration) {
+        core.counts[core.index(of: eventLoop)].counts.measured(roundTrip: roundTrip)
+    }
+
     func sessionPeerDrains(_ session: any Session, reason: String) {
         core.registry.drain(id)
         core.sessionGivesUpNames(id, isOrderly: true)
@@ -162,6 +167,7 @@ final class ServerSession: SessionOwner {
         core.registry.leave(id, isListed: core.settings.lists(token))
         core.sessionGivesUpNames(id, isOrderly: core.isStopping)
         core.connections.leave(session: id)
+        core.incidents.sessionEnded(end.code)
         logger.info(
             "Session left", metadata: [.errorCode: .code(end.code), .closeReason: "\(end.message)"])
     }

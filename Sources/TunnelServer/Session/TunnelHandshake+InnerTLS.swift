@@ -32,7 +32,7 @@ extension TunnelHandshake {
     }
 
     private func refused(_ refusal: Refusal, _ head: RequestHead, on eventLoop: any EventLoop) -> OwnAnswer {
-        report(refusal, head, now: eventLoop.now)
+        report(refusal, head, on: eventLoop)
         return refusal.answer
     }
 

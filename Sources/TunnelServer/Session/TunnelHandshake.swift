@@ -47,7 +47,7 @@ struct TunnelHandshake {
                 case .success(let admitted):
                     tell(.leavesHTTP { seat(admitted, in: $0, from: $1, leftover: $2) })
                 case .failure(let refusal):
-                    report(refusal, head, now: channel.eventLoop.now)
+                    report(refusal, head, on: channel.eventLoop)
                     tell(.refused(refusal.answer))
                 }
             }
@@ -155,7 +155,10 @@ struct TunnelHandshake {
     }
 
     /// Tells the log that a client was sent away; the access log not of what strangers can have as often as they like.
-    func report(_ refusal: Refusal, _ head: RequestHead, now: NIODeadline) {
+    ///
+    /// - Parameter eventLoop: the current one.
+    func report(_ refusal: Refusal, _ head: RequestHead, on eventLoop: any EventLoop) {
+        core.incidents.handshakeFailed(refusal.code)
         let hint = head.fields[.origin].map { RendezvousToken.hint(of: $0) }
         guard !refusal.isToldRarely else {
             return core.tell("Tunnel refused", refusal, from: address, tokenHint: hint)
@@ -168,9 +171,11 @@ struct TunnelHandshake {
                 .peerAddress: "\(address)", .tokenHint: "\(hint ?? "none")", .errorCode: .code(refusal.code),
                 .errorMessage: "\(refusal.text)",
             ])
+        let now = eventLoop.now
         var record = core.makeRecord(
             head.method, path: "/_tunnel", tokenHint: hint, caller: address,
-            certificateName: certificate?.name, now: now)
+            observer: core.observer(on: core.index(of: eventLoop)), certificateName: certificate?.name,
+            now: now)
         record.answeredHere(refusal.answer, now: now)
     }
 

@@ -1,3 +1,4 @@
+import AgentStatus
 import HTTPMessage
 import HTTPServing
 import HostSystem
@@ -44,10 +45,12 @@ final class PortReception: RawReception, ProxiedReception {
         let now = connection.eventLoop.now
         let loopIndex = core.index(of: connection.eventLoop)
         let local = channel.localAddress
+        let observer = core.observer(on: loopIndex)
         var record = core.makeRecord(
             "TCP", path: ":\(local?.port ?? 0)", tokenHint: port.token.hint, caller: peer,
-            certificateName: nil, now: now)
+            observer: observer, certificateName: nil, now: now)
         guard port.takes(peer), core.bans.timeLeft(of: peer) == nil else {
+            observer.refused(port.takes(peer) ? .banned : .addressNotAllowed)
             record.finish(.answeredHere, now: now)
             return nil
         }
@@ -55,10 +58,12 @@ final class PortReception: RawReception, ProxiedReception {
             eventLoop: connection.eventLoop, listener: listener,
             connection: NIOLoopBound(connection, eventLoop: connection.eventLoop))
         guard !core.isStopping else {
+            observer.refused(.stopping)
             record.finish(.shutdown, now: now)
             return nil
         }
         guard !core.gauge.refusesRequests else {
+            observer.refused(.overloaded)
             record.level = .debug
             record.finish(.answeredHere, now: now)
             return nil
@@ -69,6 +74,7 @@ final class PortReception: RawReception, ProxiedReception {
                 settings.limitedParties(to: port.token, from: peer), of: port.token, from: peer,
                 settings.callerLimits)
         } catch {
+            observer.refused(error.code)
             record.finish(.answeredHere, now: now)
             return nil
         }
@@ -77,6 +83,7 @@ final class PortReception: RawReception, ProxiedReception {
             most: settings.connectionsPerAddress(from: peer) ?? core.limits.callersPerAddress)
         if case .isRefused(let refusal, _) = entry {
             pass?.leave()
+            observer.refused(refusal.code)
             core.tell("Connection refused", refusal, from: peer)
             record.finish(.answeredHere, now: now)
             return nil

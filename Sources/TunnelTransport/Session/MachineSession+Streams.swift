@@ -26,8 +26,10 @@ extension MachineSession {
         receivers[id] = receiver
     }
 
-    package func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        machine.respond(id, head: head, isInterim: isInterim, isLast: isLast)
+    package func respond(
+        _ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?
+    ) {
+        machine.respond(id, head: head, isInterim: isInterim, isLast: isLast, originTime: originTime)
         scheduleFlush()
     }
 

@@ -100,7 +100,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         guard let pieceIsLast else { return }
         let answeredPings = machine.answeredPings
         dispatchEvents(now: now, work: &work)
-        if machine.answeredPings != answeredPings { tellAnswered() }
+        if machine.answeredPings != answeredPings { tellAnswered(after: machine.roundTrip) }
         guard work > 0, !isOver else { return }
         self.pieceIsLast = nil
         guard pieceIsLast else { return }
@@ -165,7 +165,6 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     }
 
     package func close() { end(.closedByUs) }
-
     package func turnAway() { end(.turnedAway) }
 
     // MARK: From its messages in files
@@ -195,8 +194,8 @@ package final class MachineSession<Machine: SessionMachine>: Session {
             if settings.version == .v1 { serves() }
         case .request(let id, let head, let isLast):
             owner?.session(self, opened: id, head: head, isLast: isLast)
-        case .response(let id, let head, let isInterim, let isLast):
-            receivers[id]?.streamReceived(head: head, isInterim: isInterim, isLast: isLast)
+        case .response(let id, let head, let isInterim, let isLast, let time):
+            receivers[id]?.streamReceived(head: head, isInterim: isInterim, isLast: isLast, originTime: time)
         case .data(let id, let bytes, let isLast):
             receivers[id]?.streamReceived(data: bytes, isLast: isLast)
         case .trailers(let id, let fields):
@@ -217,7 +216,8 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         }
     }
 
-    private func tellAnswered() {
+    private func tellAnswered(after roundTrip: Duration? = nil) {
+        if let roundTrip { owner?.session(self, measured: roundTrip) }
         owner?.sessionWasAnswered(self)
         serves()
     }

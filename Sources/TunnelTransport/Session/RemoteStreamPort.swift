@@ -115,8 +115,10 @@ final class RemoteStreamPort: StreamPort {
             }
         }
 
-        func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-            tell { $0.streamReceived(head: head, isInterim: isInterim, isLast: isLast) }
+        func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
+            tell {
+                $0.streamReceived(head: head, isInterim: isInterim, isLast: isLast, originTime: originTime)
+            }
         }
 
         func streamReceived(data: ByteBuffer, isLast: Bool) {

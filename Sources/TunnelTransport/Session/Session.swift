@@ -71,7 +71,9 @@ package protocol Session: AnyObject {
     /// Takes a stream that the peer opened.
     func accept(_ id: StreamID, receiver: any StreamReceiver)
     /// Answers a stream with an interim or the final head.
-    func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    ///
+    /// - Parameter originTime: how long the origin took for the final one, in microseconds; told where the peer takes it.
+    func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?)
     /// Sends part of a body; false asks to wait for `streamBecameWritable`.
     func send(_ id: StreamID, _ bytes: ByteBuffer) -> Bool
     /// Ends the sending direction.
@@ -90,6 +92,9 @@ package protocol Session: AnyObject {
 
 extension Session {
     package func carrierEnded(_ end: SessionEnd) { carrierEnded(end, isUntouched: false) }
+    package func respond(_ id: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool) {
+        respond(id, head: head, isInterim: isInterim, isLast: isLast, originTime: nil)
+    }
     package func finish(_ id: StreamID) { finish(id, trailers: nil) }
     package func reset(_ id: StreamID, _ code: ResetCode) { reset(id, code, reason: "") }
 }

@@ -58,6 +58,8 @@ package protocol SessionOwner: AnyObject {
     func sessionServes(_ session: any Session)
     /// The peer answered a ping.
     func sessionWasAnswered(_ session: any Session)
+    /// So long an answer to a ping took (protocol v2).
+    func session(_ session: any Session, measured roundTrip: Duration)
     /// The peer wants no new streams, or will open none.
     func sessionPeerDrains(_ session: any Session, reason: String)
     /// One exchange has the connection for itself from now on, or no more: others would have to wait (protocol v1).
@@ -76,13 +78,17 @@ extension SessionOwner {
     package func session(_ session: any Session, ruledOn rulings: [HostRuling]) {}
     package func sessionServes(_ session: any Session) {}
     package func sessionWasAnswered(_ session: any Session) {}
+    package func session(_ session: any Session, measured roundTrip: Duration) {}
     package func sessionCannotSpill(_ session: any Session, reason: String) {}
 }
 
 /// Receives what the peer sends on one stream, on the session's event loop.
 package protocol StreamReceiver: AnyObject {
     /// An interim or the final response head, as HTTP/1.1 text (tunnel server only).
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool)
+    ///
+    /// - Parameter originTime: how long the origin took for the final one, in microseconds, as the tunnel client says; nil
+    ///   where it does not.
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?)
     /// Part of a body. The receiver reports what it has taken by `consumed`.
     func streamReceived(data: ByteBuffer, isLast: Bool)
     /// Trailers, as HTTP/1.1 field lines; ends the body.

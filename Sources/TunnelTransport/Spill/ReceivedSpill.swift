@@ -100,8 +100,8 @@ final class ReceivedSpill: StreamReceiver, SpillQueueUser {
 
     // MARK: From the session
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {
-        reader.streamReceived(head: head, isInterim: isInterim, isLast: isLast)
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
+        reader.streamReceived(head: head, isInterim: isInterim, isLast: isLast, originTime: originTime)
     }
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {

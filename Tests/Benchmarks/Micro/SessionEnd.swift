@@ -60,7 +60,7 @@ final class SessionEnd<Machine: SessionMachine> {
         case .request(let id, _, let isLast):
             received = 0
             if isLast { respond(id) }
-        case .response(let id, _, _, let isLast):
+        case .response(let id, _, _, let isLast, _):
             received = 0
             if isLast { machine.forget(id) }
         case .data(let id, let bytes, let isLast):

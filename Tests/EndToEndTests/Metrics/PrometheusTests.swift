@@ -54,7 +54,24 @@ import Testing
                 usleep(50_000)
             }
         }
-        try prometheus.waitForAlerts(["WstunnelErrorRatioHigh"])
+        try prometheus.waitForAlerts(["WstunnelErrorRatioHigh", "WstunnelOriginFails"])
+
+        // One that is there, and takes its time: nobody else is to blame.
+        let slow = try inThreads(4) { _ in try agent.ask(WatchedAgent.web, "/slow").status }
+        #expect(slow == [200, 200, 200, 200])
+        try prometheus.waitForAlerts(["WstunnelOriginSlow"])
+        #expect(try prometheus.rules().first { $0.name == "WstunnelTunnelSlow" }?.state != "firing")
+
+        // Those who guess.
+        for source: UInt8 in 2...10 {
+            for guess in 0..<3 {
+                let connection = try HTTPConnection(port: agent.port, from: source)
+                try connection.send("GET", "/", fields: [("X-Token", "guess-\(source)-\(guess)-guess")])
+                _ = try? connection.readResponse()
+                connection.close()
+            }
+        }
+        try prometheus.waitForAlerts(["WstunnelBansSpike"])
 
         // A tunnel that goes while callers wait for it.
         let client = try AgentProcess(

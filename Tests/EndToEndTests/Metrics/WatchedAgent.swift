@@ -20,13 +20,20 @@ final class WatchedAgent: Sendable {
     /// - Parameter isTroubled: with what is wrong from the start: tunnels that cannot connect or whose origin is not there, a
     ///   certificate that ends, less memory than it has.
     init(isTroubled: Bool = false) throws {
-        origin = try ScriptedOrigin.echo()
+        origin = try ScriptedOrigin { connection in
+            while let request = try connection.readRequest() {
+                // What is slow is asked for.
+                if request.target == "/slow" { usleep(1_500_000) }
+                try connection.echo(request)
+            }
+        }
         port = try freePort()
         adminPort = try freePort()
         authority = try CertificateAuthority()
         var lines = [
             "admin: { listen: \"127.0.0.1:\(adminPort)\", token: \(Self.token) }", "shutdown-grace: 1s",
             "servers:", "  - name: public", "    host: 127.0.0.1", "    port: \(port)",
+            "    ban: { after: 2, never: [127.0.0.1] }",
         ]
         var tunnels = ["tunnels:", Self.tunnel("web", Self.web, to: origin.url, at: port)]
         if isTroubled {

@@ -147,7 +147,7 @@ final class MessageProbe {
             case .ready: story.append("ready")
             case .request(let id, let head, let isLast):
                 story.append("\(id) request \(shown(head))" + (isLast ? " last" : ""))
-            case .response(let id, let head, let isInterim, let isLast):
+            case .response(let id, let head, let isInterim, let isLast, _):
                 let kind = isInterim ? "interim" : "response"
                 story.append("\(id) \(kind) \(shown(head))" + (isLast ? " last" : ""))
             case .data(let id, let bytes, false):

@@ -17,6 +17,10 @@ import Testing
             SessionSettings(
                 maximumStreams: 1000, initialWindow: 65536, software: "example/1", tunnelName: "web",
                 features: .rawStreams)),
+        "settings-timed": .settings(
+            SessionSettings(
+                maximumStreams: 1000, initialWindow: 65536, software: "example/1",
+                features: [.hostNames, .originTimes])),
         "request-raw": .request(
             StreamID(1), window: 262_144,
             head: text(of: RawStream.request(caller: "192.0.2.1:40000", local: "198.51.100.1:2222")),
@@ -29,6 +33,9 @@ import Testing
             StreamID(1), head: wire("HTTP/1.1 103 Early Hints||"), isInterim: true, isLast: false),
         "response": .response(
             StreamID(1), head: wire("HTTP/1.1 200 OK||"), isInterim: false, isLast: false),
+        "response-timed": .response(
+            StreamID(1), head: wire("HTTP/1.1 200 OK||"), isInterim: false, isLast: false,
+            originTime: 300_000),
         "data": .data(StreamID(1), ByteBuffer(string: "hello"), isLast: false),
         "data-last": .data(StreamID(1), ByteBuffer(), isLast: true),
         "trailers": .trailers(StreamID(1), wire("Digest: x|")),
@@ -165,7 +172,7 @@ import Testing
             for flag in row[3].split(separator: ", ") {
                 let words = flag.split(separator: " ")
                 let flags: [Substring: MuxFrame.Flags] = [
-                    "last": .last, "interim": .interim, "answer": .answer,
+                    "last": .last, "interim": .interim, "timed": .timed, "answer": .answer,
                 ]
                 #expect(UInt8(words[0]) == flags[words[1]]?.rawValue)
             }
@@ -173,12 +180,14 @@ import Testing
             #expect(isTaken(kind, length: longest))
             if kind == .data { #expect(longest == MuxFrame.maximumPayload) }
             if kind != .data { #expect(!isTaken(kind, length: longest + 1)) }
+            // The time is no more room for the head.
+            if kind == .response { #expect(!isTaken(kind, [], length: longest - 3)) }
         }
     }
 
-    private func isTaken(_ kind: MuxFrame.Kind, length: Int) -> Bool {
+    private func isTaken(_ kind: MuxFrame.Kind, _ flags: MuxFrame.Flags = .timed, length: Int) -> Bool {
         var header = ByteBuffer()
-        header.writeMuxHeader(kind, stream: StreamID(1), length: length)
+        header.writeMuxHeader(kind, kind == .response ? flags : [], stream: StreamID(1), length: length)
         var reader = MuxReader(maximumHeadBytes: SessionLimits().maximumHeadBytes)
         return (try? reader.feed(header.readableBytesView)) != nil
     }

@@ -35,7 +35,9 @@ import Testing
             return .request(StreamID(next), window: window, head: payload, isLast: flag)
         case 0...7 where probe.machine.role == .opener || isRude:
             guard let open else { break }
-            return .response(open, head: payload, isInterim: Bool.random(using: &random), isLast: flag)
+            return .response(
+                open, head: payload, isInterim: Bool.random(using: &random), isLast: flag,
+                originTime: Bool.random(using: &random) ? .random(in: 0 ... .max, using: &random) : nil)
         case 8...14:
             guard let open else { break }
             return .data(open, payload, isLast: flag)

@@ -178,7 +178,9 @@ import Testing
         var got = 0
         for _ in 0..<1000 {
             let frame = MuxFrame.response(Self.one, head: bytes(1000), isInterim: true, isLast: false)
-            for case .response(_, let head, _, _) in try opener.receive(frame) { got += head.readableBytes }
+            for case .response(_, let head, _, _, _) in try opener.receive(frame) {
+                got += head.readableBytes
+            }
         }
         #expect(got > 70_000 && got <= 80 << 10)
         #expect(try opener.receive(Self.final).count == 1, "the final head comes all the same")

@@ -84,7 +84,7 @@ import Testing
             #expect(message.readableBytes <= 1 << 20)
             for frame in SessionProbe.frames(of: message) {
                 switch frame {
-                case .response(let id, _, _, _):
+                case .response(let id, _, _, _, _):
                     begun.insert(id)
                 case .data(let id, _, let isLast):
                     #expect(begun.contains(id), "the body of \(id) went first")

@@ -163,7 +163,7 @@ final class SessionWorld<Tested: SimulatedProtocol> {
             Tested.release(&end.machine, id)
         case .peerDraining: if !promises.tellsOfDrain { fail("a drain that nobody can tell of") }
         case .request(let id, let head, let isLast): opened(id, head, isLast, at: end)
-        case .response(let id, let head, let isInterim, let isLast):
+        case .response(let id, let head, let isInterim, let isLast, _):
             update(id, at: end, "a head") { exchange in
                 if exchange.sawHead { fail("\(exchange.name) has a head after the final one") }
                 if isInterim, !promises.carriesAllOfMessages { fail("\(exchange.name) has an interim head") }

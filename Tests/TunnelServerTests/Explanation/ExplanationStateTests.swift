@@ -224,7 +224,9 @@ import TunnelProtocol
             }
             let core = server.core
             #expect(core.bans.all.isEmpty && core.registry.tokenCount == 2 && core.load.waiting == 0)
-            #expect(core.traffic.snapshot.requests == 0 && core.nextRequestID() == 1)
+            #expect(
+                core.counts.allSatisfy { $0.counts.measures.requests.began == 0 } && core.nextRequestID() == 1
+            )
             #expect(core.lastFault == nil)
             #expect(!core.refusesGuesses(from: Self.address) && !core.refusesLogins(from: Self.address))
             let caller = try server.caller()

@@ -216,11 +216,11 @@ final class EmbeddedTunnel: SessionOwner, StreamReceiver {
     }
 
     /// Answers the stream that was opened as that one.
-    func answer(_ index: Int = 0, _ head: String, isLast: Bool = false) {
+    func answer(_ index: Int = 0, _ head: String, isLast: Bool = false, originTime: UInt32? = nil) {
         guard let id = id(index) else { return }
         client?.respond(
             id, head: ByteBuffer(string: "HTTP/1.1 \(head)||".replacing("|", with: "\r\n")),
-            isInterim: head.hasPrefix("1") && !head.hasPrefix("101"), isLast: isLast)
+            isInterim: head.hasPrefix("1") && !head.hasPrefix("101"), isLast: isLast, originTime: originTime)
     }
 
     func send(_ index: Int = 0, _ text: String, isLast: Bool = true) {
@@ -255,7 +255,7 @@ final class EmbeddedTunnel: SessionOwner, StreamReceiver {
     func sessionPeerDrains(_ session: any Session, reason: String) {}
     func sessionEnded(_ session: any Session, _ end: SessionEnd) { client = nil }
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {}
     func streamReceived(data: ByteBuffer, isLast: Bool) {
         requestBody += String(buffer: data)
         if isLast { requestEnds += 1 }

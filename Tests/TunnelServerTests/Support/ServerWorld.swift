@@ -174,7 +174,7 @@ final class TestTunnel: SessionOwner, StreamReceiver, Sendable {
         state.withLock { $0.reference = nil }
     }
 
-    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool) {}
+    func streamReceived(head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {}
     func streamReceived(data: ByteBuffer, isLast: Bool) {}
     func streamReceived(trailers: ByteBuffer) {}
     func streamWasReset(_ end: StreamTermination, reason: String) {}
