@@ -229,8 +229,9 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "HostSystem", "Observability", "Reconciliation", "Supervision", "TestSupport", "TunnelClient",
-                "TunnelConfiguration", "TunnelProtocol", "TunnelTransport", .logging, .nioPosix,
+                "AgentStatus", "HostSystem", "Observability", "Reconciliation", "Supervision", "TestSupport",
+                "TunnelClient", "TunnelConfiguration", "TunnelProtocol", "TunnelTransport", .logging,
+                .nioPosix,
             ]),
         .testTarget(
             name: "AdminAPITests",

@@ -39,6 +39,45 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (nil, "text/plain; version=0.0.4; charset=utf-8"),
+            ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+            ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+            (
+                "application/openmetrics-text;version=0.0.1,text/plain;q=0.5",
+                "text/plain; version=0.0.4; charset=utf-8"
+            ),
+            (
+                "application/openmetrics-text;q=0.1,text/plain;q=0.5",
+                "text/plain; version=0.0.4; charset=utf-8"
+            ),
+            (
+                "application/openmetrics-text; version=1.0.0;q=0.8,text/plain;q=0.5",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            ),
+            (
+                "application/openmetrics-text",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            ),
+        ] as [(String?, String)])
+    func metricsComeInTheFormatThatIsAccepted(accept: String?, mediaType: String) async throws {
+        try await AdminWorld().run { world in
+            let fields =
+                [("Authorization", "Bearer \(AdminWorld.token)")] + (accept.map { [("Accept", $0)] } ?? [])
+            let connection = try HTTPConnection(port: world.port)
+            let plain = try connection.exchange("GET", "/metrics", fields: fields)
+            #expect(plain.status == 200 && plain.text == "# a page\n")
+            #expect(plain.head["Content-Type"] == mediaType)
+            #expect(plain.head["Vary"] == "Accept, Accept-Encoding" && plain.head["Content-Encoding"] == nil)
+            #expect(plain.head["Cache-Control"] == "no-store")
+            let packed = try connection.exchange(
+                "GET", "/metrics", fields: fields + [("Accept-Encoding", "gzip")])
+            #expect(packed.head["Content-Type"] == mediaType && packed.head["Content-Encoding"] == "gzip")
+            #expect(packed.body.starts(with: [0x1f, 0x8b]))
+        }
+    }
+
     @Test func theControlSocketAsksForNoTokenAndCanHandOver() async throws {
         try await AdminWorld().run { world in
             for (method, target) in [("GET", "/api/status"), ("POST", "/api/handover")] {

@@ -33,6 +33,10 @@ import Testing
             head: "HTTP/1.1 422 |Content-Type: application/json|Content-Length: 2|Cache-Control: no-store|",
             body: "{}"),
         Example(
+            testDescription: "bytes", answer: OwnAnswer(200, bytes: ByteBuffer(string: "ab"), as: "a/b"),
+            head: "HTTP/1.1 200 OK|Content-Type: a/b|Content-Length: 2|Cache-Control: no-store|",
+            body: "ab"),
+        Example(
             testDescription: "an empty text",
             answer: with(OwnAnswer(301, text: "", isCacheable: true), "Location", "/a/"),
             head: "HTTP/1.1 301 Moved Permanently|Content-Type: text/plain; charset=utf-8|Content-Length: 0|"

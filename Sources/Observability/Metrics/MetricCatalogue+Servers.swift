@@ -7,7 +7,7 @@ extension MetricCatalogue {
         .counter, "wstunnel_requests_started", by: ["server"], "Requests that went to a tunnel.")
     static let requests = MetricFamily(
         .counter, "wstunnel_requests", by: ["server", "code"],
-        "Requests to tunnels that are over, by the status that their callers got.")
+        "Requests that are over, those that were answered here too, by the status that their callers got.")
     static let outcomes = MetricFamily(
         .counter, "wstunnel_request_outcomes", by: ["server", "outcome"],
         "The same requests by what became of them.")
@@ -22,10 +22,11 @@ extension MetricCatalogue {
         .counter, "wstunnel_response_body", in: .bytes, by: ["server"], "Bytes of answers' bodies.")
     static let durations = MetricFamily(
         .histogram, "wstunnel_request_duration", in: .seconds, by: ["server"],
-        "From a request's head to the end of its exchange. In OpenMetrics with ids of requests as exemplars.")
+        "From the head of a request that went to a tunnel to the end of its exchange. In OpenMetrics with ids of requests as exemplars."
+    )
     static let parts = MetricFamily(
         .histogram, "wstunnel_request_part_duration", in: .seconds, by: ["server", "part"],
-        "Where the time until an answer began went. Tunnel and origin are told by clients of protocol v2.")
+        "Where the time until an answer began went. Tunnel and origin are known of clients of protocol v2.")
     static let callers = MetricFamily(
         .gauge, "wstunnel_callers", by: ["server"], "Callers' connections.")
     static let sessions = MetricFamily(

@@ -83,9 +83,10 @@ package struct MetricsWriter: Sendable {
         _ histogram: DurationHistogram, _ first: String? = nil, _ second: String? = nil,
         exemplars: RequestExemplars? = nil
     ) {
+        let counts = histogram.counts
         var count: UInt64 = 0
         for (index, bound) in bounds.enumerated() {
-            count += histogram.counts[index]
+            count += counts[index]
             append(start: "_bucket")
             append(labels: first, second)
             append(beforeLabels.isEmpty ? "{le=\"" : ",le=\"")

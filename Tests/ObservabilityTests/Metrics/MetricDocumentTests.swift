@@ -55,7 +55,9 @@ import Testing
         var labels: Set<String> = []
 
         init(in text: String) {
-            let pattern = /(?<![:\w])((?:wstunnel|process)_[a-z0-9_]+)(?![:\w])(?:\{([^}]*)\})?/
+            // What rules record has colons in its name.
+            let text = text.replacing(/[a-z_]+:[a-z0-9_]+(?::[a-z0-9_]+)*/, with: "")
+            let pattern = /\b((?:wstunnel|process)_[a-z0-9_]+)(?:\{([^}]*)\})?/
             for match in text.matches(of: pattern) {
                 let labels = (match.2 ?? "").matches(of: /([a-z_]+)\s*(?:=~|!~|!=|=)/).map { String($0.1) }
                 series.append((String(match.1), labels))

@@ -37,9 +37,10 @@ enum MetricsWorld {
         server.requests.began = 5
         server.requests.ended(status: 200, .ok)
         server.requests.ended(status: nil, .callerLeft)
-        server.requests.whole.record(microseconds: 40_000)
-        server.requests.queue.record(microseconds: 0)
-        server.requests.tunnel.record(microseconds: 61_000_000)
+        var timing = RequestTiming(whole: 40_000_000)
+        timing.queue = 0
+        timing.split(61_000_000_000, originMicroseconds: 0)
+        server.requests.took(timing)
         server.handshakeFailures = [.unauthorized: 2, .stopping: 0]
         server.sessionEnds = [.peerSilent: 1]
         server.refusals = [.queueFull: 3]

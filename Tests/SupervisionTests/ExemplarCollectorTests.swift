@@ -1,0 +1,35 @@
+import AgentStatus
+import Observability
+import Testing
+
+@testable import Supervision
+
+@Suite(.timeLimit(.minutes(1))) struct ExemplarCollectorTests {
+    private static func request(_ id: UInt64, server: String = "public") -> RequestSnapshot {
+        RequestSnapshot(
+            at: 1, server: server, tokenHint: nil, id: id, method: "GET", path: "/", status: 200,
+            requestBytes: 0, responseBytes: 0, firstByte: nil, duration: 1, caller: "192.0.2.7", outcome: "ok"
+        )
+    }
+
+    @Test @AgentActor func whoScrapesListensUntilThereWereEnough() async throws {
+        let feed = Feed<RequestSnapshot>(capacity: 4096)
+        let collector = ExemplarCollector(feed)
+        #expect(!feed.isWanted)
+        #expect(collector.collect(ofServers: ["public"]).isEmpty)
+        #expect(feed.isWanted)
+        feed.publish { _ in Self.request(1) }
+        feed.publish { _ in Self.request(2, server: "gone") }
+        #expect(Set(collector.collect(ofServers: ["public"]).keys) == ["public"])
+        // Not before it waits for them.
+        while feed.isWanted {
+            feed.publish { Self.request($0) }
+            await Task.yield()
+        }
+        #expect(feed.last >= 512)
+        // What it knows it keeps, for as long as there is the server.
+        #expect(Set(collector.collect(ofServers: ["public"]).keys) == ["public"])
+        #expect(feed.isWanted)
+        #expect(collector.collect(ofServers: []).isEmpty)
+    }
+}
