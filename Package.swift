@@ -23,6 +23,7 @@ let package = Package(
             name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
@@ -56,6 +57,12 @@ let package = Package(
         .target(
             name: "Observability",
             dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .deque, .logging, .system]),
+        .target(
+            name: "History",
+            dependencies: [
+                "AgentStatus", "CSQLite", "HostSystem", "Observability", "TunnelConfiguration", .deque,
+                .logging, .nioPosix, .system,
+            ]),
         .target(name: "PasswordHashing", dependencies: ["CArgon2", "CCrypt", "TunnelConfiguration"]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
@@ -108,8 +115,9 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
-                "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "TunnelServer",
+                "AdminAPI", "AgentStatus", "HTTPMessage", "History", "HostSystem", "Observability",
+                "Reconciliation", "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
+                "TunnelServer",
                 "TunnelTransport", .logging, .nioCore, .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
@@ -169,6 +177,12 @@ let package = Package(
         .testTarget(
             name: "NameResolutionTests",
             dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "AgentStatus", "CSQLite", "History", "HostSystem", "Observability", "TestSupport",
+                "TunnelConfiguration", .logging, .system,
+            ]),
         .testTarget(
             name: "PasswordHashingTests", dependencies: ["PasswordHashing", "TunnelConfiguration"]),
         .testTarget(

@@ -23,6 +23,10 @@ package protocol AgentControl: Sendable {
     ///
     /// - Throws: where the query makes no sense here, or too many are at it.
     func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot
+    /// What happened, as far as that is kept.
+    ///
+    /// - Throws: where it cannot be told now.
+    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

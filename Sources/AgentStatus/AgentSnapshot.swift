@@ -21,6 +21,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var lastReload: ReloadSnapshot?
     /// Nil where nothing is looked at, and from agents that do not tell.
     package var load: LoadSnapshot?
+    /// Nil from agents that do not tell.
+    package var history: HistorySnapshot?
     /// By name.
     package var servers: [ServerSnapshot]
     /// By name.

@@ -137,6 +137,7 @@ extension AgentConfiguration {
         .init("admin", \.admin, .inPlace),
         .init("watch", \.watch, .inPlace),
         .init("load-shedding", \.loadShedding, .inPlace),
+        .init("history", \.history, .inPlace),
     ]
 
     /// The fields of the agent itself in which two configurations differ.

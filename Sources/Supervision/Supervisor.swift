@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import History
 import HostSystem
 import Logging
 import Observability
@@ -44,6 +45,7 @@ import TunnelConfiguration
     let reloads: Reloads
     private let usage: UsageKeeper
     let load: LoadWatch
+    let history: HistoryKeeper
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
 
@@ -62,6 +64,7 @@ import TunnelConfiguration
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
+        history = HistoryKeeper(means.log)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
     }
 
@@ -75,6 +78,8 @@ import TunnelConfiguration
             group.addTask { await self.returnUnusedMemory() }
             group.addTask { await self.usage.run() }
             group.addTask { await self.load.run() }
+            group.addTask { await self.history.run() }
+            group.addTask { await self.tellTotals() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -82,6 +87,8 @@ import TunnelConfiguration
                 }
             }
             await usage.write()
+            history.add(totals)
+            await history.close()
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -183,6 +190,7 @@ import TunnelConfiguration
         means.log.commit(preparation.log)
         usage.apply(preparation.usage?.file, preparation.usage?.content)
         load.apply(plan.result.loadShedding)
+        history.apply(plan.result.history)
         let terms = preparation.terms
         for change in preparation.servers where !change.isEnd {
             await servers.apply(change, terms, in: &group)

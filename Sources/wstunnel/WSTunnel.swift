@@ -14,6 +14,7 @@ struct WSTunnel: AsyncParsableCommand {
         subcommands: [
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
             Explain.self, Reload.self, Bans.self, Unban.self,
+            History.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

@@ -23,6 +23,8 @@ final class FakeAgent: AgentControl {
     let events = Feed<AgentEvent>(capacity: 8)
     let requests = Feed<RequestSnapshot>(capacity: 8)
     let answers: Mutex<Answers>
+    /// What was asked of the history.
+    let historyQueries = Mutex<[HistoryQuery]>([])
     /// Reloads that have begun.
     let reloads = WaitableCounter()
     /// Questions for the status.
@@ -64,6 +66,16 @@ final class FakeAgent: AgentControl {
         return ExplanationSnapshot(
             source: .agent, request: "\(query.method) \(query.target)", steps: [],
             outcome: .init(.carried, "as asked"))
+    }
+
+    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+        historyQueries.withLock { $0.append(query) }
+        guard query.server != "slow" else { throw HistoryError("that took too long", status: 503) }
+        var page = HistoryPage(source: .memory)
+        page.events = [
+            HistoryEvent(id: 7, event: AgentEvent(.dialFailed, tunnel: query.tunnel, message: "as asked"))
+        ]
+        return page
     }
 
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }

@@ -8,6 +8,7 @@ private let importTable: [String: Set<String>] = [
     "CMalloc": [],
     "CArgon2": [],
     "CCrypt": [],
+    "CSQLite": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "X509": [],
@@ -35,6 +36,10 @@ private let importTable: [String: Set<String>] = [
         "SystemPackage",
     ],
     "PasswordHashing": ["CArgon2", "CCrypt", "Glibc", "TunnelConfiguration"],
+    "History": [
+        "AgentStatus", "CSQLite", "DequeModule", "Glibc", "HostSystem", "Logging", "NIOPosix",
+        "Observability", "Synchronization", "SystemPackage", "TunnelConfiguration",
+    ],
     "NameResolution": networking.union(["HostSystem"]),
     "TransportSecurity": networking.union(["NIOSSL", "NIOTLS", "TunnelConfiguration", "X509"]),
     "TunnelTransport": networking.union([
@@ -69,8 +74,9 @@ private let importTable: [String: Set<String>] = [
 
     // Composition.
     "Supervision": networking.union([
-        "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
-        "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity", "TunnelClient",
+        "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "History", "HostSystem",
+        "Logging", "Observability", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity",
+        "TunnelClient",
         "TunnelConfiguration", "TunnelServer", "TunnelTransport", "UnixSignals",
     ]),
     "wstunnel": [

@@ -90,6 +90,7 @@ import TunnelConfiguration
         for section in ConfigurationSection.allCases {
             let prefixes: [ConfigurationSection: String] = [
                 .log: "log.", .admin: "admin.", .loadShedding: "load-shedding.",
+                .history: "history.",
             ]
             let prefix = prefixes[section] ?? ""
             for key in section.keys {

@@ -14,6 +14,7 @@ import TunnelProtocol
         control-socket: /run/a.sock
         watch: true
         admin: { listen: "[::1]:0", token: admin-token-of-the-tests }
+        history: { file: /run/history.db, keep: 2d, max-size: 1GiB }
         load-shedding: { enforce: false, memory: 512MiB, descriptors: 4096, loop-delay: 250ms }
         servers:
           - name: first

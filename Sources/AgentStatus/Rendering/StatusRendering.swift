@@ -25,6 +25,7 @@ package enum StatusRendering {
             "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime), generation \(snapshot.generation)"
         var text = style.wrapped(head) + summary(snapshot, style)
         if let load = snapshot.load { text += style.wrapped(load.line) }
+        if let line = snapshot.history?.line { text += style.wrapped(line) }
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
         text += style.wrapped(

@@ -6,7 +6,7 @@ package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
         "run", "check", "plan", "pin", "hash", "show", "status", "urls", "explain", "reload", "bans", "unban",
-        "schema",
+        "history", "schema",
         "srv",
         "cli", "connect", "whois", "version", "help",
     ]

@@ -1,6 +1,7 @@
 import AdminAPI
 import AgentStatus
 import Glibc
+import History
 import HostSystem
 import Observability
 import Reconciliation
@@ -32,6 +33,10 @@ import TunnelConfiguration
         supervisor.servers.bans.sorted {
             ($0.server, $0.secondsLeft, $0.address) < ($1.server, $1.secondsLeft, $1.address)
         }
+    }
+
+    @AgentActor func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+        try await supervisor.history.page(query)
     }
 
     @AgentActor func unban(_ address: String?) -> Int { supervisor.servers.unban(address) }
@@ -93,12 +98,14 @@ import TunnelConfiguration
         for index in tunnels.indices {
             tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
         }
-        return AgentSnapshot(
+        var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
+        snapshot.history = supervisor.history.snapshot
+        return snapshot
     }
 }
 

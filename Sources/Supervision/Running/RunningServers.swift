@@ -159,4 +159,7 @@ import TunnelServer
 
     /// Requests so far, by server.
     var requests: [String: UInt64] { running.mapValues { $0.server.traffic.requests } }
+
+    /// All that was carried so far, by server.
+    var traffic: [String: TrafficSnapshot] { running.mapValues { $0.server.traffic } }
 }

@@ -119,4 +119,7 @@ import TunnelClient
 
     /// Requests so far, by tunnel.
     var requests: [String: UInt64] { running.mapValues { $0.client.traffic.requests } }
+
+    /// All that was carried so far, by tunnel.
+    var traffic: [String: TrafficSnapshot] { running.mapValues { $0.client.traffic } }
 }

@@ -265,6 +265,7 @@ extension ConfigurationSection {
         case .tokenLimits: "\"per-token\" and the \"limits\" of a token"
         case .health: "a tunnel's \"health\""
         case .loadShedding: "\"load-shedding\""
+        case .history: "\"history\""
         }
     }
 }

@@ -24,6 +24,7 @@ package enum ConfigurationRendering {
                 2, Keys.listen, text: ListenAddress(host: admin.host, port: admin.port).description)
             text.secret(2, Keys.token.literal)
         }
+        write(configuration.history, to: &text)
         write(configuration.loadShedding, to: &text)
         // A listener that sends people on is a part of the server that they are sent to.
         let redirects = Dictionary(

@@ -23,6 +23,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var watch: Bool
     /// What is taken less of when something runs short.
     package var loadShedding = LoadShedding()
+    /// Where the history is kept; nil: a little of it, in memory.
+    package var history: HistoryConfiguration?
     /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
     /// The enabled ones in the order of the files, the main one first; names are unique.
