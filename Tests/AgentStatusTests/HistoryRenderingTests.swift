@@ -37,7 +37,9 @@ import Testing
         let lines = HistoryRendering.text(of: page).split(separator: "\n")
         #expect(lines.count == 5)
         #expect(lines[1].contains("origin-down") && lines[1].hasSuffix("timeout: gone"))
-        #expect(lines[2].contains("502  public abcdefgh...  GET /a — origin-failed in 1234 ms"))
+        #expect(
+            lines[2].contains(" 502 ")
+                && lines[2].hasSuffix("public abcdefgh...  GET /a — origin-failed in 1234 ms"))
         #expect(lines[3].contains("dial-failed") && lines[4].hasPrefix("from memory"))
     }
 
