@@ -42,11 +42,11 @@ struct MinuteGain: Sendable, Equatable {
     }
 }
 
-/// Makes gains of totals that only grow: what is there now less what was. Pure.
+/// Makes gains of totals that only grow: what is there now less what was; of what is new, or was made anew, all of it. Pure.
 struct TotalsLedger: Sendable {
     private var last: HistoryTotals?
 
-    /// What began anew counts from nothing; the first call tells where all the others begin.
+    /// Those that are not nothing.
     mutating func gains(_ totals: HistoryTotals, at: Int64) -> [(MinuteKey, MinuteGain)] {
         defer { last = totals }
         let before = last ?? HistoryTotals()

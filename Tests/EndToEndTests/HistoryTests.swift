@@ -66,6 +66,16 @@ import Testing
 
         func restart() throws { process = try Self.start(folder) }
 
+        /// Another agent takes the place of this one.
+        func takeOver(while body: () throws -> Void) throws {
+            let next = try wstunnel(["--config", folder.path(of: "tunnels.yaml"), "--takeover"])
+            try next.standardError.waitForLine(containing: "Agent running")
+            try body()
+            guard try process.waitForExit() == .code(0) else { throw TestFailure(process.standardError.text) }
+            try next.standardError.waitForLine(containing: "Session joined")
+            process = next
+        }
+
         func get(_ target: String) throws -> Int {
             let connection = try HTTPConnection(port: port)
             defer { connection.close() }
@@ -129,6 +139,23 @@ import Testing
         }
     }
 
+    @Test func agentsThatTakeEachOthersPlaceShareIt() throws {
+        let world = try World()
+        for number in 0..<3 {
+            #expect(try world.get("/before/\(number)") == 200)
+            try world.takeOver {
+                // Whichever of them has it.
+                #expect([200, 502, 504].contains(try world.get("/during/\(number)")))
+            }
+            #expect(try world.get("/after/\(number)") == 200)
+        }
+        let page = try world.waitForPage(["--requests"]) { $0.requests?.count == 9 }
+        #expect(
+            Set(page.requests?.map(\.request.path) ?? [])
+                == Set(["before", "during", "after"].flatMap { word in (0..<3).map { "/\(word)/\($0)" } }))
+        #expect(page.source == "file" && !world.process.standardError.text.contains("history"))
+    }
+
     @Test func withoutAFileWhatWentWrongIsKeptInMemory() throws {
         let world = try World(origin: "http://127.0.0.1:\(try freePort())", history: nil)
         #expect(try world.get("/broken") == 502)
@@ -171,6 +198,42 @@ import Testing
         else { return false }
         return umount(folder.path) == 0
     }()
+
+    @Test(.enabled(if: canMount)) func whereNothingCanBeWrittenItIsInMemory() throws {
+        let disk = try TemporaryFolder()
+        try #require(mount("tmpfs", disk.path, "tmpfs", UInt(MS_RDONLY), "size=1m") == 0)
+        defer { umount2(disk.path, Int32(MNT_DETACH)) }
+        let world = try World(history: "{ file: \(disk.path)/history.db }")
+        #expect(try world.get("/kept") == 200)
+        let page = try world.waitForPage(["--requests"]) { $0.requests?.isEmpty == false }
+        #expect(page.source == "memory" && page.requests?.map(\.request.path) == ["/kept"])
+        #expect(try world.run("status").contains("Read-only file system"))
+        let told = world.process.standardError.lines.filter { $0.contains("Cannot write the history") }
+        #expect(told.count == 1)
+    }
+
+    @Test func aReloadMovesItElsewhere() throws {
+        let world = try World()
+        #expect(try world.get("/first") == 200)
+        _ = try world.waitForPage(["--requests"]) { $0.requests?.count == 1 }
+        let text = try world.folder.text(of: "tunnels.yaml")
+        try world.folder.write(
+            text.replacingOccurrences(of: "history.db", with: "other.db"), to: "tunnels.yaml")
+        #expect(try world.run("plan").contains("history"))
+        _ = try world.run("reload")
+        #expect(try world.get("/second") == 200)
+        let page = try world.waitForPage(["--requests"]) { page in
+            page.requests?.contains { $0.request.path == "/second" } == true
+        }
+        #expect(page.source == "file" && page.requests?.count == 1)
+        #expect(FileManager.default.fileExists(atPath: world.folder.path(of: "history.db")))
+        // A file of the configuration is none.
+        try world.folder.write(
+            text.replacingOccurrences(of: "history.db", with: "tunnels.yaml"), to: "tunnels.yaml")
+        let reload = try wstunnel(["reload", "--config", world.folder.path(of: "tunnels.yaml")])
+        #expect(try reload.waitForExit() == .code(78))
+        #expect(try world.page("--requests").requests?.map(\.request.path) == ["/second"])
+    }
 
     @Test(.enabled(if: canMount)) func aFullDiskIsToldOfOnceAndRequestsGoOn() throws {
         let disk = try TemporaryFolder()
