@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "YAMLDocument", dependencies: ["CLibYAML"]),
         .target(name: "LinearRegex"),
@@ -58,6 +59,12 @@ let package = Package(
         .target(
             name: "Observability",
             dependencies: ["AgentStatus", "HTTPMessage", "HostSystem", .deque, .logging, .system]),
+        .target(
+            name: "History",
+            dependencies: [
+                "AgentStatus", "CSQLite", "HostSystem", "Observability", "TunnelConfiguration", .deque,
+                .logging, .nioPosix, .system,
+            ]),
         .target(name: "PasswordHashing", dependencies: ["CArgon2", "CCrypt", "TunnelConfiguration"]),
         .target(name: "NameResolution", dependencies: ["HostSystem", .nioCore, .nioPosix]),
         .target(
@@ -118,10 +125,10 @@ let package = Package(
         .target(
             name: "Supervision",
             dependencies: [
-                "AdminAPI", "AgentStatus", "HTTPMessage", "HostSystem", "Observability", "Reconciliation",
-                "OriginHTTP", "Routing", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
-                "TunnelServer", "TunnelTransport", "Webhooks", .logging, .nioCore, .nioPosix, .system,
-                .unixSignals,
+                "AdminAPI", "AgentStatus", "HTTPMessage", "History", "HostSystem", "Observability",
+                "OriginHTTP", "Reconciliation", "Routing", "TransportSecurity", "TunnelClient",
+                "TunnelConfiguration", "TunnelServer", "TunnelTransport", "Webhooks", .logging, .nioCore,
+                .nioPosix, .system, .unixSignals,
             ]),
         .executableTarget(
             name: "wstunnel",
@@ -182,6 +189,12 @@ let package = Package(
         .testTarget(
             name: "NameResolutionTests",
             dependencies: ["HostSystem", "NameResolution", "TestSupport", .nioCore, .nioPosix]),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "AgentStatus", "CSQLite", "History", "HostSystem", "Observability", "TestSupport",
+                "TunnelConfiguration", .logging, .system,
+            ]),
         .testTarget(
             name: "PasswordHashingTests", dependencies: ["PasswordHashing", "TunnelConfiguration"]),
         .testTarget(

@@ -13,6 +13,7 @@ as_root=()
 missing_packages() { # PAIR...
     # A package without a program of its own is asked for by what it installs.
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
+    pkg-config --exists sqlite3 2>/dev/null || echo libsqlite3-dev
     pkg-config --exists libargon2 2>/dev/null || echo libargon2-dev
     pkg-config --exists libcrypt 2>/dev/null || echo libcrypt-dev
     pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev

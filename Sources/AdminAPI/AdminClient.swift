@@ -59,6 +59,17 @@ package struct AdminClient: Sendable {
             patience: patience ?? Self.answerPatience)
     }
 
+    /// - Parameter parameters: of the query, as `/api/history` takes them.
+    package func history(
+        _ subject: HistoryQuery.Subject, _ parameters: [(name: String, value: String)]
+    ) throws(AdminClientError) -> HistoryPage {
+        let query = parameters.map { "\($0.name)=\(PercentEncoding.encodeQueryValue($0.value))" }
+            .joined(separator: "&")
+        return try ask(
+            "GET", "/api/history/\(subject.rawValue)" + (query.isEmpty ? "" : "?\(query)"),
+            HistoryPage.self, patience: patience ?? Self.answerPatience)
+    }
+
     /// Has the agent give up what only one process can have, and finish.
     package func handOver() throws(AdminClientError) {
         _ = try ask(

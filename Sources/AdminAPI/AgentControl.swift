@@ -27,6 +27,10 @@ package protocol AgentControl: AgentActions {
     ///
     /// - Returns: nil where the agent ends.
     func metrics(_ question: MetricsQuestion) async -> MetricsAnswer?
+    /// What happened, as far as that is kept.
+    ///
+    /// - Throws: where it cannot be told now.
+    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

@@ -10,7 +10,8 @@ package struct AgentProblem: Hashable, Sendable {
 extension AgentSnapshot {
     /// Everything that is down or out of order now. What went wrong once and is over is none.
     package var problems: [AgentProblem] {
-        (load.flatMap(Self.problem).map { [$0] } ?? []) + servers.flatMap(Self.problems)
+        [load.flatMap(Self.problem), history.flatMap(Self.problem)].compactMap(\.self)
+            + servers.flatMap(Self.problems)
             + tunnels.filter(isDown).map(Self.problem)
             + tunnels.flatMap(Self.problems)
             + (webhooks ?? []).compactMap(Self.problem)
@@ -49,6 +50,12 @@ extension AgentSnapshot {
             words: ["stage \(load.stage)", cause].compactMap(\.self).joined(separator: " ")
                 + " — \(load.consequence)\(end)",
             since: load.since)
+    }
+
+    private static func problem(of history: HistorySnapshot) -> AgentProblem? {
+        history.fault.map {
+            AgentProblem(subject: "history", words: "not written — \($0)", since: history.faultSince)
+        }
     }
 
     private static func problems(of server: ServerSnapshot) -> [AgentProblem] {

@@ -33,6 +33,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var tracing: TracingSnapshot?
     /// By name; nil where there are none, and from agents that do not tell.
     package var webhooks: [WebhookSnapshot]?
+    /// Nil from agents that do not tell.
+    package var history: HistorySnapshot?
     /// By name.
     package var servers: [ServerSnapshot]
     /// By name.

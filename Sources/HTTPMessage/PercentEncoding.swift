@@ -12,6 +12,23 @@ package enum PercentEncoding {
         return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Encodes all but letters, digits, `-`, `.`, `_` and `~`, which mean nothing anywhere (RFC 3986 §2.3).
+    package static func encodeQueryValue(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "_"), UInt8(ascii: "~"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                encoded += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return encoded
+    }
+
     private static func decode(_ text: UnsafeRawBufferPointer) -> String? {
         // Most have no escapes.
         guard text.firstByte(UInt8(ascii: "%")) != nil else { return String(decoding: text, as: UTF8.self) }

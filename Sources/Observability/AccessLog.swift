@@ -109,6 +109,17 @@ package struct AccessRecord: Sendable {
     /// How much of a method a line shows, in bytes: a method may be any token.
     static let longestMethod = 32
 
+    /// Whether it went wrong, or its caller waited long for the head of the answer.
+    fileprivate var isTrouble: Bool {
+        if let timeToFirstByte, timeToFirstByte >= Self.slowFrom { return true }
+        switch outcome {
+        case .ok, .answeredHere, .callerLeft: return (status ?? 0) >= 500
+        case .callerFailed, .originFailed, .tunnelLost, .noTunnel, .timeout, .shutdown: return true
+        }
+    }
+
+    private static let slowFrom: Duration = .milliseconds(RequestSnapshot.slowFrom)
+
     /// The record as a line of one of the sinks: in text as the Go program has it.
     func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
         let format = sink.format
@@ -189,11 +200,16 @@ package struct AccessLog: Sendable {
     private let sinks: [LogSink]
     private let level: AgentLogLevel
     private let feed: Feed<RequestSnapshot>
+    private let troubles: Feed<RequestSnapshot>
 
-    init(sinks: [LogSink], level: AgentLogLevel, feed: Feed<RequestSnapshot>) {
+    init(
+        sinks: [LogSink], level: AgentLogLevel, feed: Feed<RequestSnapshot>,
+        troubles: Feed<RequestSnapshot>
+    ) {
         self.sinks = sinks
         self.level = level
         self.feed = feed
+        self.troubles = troubles
     }
 
     /// False when the level leaves requests out: then a record need not even be made.
@@ -207,10 +223,12 @@ package struct AccessLog: Sendable {
     /// - Parameter record: made where somebody wants to know; nil for nothing to tell.
     package func write(_ record: @autoclosure () -> AccessRecord?) {
         let isWanted = feed.isWanted
-        guard isEnabled || isWanted, let record = record() else { return }
-        if isWanted {
+        guard let record = record() else { return }
+        let isTrouble = record.isTrouble
+        if isWanted || isTrouble {
             let snapshot = RequestSnapshot(record, at: UnixTime.milliseconds)
-            feed.publish { _ in snapshot }
+            if isWanted { feed.publish { _ in snapshot } }
+            if isTrouble { troubles.publish { _ in snapshot } }
         }
         guard isEnabled, level.value <= record.level.value else { return }
         let now = LogTimestamp.now()

@@ -16,6 +16,8 @@ package struct AgentLog: Sendable {
     package let events = EventStream()
     /// Requests that are over, for who asks for them while they come.
     package let requests = Feed<RequestSnapshot>(capacity: 4096)
+    /// Those of them that went wrong or were slow, whether or not anybody asks; while requests are logged.
+    package let troubles = Feed<RequestSnapshot>(capacity: 1024)
 
     /// Which requests are traced, and those that are over.
     package let tracing = Tracing()
@@ -40,7 +42,9 @@ package struct AgentLog: Sendable {
     }
 
     /// The log of callers' requests, in the same places.
-    package var access: AccessLog { AccessLog(sinks: sinks, level: level, feed: requests) }
+    package var access: AccessLog {
+        AccessLog(sinks: sinks, level: level, feed: requests, troubles: troubles)
+    }
 
     /// Writes what is left, within the time for each place, and takes no more. Safe to call again.
     package func close(timeout: Duration = .seconds(2)) {

@@ -25,6 +25,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     /// When the first of them was.
     case failureSince = "failure.since"
     /// Counts the configurations that came into force.
+    case filePath = "file.path"
     case generation = "config.generation"
     case graceMilliseconds = "grace.ms"
     /// A host name as a tunnel asks for it.

@@ -139,6 +139,7 @@ extension AgentConfiguration {
         .init("load-shedding", \.loadShedding, .inPlace),
         .init("tracing", \.tracing, .inPlace),
         .init("webhooks", \.webhooks, .inPlace),
+        .init("history", \.history, .inPlace),
     ]
 
     /// The fields of the agent itself in which two configurations differ.

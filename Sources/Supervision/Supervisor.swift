@@ -1,5 +1,6 @@
 import AgentStatus
 import Glibc
+import History
 import HostSystem
 import Logging
 import Observability
@@ -55,6 +56,7 @@ import TunnelServer
     let webhooks: WebhookKeeper
     /// Whether what was in flight is cut.
     private var isCut = false
+    let history: HistoryKeeper
     private lazy var control = SupervisorControl(supervisor: self)
     private(set) var rates = TrafficRates()
     let metrics: MetricsDesk
@@ -74,6 +76,7 @@ import TunnelServer
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
         usage = UsageKeeper(means.usage, logger: logger)
+        history = HistoryKeeper(means.log)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
         certificates = CertificateWatch(logger: logger)
         logLevel = LogLevelControl(means, logger: logger)
@@ -94,6 +97,8 @@ import TunnelServer
             group.addTask { await self.load.run() }
             group.addTask { await self.certificates.run() }
             group.addTask { await self.tracing.run() }
+            group.addTask { await self.history.run() }
+            group.addTask { await self.tellTotals() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
                     outcome = await perform(machine.handle(event, using: &random), in: &group)
@@ -102,6 +107,8 @@ import TunnelServer
             }
             await usage.write()
             await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
+            history.add(totals)
+            await history.close()
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -212,6 +219,7 @@ import TunnelServer
         metrics.note(preparation.servers)
         tracing.apply(plan.result.tracing)
         webhooks.apply(preparation.webhooks, in: &group)
+        history.apply(plan.result.history)
         let terms = preparation.terms
         if let succession = terms.takenOver?.succession {
             machine.takeOver(succession.paused)

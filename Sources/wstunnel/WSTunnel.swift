@@ -15,6 +15,7 @@ struct WSTunnel: AsyncParsableCommand {
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
             Explain.self, Reload.self, Rollback.self, Pause.self, Resume.self, Bans.self, Unban.self,
             BlockToken.self, UnblockToken.self, Session.self, LogLevel.self,
+            History.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

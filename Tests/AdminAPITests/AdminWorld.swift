@@ -25,6 +25,8 @@ final class FakeAgent: AgentControl {
     let answers: Mutex<Answers>
     /// Who has paused something.
     let askers = Mutex<[String]>([])
+    /// What was asked of the history.
+    let historyQueries = Mutex<[HistoryQuery]>([])
     /// Reloads that have begun.
     let reloads = WaitableCounter()
     /// Questions for the status.
@@ -86,6 +88,16 @@ final class FakeAgent: AgentControl {
                 bytes: ByteBuffer(bytes: bytes), format: question.format, isCompressed: false)
         }
         return MetricsAnswer(bytes: compressed, format: question.format, isCompressed: true)
+    }
+
+    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+        historyQueries.withLock { $0.append(query) }
+        guard query.server != "slow" else { throw HistoryError("that took too long", status: 503) }
+        var page = HistoryPage(source: .memory)
+        page.events = [
+            HistoryEvent(id: 7, event: AgentEvent(.dialFailed, tunnel: query.tunnel, message: "as asked"))
+        ]
+        return page
     }
 
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }

@@ -9,6 +9,7 @@ private let importTable: [String: Set<String>] = [
     "CArgon2": [],
     "CCrypt": [],
     "CZlib": [],
+    "CSQLite": [],
     "YAMLDocument": ["CLibYAML"],
     "LinearRegex": [],
     "X509": [],
@@ -37,6 +38,10 @@ private let importTable: [String: Set<String>] = [
         "SystemPackage",
     ],
     "PasswordHashing": ["CArgon2", "CCrypt", "Glibc", "TunnelConfiguration"],
+    "History": [
+        "AgentStatus", "CSQLite", "DequeModule", "Glibc", "HostSystem", "Logging", "NIOPosix",
+        "Observability", "Synchronization", "SystemPackage", "TunnelConfiguration",
+    ],
     "NameResolution": networking.union(["HostSystem"]),
     "TransportSecurity": networking.union(["NIOSSL", "NIOTLS", "TunnelConfiguration", "X509"]),
     "TunnelTransport": networking.union([
@@ -75,7 +80,7 @@ private let importTable: [String: Set<String>] = [
 
     // Composition.
     "Supervision": networking.union([
-        "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "HostSystem", "Logging",
+        "AdminAPI", "AgentStatus", "FoundationEssentials", "HTTPMessage", "History", "HostSystem", "Logging",
         "Observability", "OriginHTTP", "Reconciliation", "Routing", "SystemPackage", "TransportSecurity",
         "TunnelClient", "TunnelConfiguration", "TunnelProtocol", "TunnelServer", "TunnelTransport",
         "UnixSignals", "Webhooks",

@@ -94,8 +94,9 @@ import TunnelConfiguration
         desired.pidfile = "/run/x.pid"
         desired.log.syslog = .daemon
         desired.loadShedding = .off
+        desired.history = HistoryConfiguration(file: "/run/history.db")
         let plan = ReloadPlan(running: running, desired: desired)
-        #expect(plan.agentChanges == ["log.level", "pidfile", "load-shedding"])
+        #expect(plan.agentChanges == ["log.level", "pidfile", "load-shedding", "history"])
         #expect(plan.ineffectiveChanges == ["log.syslog"])
         #expect(plan.result.log.syslog == nil)
         #expect(plan.result.log.level == .debug)

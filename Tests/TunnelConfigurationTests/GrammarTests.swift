@@ -11,7 +11,8 @@ import Testing
             ("1h30m", .seconds(5400)), ("1m1s1ms", .milliseconds(61_001)), ("0", .zero), ("45", .seconds(45)),
             ("", nil), ("s", nil), ("1", .seconds(1)), ("-1s", nil), ("+1s", nil), ("1.5s", nil),
             ("1 s", nil),
-            ("1S", nil), ("1m1h", nil), ("1s1s", nil), ("1d", nil), ("99999999999999999999s", nil),
+            ("1S", nil), ("1m1h", nil), ("1s1s", nil), ("7d", .seconds(604_800)),
+            ("1d12h", .seconds(129_600)), ("1h1d", nil), ("1w", nil), ("99999999999999999999s", nil),
             ("9223372036854775807h", nil), ("9223372036854775807", nil), ("1s2", nil), ("１s", nil),
         ] as [(String, Duration?)])
     func readsDurations(_ text: String, _ expected: Duration?) {

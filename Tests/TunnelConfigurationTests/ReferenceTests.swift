@@ -93,6 +93,7 @@ import TunnelConfiguration
             let prefixes: [ConfigurationSection: String] = [
                 .log: "log.", .admin: "admin.", .loadShedding: "load-shedding.",
                 .tracing: "tracing.",
+                .history: "history.",
             ]
             let prefix = prefixes[section] ?? ""
             for key in section.keys {

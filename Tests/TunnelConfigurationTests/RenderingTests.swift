@@ -14,6 +14,7 @@ import TunnelProtocol
         control-socket: /run/a.sock
         watch: true
         admin: { listen: "[::1]:0", token: admin-token-of-the-tests }
+        history: { file: /run/history.db, keep: 2d, max-size: 1GiB }
         load-shedding: { enforce: false, memory: 512MiB, descriptors: 4096, loop-delay: 250ms }
         webhooks:
           - { name: pager, url: "https://hook-user:hook-word@h.example:8443/path-of-webhook?y", secret: secret-of-webhook-1, events: [banned, error], timeout: 1s, max-tries: 3, max-age: 5m, certfile: /ca.pem, server-name: other.example, pin-sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= }

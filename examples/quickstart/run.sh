@@ -15,7 +15,7 @@ usage() {
 Usage: examples/quickstart/run.sh [--once]
 
 Shows wstunnel at work on one machine, from the bare sources:
-  1. installs libyaml-dev, libargon2-dev, libcrypt-dev, zlib1g-dev, pkg-config, git, ca-certificates and curl where missing (apt; needs root or sudo only then)
+  1. installs libyaml-dev, libsqlite3-dev, libargon2-dev, libcrypt-dev, zlib1g-dev, pkg-config, git, ca-certificates and curl where missing (apt; needs root or sudo only then)
   2. builds wstunnel (the first time takes minutes)
   3. starts it with examples/quickstart/tunnels.yaml: a tunnel server and two tunnels in one process
   4. makes requests through both tunnels with curl, and says what happened
@@ -98,6 +98,7 @@ missing_packages() {
     [[ -s /etc/ssl/certs/ca-certificates.crt || -s /etc/pki/tls/certs/ca-bundle.crt ]] || echo ca-certificates
     # Without pkg-config nobody can tell; apt does nothing when it is there.
     pkg-config --exists yaml-0.1 2>/dev/null || echo libyaml-dev
+    pkg-config --exists sqlite3 2>/dev/null || echo libsqlite3-dev
     pkg-config --exists libargon2 2>/dev/null || echo libargon2-dev
     pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev
     pkg-config --exists libcrypt 2>/dev/null || echo libcrypt-dev

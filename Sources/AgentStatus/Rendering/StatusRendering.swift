@@ -27,6 +27,7 @@ package enum StatusRendering {
         for line in changes(snapshot) { text += style.wrapped(line) }
         if let load = snapshot.load { text += style.wrapped(load.line) }
         if let tracing = snapshot.tracing { text += style.wrapped(tracing.line) }
+        if let line = snapshot.history?.line { text += style.wrapped(line) }
         guard let reload = snapshot.lastReload else { return text }
         let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
         text += style.wrapped(

@@ -6,9 +6,8 @@ package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
         "run", "check", "plan", "pin", "hash", "show", "status", "urls", "explain", "reload", "rollback",
-        "pause",
-        "resume", "bans", "unban", "block-token", "unblock-token", "session", "log-level",
-        "schema",
+        "pause", "resume", "bans", "unban", "block-token", "unblock-token", "session", "log-level",
+        "history", "schema",
         "srv",
         "cli", "connect", "whois", "version", "help",
     ]

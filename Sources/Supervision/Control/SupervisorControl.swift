@@ -1,6 +1,7 @@
 import AdminAPI
 import AgentStatus
 import Glibc
+import History
 import HostSystem
 import Observability
 import Reconciliation
@@ -35,6 +36,10 @@ import TunnelServer
         supervisor.servers.bans.sorted {
             ($0.server, $0.secondsLeft, $0.address) < ($1.server, $1.secondsLeft, $1.address)
         }
+    }
+
+    @AgentActor func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+        try await supervisor.history.page(query)
     }
 
     @AgentActor func unban(_ address: String?) -> Int { supervisor.servers.unban(address) }
@@ -117,6 +122,7 @@ import TunnelServer
         snapshot.logLevel = supervisor.logLevel.snapshot
         snapshot.tracing = supervisor.tracing.snapshot
         snapshot.webhooks = supervisor.webhooks.snapshots
+        snapshot.history = supervisor.history.snapshot
         return snapshot
     }
 }

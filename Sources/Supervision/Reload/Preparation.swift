@@ -115,6 +115,7 @@ struct Preparer: Sendable {
         let tunnels = prepareTunnels()
         let usage = prepareUsage()
         let webhooks = prepareWebhooks()
+        checkHistory()
         var exclusives = ExclusiveResources()
         prepare(&exclusives)
         let takesOver = ground.isStart && means.takesOver
@@ -149,6 +150,16 @@ struct Preparer: Sendable {
             )
         }
         return (file, content)
+    }
+
+    /// Whether it can be written is found out later, and no reason to refuse a plan. An empty file that is included would
+    /// become a history.
+    private mutating func checkHistory() {
+        guard let path = plan.result.history?.file, OutputPath.leads(path, toOneOf: ground.sources) else {
+            return
+        }
+        findings.faults.append(
+            "history.file: \(path) is a file of the configuration — give the history a file of its own")
     }
 
     /// Why listeners of a plan could not be opened, without opening any: what is bound here and does not listen is in

@@ -193,4 +193,7 @@ import TunnelServer
 
     /// Requests, by server, when they were last asked.
     var requests: [String: UInt64] { running.mapValues { $0.server.traffic.requests } }
+
+    /// All that was carried so far, by server.
+    var traffic: [String: TrafficSnapshot] { running.mapValues { $0.server.traffic } }
 }

@@ -150,4 +150,7 @@ import TunnelClient
 
     /// Requests, by tunnel, when they were last asked.
     var requests: [String: UInt64] { running.mapValues { $0.client.traffic.requests } }
+
+    /// All that was carried so far, by tunnel.
+    var traffic: [String: TrafficSnapshot] { running.mapValues { $0.client.traffic } }
 }

@@ -4,7 +4,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
     case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
         hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
         callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, tokenLimits, ban,
-        health, loadShedding, tracing, tracingHeader, webhook
+        health, loadShedding, tracing, tracingHeader, webhook, history
 
     /// Every key that the section takes, in the order of the reference.
     package var keys: [KeyDeclaration] { Self.tables[self]?.keys ?? [] }
@@ -39,8 +39,8 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.version.declaration, Keys.include, Keys.log, Keys.pidfile.declaration,
                 Keys.usageFile.declaration,
                 Keys.shutdownGrace.declaration, Keys.controlSocket.declaration, Keys.watch.declaration,
-                Keys.admin, LoadKeys.loadShedding, TracingKeys.tracing, WebhookKeys.webhooks, Keys.defaults,
-                Keys.servers,
+                Keys.admin, HistoryKeys.history, LoadKeys.loadShedding, TracingKeys.tracing,
+                WebhookKeys.webhooks, Keys.defaults, Keys.servers,
                 Keys.tunnels,
             ]
         case .included: [Keys.version.declaration, Keys.include, Keys.servers, Keys.tunnels]
@@ -128,6 +128,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
         case .tracing: TracingKeys.all
         case .tracingHeader: TracingKeys.ofHeader
         case .webhook: WebhookKeys.all
+        case .history: HistoryKeys.all
         case .addressLimits: LimitKeys.ofAddress
         case .requestLimits: LimitKeys.ofRequests
         case .tokenLimits: LimitKeys.ofToken

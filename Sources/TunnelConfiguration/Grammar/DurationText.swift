@@ -1,8 +1,9 @@
-/// Durations as the file writes them: `250ms 30s 20m 1h`, also in a row (`1h30m`), or a bare number of seconds.
+/// Durations as the file writes them: `250ms 30s 20m 1h 7d`, also in a row (`1h30m`), or a bare number of seconds.
 package enum DurationText {
     private static let milliseconds: [(unit: String, count: Int64)] = [
-        ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+        ("d", day), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
+    private static let day: Int64 = 86_400_000
 
     /// - Returns: the duration, or nil when the text is none or is beyond what 64 bits of milliseconds hold.
     package static func parse(_ text: String) -> Duration? {
@@ -30,17 +31,23 @@ package enum DurationText {
         return .milliseconds(total)
     }
 
-    /// The shortest way to write a duration of whole milliseconds.
+    /// The shortest way to write a duration of whole milliseconds, without days.
     package static func format(_ duration: Duration) -> String {
         let parts = duration.components
         var rest = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
         if rest == 0 { return "0s" }
         var text = ""
-        for (unit, count) in milliseconds where rest >= count {
+        for (unit, count) in milliseconds.dropFirst() where rest >= count {
             text += "\(rest / count)\(unit)"
             rest %= count
         }
         return text
+    }
+
+    /// The same of one that is meant in days.
+    static func formatInDays(_ duration: Duration) -> String {
+        let days = duration.components.seconds / (day / 1000)
+        return duration == .seconds(86_400 * days) && days > 0 ? "\(days)d" : format(duration)
     }
 
     private static func unsigned(_ digits: Substring) -> Int64? {

@@ -48,22 +48,27 @@ struct AgentDecoder {
         configuration.loadShedding = main.loadShedding()
         configuration.tracing = main.tracing()
         configuration.webhooks = main.webhooks()
+        let history = child(of: main, HistoryKeys.history, .history)
+        configuration.history = history?.history()
         EntryChecks.reportDuplicateNames(servers, "server", pass)
         EntryChecks.reportDuplicateNames(tunnels, "tunnel", pass)
         EntryChecks.reportSharedPorts(servers, admin: admin, pass)
-        reportSharedFiles(configuration, main)
+        reportSharedFiles(configuration, main, history)
         return configuration
     }
 
-    private func reportSharedFiles(_ configuration: AgentConfiguration, _ main: MappingReader) {
+    private func reportSharedFiles(
+        _ configuration: AgentConfiguration, _ main: MappingReader, _ history: MappingReader?
+    ) {
         var taken: [String: String] = [:]
         if case .file(let path) = configuration.log.destination { taken[path] = "the log" }
         let files = [
-            (configuration.pidfile, Keys.pidfile.declaration, "the process id"),
-            (configuration.usageFile, Keys.usageFile.declaration, "what is counted"),
+            (configuration.pidfile, main.field(Keys.pidfile.declaration), "the process id"),
+            (configuration.usageFile, main.field(Keys.usageFile.declaration), "what is counted"),
+            (configuration.history?.file, history?.field(HistoryKeys.file.declaration), "the history"),
         ]
-        for (path, key, content) in files {
-            guard let path, let field = main.field(key) else { continue }
+        for (path, field, content) in files {
+            guard let path, let field else { continue }
             if let other = taken[path] {
                 pass.error(
                     at: field.place, field.path, "\(other) is written to the same file",

@@ -268,6 +268,7 @@ extension ConfigurationSection {
         case .tracing: "\"tracing\""
         case .tracingHeader: "an entry of \"headers\" of \"tracing\""
         case .webhook: "an entry of \"webhooks\""
+        case .history: "\"history\""
         }
     }
 }

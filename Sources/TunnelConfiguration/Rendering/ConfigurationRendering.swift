@@ -24,6 +24,7 @@ package enum ConfigurationRendering {
                 2, Keys.listen, text: ListenAddress(host: admin.host, port: admin.port).description)
             text.secret(2, Keys.token.literal)
         }
+        write(configuration.history, to: &text)
         write(configuration.loadShedding, to: &text)
         write(configuration.tracing, to: &text)
         write(configuration.webhooks, to: &text)

@@ -27,7 +27,7 @@ package enum ConfigurationSchema {
             .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
             .maintenance, .limits, .addressLimits, .requestLimits, .tokenLimits, .ban, .health,
-            .loadShedding, .tracing, .tracingHeader, .webhook,
+            .loadShedding, .tracing, .tracingHeader, .webhook, .history,
         ]
         return plain.map { ($0.rawValue, closed($0)) }
             + entry(.server)
@@ -57,6 +57,9 @@ package enum ConfigurationSchema {
         }
         if section == .portEntry {
             members.append(("required", .array([.string(PortKeys.port.declaration.name)])))
+        }
+        if section == .history {
+            members.append(("required", .array([.string(HistoryKeys.file.declaration.name)])))
         }
         if section == .serverInnerTLS {
             members.append(("required", .array([.string(TLSKeys.certFile.declaration.name)])))
@@ -200,7 +203,8 @@ package enum ConfigurationSchema {
                             ("type", .string("string")),
                             (
                                 "pattern",
-                                .string("^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$|^[0-9]+$|\\$\\{")
+                                .string(
+                                    "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$|^[0-9]+$|\\$\\{")
                             ),
                         ]),
                     ])

@@ -27,6 +27,8 @@ package struct AgentConfiguration: Hashable, Sendable {
     package var tracing: TracingConfiguration?
     /// Who is told of events: the enabled ones, in the order of the file; names are unique.
     package var webhooks: [WebhookConfiguration] = []
+    /// Where the history is kept; nil: a little of it, in memory.
+    package var history: HistoryConfiguration?
     /// The enabled ones in the order of the files, the main one first; names are unique.
     package var servers: [ServerConfiguration]
     /// The enabled ones in the order of the files, the main one first; names are unique.
