@@ -27,5 +27,5 @@ struct AdminOperation: Sendable {
     var parameters: [Parameter] = []
     let answer: @Sendable (AdminQuestion, any AgentControl) async -> AdminReply
 
-    static let all: [AdminOperation] = agent + bans + feeds
+    static let all: [AdminOperation] = agent + bans + feeds + logs
 }

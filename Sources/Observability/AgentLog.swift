@@ -17,6 +17,8 @@ package struct AgentLog: Sendable {
     package let events = EventStream()
     /// Requests that are over, for who asks for them while they come.
     package let requests = Feed<RequestSnapshot>(capacity: 4096)
+    /// Its lines, for who asks the agent for them.
+    package let logs: LogFeed
 
     package init(
         sink: LogSink, syslog: LogSink? = nil, level: Logger.Level = .info,
@@ -25,13 +27,14 @@ package struct AgentLog: Sendable {
         self.sink = sink
         self.syslog = syslog
         self.level = AgentLogLevel(level)
+        self.logs = LogFeed(self.level)
         self.metadataProvider = metadataProvider
     }
 
     /// A logger whose lines carry the label.
     package func makeLogger(label: String) -> Logger {
         Logger(label: label) { label in
-            var handler = AgentLogHandler(label: label, sinks: sinks, level: level)
+            var handler = AgentLogHandler(label: label, sinks: sinks, level: level, logs: logs)
             handler.metadataProvider = metadataProvider
             return handler
         }
@@ -53,9 +56,23 @@ package final class AgentLogLevel: Sendable {
     private static let levels = Logger.Level.allCases
     /// The place in `levels`, from the most talkative to the most silent.
     private let index: Atomic<Int>
+    /// The same of the most talkative level that somebody hears; warnings always are.
+    private let heard = Atomic<Int>(AgentLogLevel.index(of: .warning))
 
     package init(_ level: Logger.Level) {
         index = Atomic(Self.index(of: level))
+    }
+
+    /// The least important level of which lines are made: written, or heard.
+    var lowest: Logger.Level {
+        Self.levels[min(index.load(ordering: .relaxed), heard.load(ordering: .relaxed))]
+    }
+
+    func isHeard(_ level: Logger.Level) -> Bool { Self.index(of: level) >= heard.load(ordering: .relaxed) }
+
+    /// - Parameter level: nil when nobody listens.
+    func hear(from level: Logger.Level?) {
+        heard.store(Self.index(of: min(level ?? .warning, .warning)), ordering: .relaxed)
     }
 
     /// The least important level that is written.

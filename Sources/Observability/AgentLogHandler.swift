@@ -11,16 +11,18 @@ package struct AgentLogHandler: LogHandler {
     private let label: String
     private let sinks: [LogSink]
     private let agentLevel: AgentLogLevel
+    private let logs: LogFeed
     private var ownLevel: Logger.Level?
 
-    package init(label: String, sinks: [LogSink], level: AgentLogLevel) {
+    package init(label: String, sinks: [LogSink], level: AgentLogLevel, logs: LogFeed) {
         self.label = label
+        self.logs = logs
         self.sinks = sinks
         self.agentLevel = level
     }
 
     package var logLevel: Logger.Level {
-        get { ownLevel ?? agentLevel.value }
+        get { ownLevel ?? agentLevel.lowest }
         set { ownLevel = newValue }
     }
 
@@ -32,6 +34,12 @@ package struct AgentLogHandler: LogHandler {
     package func log(event: LogEvent) {
         let fields = fields(of: event).sorted { $0.key < $1.key }
         let now = LogTimestamp.now()
+        if logs.takes(event.level) {
+            logs.publish(
+                event.level, at: now, logger: label, message: event.message.description, fields: fields)
+        }
+        // What is only heard is not written.
+        guard event.level >= ownLevel ?? agentLevel.value else { return }
         for sink in sinks {
             var line = sink.makeLine(
                 at: now, level: event.level, logger: label, message: event.message.description)

@@ -12,8 +12,10 @@ struct WSTunnel: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, URLs.self,
-            Explain.self, Reload.self, Bans.self, Unban.self,
+            Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, Top.self,
+            Events.self,
+            Requests.self,
+            Logs.self, URLs.self, Explain.self, Reload.self, Bans.self, Unban.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

@@ -22,13 +22,20 @@ final class FakeAgent: AgentControl {
 
     let events = Feed<AgentEvent>(capacity: 8)
     let requests = Feed<RequestSnapshot>(capacity: 8)
+    let log: AgentLog
+    var logs: LogFeed { log.logs }
     let answers: Mutex<Answers>
     /// Reloads that have begun.
     let reloads = WaitableCounter()
     /// Questions for the status.
     let snapshots = WaitableCounter()
 
-    init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
+    init(_ answers: Answers = Answers()) throws {
+        self.answers = Mutex(answers)
+        log = AgentLog(sink: try LogSink(path: "/dev/null"))
+    }
+
+    deinit { log.close() }
 
     func bans() async -> [BanSnapshot] {
         [BanSnapshot(server: "public", address: "192.0.2.7", secondsLeft: 61, count: 2)]
@@ -84,7 +91,7 @@ final class AdminWorld: Sendable {
 
     init(_ answers: FakeAgent.Answers = .init(), patience: Duration = .seconds(10)) async throws {
         folder = try TemporaryFolder()
-        agent = FakeAgent(answers)
+        agent = try FakeAgent(answers)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let held = try HeldSocket()
         port = held.port

@@ -10,12 +10,16 @@ extension AdminOperation {
     static let feeds: [AdminOperation] = [
         AdminOperation(
             method: "GET", path: "/api/events",
-            summary: "Events as they happen; with Last-Event-ID, those since that one."
+            summary: "Events as they happen; with Last-Event-ID, those since that one.",
+            parameters: [
+                Parameter(name: "follow", meaning: "`no` ends behind those that have happened.")
+            ]
         ) { question, control in
             let feed = control.events
             let start = question.head.fields.first(named: "Last-Event-ID").flatMap { UInt64($0) }
+            let end = question.parameters["follow"] == "no" ? feed.last : nil
             return .stream(
-                .events(of: feed, after: start ?? feed.last, named: { $0.kind.rawValue }))
+                .events(of: feed, after: start ?? feed.last, until: end, named: { $0.kind.rawValue }))
         },
         AdminOperation(
             method: "GET", path: "/api/requests", summary: "Requests as they end."
@@ -36,14 +40,17 @@ extension AdminStream {
     ///
     /// - Parameters:
     ///   - start: the number of the one behind which it begins.
+    ///   - end: the number of the one behind which it ends; nil for never.
     ///   - name: what an event of the stream is called.
     static func events<Element: Encodable & Sendable>(
-        of feed: Feed<Element>, after start: UInt64, named name: @escaping @Sendable (Element) -> String
+        of feed: Feed<Element>, after start: UInt64, until end: UInt64? = nil,
+        named name: @escaping @Sendable (Element) -> String
     ) -> AdminStream {
         let place = Mutex(start)
         let subscription = FeedSubscription(feed)
         return AdminStream(mediaType: "text/event-stream") {
             let last = place.withLock { $0 }
+            if let end, last >= end { return nil }
             guard let batch = await subscription.feed.next(after: last, most: most, within: silence) else {
                 return Task.isCancelled ? nil : ByteBuffer(string: ":\n\n")
             }

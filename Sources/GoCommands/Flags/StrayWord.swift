@@ -5,7 +5,9 @@ import TunnelConfiguration
 package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
-        "run", "check", "plan", "pin", "hash", "show", "status", "urls", "explain", "reload", "bans", "unban",
+        "run", "check", "plan", "pin", "hash", "show", "status", "top", "events", "requests", "logs", "urls",
+        "explain",
+        "doctor", "diag", "reload", "bans", "unban",
         "schema",
         "srv",
         "cli", "connect", "whois", "version", "help",

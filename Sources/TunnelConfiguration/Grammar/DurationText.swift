@@ -5,7 +5,7 @@ package enum DurationText {
     ]
 
     /// - Returns: the duration, or nil when the text is none or is beyond what 64 bits of milliseconds hold.
-    static func parse(_ text: String) -> Duration? {
+    package static func parse(_ text: String) -> Duration? {
         if let seconds = unsigned(text[...]) {
             let (total, overflow) = seconds.multipliedReportingOverflow(by: 1000)
             return overflow ? nil : .milliseconds(total)
