@@ -135,7 +135,7 @@ let package = Package(
             dependencies: [
                 "AdminAPI", "AgentStatus", "GoCommands", "HostSystem", "Observability", "PasswordHashing",
                 "Reconciliation", "Supervision", "TransportSecurity", "TunnelClient", "TunnelConfiguration",
-                "X509", .argumentParser, .nioCore, .nioPosix, .system,
+                "X509", .argumentParser, .logging, .nioCore, .nioPosix, .system,
             ]),
 
         // Tests.

@@ -8,7 +8,7 @@ package import SystemPackage
 
 /// Asks an agent over its control socket. Waits for the answer: not for event loops.
 package struct AdminClient: Sendable {
-    private let path: String
+    let path: String
     let patience: Duration?
 
     /// - Parameters:
@@ -103,7 +103,7 @@ package struct AdminClient: Sendable {
         throw AdminClientError(refusal?["error"].map { .refused($0) } ?? .nonsense)
     }
 
-    private static func connect(
+    static func connect(
         to path: String, _ patience: Duration
     ) throws(AdminClientError) -> OwnedDescriptor {
         do throws(Errno) {
@@ -124,7 +124,7 @@ package struct AdminClient: Sendable {
         }
     }
 
-    private static func write(_ bytes: [UInt8], to socket: CInt) throws(AdminClientError) {
+    static func write(_ bytes: [UInt8], to socket: CInt) throws(AdminClientError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {

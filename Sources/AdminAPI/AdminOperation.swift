@@ -32,5 +32,5 @@ struct AdminOperation: Sendable {
     /// Whether the log is told who asked it.
     var isLogged: Bool { method != "GET" && !isQuestion }
 
-    static let all: [AdminOperation] = agent + bans + feeds + actions + metrics + history
+    static let all: [AdminOperation] = agent + bans + feeds + actions + metrics + history + logs
 }

@@ -6,6 +6,8 @@ package protocol AgentControl: AgentActions {
     var events: Feed<AgentEvent> { get }
     /// Requests that are over, while somebody has subscribed.
     var requests: Feed<RequestSnapshot> { get }
+    /// Lines of its log.
+    var logs: LogFeed { get }
     /// - Parameter name: of the connected tokens, only those of that name; nil for all.
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot
     /// Reads the configuration file as a reload would, and tells what that would do. Nothing changes.

@@ -40,6 +40,21 @@ extension AgentSnapshot {
         return narrowed
     }
 
+    /// The same agent with nothing in it but the servers and tunnels whose names are wanted, and the tokens that are connected
+    /// by such a name.
+    package func narrowed(where isWanted: (_ name: String) -> Bool) -> AgentSnapshot {
+        var narrowed = self
+        narrowed.tunnels.removeAll { !isWanted($0.name) }
+        narrowed.servers.removeAll { server in
+            !isWanted(server.name) && !(server.connected ?? []).contains { isWanted($0.name) }
+        }
+        for index in narrowed.servers.indices where !isWanted(narrowed.servers[index].name) {
+            narrowed.servers[index].connected?.removeAll { !isWanted($0.name) }
+            narrowed.servers[index].moreConnected = 0
+        }
+        return narrowed
+    }
+
     private static func problem(of load: LoadSnapshot) -> AgentProblem? {
         guard load.stage > 0 else { return nil }
         let measure = load.measures.first { $0.name == load.cause }

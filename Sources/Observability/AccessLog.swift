@@ -223,7 +223,7 @@ package struct AccessLog: Sendable {
     /// - Parameter record: made where somebody wants to know; nil for nothing to tell.
     package func write(_ record: @autoclosure () -> AccessRecord?) {
         let isWanted = feed.isWanted
-        guard let record = record() else { return }
+        guard isEnabled || isWanted, let record = record() else { return }
         let isTrouble = record.isTrouble
         if isWanted || isTrouble {
             let snapshot = RequestSnapshot(record, at: UnixTime.milliseconds)

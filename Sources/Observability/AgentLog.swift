@@ -21,6 +21,8 @@ package struct AgentLog: Sendable {
 
     /// Which requests are traced, and those that are over.
     package let tracing = Tracing()
+    /// Its lines, for who asks the agent for them.
+    package let logs: LogFeed
 
     package init(
         sink: LogSink, syslog: LogSink? = nil, level: Logger.Level = .info,
@@ -29,13 +31,15 @@ package struct AgentLog: Sendable {
         self.sink = sink
         self.syslog = syslog
         self.level = AgentLogLevel(level)
+        self.logs = LogFeed(self.level)
         self.metadataProvider = metadataProvider
     }
 
     /// A logger whose lines carry the label.
     package func makeLogger(label: String) -> Logger {
         Logger(label: label) { label in
-            var handler = AgentLogHandler(label: label, sinks: sinks, level: level, events: events)
+            var handler = AgentLogHandler(
+                label: label, sinks: sinks, level: level, events: events, logs: logs)
             handler.metadataProvider = metadataProvider
             return handler
         }

@@ -12,20 +12,22 @@ package struct AgentLogHandler: LogHandler {
     private let sinks: [LogSink]
     private let agentLevel: AgentLogLevel
     /// Where what a logger tells as an event goes.
-    let events: EventStream?
+    let events: EventStream
+    private let logs: LogFeed
     private var ownLevel: Logger.Level?
 
     package init(
-        label: String, sinks: [LogSink], level: AgentLogLevel, events: EventStream? = nil
+        label: String, sinks: [LogSink], level: AgentLogLevel, events: EventStream, logs: LogFeed
     ) {
         self.label = label
+        self.logs = logs
         self.sinks = sinks
         self.agentLevel = level
         self.events = events
     }
 
     package var logLevel: Logger.Level {
-        get { ownLevel ?? agentLevel.value }
+        get { ownLevel ?? agentLevel.lowest }
         set { ownLevel = newValue }
     }
 
@@ -37,6 +39,12 @@ package struct AgentLogHandler: LogHandler {
     package func log(event: LogEvent) {
         let fields = fields(of: event).sorted { $0.key < $1.key }
         let now = LogTimestamp.now()
+        if logs.takes(event.level) {
+            logs.publish(
+                event.level, at: now, logger: label, message: event.message.description, fields: fields)
+        }
+        // What is only heard is not written.
+        guard event.level >= ownLevel ?? agentLevel.value else { return }
         for sink in sinks {
             var line = sink.makeLine(
                 at: now, level: event.level, logger: label, message: event.message.description)

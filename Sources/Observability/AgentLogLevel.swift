@@ -22,6 +22,8 @@ package final class AgentLogLevel: Sendable {
     /// The place in `levels`, from the most talkative to the most silent.
     private let index: Atomic<Int>
     private let state: Mutex<State>
+    /// The place of the most talkative level that somebody hears; warnings always are.
+    private let heard = Atomic<Int>(AgentLogLevel.index(of: .warning))
 
     package init(_ level: Logger.Level) {
         index = Atomic(Self.index(of: level))
@@ -30,6 +32,18 @@ package final class AgentLogLevel: Sendable {
 
     /// The least important level that is written.
     package var value: Logger.Level { Self.levels[index.load(ordering: .relaxed)] }
+
+    /// The least important level of which lines are made: written, or heard.
+    var lowest: Logger.Level {
+        Self.levels[min(index.load(ordering: .relaxed), heard.load(ordering: .relaxed))]
+    }
+
+    func isHeard(_ level: Logger.Level) -> Bool { Self.index(of: level) >= heard.load(ordering: .relaxed) }
+
+    /// - Parameter level: nil when nobody listens.
+    func hear(from level: Logger.Level?) {
+        heard.store(Self.index(of: min(level ?? .warning, .warning)), ordering: .relaxed)
+    }
 
     /// What the configuration says.
     package var configured: Logger.Level { state.withLock { $0.configured } }

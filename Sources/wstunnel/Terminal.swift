@@ -23,6 +23,9 @@ enum Terminal {
         return TextStyle(width: isKnown ? Int(size.ws_col) : 80, hasColour: wantsColour)
     }
 
+    /// The same for lines that may be longer than the terminal is wide.
+    static var lineStyle: TextStyle { TextStyle(width: nil, hasColour: outputStyle.hasColour) }
+
     /// Where somebody looks on (https://no-color.org).
     private static var wantsColour: Bool {
         let isRefused = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false

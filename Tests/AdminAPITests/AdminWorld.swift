@@ -22,6 +22,8 @@ final class FakeAgent: AgentControl {
 
     let events = Feed<AgentEvent>(capacity: 8, beginningBehind: 1000)
     let requests = Feed<RequestSnapshot>(capacity: 8)
+    let log: AgentLog
+    var logs: LogFeed { log.logs }
     let answers: Mutex<Answers>
     /// Who has paused something.
     let askers = Mutex<[String]>([])
@@ -32,7 +34,12 @@ final class FakeAgent: AgentControl {
     /// Questions for the status.
     let snapshots = WaitableCounter()
 
-    init(_ answers: Answers = Answers()) { self.answers = Mutex(answers) }
+    init(_ answers: Answers = Answers()) throws {
+        self.answers = Mutex(answers)
+        log = AgentLog(sink: try LogSink(path: "/dev/null"))
+    }
+
+    deinit { log.close() }
 
     /// Something happens.
     func tell(_ event: AgentEvent) {
@@ -118,7 +125,7 @@ final class AdminWorld: Sendable {
 
     init(_ answers: FakeAgent.Answers = .init(), patience: Duration = .seconds(10)) async throws {
         folder = try TemporaryFolder()
-        agent = FakeAgent(answers)
+        agent = try FakeAgent(answers)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let held = try HeldSocket()
         port = held.port

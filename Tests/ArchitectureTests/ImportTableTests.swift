@@ -87,7 +87,7 @@ private let importTable: [String: Set<String>] = [
     ]),
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
-        "HostSystem", "NIOCore", "NIOPosix", "Observability", "PasswordHashing", "Reconciliation",
+        "HostSystem", "Logging", "NIOCore", "NIOPosix", "Observability", "PasswordHashing", "Reconciliation",
         "Supervision", "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
     ],
 ]

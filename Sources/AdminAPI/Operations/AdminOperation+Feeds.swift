@@ -19,6 +19,7 @@ extension AdminOperation {
                     meaning:
                         "So many of the latest, as a JSON list instead of a stream: 1 to \(EventStream.capacity)."
                 ),
+                Parameter(name: "follow", meaning: "`no` ends the stream behind what has happened."),
             ]
         ) { question, control in
             do throws(EventQueryError) {
@@ -27,7 +28,7 @@ extension AdminOperation {
                 if let recent = query.recent { return .json(200, query.list(of: feed, most: recent)) }
                 return .stream(
                     .events(
-                        of: feed, from: query.start(in: feed), where: query.filter.takes,
+                        of: feed, from: query.start(in: feed), until: query.follows ? nil : feed.last, where: query.filter.takes,
                         named: { $0.kind.rawValue }))
             } catch {
                 return .error(400, error.words)

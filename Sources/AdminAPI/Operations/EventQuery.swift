@@ -7,6 +7,8 @@ struct EventQuery: Sendable {
     let filter: EventFilter
     /// How many of the latest are wanted, and no stream.
     let recent: Int?
+    /// Whether the stream goes on with what happens.
+    let follows: Bool
     /// As the request says it; nil where it says none.
     private let lastID: String?
 
@@ -21,6 +23,7 @@ struct EventQuery: Sendable {
             }
             return number
         }
+        follows = try Self.follows(question.parameters["follow"])
         lastID = question.head.fields.first(named: "Last-Event-ID").flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -37,6 +40,14 @@ struct EventQuery: Sendable {
         return kinds
     }
 
+    private static func follows(_ text: String?) throws(EventQueryError) -> Bool {
+        switch text {
+        case nil, "yes": return true
+        case "no": return false
+        default: throw EventQueryError(words: "follow is yes or no")
+        }
+    }
+
     private static func name(
         _ parameters: [String: String], _ name: String
     ) throws(EventQueryError) -> String? {
@@ -51,7 +62,8 @@ struct EventQuery: Sendable {
     /// unknown number.
     func start(in feed: Feed<AgentEvent>) -> AdminStream.Start {
         guard let lastID else { return .behind(feed.last) }
-        guard let number = UInt64(lastID), feed.knows(number) else { return .oldest }
+        // Who has had none yet begins with the oldest that is kept, and misses no others.
+        guard let number = UInt64(lastID), number == 0 || feed.knows(number) else { return .oldest }
         return .behind(number)
     }
 

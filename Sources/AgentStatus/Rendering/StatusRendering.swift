@@ -2,21 +2,50 @@
 package enum StatusRendering {
     /// The agent in a line, how it is in another, its last reload, what is wrong now, tables of servers, of what is
     /// connected to them and of tunnels, and what went wrong last.
-    package static func text(of snapshot: AgentSnapshot, style: TextStyle = .plain) -> String {
-        var parts = [agent(snapshot, style), problems(snapshot)?.text(style)]
+    ///
+    /// - Parameter most: rows of each table; nil for all.
+    package static func text(
+        of snapshot: AgentSnapshot, style: TextStyle = .plain, most: Int? = nil
+    ) -> String {
+        var parts = [agent(snapshot, style), problems(snapshot)?.text(style, most: most)]
         if !snapshot.servers.isEmpty {
-            parts += [servers(snapshot).text(style), connected(snapshot, style)]
+            parts += [servers(snapshot).text(style, most: most), connected(snapshot, style, most)]
         }
-        if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style)) }
-        parts += [URLRendering.refused(snapshot)?.text(style), URLRendering.text(of: snapshot, style: style)]
-        parts += snapshot.tunnels.compactMap(longPolling).map { style.wrapped($0) }
-        parts += [WebhookRendering.table(snapshot)?.text(style), faults(snapshot)?.text(style)]
+        if !snapshot.tunnels.isEmpty { parts.append(tunnels(snapshot).text(style, most: most)) }
+        parts += [
+            URLRendering.refused(snapshot)?.text(style, most: most),
+            URLRendering.text(of: snapshot, style: style, most: most),
+        ]
+        let longPolling = snapshot.tunnels.compactMap(longPolling)
+        parts += longPolling.prefix(most ?? .max).map { style.wrapped($0) }
+        if let most, longPolling.count > most {
+            parts.append(style.wrapped("and \(longPolling.count - most) tunnels more go by long polling"))
+        }
+        parts += [
+            WebhookRendering.table(snapshot)?.text(style, most: most),
+            faults(snapshot)?.text(style, most: most),
+        ]
         return parts.compactMap(\.self).joined(separator: "\n")
     }
 
     /// The agent, how it is, and what is wrong now.
-    package static func problems(of snapshot: AgentSnapshot, style: TextStyle = .plain) -> String {
-        [agent(snapshot, style), problems(snapshot)?.text(style)].compactMap(\.self).joined(separator: "\n")
+    ///
+    /// - Parameter most: rows; nil for all.
+    package static func problems(
+        of snapshot: AgentSnapshot, style: TextStyle = .plain, most: Int? = nil
+    ) -> String {
+        [agent(snapshot, style), problems(snapshot)?.text(style, most: most)].compactMap(\.self)
+            .joined(separator: "\n")
+    }
+
+    /// How it is in a line, for monitors: `up` or `down`, the counts, and the first problems.
+    package static func check(of snapshot: AgentSnapshot) -> String {
+        let problems = snapshot.problems
+        let words = summary(snapshot, .plain).dropLast()
+        guard !problems.isEmpty else { return "up: \(words)\n" }
+        let first = problems.prefix(3).map { "\($0.subject) \($0.words)" }
+        let more = problems.count > 3 ? ["and \(problems.count - 3) more"] : []
+        return "down: \(words): \((first + more).joined(separator: "; "))".undeceiving + "\n"
     }
 
     private static func agent(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String {
@@ -76,7 +105,7 @@ package enum StatusRendering {
             problems == 0 ? .green : .red)
     }
 
-    private static func number(_ count: Int, _ noun: String) -> String {
+    static func number(_ count: Int, _ noun: String) -> String {
         "\(count) \(noun)\(count == 1 ? "" : "s")"
     }
 
@@ -106,7 +135,7 @@ package enum StatusRendering {
         return table
     }
 
-    private static func connected(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String? {
+    private static func connected(_ snapshot: AgentSnapshot, _ style: TextStyle, _ most: Int?) -> String? {
         let hasQuotas = snapshot.servers.contains { ($0.connected ?? []).contains { $0.monthLimit != nil } }
         var table = TextTable(
             [
@@ -130,9 +159,9 @@ package enum StatusRendering {
         }
         guard !table.isEmpty else { return nil }
         let more = snapshot.servers.reduce(0) { $0 + ($1.moreConnected ?? 0) }
-        guard more > 0 else { return table.text(style) }
+        guard more > 0 else { return table.text(style, most: most) }
         let rest = "and \(number(more, "connected token")) more; --tunnel NAME shows those of one name"
-        return table.text(style) + style.wrapped(rest)
+        return table.text(style, most: most) + style.wrapped(rest)
     }
 
     private static func month(_ token: ConnectedToken) -> String {

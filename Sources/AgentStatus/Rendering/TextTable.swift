@@ -36,6 +36,16 @@ struct TextTable {
         rows.append(Row(cells: cells.map(\.undeceiving), colours: colours))
     }
 
+    /// The same with no more than so many rows, and how many there are besides.
+    ///
+    /// - Parameter most: nil for all.
+    func text(_ style: TextStyle, most: Int?) -> String {
+        guard let most, rows.count - 1 > most else { return text(style) }
+        var table = self
+        table.rows.removeLast(rows.count - 1 - most)
+        return table.text(style) + style.wrapped("and \(rows.count - 1 - most) more; --all shows them")
+    }
+
     /// A line for each row, or several.
     func text(_ style: TextStyle = .plain) -> String {
         let widths = widths(within: style.width)

@@ -2,8 +2,12 @@
 package enum URLRendering {
     /// What stands in a terminal or a log for the sake of those who copy it: a table of URLs, nothing where there are none.
     ///
-    /// - Parameter style: of where it is printed.
-    package static func text(of snapshot: AgentSnapshot, style: TextStyle = .plain) -> String? {
+    /// - Parameters:
+    ///   - style: of where it is printed.
+    ///   - most: rows; nil for all.
+    package static func text(
+        of snapshot: AgentSnapshot, style: TextStyle = .plain, most: Int? = nil
+    ) -> String? {
         var table = TextTable(["URL", "LEADS TO", "STATE"])
         for server in snapshot.servers {
             for name in server.names ?? [] {
@@ -25,7 +29,7 @@ package enum URLRendering {
         }
         guard !table.isEmpty else { return nil }
         let more = snapshot.servers.reduce(0) { $0 + ($1.moreNames ?? 0) }
-        return table.text(style) + (more > 0 ? style.wrapped("and \(more) more") : "")
+        return table.text(style, most: most) + (more > 0 ? style.wrapped("and \(more) more") : "")
     }
 
     /// Why names were not granted; nil where all were.

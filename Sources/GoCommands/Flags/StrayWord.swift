@@ -5,9 +5,9 @@ import TunnelConfiguration
 package enum StrayWord {
     /// The commands of the program, in the order in which people are told of them.
     package static let commands = [
-        "run", "check", "plan", "pin", "hash", "show", "status", "urls", "explain", "reload", "rollback",
-        "pause", "resume", "bans", "unban", "block-token", "unblock-token", "session", "log-level",
-        "history", "schema",
+        "run", "check", "plan", "pin", "hash", "show", "status", "top", "events", "requests", "logs",
+        "history", "urls", "explain", "doctor", "diag", "reload", "rollback", "pause", "resume", "bans",
+        "unban", "block-token", "unblock-token", "session", "log-level", "schema",
         "srv",
         "cli", "connect", "whois", "version", "help",
     ]

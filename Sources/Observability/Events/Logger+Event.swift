@@ -23,12 +23,12 @@ extension Logger {
     package func publish(
         _ kind: AgentEvent.Kind, _ message: String, _ fields: Logger.Metadata = [:], _ detail: String? = nil
     ) {
-        guard let handler = handler as? AgentLogHandler, let events = handler.events else { return }
+        guard let handler = handler as? AgentLogHandler else { return }
         func text(_ key: LogKey) -> String? {
             (fields[key] ?? handler.metadata[key.rawValue]).map { "\($0)" }
         }
         let detail = detail ?? text(.errorMessage) ?? text(.closeReason)
-        events.publish(
+        handler.events.publish(
             AgentEvent(
                 kind, server: text(.serverName), tunnel: text(.tunnelName), tokenHint: text(.tokenHint),
                 session: text(.sessionID).flatMap { UInt64($0) },

@@ -19,6 +19,7 @@ import TunnelServer
     let supervisor: Supervisor
     nonisolated let events: Feed<AgentEvent>
     nonisolated let requests: Feed<RequestSnapshot>
+    nonisolated let logs: LogFeed
     private var plansUnderWay = 0
     private var explanationsUnderWay = 0
 
@@ -26,6 +27,7 @@ import TunnelServer
         self.supervisor = supervisor
         self.events = supervisor.means.log.events.feed
         self.requests = supervisor.means.log.requests
+        self.logs = supervisor.means.log.logs
     }
 
     @AgentActor func reload() async -> ReloadSnapshot { await supervisor.reloadNow().snapshot }

@@ -2,8 +2,6 @@ import AdminAPI
 import AgentStatus
 import ArgumentParser
 import FoundationEssentials
-import HostSystem
-import TunnelConfiguration
 
 /// How a command finds the agent that it asks.
 struct AgentOptions: ParsableArguments {
@@ -24,54 +22,36 @@ struct AgentOptions: ParsableArguments {
 
     /// Asks the agent. What goes wrong is told, and ends the command.
     func ask<Answer>(_ question: (AdminClient) throws(AdminClientError) -> Answer) throws -> Answer {
-        let paths: [String]
-        do throws(ControlSocketError) {
-            paths = try socketPaths()
+        do throws(AgentFault) {
+            return try attempt(question)
         } catch {
-            Terminal.printToStandardError("wstunnel: \(error)\n")
-            throw ExitStatus.failure
+            throw error.told
         }
-        for path in paths {
-            do throws(AdminClientError) {
-                return try question(AdminClient(socketPath: path))
-            } catch  where error.isNobodyThere {
-                continue
-            } catch {
-                Terminal.printToStandardError("wstunnel: \(path): \(error)\n")
-                throw ExitStatus.failure
+    }
+
+    /// Asks the agent, and leaves it to the caller to tell what goes wrong.
+    func attempt<Answer>(
+        _ question: (AdminClient) throws(AdminClientError) -> Answer
+    ) throws(AgentFault) -> Answer {
+        try place.attempt(question)
+    }
+
+    var place: AgentPlace { AgentPlace(config: config, socket: socket) }
+
+    /// What tunnels and servers are called holds nothing that a URL would need escapes for.
+    static func checkName(_ name: String) throws {
+        let isName = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "-"):
+                true
+            default: false
             }
         }
-        Terminal.printToStandardError("wstunnel: \(nobodyListens(at: paths[0]))\n")
-        throw ExitStatus.failure
-    }
-}
-
-extension AgentOptions {
-    private func nobodyListens(at path: String) -> String {
-        guard socket == nil, let config else { return "no agent listens at \(path)" }
-        let isMissing = SystemConfigurationSource().kind(ofPath: config) == .missing
-        return """
-            no agent runs by \(config)\(isMissing ? ", and there is no such file" : "")
-              It would listen at \(path). Start it with "wstunnel --config \(config)"; \
-            if it runs already, as another user or by another path of the file, name its socket: --socket PATH
-            """
-    }
-
-    /// The socket that was named; else those at which an agent may listen: those that follow from the file's path, then
-    /// the one that the file names, which an agent that has not read it yet does not have.
-    ///
-    /// - Returns: at least one.
-    private func socketPaths() throws(ControlSocketError) -> [String] {
-        guard socket == nil, let config else { return [socket ?? ""] }
-        let source = SystemConfigurationSource.ofAgent()
-        var paths: [String] = []
-        let candidates = ControlSocketPath.candidates(forConfiguration: config, .ofProcess())
-        for candidate in candidates where source.kind(ofPath: candidate.path) == .other {
-            try candidate.checkFolderToAsk()
-            paths.append(candidate.path)
+        guard isName, !name.isEmpty else {
+            throw ValidationError("the name of a tunnel is made of letters, digits, \"_\", \".\" and \"-\"")
         }
-        if let path = controlSocket(ofConfigurationAt: config, from: source) { paths.append(path) }
-        return paths.isEmpty ? [candidates.first?.path ?? ""] : paths
     }
 }
 

@@ -2,70 +2,103 @@ import AdminAPI
 import AgentStatus
 import ArgumentParser
 import Glibc
+import TunnelConfiguration
 
 /// `wstunnel status --config tunnels.yaml`
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tells what the agent that runs by a configuration file is doing.",
-        discussion: "The exit status is 69 when something that should be up is down.")
+        discussion: """
+            The exit status is 69 when something that should be up is down, 1 when no agent answers; with --check \
+            1 and 2, as monitors want it.
+            """)
+
+    /// Rows of each table unless all are asked for.
+    private static let usualRows = 100
 
     @OptionGroup var agent: AgentOptions
 
     @Option(help: "How to print it.")
     var format = OutputFormat.text
 
-    @Flag(help: "Print nothing but what is down or out of order.")
+    @Flag(
+        name: [.customLong("problems"), .customLong("down")],
+        help: "Print nothing but what is down or out of order.")
     var problems = false
 
     @Option(help: "Print nothing but the tunnels of this name, of either end.")
     var tunnel: String?
 
+    @Option(help: "Print nothing but the tunnels and servers of such names, as \"shop-*\".")
+    var filter: String?
+
+    @Flag(help: "Print all, however much it is: else the first hundred of each table.")
+    var all = false
+
+    @Flag(
+        help:
+            "For monitors: print a line; exit 0 when all is well, 1 when something is down, 2 without an agent."
+    )
+    var check = false
+
     @Flag(help: "Print it anew every second, until Ctrl-C.")
     var watch = false
 
     func validate() throws {
-        let isName = tunnel?.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        guard isName != false, tunnel != "" else {
-            throw ValidationError("the name of a tunnel is made of letters, digits, \"_\", \".\" and \"-\"")
-        }
+        if let tunnel { try AgentOptions.checkName(tunnel) }
+        guard filter != "" else { throw ValidationError("--filter is empty — write a name, as \"shop-*\"") }
+        guard !check || !watch else { throw ValidationError("--check and --watch do not go together") }
     }
 
     func run() async throws {
         while true {
-            var snapshot = try agent.ask { client throws(AdminClientError) in
-                try client.status(ofTunnel: tunnel)
-            }
-            if let tunnel { snapshot = snapshot.narrowed(toTunnel: tunnel) }
-            let isMissing = tunnel != nil && snapshot.servers.isEmpty && snapshot.tunnels.isEmpty
+            let snapshot = try snapshot()
+            let isNarrowed = tunnel != nil || filter != nil
+            let isMissing = isNarrowed && snapshot.servers.isEmpty && snapshot.tunnels.isEmpty
             let isDown = isMissing || !snapshot.problems.isEmpty
-            let style = Terminal.outputStyle
-            // Where somebody looks, each picture takes the place of the last.
-            if watch, format == .text, style.width != nil {
-                print("\u{1b}[H\u{1b}[2J", terminator: "")
-            }
-            if isMissing, format == .text {
-                // Whatever else there is would not be what was asked for.
-            } else if problems {
-                try format.print(
-                    snapshot.troubled, text: StatusRendering.problems(of: snapshot, style: style))
-            } else {
-                try format.print(snapshot, text: StatusRendering.text(of: snapshot, style: style))
-            }
-            if isMissing { Terminal.printToStandardError("wstunnel: no tunnel of that name is up here\n") }
+            try show(snapshot, isMissing: isMissing)
             guard watch else {
-                if isDown { throw ExitStatus.down }
+                if isDown { throw check ? ExitStatus.failure : ExitStatus.down }
                 return
             }
             fflush(nil)
             try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func snapshot() throws -> AgentSnapshot {
+        do throws(AgentFault) {
+            let all = try agent.attempt { client throws(AdminClientError) in
+                try client.status(ofTunnel: tunnel)
+            }
+            let narrowed = tunnel.map { all.narrowed(toTunnel: $0) } ?? all
+            guard let glob = filter.map(NameGlob.init) else { return narrowed }
+            return narrowed.narrowed { glob.matches($0) }
+        } catch {
+            guard check else { throw error.told }
+            if format == .text { print("unknown: \(error.words)") }
+            throw ExitCode(2)
+        }
+    }
+
+    private func show(_ snapshot: AgentSnapshot, isMissing: Bool) throws {
+        let style = Terminal.outputStyle
+        let most = all ? nil : Self.usualRows
+        // Where somebody looks, each picture takes the place of the last.
+        if watch, format == .text, style.width != nil { print("\u{1b}[H\u{1b}[2J", terminator: "") }
+        if isMissing, format == .text {
+            // Whatever else there is would not be what was asked for.
+            if check { print("down: no tunnel of that name is up here") }
+        } else if check {
+            try format.print(snapshot.troubled, text: StatusRendering.check(of: snapshot))
+        } else if problems {
+            try format.print(
+                snapshot.troubled, text: StatusRendering.problems(of: snapshot, style: style, most: most))
+        } else {
+            try format.print(snapshot, text: StatusRendering.text(of: snapshot, style: style, most: most))
+        }
+        if isMissing, !check {
+            Terminal.printToStandardError("wstunnel: no tunnel of that name is up here\n")
         }
     }
 }

@@ -24,10 +24,11 @@ extension AdminStream {
     /// nobody knows it.
     ///
     /// - Parameters:
+    ///   - end: the number of the one behind which it ends; nil for never.
     ///   - filter: which are told.
     ///   - name: what an event of the stream is called.
     static func events<Element: Encodable & Sendable>(
-        of feed: Feed<Element>, from start: Start,
+        of feed: Feed<Element>, from start: Start, until end: UInt64? = nil,
         where filter: @escaping @Sendable (Element) -> Bool = { _ in true },
         named name: @escaping @Sendable (Element) -> String
     ) -> AdminStream {
@@ -38,6 +39,7 @@ extension AdminStream {
             let deadline = ContinuousClock.now + silence
             while !Task.isCancelled {
                 let place = reader.withLock { $0.place }
+                if let end, place >= end { return nil }
                 let batch = await subscription.feed.next(
                     after: place, most: most, within: max(.zero, deadline - .now))
                 guard let batch else { break }

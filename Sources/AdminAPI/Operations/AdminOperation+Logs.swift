@@ -1,0 +1,36 @@
+import AgentStatus
+import Logging
+import Observability
+
+// The agent's log, while it is written.
+extension AdminOperation {
+    static let logs: [AdminOperation] = [
+        AdminOperation(
+            method: "GET", path: "/api/logs", audience: .role(.administer),
+            summary:
+                "The latest warnings, then the log's lines as they are written, but for those of requests.",
+            parameters: [
+                Parameter(
+                    name: "level",
+                    meaning: "The least important that is told, `info` unless given: \(levels)."),
+                Parameter(name: "tunnel", meaning: "Only lines about the tunnel of this name."),
+                Parameter(name: "server", meaning: "Only lines about the server of this name."),
+                Parameter(name: "follow", meaning: "`no` ends behind the warnings."),
+            ]
+        ) { question, control in
+            let text = question.parameters["level"] ?? "info"
+            guard let level = Logger.Level(rawValue: text) else {
+                return .error(400, "there is no such level: one of \(levels)")
+            }
+            let wanted: [(LogKey, String)] = [
+                (.tunnelName, question.parameters["tunnel"]), (.serverName, question.parameters["server"]),
+            ].compactMap { key, name in name.map { (key, $0) } }
+            return .stream(
+                .lines(of: control.logs, from: level, follows: question.parameters["follow"] != "no") {
+                    entry in wanted.allSatisfy { entry.fields[$0.0.rawValue] == $0.1 }
+                })
+        }
+    ]
+
+    private static let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+}

@@ -1,0 +1,69 @@
+import AdminAPI
+import AgentStatus
+import ArgumentParser
+import TunnelConfiguration
+
+/// `wstunnel requests --follow --config tunnels.yaml`
+struct Requests: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prints the requests of the running agent's servers as they end, until Ctrl-C.",
+        discussion: """
+            A line tells what was answered, how long it took, and where the time to the first byte went: waiting for a \
+            session, in the tunnel, at the origin, as far as the tunnel client tells. Queries of URLs are left out.
+            """)
+
+    @OptionGroup var agent: AgentOptions
+
+    @Flag(name: [.long, .customShort("f")], help: "Go on until Ctrl-C: it always does.")
+    var follow = false
+
+    @Option(help: "Only those to the tunnel of this name, or whose token begins so.")
+    var tunnel: String?
+
+    @Option(help: "Only those of the server of this name.")
+    var server: String?
+
+    @Flag(help: "Only those that went wrong: a status of 500 and above, or no whole answer.")
+    var errors = false
+
+    @Option(help: "Only those that took at least so long, such as 500ms.")
+    var slow: String?
+
+    @OptionGroup var output: LiveFormat
+
+    func validate() throws {
+        for name in [tunnel, server].compactMap(\.self) { try AgentOptions.checkName(name) }
+        guard slow.map({ DurationText.parse($0) != nil }) != false else {
+            throw ValidationError("--slow is no duration — write one, such as 500ms or 2s")
+        }
+    }
+
+    func run() throws {
+        let hints = try tunnel.map(hints(of:))
+        let least = (slow.flatMap(DurationText.parse) ?? .zero) / .milliseconds(1)
+        let style = Terminal.lineStyle
+        let isWanted = { (request: RequestSnapshot) in
+            (server.map { request.server == $0 } ?? true)
+                && (hints.map { $0.contains(request.tokenHint ?? "") } ?? true)
+                && (!errors || request.isFailure) && request.duration >= least
+        }
+        try Following(agent: agent, target: "/api/requests", goesOn: true, noun: "requests").run { event in
+            output.line(event, as: RequestSnapshot.self, where: isWanted) { request in
+                RequestRendering.line(of: request, time: LiveFormat.time(request.at), style: style)
+            }
+        }
+    }
+
+    /// The shortened tokens of a tunnel: requests bear no other name of it.
+    private func hints(of tunnel: String) throws -> Set<String> {
+        let status = try agent.ask { client throws(AdminClientError) in try client.status() }
+        let tokens = status.servers.flatMap { $0.connected ?? [] }
+        let named = tokens.filter { $0.name == tunnel || $0.tokenHint.hasPrefix(tunnel) }.map(\.tokenHint)
+        let own = status.tunnels.filter { $0.name == tunnel }.map(\.tokenHint)
+        guard !named.isEmpty || !own.isEmpty else {
+            Terminal.printToStandardError("wstunnel: no tunnel of that name is up here\n")
+            throw ExitStatus.down
+        }
+        return Set(named + own)
+    }
+}
