@@ -28,7 +28,8 @@ extension AdminOperation {
                 if let recent = query.recent { return .json(200, query.list(of: feed, most: recent)) }
                 return .stream(
                     .events(
-                        of: feed, from: query.start(in: feed), until: query.follows ? nil : feed.last, where: query.filter.takes,
+                        of: feed, from: query.start(in: feed), until: query.follows ? nil : feed.last,
+                        where: query.filter.takes,
                         named: { $0.kind.rawValue }))
             } catch {
                 return .error(400, error.words)
