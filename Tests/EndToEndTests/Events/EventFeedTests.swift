@@ -133,7 +133,8 @@ import Testing
     }
 
     @Test func certificatesThatEndSoonAreToldOf() throws {
-        let certificate = try CertificateAuthority().issue("server", name: "server", days: 3)
+        let authority = try CertificateAuthority()
+        let certificate = try authority.issue("server", name: "server", days: 3)
         let adminPort = try freePort()
         let agent = try AgentProcess(
             configuration: """
