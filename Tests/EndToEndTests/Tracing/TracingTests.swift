@@ -246,7 +246,7 @@ import Testing
             #expect(spans.map { $0.attributes["url.path"] } == ["/\(index)"])
             #expect(collector.faults == [])
         }
-        #expect(try status(of: world.agent).contains("tracing to \(collectors[1].url): 1 spans"))
+        #expect(try status(of: world.agent).contains("tracing to \(collectors[1].url): "))
         #expect(try world.apply(rest) == .applied)
         try ask("/after")
         #expect(!(try status(of: world.agent)).contains("tracing to "))
