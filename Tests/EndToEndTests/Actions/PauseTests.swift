@@ -134,4 +134,56 @@ import Testing
         #expect(try next.waitForExit() == .code(0))
         for log in [first.log.joined(), next.standardError.text] { #expect(!log.contains(blocked)) }
     }
+
+    /// Over the admin listener: who asked stands in the log, and what happened among the events.
+    @Test func programsAreToldOfIt() throws {
+        let (port, secret) = (try freePort(), "pause-test-admin-token-1")
+        let agent = try AgentProcess(
+            configuration: "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret) }\n"
+                + Configuration.server())
+        let fields = [("Authorization", "Bearer \(secret)")]
+        let connection = try HTTPConnection(port: port)
+        for verb in ["pause", "pause", "resume"] {
+            let answer = try connection.exchange("POST", "/api/servers/public/\(verb)", fields: fields)
+            #expect(answer.status == 200, "\(answer.text)")
+        }
+        try agent.waitForLog(
+            "Admin action",
+            [
+                "admin.action": "POST /api/servers/public/pause", "admin.by": "administer from 127.0.0.1",
+                "admin.status": "200",
+            ])
+        try connection.send("GET", "/api/events", fields: fields + [("Last-Event-ID", "0")])
+        #expect(try connection.readHead().status == 200)
+        var text = ""
+        while !text.contains("event: resumed"), let chunk = try connection.socket.readChunk() {
+            text += String(decoding: chunk, as: UTF8.self)
+        }
+        connection.close()
+        #expect(text.matches(of: /event: paused/).count == 1, "paused once: \(text)")
+        #expect(text.contains("\"server\":\"public\""))
+        #expect(text.contains("the server was resumed by administer from 127.0.0.1"))
+    }
+
+    @Test func aReloadOverHTTPIsHeldToThePlan() throws {
+        let (port, secret) = (try freePort(), "plan-test-admin-token-01")
+        let text = "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret) }\n" + Configuration.server()
+        let world = try ReloadedAgent(text)
+        let fields = [("Authorization", "Bearer \(secret)")]
+        let ask = { (method: String, target: String, more: [(String, String)]) in
+            let connection = try HTTPConnection(port: port)
+            defer { connection.close() }
+            return try connection.exchange(method, target, fields: fields + more)
+        }
+        try world.write(text + "    queue-timeout: 3s\n")
+        let tag = try #require(try ask("GET", "/api/plan", []).head.values("ETag").first)
+        try world.write(text + "    queue-timeout: 4s\n")
+        #expect(try ask("POST", "/api/reload", [("If-Match", tag)]).status == 412)
+        try world.write(text + "    queue-timeout: 3s\n")
+        #expect(try ask("POST", "/api/reload", [("If-Match", tag)]).status == 200)
+        #expect(try ask("POST", "/api/reload", [("If-Match", tag)]).status == 412)
+        #expect(try world.status().generation == 2)
+        #expect(try ask("POST", "/api/rollback", []).status == 200)
+        #expect(try world.status().generation == 3)
+    }
 }
