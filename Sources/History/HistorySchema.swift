@@ -10,6 +10,8 @@ enum HistorySchema {
             code TEXT, message TEXT NOT NULL)
         """,
         "CREATE INDEX events_at ON events (at)",
+        // What went wrong is asked for most, and there is little of it.
+        "CREATE INDEX events_errors ON events (at) WHERE error = 1",
         """
         CREATE TABLE requests (
             id INTEGER PRIMARY KEY, at INTEGER NOT NULL, stands_for INTEGER NOT NULL, failed INTEGER NOT NULL,
@@ -19,6 +21,7 @@ enum HistorySchema {
             origin REAL, caller TEXT NOT NULL, outcome TEXT NOT NULL)
         """,
         "CREATE INDEX requests_at ON requests (at)",
+        "CREATE INDEX requests_failed ON requests (at) WHERE failed = 1",
         """
         CREATE TABLE minutes (
             id INTEGER PRIMARY KEY, at INTEGER NOT NULL, server TEXT NOT NULL, tunnel TEXT NOT NULL,

@@ -192,6 +192,26 @@ import TunnelConfiguration
         #expect(try world.connection().number("SELECT count(*) FROM requests") > 1000)
     }
 
+    @Test func whatWentWrongIsFoundAmongMuchThatDidNot() async throws {
+        let world = try HistoryWorld()
+        await world.open()
+        let now = HistoryMoment.now.unix
+        try world.connection().run(
+            """
+            WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 200000)
+            INSERT INTO requests (at, stands_for, failed, server, number, method, path, request_bytes,
+                response_bytes, duration, caller, outcome)
+            SELECT ? - a, 1, a = 199999, 'public', a, 'GET', '/', 0, 0, 1, '192.0.2.7', 'ok' FROM n
+            """, [.integer(now)])
+        let page = try await world.page(.requests) { $0.errorsOnly = true }
+        #expect(page.requests?.map(\.request.id) == [199_999])
+        // By an index, in its order.
+        let plan = try world.connection().rows(
+            "EXPLAIN QUERY PLAN SELECT id FROM requests WHERE failed = 1 ORDER BY at DESC, id DESC LIMIT 9"
+        ) { $0.text(3) }
+        #expect(plan.contains { $0.contains("requests_failed") } && plan.count == 1, "\(plan)")
+    }
+
     @Test func theFileIsItsOwnersAlone() async throws {
         let world = try HistoryWorld()
         await world.open()
