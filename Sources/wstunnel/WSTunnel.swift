@@ -15,7 +15,7 @@ struct WSTunnel: AsyncParsableCommand {
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, Top.self,
             Events.self,
             Requests.self,
-            Logs.self, URLs.self, Explain.self, Reload.self, Bans.self, Unban.self,
+            Logs.self, URLs.self, Explain.self, Doctor.self, Diag.self, Reload.self, Bans.self, Unban.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,
