@@ -34,8 +34,8 @@ import Testing
     }
 
     @Test func linesFitATerminal() {
-        let text = DoctorRendering.text(of: Self.report, style: TextStyle(width: 24, hasColour: false))
-        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 24 })
+        let text = DoctorRendering.text(of: Self.report, style: TextStyle(width: 26, hasColour: false))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 26 })
         #expect(text.contains("  warning clock: a b c d\n"))
     }
 }

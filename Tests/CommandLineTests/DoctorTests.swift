@@ -34,12 +34,13 @@ import Testing
     }
 
     @Test func aTunnelThatWorksIsWellAndNotDisturbed() throws {
+        let authority = try CertificateAuthority()
         let origin = try ScriptedOrigin { connection in
             while try connection.readRequest() != nil { try connection.respond(404, text: "none") }
         }
         let agent = try AgentProcess(
             configuration: try Self.secure(
-                try freePort(), try CertificateAuthority(), origin: "http://127.0.0.1:\(origin.port)"))
+                try freePort(), authority, origin: "http://127.0.0.1:\(origin.port)"))
         try agent.waitForSession(ofTunnel: "web")
         let result = try runProgram("doctor", "--json", "--config", agent.configurationPath)
         let findings = try findings(result)
@@ -58,6 +59,7 @@ import Testing
         // The tunnel's own session is the one it was.
         #expect(try runProgram("status", "--check", "--config", agent.configurationPath).exit == .code(0))
         #expect(!agent.log.contains { $0.contains("Session lost") })
+        withExtendedLifetime(authority) {}
     }
 
     @Test func whatIsWrongIsToldWithWhatToDo() throws {
@@ -77,7 +79,7 @@ import Testing
         for words in [
             "warning tls: the certificate of server is good for 2 days",
             "failed  session: no session by a WebSocket",
-            "look at the token and its password", "failed  origin: http://127.0.0.1:", "connection refused",
+            "look at the token and its password", "failed  origin: http://127.0.0.1:", "refuses connections",
             "warning control socket: no agent runs by", " failed, ",
         ] {
             #expect(result.output.contains(words), "\(words) in \(result.output)")
@@ -92,6 +94,7 @@ import Testing
         let broken = try folder.write("nonsense: 1\n", to: "broken.yaml")
         let mistakes = try runProgram("doctor", "--config", broken)
         #expect(mistakes.exit == .code(1) && mistakes.output.contains("failed  file: "))
+        withExtendedLifetime(authority) {}
     }
 
     /// Secrets stand wherever one may stand, and nowhere in the bundle.
