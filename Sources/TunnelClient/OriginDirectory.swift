@@ -96,6 +96,22 @@ final class OriginDirectory: Sendable {
         if case .group(let group) = configured { group } else { nil }
     }
 
+    /// Its web servers, to be looked at by themselves.
+    ///
+    /// - Parameter names: of all origins, as the configuration has them.
+    func examined(named names: [String]) -> [OriginGroup.Member] {
+        switch configured {
+        case .server(let server):
+            [
+                OriginGroup.Member(
+                    name: names.first ?? "", origin: server.origin, rewriting: server.rewriting,
+                    probe: server.origin)
+            ]
+        case .group(let group): group.members
+        case .builtIn, .none: []
+        }
+    }
+
     /// What is known of the health of origins; empty where nobody looks.
     var snapshots: [OriginSnapshot] { group?.snapshots ?? [] }
 

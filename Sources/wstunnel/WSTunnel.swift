@@ -13,9 +13,9 @@ struct WSTunnel: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Run.self, Check.self, Plan.self, Pin.self, Hash.self, Show.self, Status.self, Top.self,
-            Events.self, Requests.self, Logs.self, History.self, URLs.self, Explain.self, Reload.self,
-            Rollback.self, Pause.self, Resume.self, Bans.self, Unban.self, BlockToken.self,
-            UnblockToken.self, Session.self, LogLevel.self,
+            Events.self, Requests.self, Logs.self, History.self, URLs.self, Explain.self, Doctor.self,
+            Diag.self, Reload.self, Rollback.self, Pause.self, Resume.self, Bans.self, Unban.self,
+            BlockToken.self, UnblockToken.self, Session.self, LogLevel.self,
             Schema.self,
             Srv.self,
             Cli.self, Connect.self,

@@ -88,7 +88,8 @@ private let importTable: [String: Set<String>] = [
     "wstunnel": [
         "AdminAPI", "AgentStatus", "ArgumentParser", "FoundationEssentials", "Glibc", "GoCommands",
         "HostSystem", "Logging", "NIOCore", "NIOPosix", "Observability", "PasswordHashing", "Reconciliation",
-        "Supervision", "SystemPackage", "TransportSecurity", "TunnelClient", "TunnelConfiguration", "X509",
+        "Supervision", "Synchronization", "SystemPackage", "TransportSecurity", "TunnelClient",
+        "TunnelConfiguration", "X509",
     ],
 ]
 

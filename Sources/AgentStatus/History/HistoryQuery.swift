@@ -50,7 +50,8 @@ extension AgentEvent.Kind {
             .error:
             true
         case .agentStarted, .agentStopping, .reloadApplied, .serverListening, .sessionUp, .sessionDown,
-            .banned, .unbanned, .limitReached, .loadShed, .originUp, .certificateExpires, .paused, .resumed:
+            .banned, .unbanned, .limitReached, .loadShed, .originUp, .certificateExpires, .paused, .resumed,
+            .suppressed:
             false
         }
     }

@@ -46,7 +46,7 @@ package struct TopKeyReader: Sendable {
         case 0..<0x20: return (nil, 1)
         case 0x20..<0x7f: return (.character(Character(Unicode.Scalar(first))), 1)
         default:
-            let length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
+            let length = first >= 0xf8 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
             guard rest.count >= length else { return isQuiet ? (nil, rest.count) : nil }
             let text = String(validating: rest.prefix(length), as: UTF8.self)
             return (text?.undeceiving.first.map { .character($0) }, text == nil ? 1 : length)

@@ -46,18 +46,30 @@ struct Following {
     private func follow(
         _ place: inout String?, _ goneAt: inout ContinuousClock.Instant?, _ line: (ServerSentEvent) -> String?
     ) throws(AgentFault) -> AdminClient.StreamEnd {
-        try agent.attempt { client throws(AdminClientError) in
+        let isResuming = place != id
+        return try agent.attempt { client throws(AdminClientError) in
             try client.follow(target, after: place, writingTo: STDOUT_FILENO) { event in
                 goneAt = nil
                 place = event.id ?? place
                 if event.name == "missed" {
-                    Terminal.printToStandardError(
-                        "wstunnel: \(event.data) \(noun) were missed: they came faster than they were read\n")
+                    tellMissed(event.data, isResuming: isResuming)
                     return true
                 }
                 return line(event).map { LiveOutput.write($0 + "\n") } ?? true
             }
         }
+    }
+
+    /// - Parameter count: `null` where the agent does not know, as of events of before its start.
+    private func tellMissed(_ count: String, isResuming: Bool) {
+        let isKnown = UInt64(count) != nil
+        // Who asks for all that there is misses nothing by that.
+        guard isKnown || isResuming else { return }
+        let words =
+            isKnown
+            ? "\(count) \(noun) were missed: they came faster than they were read"
+            : "some \(noun) may have been missed"
+        Terminal.printToStandardError("wstunnel: \(words)\n")
     }
 }
 

@@ -7,18 +7,18 @@ import Testing
     @Test func aTableIsDrawn() {
         var state = TopWorld.state(TopWorld.agent(tunnels: 2))
         state.take(TopWorld.agent(requests: 20, bytes: 2048, tunnels: 2), at: 2000)
-        let lines = TopWorld.lines(state, 120, 9).map { line in
+        let lines = TopWorld.lines(state, 121, 9).map { line in
             String(line.reversed().drop { $0 == " " }.reversed())
         }
         #expect(
             lines == [
                 "1 problem, 1 server, 2 tunnels: wstunnel 1, process 1, for 1m40s",
                 "30 requests/s, 2.0 KiB/s, 4 shown",
-                "NAME*                     STATE       SESSIONS    REQ/S    BYTES/S   FLIGHT  WHERE               LAST FAULT",
-                "\u{1b}[7mserver public             listening          2       10    2.0 KiB        1  127.0.0.1:80                            \u{1b}[0m",
+                "NAME*                     STATE       SESSIONS    REQ/S    BYTES/S   FLIGHT  WHERE                  LAST FAULT",
+                "\u{1b}[7mserver public             listening          2       10    2.0 KiB        1  127.0.0.1:80                                \u{1b}[0m",
                 "< home                    up                 2       10          -        0  public < ::1",
-                "away                      connecting       0/1      0.0        0 B        -  ws://server.examp…  3s unreachable: ref…",
-                "shop                      connected        1/1       20        0 B        -  ws://server.examp…",
+                "away                      connecting       0/1      0.0        0 B        -  ws://server.example.…  3s unreachable: refu…",
+                "shop                      connected        1/1       20        0 B        -  ws://server.example.…",
                 "",
                 "q quit  / filter  Enter details  p pause  sort: n name s state r requests b bytes f in flight",
             ])

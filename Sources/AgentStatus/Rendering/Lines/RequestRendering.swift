@@ -38,9 +38,6 @@ package enum RequestRendering {
 }
 
 extension RequestSnapshot {
-    /// Whether it went wrong: an answer of 500 and above, or not the whole of one.
-    package var isFailure: Bool { (status ?? 0) >= 500 || !["ok", "answered-here"].contains(outcome) }
-
     fileprivate var colour: TextStyle.Colour {
         if isFailure { return .red }
         return (status ?? 0) >= 400 ? .yellow : .green
