@@ -21,6 +21,7 @@ enum HistorySchema {
             origin REAL, caller TEXT NOT NULL, outcome TEXT NOT NULL)
         """,
         "CREATE INDEX requests_at ON requests (at)",
+        "CREATE INDEX requests_token ON requests (token, at)",
         "CREATE INDEX requests_failed ON requests (at) WHERE failed = 1",
         """
         CREATE TABLE minutes (

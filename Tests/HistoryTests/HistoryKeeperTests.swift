@@ -210,6 +210,10 @@ import TunnelConfiguration
             "EXPLAIN QUERY PLAN SELECT id FROM requests WHERE failed = 1 ORDER BY at DESC, id DESC LIMIT 9"
         ) { $0.text(3) }
         #expect(plan.contains { $0.contains("requests_failed") } && plan.count == 1, "\(plan)")
+        let ofToken = try world.connection().rows(
+            "EXPLAIN QUERY PLAN SELECT id FROM requests WHERE token = 'a' AND at >= 1 ORDER BY at DESC, id DESC LIMIT 9"
+        ) { $0.text(3) }
+        #expect(ofToken.contains { $0.contains("requests_token") } && ofToken.count == 1, "\(ofToken)")
     }
 
     @Test func theFileIsItsOwnersAlone() async throws {
