@@ -37,6 +37,7 @@ final class ClientSession: SessionOwner {
         self.setup = setup
         self.identity = identity
         self.counts = identity.counts(on: eventLoop)
+        counts.goTo(setup)
         self.limits = limits
         self.eventLoop = eventLoop
         self.life = life

@@ -189,6 +189,20 @@ final class OriginDirectory: Sendable {
         for origin in named.withLock({ Array($0.origins.values) }) { origin.closeIdle() }
     }
 
+    /// Connections of one event loop, the current one.
+    func connections(on eventLoop: any EventLoop) -> OriginConnections {
+        var all =
+            switch configured {
+            case .server(let server): server.origin.connections(on: eventLoop)
+            case .group(let group): group.connections(on: eventLoop)
+            case .builtIn, .none: OriginConnections()
+            }
+        for origin in named.withLock({ Array($0.origins.values) }) {
+            all += origin.connections(on: eventLoop)
+        }
+        return all
+    }
+
     private func named(_ address: OriginAddress) -> any Origin {
         named.withLock { named in
             if let origin = named.origins[address] { return origin }

@@ -1,6 +1,7 @@
 package import AgentStatus
 import HostSystem
 package import Observability
+import OriginHTTP
 import TunnelConfiguration
 
 // What it has counted.
@@ -43,6 +44,9 @@ extension TunnelMeasures {
         requests += loop.requests
         inFlight += loop.inFlight
         roundTrip += loop.roundTrip
+        originConnectionsBusy += loop.connections.busy
+        originConnectionsIdle += loop.connections.idle
+        originWaiting += loop.connections.waiting
         originErrors.merge(loop.originErrors, uniquingKeysWith: +)
     }
 }

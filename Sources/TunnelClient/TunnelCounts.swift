@@ -1,5 +1,7 @@
 import AgentStatus
+import NIOCore
 import Observability
+import OriginHTTP
 
 /// What a tunnel has counted on one event loop; a plain value that can be added to others.
 struct TunnelLoopMeasures: Sendable {
@@ -7,11 +9,28 @@ struct TunnelLoopMeasures: Sendable {
     var inFlight = 0
     var roundTrip = DurationHistogram()
     var originErrors: [ErrorCode: UInt64] = [:]
+    /// As it was when the event loop was asked.
+    var connections = OriginConnections()
 }
 
 /// Counts the requests of one tunnel on one event loop. Touched on that loop alone.
 final class TunnelCounts {
-    private(set) var measures = TunnelLoopMeasures()
+    private var measures = TunnelLoopMeasures()
+    private let eventLoop: any EventLoop
+    /// Of the client that had the last session here.
+    private var setup: CurrentSetup?
+
+    init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    /// What there is to tell now.
+    var told: TunnelLoopMeasures {
+        var told = measures
+        if let setup { told.connections = setup.directory.connections(on: eventLoop) }
+        return told
+    }
+
+    /// From now on requests go to these origins.
+    func goTo(_ setup: CurrentSetup) { self.setup = setup }
 
     func requestBegan() {
         measures.requests.began += 1
@@ -33,7 +52,7 @@ final class TunnelCounts {
     /// - Parameter status: of the answer; 0 where there was none.
     func requestEnded(_ status: Int) {
         let digit = status / 100
-        measures.requests.statusClasses[(1...5).contains(digit) ? digit : 0] &+= 1
+        measures.requests.statusClasses[(1...5).contains(digit) ? digit : 0] += 1
         measures.inFlight -= 1
     }
 

@@ -42,7 +42,9 @@ final class TunnelIdentity: Sendable {
     func counts(on eventLoop: any EventLoop) -> TunnelCounts {
         let count = loopCounts.withLock { all in
             if let count = all.first(where: { $0.isOf(eventLoop) }) { return count }
-            let count = Count(TunnelCounts(), on: eventLoop, told: TunnelLoopMeasures()) { $0.measures }
+            let count = Count(
+                TunnelCounts(on: eventLoop), on: eventLoop, told: TunnelLoopMeasures()
+            ) { $0.told }
             all.append(count)
             return count
         }

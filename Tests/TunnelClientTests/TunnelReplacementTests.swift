@@ -172,6 +172,8 @@ import TunnelServer
             let measures = await client.measures()
             #expect(measures.requests.statusClasses[2] == 1 && measures.requests.originAnswers == 1)
             #expect(measures.inFlight == 0 && measures.sessions == 1 && measures.wanted == 1)
+            #expect(measures.originConnectionsBusy == 0 && measures.originWaiting == 0)
+            #expect(measures.roundTrip.count > 0 && measures.sessionEnds.isEmpty)
             let during = client.snapshot
             #expect(during.state == .connected)
             #expect(

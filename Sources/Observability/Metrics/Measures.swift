@@ -64,10 +64,10 @@ package struct TunnelMeasures: Sendable {
 
 /// What became of a tunnel's requests: as small as thousands of tunnels ask for. A plain value that one thread has, and that
 /// can be added to others.
-package struct TunnelTally: Sendable, Hashable {
+package struct TunnelTally: Sendable {
     package var began: UInt64 = 0
     /// By the first digit of the status, 1 to 5; at 0 those without one.
-    package var statusClasses: SIMD8<UInt64> = .zero
+    package var statusClasses = InlineArray<6, UInt64>(repeating: 0)
     package var requestBytes: UInt64 = 0
     package var responseBytes: UInt64 = 0
     /// Of the times until origins' answers began, in microseconds, and how many those are.
@@ -78,7 +78,7 @@ package struct TunnelTally: Sendable, Hashable {
 
     package static func += (one: inout TunnelTally, other: TunnelTally) {
         one.began += other.began
-        one.statusClasses &+= other.statusClasses
+        for digit in one.statusClasses.indices { one.statusClasses[digit] += other.statusClasses[digit] }
         one.requestBytes += other.requestBytes
         one.responseBytes += other.responseBytes
         one.originMicroseconds += other.originMicroseconds

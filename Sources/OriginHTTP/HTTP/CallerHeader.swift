@@ -98,6 +98,13 @@ final class CallerPools {
         return pool
     }
 
+    /// As an `OriginPool` does; of those who called lately.
+    var connections: OriginConnections {
+        var all = OriginConnections()
+        for pool in pools.values { all += pool.connections }
+        return all
+    }
+
     /// As an `OriginPool` does.
     func closeIdle() { for pool in pools.values { pool.closeIdle() } }
 

@@ -81,6 +81,13 @@ package final class HTTPOrigin: Origin {
         /// Where the origin is told whose a connection is.
         case ofCallers(CallerPools)
 
+        var connections: OriginConnections {
+            switch self {
+            case .ofAll(let pool): pool.connections
+            case .ofCallers(let pools): pools.connections
+            }
+        }
+
         func retire() {
             switch self {
             case .ofAll(let pool): pool.retire()
@@ -150,6 +157,11 @@ package final class HTTPOrigin: Origin {
         for pool in pools.withLock({ Array($0.byLoop.values) }) {
             pool.eventLoop.execute { pool.value.closeIdle() }
         }
+    }
+
+    /// Those of one event loop, the current one.
+    package func connections(on eventLoop: any EventLoop) -> OriginConnections {
+        pools.withLock { $0.byLoop[ObjectIdentifier(eventLoop)] }?.value.connections ?? OriginConnections()
     }
 
     private func pool(on eventLoop: any EventLoop, for request: borrowing RequestHead) -> OriginPool {

@@ -39,6 +39,13 @@ final class OriginGroup: Sendable {
         var checks: [Int: Scheduled<Void>]?
     }
 
+    /// Connections of one event loop, the current one, without those of checks.
+    func connections(on eventLoop: any EventLoop) -> OriginConnections {
+        var all = OriginConnections()
+        for member in members { all += member.origin.connections(on: eventLoop) }
+        return all
+    }
+
     let members: [Member]
     private let check: HealthCheck?
     private let logger: Logger

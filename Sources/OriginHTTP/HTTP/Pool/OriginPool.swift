@@ -84,6 +84,15 @@ final class OriginPool {
     /// Unused connections.
     var idleCount: Int { machine.idleCount }
 
+    /// All of them, those for what goes over HTTP/1.1 alone included.
+    var connections: OriginConnections {
+        var all = madeHTTP1?.connections ?? OriginConnections()
+        all.busy += machine.active
+        all.idle += machine.idleCount
+        all.waiting += machine.waitingCount
+        return all
+    }
+
     // MARK: What exchanges do
 
     /// Finds a channel for an exchange.
