@@ -83,10 +83,11 @@ import Testing
         try prometheus.waitForAlerts(["WstunnelBansSpike"])
 
         // A tunnel that goes while callers wait for it.
+        let start = agent.world.agent.log.count
         let client = try AgentProcess(
             configuration: Configuration.client(
                 tunnel: "ws://127.0.0.1:\(agent.port)", to: agent.origin.url, token: WatchedAgent.gone))
-        try client.waitForSession(ofTunnel: "web", at: agent.world.agent)
+        try client.waitForSession(ofTunnel: "web", at: agent.world.agent, from: start)
         #expect(try client.stop() == .code(0))
         let waiting = try (0..<14).map { _ in
             let connection = try HTTPConnection(port: agent.port)
