@@ -8,7 +8,8 @@ import Testing
     private static func request(_ id: UInt64, server: String = "public") -> RequestSnapshot {
         RequestSnapshot(
             at: 1, server: server, tokenHint: nil, id: id, method: "GET", path: "/", status: 200,
-            requestBytes: 0, responseBytes: 0, firstByte: nil, duration: 1, caller: "192.0.2.7", outcome: "ok"
+            requestBytes: 0, responseBytes: 0, firstByte: nil, duration: 1, queue: 0, caller: "192.0.2.7",
+            outcome: "ok"
         )
     }
 
