@@ -12,7 +12,7 @@ extension AgentSnapshot {
     package var problems: [AgentProblem] {
         [load.flatMap(Self.problem), history.flatMap(Self.problem)].compactMap(\.self)
             + servers.flatMap(Self.problems)
-            + tunnels.filter(isDown).map(Self.problem)
+            + downTunnels.map(Self.problem)
             + tunnels.flatMap(Self.problems)
             + (webhooks ?? []).compactMap(Self.problem)
     }
@@ -22,7 +22,8 @@ extension AgentSnapshot {
         var troubled = self
         troubled.servers.removeAll { Self.problems(of: $0).isEmpty }
         troubled.webhooks?.removeAll { $0.fault == nil }
-        troubled.tunnels.removeAll { !isDown($0) && Self.problems(of: $0).isEmpty }
+        let up = upNames
+        troubled.tunnels.removeAll { !Self.isDown($0, up) && Self.problems(of: $0).isEmpty }
         return troubled
     }
 
@@ -101,10 +102,18 @@ extension AgentSnapshot {
         }
     }
 
+    private var downTunnels: [TunnelSnapshot] {
+        let up = upNames
+        return tunnels.filter { Self.isDown($0, up) }
+    }
+
+    /// Of tunnels that have a session.
+    private var upNames: Set<String> { Set(tunnels.lazy.filter { !$0.connections.isEmpty }.map(\.name)) }
+
     /// A tunnel that is replaced is up as long as either is.
-    private func isDown(_ tunnel: TunnelSnapshot) -> Bool {
+    private static func isDown(_ tunnel: TunnelSnapshot, _ up: Set<String>) -> Bool {
         guard tunnel.state == .connecting || tunnel.state == .gaveUp else { return false }
-        return !tunnels.contains { $0.name == tunnel.name && !$0.connections.isEmpty }
+        return !up.contains(tunnel.name)
     }
 }
 

@@ -47,15 +47,14 @@ import Testing
         for step in ["name", "connection", "tls", "http", "clock", "session", "origin"] {
             #expect(finding(step, findings)?["verdict"] as? String == "ok", "\(step): \(result.output)")
         }
-        #expect((finding("tls", findings)?["words"] as? String)?.contains("good for 9") == true)
+        #expect((finding("tls", findings)?["words"] as? String)?.contains("good for ") == true)
         #expect((finding("session", findings)?["milliseconds"] as? Double ?? 0) > 0)
         #expect(!(result.output + result.errors).contains(Self.password))
         #expect(!(result.output + result.errors).contains(Self.token))
-        // The public URL says http, and there is TLS.
-        #expect(result.exit == .code(1))
+        #expect(result.exit == .code(0))
         let request = findings.first { $0["step"] as? String == "request" }
         #expect(
-            request?["subject"] as? String == "server public" && request?["verdict"] as? String == "failed")
+            request?["subject"] as? String == "server public" && request?["verdict"] as? String == "ok")
         // The tunnel's own session is the one it was.
         #expect(try runProgram("status", "--check", "--config", agent.configurationPath).exit == .code(0))
         #expect(!agent.log.contains { $0.contains("Session lost") })
@@ -77,7 +76,7 @@ import Testing
         let result = try runProgram("doctor", "--name", "web", "--config", wrong)
         #expect(result.exit == .code(1))
         for words in [
-            "warning tls: the certificate of server is good for 2 days",
+            "warning tls: the certificate of server is good for ",
             "failed  session: no session by a WebSocket",
             "look at the token and its password", "failed  origin: http://127.0.0.1:", "refuses connections",
             "warning control socket: no agent runs by", " failed, ",

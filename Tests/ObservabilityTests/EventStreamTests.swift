@@ -94,7 +94,7 @@ import Testing
                     .closeReason: "silent", .peerAddress: "192.0.2.7",
                 ])
             logger.tell(.limitReached, .warning, "Limit reached", metadata: [.limit: "rate"], detail: "rate")
-            log.level.value = .error
+            log.level.configure(.error)
             logger.tell(.banned, .warning, "Address banned")
             events = log.events.feed.read(after: 0).elements
         }

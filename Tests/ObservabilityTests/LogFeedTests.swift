@@ -31,7 +31,7 @@ import Testing
 
     @Test func theLatestWarningsAreKeptInAnyCase() throws {
         let written = try lines { log in
-            log.level.value = .critical
+            log.level.configure(.critical)
             let logger = log.makeLogger(label: "a")
             for number in 1...(LogFeed.warningsKept + 5) { logger.warning("\(number)") }
             logger.error("last", metadata: [.errorMessage: .string(String(repeating: "é", count: 5000))])
