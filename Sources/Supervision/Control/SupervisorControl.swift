@@ -12,7 +12,7 @@ import TunnelConfiguration
     /// Each may look at a password, one after another: who asks has ten seconds of patience.
     private static let mostExplanations = 8
 
-    private let supervisor: Supervisor
+    let supervisor: Supervisor
     nonisolated let events: Feed<AgentEvent>
     nonisolated let requests: Feed<RequestSnapshot>
     private var plansUnderWay = 0
