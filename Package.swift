@@ -69,7 +69,10 @@ let package = Package(
             ]),
         .target(
             name: "HTTPServing",
-            dependencies: ["HTTPMessage", "HostSystem", .deque, .nioCore, .nioHPACK, .nioHTTP2]),
+            dependencies: [
+                "HTTPMessage", "HostSystem", "TransportSecurity", "X509", .deque, .nioCore, .nioHPACK,
+                .nioHTTP2, .nioTLS,
+            ]),
         .target(
             name: "OriginHTTP",
             dependencies: [
@@ -85,7 +88,7 @@ let package = Package(
                 "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration",
                 "TunnelProtocol",
                 "TunnelTransport",
-                "X509", .logging, .nioCore, .nioPosix, .nioTLS,
+                "X509", .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
@@ -98,8 +101,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
-                "TunnelConfiguration",
+                "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "LinearRegex", "Observability",
+                "TransportSecurity", "TunnelConfiguration",
                 "TunnelProtocol",
                 .logging, .nioCore, .nioPosix, .system,
             ]),
@@ -223,7 +226,9 @@ let package = Package(
             name: "AdminAPITests",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "Observability", "TestSupport",
-                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
+                "TransportSecurity", "TunnelConfiguration", "X509", .logging, .nioCore, .nioEmbedded,
+                .nioPosix,
+                .system,
             ]),
         .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"]),
         .testTarget(

@@ -73,7 +73,7 @@ extension AgentSnapshot {
     }
 
     /// A tunnel that is replaced is up as long as either is.
-    private func isDown(_ tunnel: TunnelSnapshot) -> Bool {
+    package func isDown(_ tunnel: TunnelSnapshot) -> Bool {
         guard tunnel.state == .connecting || tunnel.state == .gaveUp else { return false }
         return !tunnels.contains { $0.name == tunnel.name && !$0.connections.isEmpty }
     }

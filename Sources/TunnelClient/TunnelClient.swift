@@ -282,6 +282,9 @@ package final class TunnelClient: Sendable {
     /// What it and those before it in its place have carried so far.
     package var traffic: TrafficSnapshot { identity.traffic.snapshot }
 
+    /// Whether it has a session.
+    package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.snapshot != nil } } }
+
     /// What there is to tell now.
     package var snapshot: TunnelSnapshot {
         let (configuration, directory) = (setup.value.configuration, setup.directory)

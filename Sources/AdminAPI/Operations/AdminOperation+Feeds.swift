@@ -10,7 +10,10 @@ extension AdminOperation {
     static let feeds: [AdminOperation] = [
         AdminOperation(
             method: "GET", path: "/api/events",
-            summary: "Events as they happen; with Last-Event-ID, those since that one."
+            summary: "Events as they happen; with Last-Event-ID, those since that one.",
+            responses: [
+                Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
+            ]
         ) { question, control in
             let feed = control.events
             let start = question.head.fields.first(named: "Last-Event-ID").flatMap { UInt64($0) }
@@ -18,7 +21,10 @@ extension AdminOperation {
                 .events(of: feed, after: start ?? feed.last, named: { $0.kind.rawValue }))
         },
         AdminOperation(
-            method: "GET", path: "/api/requests", summary: "Requests as they end."
+            method: "GET", path: "/api/requests", summary: "Requests as they end.",
+            responses: [
+                Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
+            ]
         ) { _, control in
             let feed = control.requests
             return .stream(.events(of: feed, after: feed.last, named: { _ in "request" }))

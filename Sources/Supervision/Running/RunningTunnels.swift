@@ -138,6 +138,14 @@ import TunnelClient
         return snapshots
     }
 
+    /// Whether any has a session, be it that it is replaced. Looks no further than the first.
+    var isAnyUp: Bool {
+        running.values.contains { $0.client.isUp } || leaving.values.joined().contains { $0.client.isUp }
+    }
+
+    /// Every session of theirs.
+    var sessions: [SessionSnapshot] { snapshots.flatMap { SessionSnapshot.all(of: $0) } }
+
     /// Requests so far, by tunnel.
     var requests: [String: UInt64] { running.mapValues { $0.client.traffic.requests } }
 }
