@@ -78,7 +78,10 @@ let package = Package(
             ]),
         .target(
             name: "HTTPServing",
-            dependencies: ["HTTPMessage", "HostSystem", .deque, .nioCore, .nioHPACK, .nioHTTP2]),
+            dependencies: [
+                "HTTPMessage", "HostSystem", "TransportSecurity", "X509", .deque, .nioCore, .nioHPACK,
+                .nioHTTP2, .nioTLS,
+            ]),
         .target(
             name: "OriginHTTP",
             dependencies: [
@@ -94,7 +97,7 @@ let package = Package(
                 "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity", "TunnelConfiguration",
                 "TunnelProtocol",
                 "TunnelTransport",
-                "X509", .logging, .nioCore, .nioPosix, .nioTLS,
+                "X509", .logging, .nioCore, .nioPosix,
             ]),
         .target(
             name: "TunnelClient",
@@ -115,8 +118,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "AgentStatus", "CZlib", "HTTPMessage", "HTTPServing", "HostSystem", "Observability",
-                "TunnelConfiguration",
+                "AgentStatus", "CZlib", "HTTPMessage", "HTTPServing", "HostSystem", "LinearRegex",
+                "Observability", "TransportSecurity", "TunnelConfiguration",
                 "TunnelProtocol",
                 .logging, .nioCore, .nioPosix, .system,
             ]),
@@ -250,7 +253,9 @@ let package = Package(
             name: "AdminAPITests",
             dependencies: [
                 "AdminAPI", "AgentStatus", "HTTPMessage", "HTTPServing", "Observability", "TestSupport",
-                "TunnelConfiguration", .logging, .nioCore, .nioEmbedded, .nioPosix, .system,
+                "TransportSecurity", "TunnelConfiguration", "X509", .logging, .nioCore, .nioEmbedded,
+                .nioPosix,
+                .system,
             ]),
         .testTarget(
             name: "WebhooksTests",

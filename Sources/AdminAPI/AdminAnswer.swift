@@ -19,6 +19,18 @@ extension OwnAnswer {
         }
     }
 
+    /// The same, so that a browser makes nothing of it but what it is, and no page shows it.
+    var forNoPage: OwnAnswer {
+        var answer = self
+        for (name, value) in [
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ] where answer.fields.first(named: name) == nil {
+            answer.append(named: name, value)
+        }
+        return answer
+    }
+
     /// - Parameters:
     ///   - words: what is wrong and what to do.
     ///   - allowed: the method that the path takes, for 405.

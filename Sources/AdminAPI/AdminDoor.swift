@@ -42,6 +42,11 @@ final class AdminDoor: Sendable {
         for connection in told { connection.stop() }
     }
 
+    /// Each leaves as soon as it may, and may come again.
+    func tellAll() {
+        for connection in state.read({ Array($0.inside.values) }) { connection.stop() }
+    }
+
     var isClosed: Bool { state.read { $0.isClosed } }
 
     /// Waits until all have left, or for so long.

@@ -9,17 +9,20 @@ struct AdminRequest: Sendable {
     let body: ByteBuffer
     /// The peer, as the log is told.
     let peer: String
+    /// What may become of it.
+    let entry: AdminEntry
     private let eventLoop: any EventLoop
     private let exchange: NIOLoopBound<AdminExchange>
 
     /// Called on the exchange's event loop.
     init(
-        _ head: RequestHead, _ body: ByteBuffer, from peer: String, of exchange: AdminExchange,
-        on eventLoop: any EventLoop
+        _ head: RequestHead, _ body: ByteBuffer, _ entry: AdminEntry, from peer: String,
+        of exchange: AdminExchange, on eventLoop: any EventLoop
     ) {
         self.peer = peer
         self.head = head
         self.body = body
+        self.entry = entry
         self.eventLoop = eventLoop
         self.exchange = NIOLoopBound(exchange, eventLoop: eventLoop)
     }
@@ -33,6 +36,7 @@ struct AdminRequest: Sendable {
         let begun = eventLoop.submit { exchange.value.begin(stream.mediaType, isOver: isOver) }
         begun.whenFailure { _ in isOver.succeed() }
         guard (try? await begun.get()) == true else { return }
+        guard head.method != "HEAD" else { return eventLoop.execute { exchange.value.endStream() } }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await isOver.futureResult.get() }
             group.addTask {
@@ -81,6 +85,10 @@ final class AdminExchange: ServedExchange {
 
     private let head: RequestHead
     private let framing: BodyFraming
+    private let entry: AdminEntry
+    private let gate: AdminGate?
+    /// Whether it counts among those that are under way.
+    private var hasPlace = false
     /// Let go when the exchange is over: the agent may be at work for one who has left.
     private var stream: (any CallerStream)?
     private let eventLoop: any EventLoop
@@ -92,12 +100,15 @@ final class AdminExchange: ServedExchange {
 
     /// - Parameter peer: who asks, as the log is told.
     init(
-        _ head: RequestHead, _ framing: BodyFraming, on stream: any CallerStream, from peer: String,
-        patience: TimeAmount, requests: AsyncStream<AdminRequest>.Continuation
+        _ head: RequestHead, _ framing: BodyFraming, _ entry: AdminEntry = .admitted(.administer),
+        gate: AdminGate? = nil, on stream: any CallerStream, from peer: String, patience: TimeAmount,
+        requests: AsyncStream<AdminRequest>.Continuation
     ) {
         self.head = head
         self.peer = peer
         self.framing = framing
+        self.entry = entry
+        self.gate = gate
         self.stream = stream
         self.eventLoop = stream.eventLoop
         self.patience = patience
@@ -110,6 +121,14 @@ final class AdminExchange: ServedExchange {
     var takesBytes: Bool { true }
 
     func start() {
+        // What strangers send is dropped as it comes.
+        guard case .admitted = entry else { return ask() }
+        if let gate {
+            guard gate.beginRequest() else {
+                return answerLast(.adminError(503, "too many requests are under way here: ask again"))
+            }
+            hasPlace = true
+        }
         switch framing {
         case .none: return ask()
         case .length(let length) where length > Self.mostBodyBytes: return refuse(Self.tooLarge)
@@ -138,9 +157,8 @@ final class AdminExchange: ServedExchange {
     private func ask() {
         guard case .receiving(let body, _) = state else { return }
         state = .asked
-        if case .enqueued = requests.yield(AdminRequest(head, body, from: peer, of: self, on: eventLoop)) {
-            return
-        }
+        let request = AdminRequest(head, body, entry, from: peer, of: self, on: eventLoop)
+        if case .enqueued = requests.yield(request) { return }
         answerLast(.adminError(503, "no more requests are taken here: ask again"))
     }
 
@@ -149,7 +167,8 @@ final class AdminExchange: ServedExchange {
     func answer(_ answer: OwnAnswer) {
         guard case .asked = state, let stream else { return }
         // Who has no token is to keep no place.
-        guard answer.status != 401 else { return answerLast(answer) }
+        guard answer.status != 401, answer.status != 421 else { return answerLast(answer) }
+        let answer = answer.forNoPage
         var (head, body) = answer.parts(toMethod: self.head.method)
         guard let body, body.readableBytes > Self.piece,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
@@ -192,6 +211,7 @@ final class AdminExchange: ServedExchange {
         var head = ResponseHead(
             status: 200, fields: HeaderFields([.contentType: mediaType]))
         head.fields.append(named: "Cache-Control", "no-store")
+        head.fields.append(named: "X-Content-Type-Options", "nosniff")
         guard case .asked = state, let stream,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
         else {
@@ -228,7 +248,7 @@ final class AdminExchange: ServedExchange {
     private func refuse(_ error: HTTPMessageError) { answerLast(.adminError(error.status, "\(error)")) }
 
     /// The connection ends behind the answer.
-    private func answerLast(_ answer: OwnAnswer) { end { $0.send(answer, closes: true) } }
+    private func answerLast(_ answer: OwnAnswer) { end { $0.send(answer.forNoPage, closes: true) } }
 
     // MARK: Ends
 
@@ -244,6 +264,8 @@ final class AdminExchange: ServedExchange {
         let before = state
         state = .over
         stream = nil
+        if hasPlace { gate?.endRequest() }
+        hasPlace = false
         guard case .streaming(let isOver, let waiting, _) = before else { return }
         waiting?.succeed(false)
         isOver.succeed()

@@ -1,6 +1,8 @@
 import HTTPMessage
 import HTTPServing
+import HostSystem
 import NIOCore
+import TransportSecurity
 
 /// Whom a connection to the admin API is for.
 final class AdminReception: RequestReception {
@@ -12,37 +14,48 @@ final class AdminReception: RequestReception {
     private static let longestLingering: TimeAmount = .seconds(3)
 
     private let door: AdminDoor
+    private let gate: AdminGate
     private let requests: AsyncStream<AdminRequest>.Continuation
-    /// Who asks, as the log is told.
-    private var peer: String
+    /// At the other end of a Unix socket, by number.
+    private let user: UInt32?
     let stall: TimeAmount
+    private var connection: AdminConnection
+    private var peer: String?
 
-    /// The handler of a connection. Called on its event loop.
+    /// Has a connection serve the API, by handlers at the end of its pipeline. Called on its event loop.
     ///
     /// - Parameters:
     ///   - patience: time for a request to come, and for its answer to be taken.
     ///   - requests: where whole requests go.
     ///   - user: at the other end of a Unix socket, by number; nil of any other.
-    static func handler(
-        on eventLoop: any EventLoop, _ door: AdminDoor, patience: TimeAmount,
+    static func add(
+        to channel: any Channel, _ door: AdminDoor, _ gate: AdminGate, patience: TimeAmount,
         requests: AsyncStream<AdminRequest>.Continuation, user: UInt32? = nil
-    ) -> CallerHandler {
+    ) throws {
+        let pipeline = channel.pipeline.syncOperations
+        let tls = gate.access.tls
+        let reception = AdminReception(door, gate, tls, patience, requests, user)
+        let date = DateStamp()
+        if let tls { try SecureEntrance.add(tls, to: pipeline, reception: reception, date: date) }
         var limits = ConnectionLimits()
         limits.headTimeout = patience
         limits.idleTimeout = min(patience, mostIdle)
         limits.leaveTimeout = leaveTimeout
         limits.longestLingering = longestLingering
-        return CallerHandler(
-            on: eventLoop, limits: limits, date: DateStamp(), budget: nil,
-            reception: AdminReception(door, patience, requests, user))
+        try pipeline.addHandler(
+            CallerHandler(
+                on: channel.eventLoop, limits: limits, date: date, budget: nil, reception: reception,
+                isSecure: tls != nil))
     }
 
     private init(
-        _ door: AdminDoor, _ patience: TimeAmount, _ requests: AsyncStream<AdminRequest>.Continuation,
-        _ user: UInt32?
+        _ door: AdminDoor, _ gate: AdminGate, _ tls: ServerTLS?, _ patience: TimeAmount,
+        _ requests: AsyncStream<AdminRequest>.Continuation, _ user: UInt32?
     ) {
-        self.peer = user.map { "user \($0)" } ?? "unknown"
+        self.user = user
         self.door = door
+        self.gate = gate
+        self.connection = AdminConnection(tls: tls)
         self.stall = patience
         self.requests = requests
     }
@@ -50,12 +63,12 @@ final class AdminReception: RequestReception {
     var isStopping: Bool { door.isClosed }
 
     func welcome(_ connection: any CallerConnection, on channel: any Channel) -> Welcome {
+        peer = channel.remoteAddress?.ipAddress
         // By a Unix socket there are no addresses.
         let isOwn = channel.remoteAddress?.ipAddress == channel.localAddress?.ipAddress
         let (eventLoop, handler) = (
             connection.eventLoop, NIOLoopBound(connection, eventLoop: connection.eventLoop)
         )
-        if let address = channel.remoteAddress?.ipAddress { peer = address }
         let hasPlace = door.enter(ObjectIdentifier(connection), isOwn: isOwn) {
             eventLoop.execute { handler.value.stop() }
         }
@@ -67,7 +80,11 @@ final class AdminReception: RequestReception {
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
-        .exchange(AdminExchange(head, framing, on: stream, from: peer, patience: stall, requests: requests))
+        .exchange(
+            AdminExchange(
+                head, framing, gate.access.entry(of: head, by: connection, now: UnixTime.now), gate: gate,
+                on: stream, from: user.map { "user \($0)" } ?? peer ?? "unknown", patience: stall,
+                requests: requests))
     }
 
     func refuse(_ fault: RequestFault) -> OwnAnswer {
@@ -78,5 +95,16 @@ final class AdminReception: RequestReception {
             .adminError(400, "the PROXY protocol is not understood here: switch it off in what stands before")
         case .malformed(let error, nil): .adminError(error.status, "\(error)")
         }
+    }
+}
+
+extension AdminReception: SecureReception {
+    func identified(_ certificate: PeerCertificate?) { connection.certificate = certificate }
+
+    func tlsFailed(_ words: String) { gate.tell(.tls, words, from: peer) }
+
+    func refusePlainSpeech() -> OwnAnswer {
+        gate.tell(.plain, from: peer)
+        return .adminError(400, "this port speaks TLS: use https://")
     }
 }

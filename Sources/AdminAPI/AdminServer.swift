@@ -6,23 +6,13 @@ package import Logging
 package import NIOCore
 import NIOPosix
 import Observability
-import Synchronization
-package import TunnelConfiguration
-import TunnelProtocol
+import TransportSecurity
 
 /// Serves the admin API on one listener: the control socket, or a TCP port.
 ///
-/// HTTP/1, one request after another on each connection. Few connections at once, each bounded in size and in the time it
-/// may take to ask; so neither a slow nor a greedy client holds up the agent.
+/// HTTP/1, one request after another on each connection, or HTTP/2; with TLS where it is asked for. Few connections at once,
+/// each bounded in size and in the time it may take to ask; so neither a slow nor a greedy client holds up the agent.
 package final class AdminServer: Sendable {
-    /// Who may ask.
-    package enum Access: Sendable {
-        /// Whoever can open the control socket, which its file's mode and the peer's user id decide.
-        case localUser
-        /// Whoever brings the token.
-        case token(Secret)
-    }
-
     /// Time for a request to come, and for its answer to be taken.
     package static let usualPatience: Duration = .seconds(10)
     /// What a wrong token costs who sent it.
@@ -34,33 +24,29 @@ package final class AdminServer: Sendable {
     static let mostConnections = 64
     /// Of those, the ones that other machines may have: who is at the agent's own gets in.
     static let mostOfOthers = 48
-    /// Answers without an end at once: the other connections stay for questions.
-    static let mostStreams = 16
+    /// Requests that wait to be looked at: more than their connections can have under way.
+    private static let mostWaiting = 128 * mostConnections
 
     private let listener: any Channel
     private let loops: [any EventLoop]
     private let requests: AsyncStream<AdminRequest>
     private let source: AsyncStream<AdminRequest>.Continuation
     private let door: AdminDoor
-    private let access: Access
+    private let gate: AdminGate
     private let control: any AgentControl
-    private let logger: Logger
-    /// When a wrong token was last told of.
-    private let complaint = Mutex(RepeatedWarning())
-    private let streams = Mutex(0)
 
     /// - Parameters:
     ///   - descriptor: a listening socket; it belongs to the server from now on, also when this fails.
     ///   - patience: time for a request to come, and for its answer to be taken.
     ///   - admits: whether a connection may ask at all, by its descriptor.
     package static func start(
-        on descriptor: CInt, group: any EventLoopGroup, access: Access, control: any AgentControl,
+        on descriptor: CInt, group: any EventLoopGroup, access: AdminAccess, control: any AgentControl,
         logger: Logger, patience: Duration = usualPatience,
         admits: @escaping @Sendable (CInt) -> Bool = { _ in true }
     ) async throws -> AdminServer {
         let (requests, source) = AsyncStream.makeStream(
-            of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostConnections))
-        let door = AdminDoor()
+            of: AdminRequest.self, bufferingPolicy: .bufferingOldest(mostWaiting))
+        let (door, gate) = (AdminDoor(), AdminGate(access, logger: logger))
         let listener = try await ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -70,7 +56,7 @@ package final class AdminServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let sync = channel.pipeline.syncOperations
-                    let isLocal = if case .localUser = access { true } else { false }
+                    let isLocal = access.isLocal
                     let peer = try sync.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
                         (
                             isAdmitted: admits($0),
@@ -79,32 +65,29 @@ package final class AdminServer: Sendable {
                     }
                     guard let peer, peer.isAdmitted else { throw ChannelError.operationUnsupported }
                     if let options = channel.syncOptions { try CallerHandler.prepare(options) }
-                    try sync.addHandler(
-                        AdminReception.handler(
-                            on: channel.eventLoop, door, patience: TimeAmount(patience), requests: source,
-                            user: peer.user))
+                    try AdminReception.add(
+                        to: channel, door, gate, patience: TimeAmount(patience), requests: source,
+                        user: peer.user)
                 }
             }
             .withBoundSocket(descriptor).get()
         return AdminServer(
             listener: listener, loops: Array(group.makeIterator()), requests: requests, source: source,
-            door: door, access: access, control: control, logger: logger)
+            door: door, gate: gate, control: control)
     }
 
     private init(
         listener: any Channel, loops: [any EventLoop], requests: AsyncStream<AdminRequest>,
-        source: AsyncStream<AdminRequest>.Continuation, door: AdminDoor, access: Access,
-        control: any AgentControl,
-        logger: Logger
+        source: AsyncStream<AdminRequest>.Continuation, door: AdminDoor, gate: AdminGate,
+        control: any AgentControl
     ) {
         self.listener = listener
         self.loops = loops
         self.requests = requests
         self.source = source
         self.door = door
-        self.access = access
+        self.gate = gate
         self.control = control
-        self.logger = logger
     }
 
     /// Answers requests until `stop`; then returns when those under way are answered, their answers have gone out if that
@@ -133,43 +116,42 @@ package final class AdminServer: Sendable {
     /// Returns when, after `stop`, its socket is closed.
     package func untilClosed() async { try? await listener.closeFuture.get() }
 
+    /// Asks other things of who comes from now on. Who is in has to come again, unless nobody is in who might not be any more.
+    package func update(_ access: AdminAccess) {
+        let old = gate.access
+        gate.replace(by: access)
+        if !access.admitsAll(of: old) { door.tellAll() }
+    }
+
     private func answer(_ request: AdminRequest) async {
-        let isLocal = if case .localUser = access { true } else { false }
-        let role = role(of: request.head)
-        switch AdminRouting(request.head, request.body, role: role, isLocal: isLocal) {
+        let isLocal = gate.access.isLocal
+        switch AdminRouting(request.head, request.body, request.entry, isLocal: isLocal) {
         case .refused(let answer):
             if answer.status == 401 { await slowDown() }
             request.send(answer)
         case .operation(let operation, var question):
-            question.asker = isLocal ? request.peer : "\(role?.rawValue ?? "nobody") from \(request.peer)"
+            let role = if case .admitted(let role) = request.entry { role.rawValue } else { "nobody" }
+            question.asker = isLocal ? request.peer : "\(role) from \(request.peer)"
             switch await operation.answer(question, control) {
             case .answer(let answer):
                 if operation.isLogged { note(question, answer) }
                 request.send(answer)
-            case .stream(let stream): await send(stream, to: request)
+            case .stream(let stream):
+                guard gate.beginStream() else {
+                    return request.send(
+                        .adminError(
+                            503, "\(AdminGate.mostStreams) streams are open already: end one, or ask for a list (recent)"))
+                }
+                await request.send(stream)
+                gate.endStream()
             }
         }
-    }
-
-    private func send(_ stream: AdminStream, to request: AdminRequest) async {
-        let hasPlace = streams.withLock { count in
-            guard count < Self.mostStreams else { return false }
-            count += 1
-            return true
-        }
-        guard hasPlace else {
-            return request.send(
-                .adminError(
-                    503, "\(Self.mostStreams) streams are open already: end one, or ask for a list (recent)"))
-        }
-        await request.send(stream)
-        streams.withLock { $0 -= 1 }
     }
 
     /// Who has asked for something that may change what the agent does, and what came of it.
     private func note(_ question: AdminQuestion, _ answer: OwnAnswer) {
         let path = question.head.target.prefix { $0 != "?" }.prefix(Self.longestLoggedPath)
-        logger.notice(
+        gate.logger.notice(
             "Admin action",
             metadata: [
                 .adminAction: "\(question.head.method) \(path)", .adminAsker: "\(question.asker)",
@@ -179,21 +161,7 @@ package final class AdminServer: Sendable {
 
     /// Whoever guesses tokens waits for each answer, and does not fill the log.
     private func slowDown() async {
-        if complaint.withLock({ $0.happened() }) != nil {
-            logger.warning("An admin request was refused: no token, or a wrong one", metadata: [:])
-        }
+        gate.tell(.token)
         try? await Task.sleep(for: Self.guessDelay)
-    }
-
-    /// What who sent this may do; nil without the token.
-    private func role(of head: RequestHead) -> AdminRole? {
-        switch access {
-        case .localUser: return .administer
-        case .token(let token):
-            guard let value = head.fields[.authorization], value.lowercased().hasPrefix("bearer "),
-                ConstantTime.areEqual(String(value.dropFirst("bearer ".count)), token.secret)
-            else { return nil }
-            return .administer
-        }
     }
 }

@@ -10,6 +10,12 @@ package protocol AgentControl: AgentActions {
     var logs: LogFeed { get }
     /// - Parameter name: of the connected tokens, only those of that name; nil for all.
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot
+    /// Whether it does what it is there for, and if not, why: nothing secret. Costs next to nothing.
+    func readiness() async -> ReadinessSnapshot
+    /// Every session, in the order of servers and tunnels.
+    func sessions() async -> [SessionSnapshot]
+    /// The configuration in force as a file would say it, secrets as `***`.
+    func configuration() async -> String
     /// Reads the configuration file as a reload would, and tells what that would do. Nothing changes.
     func plan() async -> PlanReport
     /// Applies the configuration file; returns when that is done or refused.

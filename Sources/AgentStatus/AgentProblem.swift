@@ -111,6 +111,8 @@ extension AgentSnapshot {
     private var upNames: Set<String> { Set(tunnels.lazy.filter { !$0.connections.isEmpty }.map(\.name)) }
 
     /// A tunnel that is replaced is up as long as either is.
+    package func isDown(_ tunnel: TunnelSnapshot) -> Bool { Self.isDown(tunnel, upNames) }
+
     private static func isDown(_ tunnel: TunnelSnapshot, _ up: Set<String>) -> Bool {
         guard tunnel.state == .connecting || tunnel.state == .gaveUp else { return false }
         return !up.contains(tunnel.name)

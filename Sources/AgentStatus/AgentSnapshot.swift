@@ -2,7 +2,7 @@
 ///
 /// Property names are those of the JSON; times are seconds since 1970, other durations say their unit.
 package struct AgentSnapshot: Codable, Hashable, Sendable {
-    package enum Phase: String, Codable, Hashable, Sendable {
+    package enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
         case starting, running, reloading, stopping
     }
 
@@ -103,7 +103,7 @@ package struct FaultSnapshot: Codable, Hashable, Sendable {
 
 /// A tunnel server.
 package struct ServerSnapshot: Codable, Hashable, Sendable {
-    package enum State: String, Codable, Hashable, Sendable {
+    package enum State: String, Codable, Hashable, Sendable, CaseIterable {
         case listening
         /// Refuses new requests until it is resumed; tunnel clients come and stay.
         case paused
@@ -223,7 +223,7 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
 
 /// A tunnel, the client's side.
 package struct TunnelSnapshot: Codable, Hashable, Sendable {
-    package enum State: String, Codable, Hashable, Sendable {
+    package enum State: String, Codable, Hashable, Sendable, CaseIterable {
         /// No session is up.
         case connecting
         /// A session is up, perhaps not all.
@@ -303,7 +303,7 @@ package struct ConnectionSnapshot: Codable, Hashable, Sendable {
     /// What carries it.
     package var transport: Transport
 
-    package enum Transport: String, Codable, Hashable, Sendable {
+    package enum Transport: String, Codable, Hashable, Sendable, CaseIterable {
         case websocket
         case longpoll
     }

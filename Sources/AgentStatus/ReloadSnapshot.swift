@@ -1,6 +1,6 @@
 /// What became of a reload.
 package struct ReloadSnapshot: Codable, Hashable, Sendable {
-    package enum Outcome: String, Codable, Hashable, Sendable {
+    package enum Outcome: String, Codable, Hashable, Sendable, CaseIterable {
         /// The configuration is in force.
         case applied
         /// The configuration says what runs already.
@@ -39,11 +39,11 @@ package struct ReloadSnapshot: Codable, Hashable, Sendable {
 /// What a reload does, or would do.
 package struct PlanSnapshot: Codable, Hashable, Sendable {
     package struct Action: Codable, Hashable, Sendable {
-        package enum Verb: String, Codable, Hashable, Sendable {
+        package enum Verb: String, Codable, Hashable, Sendable, CaseIterable {
             case start, update, replace, stop
         }
 
-        package enum Kind: String, Codable, Hashable, Sendable {
+        package enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
             case agent, server, tunnel
         }
 

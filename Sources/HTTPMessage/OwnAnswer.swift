@@ -9,6 +9,8 @@ package struct OwnAnswer: Sendable, Equatable {
         case plainText = "text/plain; charset=utf-8"
         /// Values for programs (RFC 8259).
         case json = "application/json"
+        /// Values for people and programs (RFC 9512).
+        case yaml = "application/yaml"
         /// A page for people.
         case html = "text/html; charset=utf-8"
     }

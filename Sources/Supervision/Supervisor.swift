@@ -233,8 +233,7 @@ import TunnelServer
             await servers.apply(change, terms, machine.pauses, in: &group)
         }
         await presence.apply(
-            preparation.exclusives, adminToken: plan.result.admin?.token,
-            control: control, in: &group)
+            preparation.exclusives, admin: plan.result.admin, control: control, in: &group)
         let mailbox = mailbox
         configuration.apply(isWanted: plan.result.watch, in: &group) {
             mailbox.yield(.reloadRequested(ReloadRequest(.watch)))

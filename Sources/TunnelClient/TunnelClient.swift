@@ -287,6 +287,9 @@ package final class TunnelClient: Sendable {
         return wantsOne ? 1 : connections
     }
 
+    /// Whether it has a session.
+    package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.snapshot != nil } } }
+
     /// What there is to tell now; what it has carried is as of when its event loops were last asked.
     package var snapshot: TunnelSnapshot {
         let (configuration, directory) = (setup.value.configuration, setup.directory)

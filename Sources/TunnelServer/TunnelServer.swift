@@ -211,6 +211,12 @@ package final class TunnelServer: Sendable {
         return core.pause.isPaused ? .paused : .listening
     }
 
+    /// Whether callers reach it.
+    package var isListening: Bool { current.value != nil && current.failure == nil }
+
+    /// Every session, in no order.
+    package var sessions: [SessionSnapshot] { core.sessionSnapshots }
+
     /// The addresses that are shut out.
     package var bans: [BanSnapshot] {
         // Those of a port are its server's.

@@ -16,6 +16,11 @@ final class FakeAgent: AgentControl {
         var hasPlan = true
         var handsOver = true
         var software = "test 1"
+        /// Why it is not ready.
+        var faults: [String] = []
+        var servers: [ServerSnapshot] = []
+        var tunnels: [TunnelSnapshot] = []
+        var sessions: [SessionSnapshot] = []
         /// What a reload waits for.
         var reloadGate: Gate?
     }
@@ -58,13 +63,20 @@ final class FakeAgent: AgentControl {
 
     func unban(_ address: String?) async -> Int { address == nil ? 7 : 1 }
 
+    func readiness() async -> ReadinessSnapshot { ReadinessSnapshot(reasons: answers.withLock { $0.faults }) }
+
+    func sessions() async -> [SessionSnapshot] { answers.withLock { $0.sessions } }
+
+    func configuration() async -> String { "version: 1\n" }
+
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
         snapshots.add(1)
         return AgentSnapshot(
             software: name ?? answers.withLock { $0.software }, processID: 7,
             configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1,
-            takenAt: 2, generation: 3)
+            takenAt: 2, generation: 3, servers: answers.withLock { $0.servers },
+            tunnels: answers.withLock { $0.tunnels })
     }
 
     func plan() async -> PlanReport {
@@ -113,6 +125,8 @@ final class FakeAgent: AgentControl {
 /// A server of the admin API on a Unix socket and another on a port of 127.0.0.1, in this process.
 final class AdminWorld: Sendable {
     static let token = "admin-test-token-0123456789"
+    /// By the names that requests of the tests have in `Host`.
+    static let usualAccess = AdminAccess.token(Secret(token), names: ["caller.test", "x", "a", "b", "h"])
 
     let folder: TemporaryFolder
     let agent: FakeAgent
@@ -123,7 +137,11 @@ final class AdminWorld: Sendable {
     private let running: Task<Void, Never>
     var path: String { folder.path(of: "agent.sock") }
 
-    init(_ answers: FakeAgent.Answers = .init(), patience: Duration = .seconds(10)) async throws {
+    /// - Parameter access: to the port.
+    init(
+        _ answers: FakeAgent.Answers = .init(), access: AdminAccess = usualAccess,
+        patience: Duration = .seconds(10)
+    ) async throws {
         folder = try TemporaryFolder()
         agent = try FakeAgent(answers)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -133,7 +151,7 @@ final class AdminWorld: Sendable {
             on: try listeningSocket(at: folder.path(of: "agent.sock")), group: group, access: .localUser,
             control: agent, logger: logger, patience: patience)
         let remote = try await AdminServer.start(
-            on: dup(held.descriptor), group: group, access: .token(Secret(Self.token)), control: agent,
+            on: dup(held.descriptor), group: group, access: access, control: agent,
             logger: logger, patience: patience)
         (self.local, self.remote) = (local, remote)
         running = Task {

@@ -188,7 +188,7 @@ import Testing
 
     @Test func streamsLeaveConnectionsToQuestions() async throws {
         try await AdminWorld().run { world in
-            var readers = try (0..<AdminServer.mostStreams).map { number in
+            var readers = try (0..<AdminGate.mostStreams).map { number in
                 try Reader(world, number.isMultiple(of: 2) ? "/api/events" : "/api/requests")
             }
             #expect(readers.allSatisfy { $0.head.status == 200 })

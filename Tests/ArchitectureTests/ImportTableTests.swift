@@ -48,7 +48,10 @@ private let importTable: [String: Set<String>] = [
         "AgentStatus", "DequeModule", "HTTPMessage", "HostSystem", "NameResolution", "NIOHTTP1",
         "NIOWebSocket", "SystemPackage", "TransportSecurity", "TunnelProtocol",
     ]),
-    "HTTPServing": ["DequeModule", "Glibc", "HTTPMessage", "HostSystem", "NIOCore", "NIOHPACK", "NIOHTTP2"],
+    "HTTPServing": [
+        "DequeModule", "Glibc", "HTTPMessage", "HostSystem", "NIOCore", "NIOHPACK", "NIOHTTP2", "NIOTLS",
+        "TransportSecurity", "X509",
+    ],
     "OriginHTTP": networking.union([
         "AgentStatus", "DequeModule", "FoundationEssentials", "HTTPMessage", "HostSystem", "NIOHPACK",
         "NIOHTTP2",
@@ -59,7 +62,7 @@ private let importTable: [String: Set<String>] = [
     // Roles: they never import each other.
     "TunnelServer": networking.union([
         "AgentStatus", "HTTPMessage", "HTTPServing", "HostSystem", "Logging", "NameResolution",
-        "NIOTLS", "Observability", "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity",
+        "Observability", "PasswordHashing", "ProxyProtocol", "Routing", "TransportSecurity",
         "TunnelConfiguration",
         "TunnelProtocol",
         "TunnelTransport", "X509",
@@ -74,8 +77,9 @@ private let importTable: [String: Set<String>] = [
         "Observability", "OriginHTTP", "TransportSecurity", "TunnelConfiguration", "TunnelProtocol", "X509",
     ]),
     "AdminAPI": networking.union([
-        "AgentStatus", "CZlib", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem", "Logging",
-        "Observability", "SystemPackage", "TunnelConfiguration", "TunnelProtocol",
+        "AgentStatus", "CZlib", "FoundationEssentials", "HTTPMessage", "HTTPServing", "HostSystem",
+        "LinearRegex", "Logging", "Observability", "SystemPackage", "TransportSecurity",
+        "TunnelConfiguration", "TunnelProtocol",
     ]),
 
     // Composition.

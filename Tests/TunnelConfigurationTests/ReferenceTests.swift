@@ -65,7 +65,9 @@ import TunnelConfiguration
         }
         let known = Set(ConfigurationSection.allCases.flatMap(\.keys).map(\.name))
         // Of three ways to write the password of a key one is shown.
-        let twins = ["keyfile-password", "client-key-password", "value"].flatMap { [$0, "\($0)-command"] }
+        let twins = [
+            "keyfile-password", "client-key-password", "value", "operate-token", "look-token",
+        ].flatMap { [$0, "\($0)-command"] }
         #expect(shown == known.subtracting(twins))
     }
 
@@ -222,7 +224,8 @@ import TunnelConfiguration
             ("other.password", "password"), ("third.password", "password"),
             ("blog.token", "token-of-the-blog"), ("web.token", "token-of-a-file-y"),
             ("web.password", "password"),
-            ("admin.token", "token-of-the-admin"), ("conf.d/none.txt", ""),
+            ("admin.token", "token-of-the-admin"), ("operate.token", "token-of-the-operator"),
+            ("look.token", "token-of-who-looks"), ("conf.d/none.txt", ""),
             ("passwords.txt", "token-of-a-file-x:password"), ("ca.pem", PretendMachine.certificate),
             ("tls/cert.pem", PretendMachine.certificate), ("tls/key.pem", PretendMachine.key),
             ("tls/clients.pem", PretendMachine.certificate), ("tls/key.password", "password"),

@@ -14,7 +14,8 @@ extension AdminOperation {
                 method: "POST", path: "/api/\(kind.rawValue)s/{name}/pause", audience: .role(.operate),
                 summary: kind == .tunnel
                     ? "Have a tunnel finish what is in flight and dial no more."
-                    : "Have a server refuse new requests; tunnel clients come and stay."
+                    : "Have a server refuse new requests; tunnel clients come and stay.",
+                responses: pauseResponses
             ) { question, control in
                 await .result { () async throws(ActionError) in
                     try await control.pause(kind, question.captures["name"] ?? "", by: question.asker)
@@ -22,7 +23,7 @@ extension AdminOperation {
             },
             AdminOperation(
                 method: "POST", path: "/api/\(kind.rawValue)s/{name}/resume", audience: .role(.operate),
-                summary: "Have a \(kind.rawValue) go on that was paused."
+                summary: "Have a \(kind.rawValue) go on that was paused.", responses: pauseResponses
             ) { question, control in
                 await .result { () async throws(ActionError) in
                     try await control.resume(kind, question.captures["name"] ?? "", by: question.asker)
@@ -31,6 +32,10 @@ extension AdminOperation {
         ]
     }
 
+    private static let pauseResponses = [
+        Response(meaning: "How it is from now on.", schema: .json(PauseReport.self))
+    ]
+
     private static let sessions: [AdminOperation] = [
         (
             "drain", false,
@@ -38,7 +43,8 @@ extension AdminOperation {
         ), ("disconnect", true, "End a session at once, with what is in flight."),
     ].map { verb, isCut, summary in
         AdminOperation(
-            method: "POST", path: "/api/sessions/{id}/\(verb)", audience: .role(.operate), summary: summary
+            method: "POST", path: "/api/sessions/{id}/\(verb)", audience: .role(.operate), summary: summary,
+            responses: [Response(meaning: "Whose it is.", schema: .json(SessionReport.self))]
         ) { question, control in
             guard let id = UInt64(question.captures["id"] ?? "") else {
                 return .error(400, "a session is named by its number, as session.id in the log")
@@ -51,11 +57,17 @@ extension AdminOperation {
 
     private static let tokens: [AdminOperation] = [
         AdminOperation(
-            method: "GET", path: "/api/tokens/blocked", summary: "The tokens that are not served for now."
+            method: "GET", path: "/api/tokens/blocked", summary: "The tokens that are not served for now.",
+            responses: [Response(meaning: "All of them.", schema: .list(.json(BlockedTokenSnapshot.self)))]
         ) { _, control in .json(200, await control.blockedTokens()) },
         AdminOperation(
             method: "POST", path: "/api/tokens/block", audience: .role(.administer),
-            summary: "Serve a token no more, and have its tunnel clients leave."
+            summary: "Serve a token no more, and have its tunnel clients leave.",
+            body: Body(
+                meaning: "The token, or its hint and tag; for how long.", schema: .json(TokenBlockQuery.self)),
+            responses: [
+                Response(meaning: "It is blocked.", schema: .json(BlockedTokenSnapshot.self))
+            ]
         ) { question, control in
             guard let query = question.body(TokenBlockQuery.self) else { return .noTokenQuery }
             return await .result { () async throws(ActionError) in
@@ -64,7 +76,11 @@ extension AdminOperation {
         },
         AdminOperation(
             method: "POST", path: "/api/tokens/unblock", audience: .role(.administer),
-            summary: "Serve a token again."
+            summary: "Serve a token again.",
+            body: Body(
+                meaning: "The token, or its hint and tag; all where it is empty.",
+                schema: .json(TokenBlockQuery.self)),
+            responses: [Response(meaning: "How many are served again.", schema: .json([String: Int].self))]
         ) { question, control in
             guard let query = question.body(TokenBlockQuery.self) else { return .noTokenQuery }
             return await .result { () async throws(ActionError) in
@@ -75,11 +91,20 @@ extension AdminOperation {
 
     private static let rollback: [AdminOperation] = [
         AdminOperation(
-            method: "GET", path: "/api/rollback", summary: "What a rollback would do now. Nothing changes."
+            method: "GET", path: "/api/rollback", summary: "What a rollback would do now. Nothing changes.",
+            responses: [
+                Response(meaning: "What it would do.", schema: .json(PlanReport.self)),
+                Response(
+                    status: 409, meaning: "There is nothing to go back to.", schema: .json(PlanReport.self)),
+            ]
         ) { _, control in .plan(await control.rollbackPlan(), refusal: 409) },
         AdminOperation(
             method: "POST", path: "/api/rollback", audience: .role(.administer),
-            summary: "Apply the configuration that was in force before this one."
+            summary: "Apply the configuration that was in force before this one.",
+            responses: [
+                Response(meaning: "It is in force.", schema: .json(ReloadSnapshot.self)),
+                Response(status: 422, meaning: "Why it was refused.", schema: .json(ReloadSnapshot.self)),
+            ]
         ) { question, control in
             await .reload { () async throws(ActionError) in
                 try await control.rollback(ifPlanned: EntityTags.wanted(by: question.head.fields))
@@ -89,14 +114,19 @@ extension AdminOperation {
 
     private static let logLevel: [AdminOperation] =
         [
-            AdminOperation(method: "GET", path: "/api/log-level", summary: "How much the agent logs.") {
+            AdminOperation(
+                method: "GET", path: "/api/log-level", summary: "How much the agent logs.",
+                responses: logLevelResponses
+            ) {
                 _, control in .json(200, await control.logLevel())
             }
         ]
         + ["PUT", "POST"].map { method in
             AdminOperation(
                 method: method, path: "/api/log-level", audience: .role(.operate),
-                summary: "Log more or less, for a while or until the next reload."
+                summary: "Log more or less, for a while or until the next reload.",
+                body: Body(meaning: "The level; for how long.", schema: .json(LogLevelQuery.self)),
+                responses: logLevelResponses
             ) { question, control in
                 guard let query = question.body(LogLevelQuery.self),
                     let level = LogConfiguration.Level(rawValue: query.level)
@@ -110,6 +140,10 @@ extension AdminOperation {
                 }
             }
         }
+
+    private static let logLevelResponses = [
+        Response(meaning: "From now on.", schema: .json(LogLevelSnapshot.self))
+    ]
 
     private static let succession: [AdminOperation] = [
         AdminOperation(

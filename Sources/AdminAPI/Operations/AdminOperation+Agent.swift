@@ -13,18 +13,28 @@ extension AdminOperation {
                 Parameter(
                     name: "tunnel",
                     meaning: "Of the connected tokens, list only those whose client has this name.")
-            ]
+            ],
+            responses: [Response(meaning: "All of it.", schema: .json(AgentSnapshot.self))]
         ) { question, control in
             .json(200, await control.snapshot(ofTunnel: question.parameters["tunnel"]))
         },
         AdminOperation(
-            method: "GET", path: "/api/plan", summary: "What a reload would do now. Nothing changes."
+            method: "GET", path: "/api/plan", summary: "What a reload would do now. Nothing changes.",
+            responses: [
+                Response(meaning: "What it would do.", schema: .json(PlanReport.self)),
+                Response(status: 422, meaning: "Why it would be refused.", schema: .json(PlanReport.self)),
+            ]
         ) { _, control in
             .plan(await control.plan(), refusal: 422)
         },
         AdminOperation(
             method: "POST", path: "/api/reload", audience: .role(.operate),
-            summary: "Apply the configuration file; answered when that is done."
+            summary: "Apply the configuration file; answered when that is done.",
+            responses: [
+                Response(meaning: "It is in force.", schema: .json(ReloadSnapshot.self)),
+                Response(status: 422, meaning: "Why it was refused.", schema: .json(ReloadSnapshot.self)),
+                Response(status: 412, meaning: "It is another plan than If-Match names.", schema: nil),
+            ]
         ) { question, control in
             await .reload { () async throws(ActionError) in
                 guard let plans = EntityTags.wanted(by: question.head.fields) else {
@@ -43,7 +53,10 @@ extension AdminOperation {
         },
         AdminOperation(
             method: "POST", path: "/api/explain", audience: .role(.operate),
-            summary: "What would become of a request. Nothing changes.", isQuestion: true
+            summary: "What would become of a request. Nothing changes.",
+            body: Body(meaning: "The request.", schema: explanationQuery),
+            responses: [Response(meaning: "Step by step.", schema: .json(ExplanationSnapshot.self))],
+            isQuestion: true
         ) { question, control in
             let data = Data(question.body.readableBytesView)
             guard let query = try? JSONDecoder().decode(ExplanationQuery.self, from: data) else {
@@ -59,4 +72,14 @@ extension AdminOperation {
             }
         },
     ]
+    /// As strict as `ExplanationQuery.fault` and what is looked at below.
+    private static var explanationQuery: AdminSchema {
+        let word = AdminSchema.string(pattern: #"[^\x00-\x20\x7f]+"#)
+        let text = AdminSchema.string(pattern: #"[^\x00-\x08\x0a-\x1f\x7f]*"#)
+        let field = AdminSchema.json(ExplanationQuery.Field.self).with(["name": word, "value": text])
+        return .json(ExplanationQuery.self).with([
+            "method": word, "target": word, "fields": .list(field), "from": .address,
+            "port": .integer(0...65_535),
+        ])
+    }
 }

@@ -20,6 +20,9 @@ extension AdminOperation {
                         "So many of the latest, as a JSON list instead of a stream: 1 to \(EventStream.capacity)."
                 ),
                 Parameter(name: "follow", meaning: "`no` ends the stream behind what has happened."),
+            ],
+            responses: [
+                Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
             ]
         ) { question, control in
             do throws(EventQueryError) {
@@ -36,7 +39,10 @@ extension AdminOperation {
             }
         },
         AdminOperation(
-            method: "GET", path: "/api/requests", summary: "Requests as they end."
+            method: "GET", path: "/api/requests", summary: "Requests as they end.",
+            responses: [
+                Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
+            ]
         ) { _, control in
             let feed = control.requests
             return .stream(.events(of: feed, from: .behind(feed.last), named: { _ in "request" }))

@@ -1,6 +1,6 @@
 /// A tunnel or server of an agent that takes nothing new until it is resumed.
 package struct PauseSnapshot: Codable, Hashable, Sendable {
-    package enum Kind: String, Codable, Hashable, Sendable {
+    package enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
         case server, tunnel
     }
 

@@ -53,6 +53,7 @@ package struct ExplanationQuery: Codable, Hashable, Sendable {
         else {
             return "method, target and fields hold what cannot stand in a request"
         }
+        guard (0...65_535).contains(port) else { return "the port is none" }
         return nil
     }
 }

@@ -49,7 +49,7 @@ package struct ExplanationSnapshot: Codable, Hashable, Sendable {
         case agent
     }
 
-    package enum Verdict: String, Codable, Hashable, Sendable {
+    package enum Verdict: String, Codable, Hashable, Sendable, CaseIterable {
         /// It goes to the tunnel.
         case carried
         /// The server has an answer of its own, which is no refusal.
@@ -86,7 +86,7 @@ package struct ExplanationSnapshot: Codable, Hashable, Sendable {
     }
 
     /// What it was found out by.
-    package enum Source: String, Codable, Hashable, Sendable {
+    package enum Source: String, Codable, Hashable, Sendable, CaseIterable {
         case file, agent
     }
 

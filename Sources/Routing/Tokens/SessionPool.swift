@@ -39,6 +39,13 @@ struct SessionPool: Sendable {
     /// Every session. Takes time in proportion to their number.
     var all: [Member] { members.compactMap(\.self) }
 
+    /// Every session, with the streams that are open in it and whether it drains. Takes time in proportion to their number.
+    var standings: [(member: Member, openStreams: Int, isDraining: Bool)] {
+        members.indices.compactMap { place in
+            members[place].map { ($0, loads[place].openStreams, loads[place].isDraining) }
+        }
+    }
+
     /// The session at this place.
     subscript(place: Place) -> Session? { members[place]?.session }
 

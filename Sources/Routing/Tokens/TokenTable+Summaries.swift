@@ -31,6 +31,27 @@ extension TokenTable {
         }
     }
 
+    /// A session and what it has to do.
+    package struct Standing: Sendable {
+        package var token: RendezvousToken
+        package var id: UInt64
+        package var session: SessionHandle
+        package var openStreams: Int
+        package var isDraining: Bool
+    }
+
+    /// Every session, in no order.
+    package func standings(_ slots: Range<Int> = 0..<Int.max) -> [Standing] {
+        slots.clamped(to: entries.indices).flatMap { slot -> [Standing] in
+            guard let entry = entries[slot] else { return [] }
+            return entry.sessions.standings.map { member, openStreams, isDraining in
+                Standing(
+                    token: entry.token, id: member.id, session: member.session, openStreams: openStreams,
+                    isDraining: isDraining)
+            }
+        }
+    }
+
     /// Every token that is known, in no order.
     ///
     /// - Parameter isConnected: only those that have a session.

@@ -4,6 +4,7 @@ import HTTPMessage
 import HostSystem
 import Logging
 import Observability
+import TransportSecurity
 import TunnelConfiguration
 
 /// What only one process can have.
@@ -14,6 +15,8 @@ struct ExclusiveResources: Sendable {
     /// Where the configuration puts it.
     var controlSocket: BoundControlSocket?
     var adminSocket: ListeningSocket?
+    /// What is spoken there; nil for plain HTTP.
+    var adminTLS: ServerTLS?
 
     /// Leaves nothing where others would look.
     func remove() {
@@ -32,8 +35,8 @@ struct ExclusiveResources: Sendable {
     private var automaticServer: AdminServer?
     private var server: AdminServer?
     private var admin: AdminServer?
-    /// Who may ask the admin API.
-    private var adminToken: Secret?
+    /// By what it was opened.
+    private var adminConfiguration: AdminConfiguration?
 
     init(_ means: AgentMeans, logger: Logger) {
         self.means = means
@@ -44,7 +47,7 @@ struct ExclusiveResources: Sendable {
     ///
     /// - Parameter control: what is asked there.
     func apply(
-        _ new: ExclusiveResources, adminToken: Secret?, control: any AgentControl,
+        _ new: ExclusiveResources, admin configuration: AdminConfiguration?, control: any AgentControl,
         in group: inout DiscardingTaskGroup
     ) async {
         let old = held
@@ -59,16 +62,27 @@ struct ExclusiveResources: Sendable {
             server = nil
             if let socket = new.controlSocket { server = await serve(socket, control, in: &group) }
         }
-        guard old.adminSocket !== new.adminSocket || self.adminToken != adminToken else { return }
+        guard old.adminSocket !== new.adminSocket || adminConfiguration != configuration else { return }
+        adminConfiguration = configuration
+        let access = configuration.map { AdminAccess($0, tls: new.adminTLS) }
+        warnOfCertificates(new.adminTLS)
+        // The listener and its connections go on where only other things are asked of who comes.
+        if old.adminSocket === new.adminSocket, let admin, let access { return admin.update(access) }
         admin?.stop()
         admin = nil
-        self.adminToken = adminToken
-        guard let socket = new.adminSocket, let adminToken else { return }
-        admin = await serve(.token(adminToken), control, in: &group) { try socket.duplicate() }
+        guard let socket = new.adminSocket, let access else { return }
+        admin = await serve(access, control, in: &group) { try socket.duplicate() }
         guard admin != nil else { return }
         logger.info(
             "Admin API listening",
             metadata: [.listenerAddress: "\(hostAndPort(socket.host, socket.port))"])
+    }
+
+    private func warnOfCertificates(_ tls: ServerTLS?) {
+        for warning in tls?.warnings(at: UnixTime.now) ?? [] {
+            logger.warning(
+                "Admin API: a certificate is to be renewed", metadata: [.errorMessage: "\(warning)"])
+        }
     }
 
     private func serve(
@@ -81,7 +95,7 @@ struct ExclusiveResources: Sendable {
     }
 
     private func serve(
-        _ access: AdminServer.Access, _ control: any AgentControl, in group: inout DiscardingTaskGroup,
+        _ access: AdminAccess, _ control: any AgentControl, in group: inout DiscardingTaskGroup,
         admits: @escaping @Sendable (CInt) -> Bool = { _ in true }, on descriptor: () throws -> CInt
     ) async -> AdminServer? {
         do {
@@ -101,6 +115,7 @@ struct ExclusiveResources: Sendable {
     func end() {
         for server in [automaticServer, server, admin] { server?.stop() }
         (automaticServer, server, admin) = (nil, nil, nil)
+        adminConfiguration = nil
         held.remove()
         held = ExclusiveResources()
     }

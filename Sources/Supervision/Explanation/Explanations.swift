@@ -72,7 +72,8 @@ package enum Explanations {
         _ query: ExplanationQuery, _ candidates: [ServerChoice.Candidate]
     ) throws(ExplanationError) -> ServerChoice? {
         guard !candidates.isEmpty else {
-            throw ExplanationError("there are no servers here: requests come to the agent that has them")
+            throw ExplanationError(
+                "there are no servers here: requests come to the agent that has them", status: 409)
         }
         guard let name = query.server else {
             return ServerChoice(
@@ -80,7 +81,7 @@ package enum Explanations {
         }
         guard let choice = ServerChoice(named: name, among: candidates) else {
             let names = candidates.map(\.name).joined(separator: ", ")
-            throw ExplanationError("no server has the name of --server — there is \(names)")
+            throw ExplanationError("no server has the name of --server — there is \(names)", status: 404)
         }
         return choice
     }

@@ -170,6 +170,7 @@ struct Preparer: Sendable {
         var trial = Preparer(plan, on: ground, with: means)
         _ = trial.prepareServers()
         _ = trial.prepareAdminSocket()
+        trial.prepareAdminTLS()
         trial.findings.refuseWhatIsTaken()
         return trial.findings.faults
     }

@@ -2,6 +2,7 @@ import AdminAPI
 import AgentStatus
 import HostSystem
 import Reconciliation
+import TransportSecurity
 import TunnelConfiguration
 
 /// What only one agent can have.
@@ -14,6 +15,7 @@ extension Preparer {
             resources.controlSocket = prepareControlSocket(besides: resources.automaticSocket)
         }
         if resources.adminSocket == nil { resources.adminSocket = prepareAdminSocket() }
+        resources.adminTLS = prepareAdminTLS()
     }
 
     private mutating func preparePidfile() -> Pidfile? {
@@ -72,6 +74,16 @@ extension Preparer {
                 patience: patience)
         } catch {
             findings.add(error, isTaken: error.isInUse)
+            return nil
+        }
+    }
+
+    @discardableResult mutating func prepareAdminTLS() -> ServerTLS? {
+        guard let configuration = plan.result.admin?.tls else { return nil }
+        do throws(TLSSetupError) {
+            return try means.identities.tls(configuration)
+        } catch {
+            findings.faults.append("admin: \(error)")
             return nil
         }
     }

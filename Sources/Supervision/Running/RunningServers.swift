@@ -160,6 +160,12 @@ import TunnelServer
         } + leaving.values.map { $0.server.snapshot(ofTunnel: tunnel) }
     }
 
+    /// How many have no listener now.
+    var silentCount: Int { running.count { repairs[$0.key] != nil || !$0.value.server.isListening } }
+
+    /// Every session of theirs.
+    var sessions: [SessionSnapshot] { all.flatMap(\.server.sessions) }
+
     /// Those of a configuration that run, in its order, with where they listen.
     func listening(
         of configurations: [ServerConfiguration]

@@ -139,6 +139,14 @@ import TunnelClient
         return snapshots
     }
 
+    /// Whether any has a session, be it that it is replaced. Looks no further than the first.
+    var isAnyUp: Bool {
+        running.values.contains { $0.client.isUp } || leaving.values.joined().contains { $0.client.isUp }
+    }
+
+    /// Every session of theirs.
+    var sessions: [SessionSnapshot] { snapshots.flatMap { SessionSnapshot.all(of: $0) } }
+
     /// What those that are in force have counted.
     func measures() async -> [TunnelMeasures] {
         await refreshMeasures()

@@ -1,7 +1,7 @@
 /// The mappings that a configuration file is made of. Their keys drive decoding, the check for unknown keys,
 /// the JSON schema, and the tests that hold the reference file to the code.
 package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
-    case root, included, log, admin, defaults, server, tls, certificate, passwordEntry, hostEntry,
+    case root, included, log, admin, adminTLS, defaults, server, tls, certificate, passwordEntry, hostEntry,
         hostClaims, tokenHostClaims, tunnel, originTLS, serverInnerTLS, tunnelInnerTLS, portEntry, callers,
         callerHeaders, fieldChanges, maintenance, limits, addressLimits, requestLimits, tokenLimits, ban,
         health, loadShedding, tracing, tracingHeader, webhook, history
@@ -49,7 +49,15 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 Keys.level.declaration, Keys.format.declaration, Keys.file.declaration,
                 Keys.syslog.declaration,
             ]
-        case .admin: [Keys.listen.declaration] + Keys.token.declarations
+        case .admin:
+            [Keys.listen.declaration] + Keys.token.declarations + Keys.operateToken.declarations
+                + Keys.lookToken.declarations + [Keys.adminHosts, Keys.adminTLS]
+        case .adminTLS:
+            TLSKeys.pair
+                + [
+                    TLSKeys.certificates, TLSKeys.clientAuthority.declaration, TLSKeys.adminClientNames,
+                    TLSKeys.minimumVersion.declaration,
+                ]
         case .defaults: [Keys.serverDefaults, Keys.tunnelDefaults]
         case .server:
             [

@@ -51,6 +51,14 @@ enum Keys {
             "listen", .text, default: "127.0.0.1:9400", "Address and port to listen on."),
         defaultValue: ListenAddress(host: "127.0.0.1", port: 9400),
         parse: { value throws(ValueFault) in try ListenAddress.parse(value.text) })
+    static let lookToken = SecretKeys(
+        "look-token", "The token of who may look at what the agent is and does, 16 characters or more.")
+    static let operateToken = SecretKeys(
+        "operate-token", "The token of who may reload, pause, drain and ban besides.")
+    static let adminHosts = KeyDeclaration(
+        "hosts", .texts,
+        "Names by which the admin API is asked, beside those in its certificate, such as ops.example.com.")
+    static let adminTLS = KeyDeclaration("tls", .mapping(.adminTLS), "TLS with callers of the admin API.")
 
     // servers and tunnels
     static let name = ScalarKey<String?>.optional(

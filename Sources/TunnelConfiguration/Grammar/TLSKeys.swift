@@ -50,6 +50,11 @@ enum TLSKeys {
         "client-name", .texts,
         "The name in the tunnel client's certificate, such as edge-*; one of several is enough.")
 
+    // admin
+    static let adminClientNames = KeyDeclaration(
+        "client-name", .texts,
+        "The name in the certificate of who asks, such as ops-*; one of several is enough. By default any.")
+
     // tunnels, and origin-tls
     static let pins = KeyDeclaration(
         "pin-sha256", .texts,

@@ -160,19 +160,3 @@ struct AgentDecoder {
     /// `sun_path` has 108 bytes, one of them for the NUL (unix(7)).
     private static let longestSocketPath = 107
 }
-
-extension MappingReader {
-    /// Decodes `admin`.
-    /// - Returns: nil without a usable token; problems are recorded.
-    fileprivate func adminListener() -> AdminConfiguration? {
-        let listener = value(Keys.listen)
-        if let field = field(Keys.listen.declaration), !listener.isLoopback {
-            pass.warning(
-                at: field.place, field.path,
-                "the admin API is plain HTTP: who can listen in on \(listener) can take the token",
-                advice: "listen on 127.0.0.1, or let a proxy with TLS stand before it")
-        }
-        guard let token = bearerToken() else { return nil }
-        return AdminConfiguration(host: listener.host, port: listener.port, token: token)
-    }
-}

@@ -241,6 +241,7 @@ extension ConfigurationSection {
         case .included: "an included file"
         case .log: "\"log\""
         case .admin: "\"admin\""
+        case .adminTLS: "\"tls\" of \"admin\""
         case .defaults: "\"defaults\""
         case .server: "an entry of \"servers\""
         case .tls: "a server's \"tls\""

@@ -2,7 +2,7 @@ import X509
 import YAMLDocument
 
 extension MappingReader {
-    /// Decodes `tls` of a server.
+    /// Decodes `tls` of a server, or of the admin API, to which everybody is a caller.
     ///
     /// - Parameter isAskedByRules: whether some callers have to show a certificate: then all are asked, as TLS comes before
     ///   the request.
@@ -19,7 +19,7 @@ extension MappingReader {
                 continue
             }
             entry.require(TLSKeys.certFile.declaration, advice: "name the file of the certificate")
-            let hosts = entry.certificateHosts()
+            let hosts = entry.hostNames(TLSKeys.certificateHosts)
             for host in hosts {
                 if let line = places[host], let field = entry.field(TLSKeys.certificateHosts) {
                     pass.warning(
@@ -42,7 +42,8 @@ extension MappingReader {
         let hasAuthority = field(TLSKeys.clientAuthority.declaration) != nil
         var callers = value(TLSKeys.clientCertificates)
         if isAskedByRules, callers == .none { callers = .optional }
-        let tunnelClients = value(TLSKeys.tunnelCertificates) ?? (hasAuthority ? .required : .none)
+        var tunnelClients = value(TLSKeys.tunnelCertificates) ?? (hasAuthority ? .required : .none)
+        if section == .adminTLS { (callers, tunnelClients) = (tunnelClients, .none) }
         if !isDefaults {
             requireParts(
                 hasAuthority: hasAuthority, isAsked: callers != .none || tunnelClients != .none)
@@ -106,8 +107,9 @@ extension MappingReader {
         }
     }
 
-    private func certificateHosts() -> [String] {
-        texts(TLSKeys.certificateHosts).compactMap { text, field in
+    /// The names of a key that takes one or a list, in lower case, `*.` in front for any one label.
+    func hostNames(_ key: KeyDeclaration) -> [String] {
+        texts(key).compactMap { text, field in
             do throws(ValueFault) {
                 return try TextRule.certificateHost(text)
             } catch {

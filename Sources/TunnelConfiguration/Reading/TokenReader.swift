@@ -52,10 +52,8 @@ extension MappingReader {
     }
 
     /// What callers of the admin API bring: as long and as plain as a rendezvous token.
-    func bearerToken() -> Secret? {
-        if keysPresent(inGroup: "token").isEmpty { reportMissingToken() }
-        guard let found = secret(Keys.token) else { return nil }
-        return (parseToken(found.text, found, placeholderIs: .error)?.secret).map(Secret.init)
+    func bearerToken(_ found: FoundSecret) -> Secret? {
+        (parseToken(found.text, found, placeholderIs: .error)?.secret).map(Secret.init)
     }
 
     /// The password behind a token's colon is a secret like any other; that there is none is told elsewhere.
@@ -68,7 +66,7 @@ extension MappingReader {
         }
     }
 
-    private func reportMissingToken() {
+    func reportMissingToken() {
         guard !misses(Keys.token.literal) else { return }
         pass.error(
             at: place, path, "\"token\" is missing",

@@ -4,21 +4,28 @@ extension ConfigurationRendering {
         _ tls: ListenerTLS, _ redirect: ServerConfiguration?, to text: inout ConfigurationText
     ) {
         text.line(4, "\(Keys.tls.name):")
-        text.line(6, "\(TLSKeys.certificates.name):")
-        let keys = (key: TLSKeys.keyFile, password: TLSKeys.keyPassword)
-        for certificate in tls.certificates {
-            let file = ConfigurationText.quoted(certificate.keyPair.chain.path)
-            text.line(8, "- \(TLSKeys.certFile.declaration.name): \(file)")
-            text.texts(10, TLSKeys.certificateHosts, Array(certificate.hosts))
-            writeKey(of: certificate.keyPair, 10, keys.key, keys.password, to: &text)
-        }
-        text.entry(6, TLSKeys.clientAuthority, text: tls.clientAuthority?.path)
+        writeCertificates(tls, 6, to: &text)
         text.entry(6, TLSKeys.clientCertificates, plain: tls.callers.rawValue)
         text.entry(6, TLSKeys.tunnelCertificates, plain: tls.tunnelClients.rawValue)
         text.entry(6, TLSKeys.tellsOrigins, plain: tls.tellsOrigins)
         text.entry(6, TLSKeys.minimumVersion, text: tls.minimumVersion.rawValue)
         text.entry(6, TLSKeys.redirectHTTP, plain: redirect?.port)
         text.entry(6, TLSKeys.challenges, text: redirect?.redirect?.challenges)
+    }
+
+    /// What is shown, and who vouches for what others show.
+    static func writeCertificates(
+        _ tls: ListenerTLS, _ indentation: Int, to text: inout ConfigurationText
+    ) {
+        text.line(indentation, "\(TLSKeys.certificates.name):")
+        let keys = (key: TLSKeys.keyFile, password: TLSKeys.keyPassword)
+        for certificate in tls.certificates {
+            let file = ConfigurationText.quoted(certificate.keyPair.chain.path)
+            text.line(indentation + 2, "- \(TLSKeys.certFile.declaration.name): \(file)")
+            text.texts(indentation + 4, TLSKeys.certificateHosts, Array(certificate.hosts))
+            writeKey(of: certificate.keyPair, indentation + 4, keys.key, keys.password, to: &text)
+        }
+        text.entry(indentation, TLSKeys.clientAuthority, text: tls.clientAuthority?.path)
     }
 
     static func write(

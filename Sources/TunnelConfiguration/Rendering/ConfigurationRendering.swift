@@ -19,10 +19,7 @@ package enum ConfigurationRendering {
         text.entry(0, Keys.controlSocket, text: configuration.controlSocket)
         text.entry(0, Keys.watch, plain: configuration.watch)
         if let admin = configuration.admin {
-            text.line(0, "\(Keys.admin.name):")
-            text.entry(
-                2, Keys.listen, text: ListenAddress(host: admin.host, port: admin.port).description)
-            text.secret(2, Keys.token.literal)
+            write(admin, to: &text)
         }
         write(configuration.history, to: &text)
         write(configuration.loadShedding, to: &text)

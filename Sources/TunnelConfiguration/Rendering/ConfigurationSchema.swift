@@ -24,7 +24,7 @@ package enum ConfigurationSchema {
 
     private static var definitions: [(String, JSONValue)] {
         let plain: [ConfigurationSection] = [
-            .included, .log, .admin, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
+            .included, .log, .admin, .adminTLS, .defaults, .tls, .certificate, .originTLS, .serverInnerTLS,
             .tunnelInnerTLS, .hostClaims, .tokenHostClaims, .callers, .callerHeaders, .fieldChanges,
             .maintenance, .limits, .addressLimits, .requestLimits, .tokenLimits, .ban, .health,
             .loadShedding, .tracing, .tracingHeader, .webhook, .history,

@@ -1,5 +1,5 @@
 /// A JSON document in the making; members keep their order.
-indirect enum JSONValue: Sendable {
+package indirect enum JSONValue: Sendable {
     case string(String)
     case integer(Int)
     case boolean(Bool)
@@ -11,7 +11,7 @@ indirect enum JSONValue: Sendable {
     }
 
     /// Indented by two spaces for each level, without a line break at the end.
-    func text(indentation: Int = 0) -> String {
+    package func text(indentation: Int = 0) -> String {
         switch self {
         case .string(let text): JSONText.string(text)
         case .integer(let number): "\(number)"

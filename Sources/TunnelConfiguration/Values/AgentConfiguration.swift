@@ -52,22 +52,6 @@ package struct AgentConfiguration: Hashable, Sendable {
     }
 }
 
-/// The listener of the admin API.
-package struct AdminConfiguration: Hashable, Sendable {
-    /// Address or host name to bind, IPv6 without brackets.
-    package var host: String
-    /// 0…65535; 0 lets the kernel choose.
-    package var port: Int
-    /// What every request must bring (`Authorization: Bearer …`).
-    package var token: Secret
-
-    package init(host: String, port: Int, token: Secret) {
-        self.host = host
-        self.port = port
-        self.token = token
-    }
-}
-
 /// What is logged, how, and where to.
 package struct LogConfiguration: Hashable, Sendable {
     /// The least severe level that is written.

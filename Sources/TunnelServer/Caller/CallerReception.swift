@@ -28,7 +28,7 @@ final class CallerReception: RequestReception, ProxiedReception {
     /// TLS as it was when the connection came; nil where none is spoken.
     private let tls: ServerTLS?
     /// What the caller has shown, if anything.
-    private var shown: PeerCertificate?
+    var shown: PeerCertificate?
     /// What the request under way began with, or the latest one.
     var settings: ServerSettings
     /// Inside whose carrier it stands: then nothing but a handshake is served.
@@ -79,9 +79,6 @@ final class CallerReception: RequestReception, ProxiedReception {
         peerPort = source.port == 0 ? nil : Int(source.port)
         isNamedByHeader = true
     }
-
-    /// The handshake of TLS is done.
-    func identified(_ certificate: PeerCertificate?) { shown = certificate }
 
     /// What the caller has shown, as far as it counts now: its authority is still the one that is asked for, and its time is
     /// not over.

@@ -155,10 +155,9 @@ final class Listener: ConnectionAcceptor {
                 core: core, on: channel.eventLoop, listener: listener, tls: tls)
             try addGate(for: reception, to: pipeline, core, settings)
             if let tls {
-                try pipeline.addHandlers([
-                    PlainSpeechGuard(core: core, reception: reception), tls.makeHandler(),
-                    TLSEntrance(core: core, reception: reception),
-                ])
+                try SecureEntrance.add(
+                    tls, to: pipeline, reception: reception,
+                    date: core.dates[core.index(of: channel.eventLoop)].value)
             }
             try pipeline.addHandler(reception.makeHandler(on: channel.eventLoop))
         }

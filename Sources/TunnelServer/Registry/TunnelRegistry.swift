@@ -137,6 +137,15 @@ final class TunnelRegistry: Sendable {
     /// Every token that has a session, in no order.
     var connected: [Summary] { inParts { $0.summaries($1, isConnected: true) } }
 
+    /// Every session, in no order.
+    var standings: [(standing: Table.Standing, session: ServedSession)] {
+        inParts { state, slots in
+            state.table.standings(slots).compactMap { standing in
+                state.sessions[standing.session].map { (standing, $0) }
+            }
+        }
+    }
+
     /// Knows the tokens that another one knows.
     func know(tokensOf other: TunnelRegistry, isListed: (RendezvousToken) -> Bool) {
         let known = other.inParts { $0.table.known($1) }

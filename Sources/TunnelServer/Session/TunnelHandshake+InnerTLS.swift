@@ -52,9 +52,8 @@ extension TunnelHandshake {
         let reception = CallerReception(
             core: core, on: pipe.eventLoop, listener: listener, tls: tls,
             insider: Insider(address: address, isLongPoll: isLongPoll))
-        try pipe.pipeline.syncOperations.addHandlers([
-            ResetBeneathTLS(), tls.makeHandler(), TLSEntrance(core: core, reception: reception),
-            reception.makeHandler(on: pipe.eventLoop),
-        ])
+        let pipeline = pipe.pipeline.syncOperations
+        try SecureEntrance.addInside(tls, to: pipeline, reception: reception)
+        try pipeline.addHandler(reception.makeHandler(on: pipe.eventLoop))
     }
 }

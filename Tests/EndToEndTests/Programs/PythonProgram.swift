@@ -39,6 +39,13 @@ final class PythonProgram: Sendable {
         }
     }
 
+    /// Runs a program that comes to an end.
+    static func run(_ name: String, _ arguments: [String], in folder: TemporaryFolder) throws -> ChildProcess
+    {
+        try ChildProcess(
+            [environment + "/bin/\(name)"] + arguments, environment: variables(folder.path))
+    }
+
     /// Starts Jupyter's server, which has to be told a port.
     ///
     /// - Parameter name: of the program.

@@ -1,27 +1,59 @@
 import AgentStatus
 import Glibc
-import HTTPMessage
-import HTTPServing
-import NIOCore
+package import HTTPMessage
+package import NIOCore
 import NIOTLS
-import Synchronization
-import TransportSecurity
+package import TransportSecurity
 import X509
+
+/// Who is told of the TLS that a caller's connection stands on. Used on its event loop.
+package protocol SecureReception: AnyObject {
+    /// The handshake is done.
+    ///
+    /// - Parameter certificate: what the caller has shown; nil where it has shown none.
+    func identified(_ certificate: PeerCertificate?)
+    /// There was none; the connection is closed.
+    ///
+    /// - Parameter words: why.
+    func tlsFailed(_ words: String)
+    /// Plain HTTP came.
+    ///
+    /// - Returns: the answer, behind which the connection is closed.
+    func refusePlainSpeech() -> OwnAnswer
+}
+
+/// How a caller's connection comes to speak TLS.
+package enum SecureEntrance {
+    /// Has a connection at a listener speak TLS, by handlers at the end of its pipeline: those of HTTP come behind them.
+    ///
+    /// - Parameter date: that of the event loop.
+    package static func add(
+        _ tls: ServerTLS, to pipeline: ChannelPipeline.SynchronousOperations,
+        reception: any SecureReception, date: DateStamp
+    ) throws {
+        try pipeline.addHandlers([
+            PlainSpeechGuard(reception, date), tls.makeHandler(), TLSEntrance(reception),
+        ])
+    }
+
+    /// The same inside what carries a tunnel, where no plain HTTP is answered.
+    package static func addInside(
+        _ tls: ServerTLS, to pipeline: ChannelPipeline.SynchronousOperations, reception: any SecureReception
+    ) throws {
+        try pipeline.addHandlers([ResetBeneathTLS(), tls.makeHandler(), TLSEntrance(reception)])
+    }
+}
 
 /// Stands between TLS and a caller's connection: tells who has proved to be there, and why a handshake failed; gives way
 /// then.
-final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
+private final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
     private static let largestCertificate = 16 << 10
 
-    private let core: ServerCore
-    private let reception: CallerReception
+    private let reception: any SecureReception
 
-    init(core: ServerCore, reception: CallerReception) {
-        self.core = core
-        self.reception = reception
-    }
+    init(_ reception: any SecureReception) { self.reception = reception }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent {
@@ -29,10 +61,7 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
             if let certificate = PeerCertificate.of(pipeline), certificate.der.count > Self.largestCertificate
             {
                 // TLS 1.3 gives a ticket that holds it, and this one would be too large for that.
-                core.tell(
-                    "TLS handshake failed",
-                    .tlsFailed("the certificate of \(certificate.subject) is larger than 16 KiB"),
-                    from: reception.peer)
+                reception.tlsFailed("the certificate of \(certificate.subject) is larger than 16 KiB")
                 return context.close(promise: nil)
             }
             reception.identified(PeerCertificate.shown(in: pipeline))
@@ -46,8 +75,7 @@ final class TLSEntrance: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let certificate = PeerCertificate.of(context.pipeline.syncOperations)
         guard let failure = TLSFailure.ofPeer(error, certificate: certificate, now: time(nil)) else { return }
-        core.incidents.connectionRefused(.tlsFailed)
-        core.tell("TLS handshake failed", .tlsFailed("\(failure)"), from: reception.peer)
+        reception.tlsFailed("\(failure)")
     }
 }
 
@@ -64,7 +92,7 @@ extension ChannelOutboundHandler {
 }
 
 /// Stands beneath TLS that is spoken inside what carries a tunnel.
-final class ResetBeneathTLS: ChannelOutboundHandler {
+private final class ResetBeneathTLS: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
 
     func triggerUserOutboundEvent(
@@ -74,7 +102,7 @@ final class ResetBeneathTLS: ChannelOutboundHandler {
 
 /// The first to see what comes on a port that speaks TLS: plain HTTP gets an answer in plain HTTP that says so, where a
 /// browser would show the alert as gibberish.
-final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
+private final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -84,14 +112,14 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// For the rest of what it sends, and for its own end.
     private static let patience: TimeAmount = .seconds(2)
 
-    private let core: ServerCore
-    private let reception: CallerReception
+    private let reception: any SecureReception
+    private let date: DateStamp
     private var hasAnswered = false
     private var hasHeard = false
 
-    init(core: ServerCore, reception: CallerReception) {
-        self.core = core
+    init(_ reception: any SecureReception, _ date: DateStamp) {
         self.reception = reception
+        self.date = date
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -103,11 +131,8 @@ final class PlainSpeechGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
         guard !hasHeard else { return context.fireChannelRead(data) }
         hasAnswered = true
-        let refusal = Refusal.plainSpoken
-        core.incidents.connectionRefused(refusal.code)
-        core.tell("Connection is not TLS", refusal, from: reception.peer)
-        let date = core.dates[core.index(of: context.eventLoop)].value
-        let answer = refusal.answer.encoded(toMethod: "GET", .http11, closing: true, date: date.text)
+        let answer = reception.refusePlainSpeech()
+            .encoded(toMethod: "GET", .http11, closing: true, date: date.text)
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         context.close(mode: .output, promise: nil)
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { context.close(promise: nil) }
