@@ -56,7 +56,7 @@ import Testing
     private static func isDescribed(_ schema: AdminSchema) -> Bool {
         switch schema {
         case .anything: false
-        case .list(let element), .map(let element): isDescribed(element)
+        case .list(let element), .map(let element), .optional(let element): isDescribed(element)
         case .object(_, let members): members.allSatisfy { isDescribed($0.schema) }
         default: true
         }
@@ -145,6 +145,8 @@ import Testing
         case .list(let element):
             guard let all = value as? [Any] else { return ["\(place): no list"] }
             return all.flatMap { faults(of: $0, element, place + "[]") }
+        case .optional(let element):
+            return value is NSNull ? [] : faults(of: value, element, place)
         case .map(let element):
             guard let all = value as? [String: Any] else { return ["\(place): no map"] }
             return all.values.flatMap { faults(of: $0, element, place + "{}") }

@@ -23,21 +23,6 @@ import TunnelConfiguration
         }
     }
 
-    @Test func aHundredRequestsGoByOneConnection() async throws {
-        try await AdminWorld().run { world in
-            let answer = try curl(
-                "--http2-prior-knowledge", "-Z", "--parallel-max", "100", "-H", Self.authorization,
-                "-w", "\n%{http_version} %{http_code} %{num_connects}\n",
-                "http://127.0.0.1:\(world.port)/api/status?tunnel=t[1-100]")
-            let lines = answer.text.split(separator: "\n").filter { $0.hasPrefix("2 ") }
-            #expect(lines.count == 100 && lines.allSatisfy { $0.hasPrefix("2 200") }, "\(answer)")
-            // Whoever came before the first one knew what is spoken may have opened one more.
-            let opened = lines.reduce(0) { $0 + (Int($1.split(separator: " ").last ?? "") ?? 0) }
-            #expect(opened <= 2)
-            #expect(world.agent.snapshots.value == 100)
-        }
-    }
-
     @Test func aLongAnswerAndOneWithoutAnEndComeByIt() async throws {
         let world = try await AdminWorld(.init(tunnels: Self.tunnels(3000)))
         let port = world.port

@@ -132,6 +132,10 @@ enum AdminDescription {
         case .boolean: return .object([("type", .string("boolean"))])
         case .list(let element):
             return .object([("type", .string("array")), ("items", json(element, &components))])
+        case .optional(let value):
+            return .object([
+                ("anyOf", .array([json(value, &components), .object([("type", .string("null"))])]))
+            ])
         case .map(let element):
             return .object([
                 ("type", .string("object")), ("additionalProperties", json(element, &components)),

@@ -19,6 +19,8 @@ indirect enum AdminSchema: Sendable, Equatable {
     case number
     case boolean
     case list(AdminSchema)
+    /// Or `null`.
+    case optional(AdminSchema)
     /// From names that are not known beforehand.
     case map(AdminSchema)
     /// - Parameter name: of the type; nil for one that is described where it is used.
@@ -36,15 +38,15 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .address: return AddressRange.isAddress(text)
         case .string(let pattern?):
             return (try? RegularExpression(pattern))?.matchesWhole(of: text) ?? true
-        case .anything, .string(nil), .list, .map, .object: return true
+        case .anything, .string(nil), .list, .optional, .map, .object: return true
         }
     }
 
-    /// The same, with more to say of some members than their types do.
+    /// The same, with more to say of some members than their types do: no longer that of the type.
     func with(_ members: [String: AdminSchema]) -> AdminSchema {
-        guard case .object(let name, let all) = self else { return self }
+        guard case .object(_, let all) = self else { return self }
         return .object(
-            name: name,
+            name: nil,
             all.map {
                 Member(name: $0.name, schema: members[$0.name] ?? $0.schema, isRequired: $0.isRequired)
             }
@@ -61,7 +63,7 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .number: "a number"
         case .address: "an IP address"
         case .string(let pattern?): "a text like \(pattern)"
-        case .anything, .string(nil), .list, .map, .object: "a text"
+        case .anything, .string(nil), .list, .optional, .map, .object: "a text"
         }
     }
 }

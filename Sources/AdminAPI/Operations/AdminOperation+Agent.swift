@@ -79,7 +79,8 @@ extension AdminOperation {
         let field = AdminSchema.json(ExplanationQuery.Field.self).with(["name": word, "value": text])
         return .json(ExplanationQuery.self).with([
             "method": word, "target": word, "fields": .list(field), "from": .address,
-            "port": .integer(0...65_535),
+            "port": .integer(0...65_535), "server": .optional(.string()),
+            "certificateName": .optional(.string()),
         ])
     }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// schemathesis (PyPI) asks an agent whatever its OpenAPI document allows, and what it does not.
-@Suite(.timeLimit(.minutes(5)), .enabled(if: PythonProgram.areThere, "\(PythonProgram.missing)"))
+@Suite(.timeLimit(.minutes(5)), .enabled(if: PythonProgram.has("st"), "\(PythonProgram.missing)"))
 struct SchemathesisTests {
     private static let token = "schemathesis-token-0123456789"
 

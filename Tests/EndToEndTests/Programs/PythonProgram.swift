@@ -12,6 +12,11 @@ final class PythonProgram: Sendable {
         FileManager.default.fileExists(atPath: environment + "/requirements.txt")
     }
 
+    /// Whether a program is among them.
+    static func has(_ name: String) -> Bool {
+        FileManager.default.isExecutableFile(atPath: environment + "/bin/\(name)")
+    }
+
     let port: Int
     var url: String { "http://127.0.0.1:\(port)" }
     /// Its own, thrown away with it.
