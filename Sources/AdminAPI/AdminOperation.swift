@@ -55,7 +55,7 @@ struct AdminOperation: Sendable {
     var isQuestion = false
     let answer: @Sendable (AdminQuestion, any AgentControl) async -> AdminReply
 
-    static let all: [AdminOperation] = 
+    static let all: [AdminOperation] =
         agent + health + lists + bans + feeds + logs + history + metrics + old + description + actions
 
     /// Whether the log is told who asked it.

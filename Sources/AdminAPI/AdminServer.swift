@@ -140,7 +140,9 @@ package final class AdminServer: Sendable {
                 guard gate.beginStream() else {
                     return request.send(
                         .adminError(
-                            503, "\(AdminGate.mostStreams) streams are open already: end one, or ask for a list (recent)"))
+                            503,
+                            "\(AdminGate.mostStreams) streams are open already: end one, or ask for a list (recent)"
+                        ))
                 }
                 await request.send(stream)
                 gate.endStream()

@@ -5,21 +5,27 @@ import Observability
 
 // What happens, while it happens: server-sent events (WHATWG HTML §9.2).
 extension AdminOperation {
+    private static let kinds = AgentEvent.Kind.allCases.map(\.rawValue).joined(separator: "|")
+
     static let feeds: [AdminOperation] = [
         AdminOperation(
             method: "GET", path: "/api/events",
             summary:
                 "Events as they happen; with Last-Event-ID, those since that one; with recent, the latest as a list.",
             parameters: [
-                Parameter(name: "kind", meaning: "Only events of these kinds: a list with commas."),
+                Parameter(
+                    name: "kind", meaning: "Only events of these kinds: a list with commas.",
+                    schema: .string(pattern: "^(\(kinds))(,(\(kinds)))*$")),
                 Parameter(name: "server", meaning: "Only events of this tunnel server."),
                 Parameter(name: "tunnel", meaning: "Only events of this tunnel."),
                 Parameter(
                     name: "recent",
                     meaning:
-                        "So many of the latest, as a JSON list instead of a stream: 1 to \(EventStream.capacity)."
-                ),
-                Parameter(name: "follow", meaning: "`no` ends the stream behind what has happened."),
+                        "So many of the latest, as a JSON list instead of a stream: 1 to \(EventStream.capacity).",
+                    schema: .integer(1...EventStream.capacity)),
+                Parameter(
+                    name: "follow", meaning: "`no` ends the stream behind what has happened.",
+                    schema: .choice(["yes", "no"])),
             ],
             responses: [
                 Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())

@@ -7,7 +7,8 @@ extension AdminOperation {
     static let history: [AdminOperation] = HistoryQuery.Subject.allCases.map { subject in
         AdminOperation(
             method: "GET", path: "/api/history/\(subject.rawValue)", summary: subject.summary,
-            parameters: subject.parameters
+            parameters: subject.parameters,
+            responses: [Response(meaning: "A page of it.", schema: .json(HistoryPage.self))]
         ) { question, control in
             do throws(HistoryError) {
                 let query = try HistoryQuery(
@@ -29,22 +30,37 @@ extension HistoryQuery.Subject {
         }
     }
 
+    /// Milliseconds since 1970, or a duration.
+    private static let time = "^[0-9]{1,15}(ms|s|m|h|d)?$"
+
     fileprivate var parameters: [AdminOperation.Parameter] {
         var parameters = [
             AdminOperation.Parameter(
-                name: "since", meaning: "Not before: milliseconds since 1970, or so long ago, such as 1h."),
-            .init(name: "until", meaning: "Not after: the same."),
+                name: "since", meaning: "Not before: milliseconds since 1970, or so long ago, such as 1h.",
+                schema: .string(pattern: Self.time)),
+            .init(name: "until", meaning: "Not after: the same.", schema: .string(pattern: Self.time)),
             .init(
                 name: "limit",
-                meaning: "Rows at most, 1 to \(HistoryQuery.mostRows); \(HistoryQuery.usualRows) by default."),
-            .init(name: "before", meaning: "Only what lies before the row of that id: `next` of an answer."),
+                meaning: "Rows at most, 1 to \(HistoryQuery.mostRows); \(HistoryQuery.usualRows) by default.",
+                schema: .integer(1...HistoryQuery.mostRows)),
+            .init(
+                name: "before", meaning: "Only what lies before the row of that id: `next` of an answer.",
+                schema: .integer(1...(1 << 53))),
             .init(name: "server", meaning: "The tunnel server of that name."),
             .init(name: "tunnel", meaning: "The tunnel of that name, or of that shortened token."),
-            .init(name: "errors-only", meaning: "Only what went wrong: true or false."),
+            .init(name: "errors-only", meaning: "Only what went wrong.", schema: .boolean),
         ]
         switch self {
-        case .events: parameters.append(.init(name: "kind", meaning: "Events of that kind."))
-        case .requests: parameters.append(.init(name: "status", meaning: "A status, or such as 5xx."))
+        case .events:
+            parameters.append(
+                .init(
+                    name: "kind", meaning: "Events of that kind.",
+                    schema: .choice(AgentEvent.Kind.allCases.map(\.rawValue))))
+        case .requests:
+            parameters.append(
+                .init(
+                    name: "status", meaning: "A status, or such as 5xx.",
+                    schema: .string(pattern: "^[1-5]([0-9][0-9]|xx)$")))
         case .minutes: break
         }
         return parameters

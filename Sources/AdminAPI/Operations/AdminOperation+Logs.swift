@@ -12,10 +12,15 @@ extension AdminOperation {
             parameters: [
                 Parameter(
                     name: "level",
-                    meaning: "The least important that is told, `info` unless given: \(levels)."),
+                    meaning: "The least important that is told, `info` unless given: \(levels).",
+                    schema: .choice(Logger.Level.allCases.map(\.rawValue))),
                 Parameter(name: "tunnel", meaning: "Only lines about the tunnel of this name."),
                 Parameter(name: "server", meaning: "Only lines about the server of this name."),
-                Parameter(name: "follow", meaning: "`no` ends behind the warnings."),
+                Parameter(
+                    name: "follow", meaning: "`no` ends behind the warnings.", schema: .choice(["yes", "no"])),
+            ],
+            responses: [
+                Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
             ]
         ) { question, control in
             let text = question.parameters["level"] ?? "info"

@@ -6,7 +6,10 @@ extension AdminOperation {
     static let metrics: [AdminOperation] = [
         AdminOperation(
             method: "GET", path: "/metrics",
-            summary: "What is counted: as OpenMetrics 1.0, or as Prometheus text 0.0.4, by Accept."
+            summary: "What is counted: as OpenMetrics 1.0, or as Prometheus text 0.0.4, by Accept.",
+            responses: [
+                Response(meaning: "A page.", mediaType: MetricsFormat.prometheus.mediaType, schema: .string())
+            ]
         ) { question, control in
             guard let page = await control.metrics(MetricsQuestion(question.head.fields)) else {
                 return .error(503, "the agent is stopping")

@@ -2,7 +2,7 @@
 ///
 /// Property names are those of the JSON; times are milliseconds since 1970.
 package struct HistoryPage: Codable, Hashable, Sendable {
-    package enum Source: String, Codable, Hashable, Sendable {
+    package enum Source: String, Codable, Hashable, Sendable, CaseIterable {
         case file
         /// There is no file, or it cannot be used now: little is kept.
         case memory

@@ -7,7 +7,7 @@ extension CallerReception: SecureReception {
     func identified(_ certificate: PeerCertificate?) { shown = certificate }
 
     func tlsFailed(_ words: String) {
-        core.incidents.connectionRefused(.tlsFailed)
+        core.incidents.connectionRefused(Refusal.tlsFailed(words).code)
         core.tell("TLS handshake failed", .tlsFailed(words), from: peer)
     }
 
