@@ -26,12 +26,12 @@ import Testing
             Self.publish(["a", "b", "c"], by: world)
             let client = AdminClient(socketPath: world.path)
             var seen: [ServerSentEvent] = []
-            let end = try client.follow("/api/events", after: "1") { event in
+            let end = try client.follow("/api/events", after: "1001") { event in
                 seen.append(event)
                 return seen.count < 2
             }
             #expect(end == .stopped)
-            #expect(seen.map(\.id) == ["2", "3"] && seen.allSatisfy { $0.name == "session-up" })
+            #expect(seen.map(\.id) == ["1002", "1003"] && seen.allSatisfy { $0.name == "session-up" })
             let last = try JSONDecoder().decode(
                 AgentEvent.self, from: Data(try #require(seen.last).data.utf8))
             #expect(last.message == "c")
@@ -49,7 +49,7 @@ import Testing
             }
             #expect(end == .ended && seen.count == 9)
             #expect(seen.first == ServerSentEvent(id: nil, name: "missed", data: "3"))
-            #expect(seen.last?.id == "11")
+            #expect(seen.last?.id == "1011")
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
     @Test func aRefusalIsToldInTheAgentsWords() async throws {
         try await AdminWorld().run { world in
             for (target, words) in [
-                ("/api/none", "nothing at this path"), ("/api/logs?level=x", "no such level"),
+                ("/api/none", "nothing at this path"), ("/api/logs?level=x", "one of trace, debug"),
             ] {
                 let error = #expect(throws: AdminClientError.self) {
                     try AdminClient(socketPath: world.path).follow(target) { _ in true }

@@ -14,16 +14,16 @@ import Testing
     }
 
     @Test(arguments: [
-        Example(target: "events?limit=0", words: "limit is a number from 1 to 1000"),
-        Example(target: "events?limit=1001", words: "limit is a number from 1 to 1000"),
-        Example(target: "events?since=yesterday", words: "how long ago"),
-        Example(target: "events?since=-1", words: "how long ago"),
+        Example(target: "events?limit=0", words: "a whole number from 1 to 1000"),
+        Example(target: "events?limit=1001", words: "a whole number from 1 to 1000"),
+        Example(target: "events?since=yesterday", words: "\\\"since\\\" is to be"),
+        Example(target: "events?since=-1", words: "\\\"since\\\" is to be"),
         Example(target: "events?kind=nothing", words: "session-down"),
-        Example(target: "events?status=500", words: "there is no parameter \\\"status\\\""),
-        Example(target: "requests?kind=error", words: "there is no parameter \\\"kind\\\""),
-        Example(target: "requests?status=600", words: "5xx"),
+        Example(target: "events?status=500", words: "\\\"status\\\", which is not known here"),
+        Example(target: "requests?kind=error", words: "\\\"kind\\\", which is not known here"),
+        Example(target: "requests?status=600", words: "\\\"status\\\" is to be"),
         Example(target: "minutes?errors-only=yes", words: "true or false"),
-        Example(target: "minutes?before=0", words: "before is a number"),
+        Example(target: "minutes?before=0", words: "\\\"before\\\" is to be"),
     ])
     func whatMakesNoSenseIsRefused(example: Example) async throws {
         try await AdminWorld().run { world in

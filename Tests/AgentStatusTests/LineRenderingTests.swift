@@ -32,7 +32,7 @@ import Testing
         #expect(!request.isFailure)
         request.status = 502
         #expect(request.isFailure)
-        (request.status, request.outcome) = (200, "caller-left")
+        (request.status, request.outcome) = (200, "origin-failed")
         #expect(request.isFailure)
     }
 

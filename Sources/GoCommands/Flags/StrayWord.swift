@@ -15,7 +15,10 @@ package enum StrayWord {
     /// The command that a first argument most likely stands for; nil when it resembles none.
     package static func command(for word: String) -> String? {
         if let command = otherNames[word.lowercased()] { return command }
-        return word.utf8.count < 3 ? nil : NearMiss.nearest(to: word, among: commands)
+        guard word.utf8.count >= 3 else { return nil }
+        // Words of another length are too far from one of three letters: "stop" is no "top".
+        return NearMiss.nearest(
+            to: word, among: commands.filter { $0.utf8.count > 3 || $0.utf8.count == word.utf8.count })
     }
 
     /// What other programs call the same.

@@ -1,4 +1,3 @@
-import AgentStatus
 import Glibc
 package import HTTPMessage
 package import NIOCore
