@@ -147,6 +147,10 @@ import Testing
             return all.flatMap { faults(of: $0, element, place + "[]") }
         case .optional(let element):
             return value is NSNull ? [] : faults(of: value, element, place)
+        case .nothing: return value is NSNull ? [] : ["\(place): there is something"]
+        case .either(let schemas):
+            let all = schemas.map { faults(of: value, $0, place) }
+            return all.contains { $0.isEmpty } ? [] : all.flatMap(\.self)
         case .map(let element):
             guard let all = value as? [String: Any] else { return ["\(place): no map"] }
             return all.values.flatMap { faults(of: $0, element, place + "{}") }

@@ -136,6 +136,9 @@ enum AdminDescription {
             return .object([
                 ("anyOf", .array([json(value, &components), .object([("type", .string("null"))])]))
             ])
+        case .nothing: return .object([("type", .string("null"))])
+        case .either(let schemas):
+            return .object([("anyOf", .array(schemas.map { json($0, &components) }))])
         case .map(let element):
             return .object([
                 ("type", .string("object")), ("additionalProperties", json(element, &components)),

@@ -21,6 +21,10 @@ indirect enum AdminSchema: Sendable, Equatable {
     case list(AdminSchema)
     /// Or `null`.
     case optional(AdminSchema)
+    /// `null`, or not there.
+    case nothing
+    /// Any of them.
+    case either([AdminSchema])
     /// From names that are not known beforehand.
     case map(AdminSchema)
     /// - Parameter name: of the type; nil for one that is described where it is used.
@@ -38,7 +42,7 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .address: return AddressRange.isAddress(text)
         case .string(let pattern?):
             return (try? RegularExpression(pattern))?.matchesWhole(of: text) ?? true
-        case .anything, .string(nil), .list, .optional, .map, .object: return true
+        case .anything, .string(nil), .list, .optional, .nothing, .either, .map, .object: return true
         }
     }
 
@@ -63,7 +67,7 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .number: "a number"
         case .address: "an IP address"
         case .string(let pattern?): "a text like \(pattern)"
-        case .anything, .string(nil), .list, .optional, .map, .object: "a text"
+        case .anything, .string(nil), .list, .optional, .nothing, .either, .map, .object: "a text"
         }
     }
 }

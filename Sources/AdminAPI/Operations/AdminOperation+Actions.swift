@@ -44,6 +44,11 @@ extension AdminOperation {
     ].map { verb, isCut, summary in
         AdminOperation(
             method: "POST", path: "/api/sessions/{id}/\(verb)", audience: .role(.operate), summary: summary,
+            captures: [
+                Parameter(
+                    name: "id", meaning: "Its number, `session.id` in the log.", schema: .integer(1...Int.max)
+                )
+            ],
             responses: [Response(meaning: "Whose it is.", schema: .json(SessionReport.self))]
         ) { question, control in
             guard let id = UInt64(question.captures["id"] ?? "") else {
@@ -64,7 +69,8 @@ extension AdminOperation {
             method: "POST", path: "/api/tokens/block", audience: .role(.administer),
             summary: "Serve a token no more, and have its tunnel clients leave.",
             body: Body(
-                meaning: "The token, or its hint and tag; for how long.", schema: .json(TokenBlockQuery.self)),
+                meaning: "The token, or its hint and tag; for how long.",
+                schema: .either([tokenItself, tokenAsShown])),
             responses: [
                 Response(meaning: "It is blocked.", schema: .json(BlockedTokenSnapshot.self))
             ]
@@ -79,7 +85,16 @@ extension AdminOperation {
             summary: "Serve a token again.",
             body: Body(
                 meaning: "The token, or its hint and tag; all where it is empty.",
-                schema: .json(TokenBlockQuery.self)),
+                schema: .either([
+                    .object(name: nil, [token]),
+                    .object(
+                        name: nil,
+                        [
+                            .init(name: "token", schema: .nothing, isRequired: false),
+                            .init(name: "tokenHint", schema: .optional(.string()), isRequired: false),
+                            .init(name: "tokenTag", schema: .optional(.string()), isRequired: false),
+                        ]),
+                ])),
             responses: [Response(meaning: "How many are served again.", schema: .json([String: Int].self))]
         ) { question, control in
             guard let query = question.body(TokenBlockQuery.self) else { return .noTokenQuery }
@@ -88,6 +103,25 @@ extension AdminOperation {
             }
         },
     ]
+
+    private static let token = AdminSchema.Member(
+        name: "token", schema: .string(pattern: "[!-~]{16,1024}"), isRequired: true)
+    private static let tokenItself = AdminSchema.object(
+        name: nil,
+        [
+            token,
+            .init(name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
+        ])
+    private static let tokenAsShown = AdminSchema.object(
+        name: nil,
+        [
+            .init(name: "tokenHint", schema: .string(), isRequired: true),
+            .init(name: "tokenTag", schema: .string(), isRequired: true),
+            .init(name: "token", schema: .nothing, isRequired: false),
+            .init(name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
+        ])
+    /// Of what `duration` takes as much as anybody writes.
+    private static let someTime = "[1-9][0-9]{0,2}(s|m|h|d)|[1-9][0-9]{3,5}s"
 
     private static let rollback: [AdminOperation] = [
         AdminOperation(
@@ -125,7 +159,18 @@ extension AdminOperation {
             AdminOperation(
                 method: method, path: "/api/log-level", audience: .role(.operate),
                 summary: "Log more or less, for a while or until the next reload.",
-                body: Body(meaning: "The level; for how long.", schema: .json(LogLevelQuery.self)),
+                body: Body(
+                    meaning: "The level; for how long.",
+                    schema: .object(
+                        name: nil,
+                        [
+                            .init(
+                                name: "level",
+                                schema: .choice(LogConfiguration.Level.allCases.map(\.rawValue)),
+                                isRequired: true),
+                            .init(
+                                name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
+                        ])),
                 responses: logLevelResponses
             ) { question, control in
                 guard let query = question.body(LogLevelQuery.self),

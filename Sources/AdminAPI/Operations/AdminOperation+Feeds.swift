@@ -15,7 +15,7 @@ extension AdminOperation {
             parameters: [
                 Parameter(
                     name: "kind", meaning: "Only events of these kinds: a list with commas.",
-                    schema: .string(pattern: "^(\(kinds))(,(\(kinds)))*$")),
+                    schema: .string(pattern: "(\(kinds))(,(\(kinds)))*")),
                 Parameter(name: "server", meaning: "Only events of this tunnel server."),
                 Parameter(name: "tunnel", meaning: "Only events of this tunnel."),
                 Parameter(

@@ -31,7 +31,7 @@ extension HistoryQuery.Subject {
     }
 
     /// Milliseconds since 1970, or a duration.
-    private static let time = "^[0-9]{1,15}(ms|s|m|h|d)?$"
+    private static let time = "[0-9]{1,13}|[0-9]{1,4}(ms|s|m|d)|([0-9]{1,3}d)?[0-9]{1,4}h([0-9]{1,4}m)?"
 
     fileprivate var parameters: [AdminOperation.Parameter] {
         var parameters = [
@@ -60,7 +60,7 @@ extension HistoryQuery.Subject {
             parameters.append(
                 .init(
                     name: "status", meaning: "A status, or such as 5xx.",
-                    schema: .string(pattern: "^[1-5]([0-9][0-9]|xx)$")))
+                    schema: .string(pattern: "[1-5]([0-9][0-9]|xx)")))
         case .minutes: break
         }
         return parameters

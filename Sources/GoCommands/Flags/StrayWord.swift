@@ -15,10 +15,9 @@ package enum StrayWord {
     /// The command that a first argument most likely stands for; nil when it resembles none.
     package static func command(for word: String) -> String? {
         if let command = otherNames[word.lowercased()] { return command }
-        guard word.utf8.count >= 3 else { return nil }
-        // Words of another length are too far from one of three letters: "stop" is no "top".
-        return NearMiss.nearest(
-            to: word, among: commands.filter { $0.utf8.count > 3 || $0.utf8.count == word.utf8.count })
+        // Signals stop an agent: "top" is not what is meant.
+        guard word.utf8.count >= 3, word.lowercased() != "stop" else { return nil }
+        return NearMiss.nearest(to: word, among: commands)
     }
 
     /// What other programs call the same.

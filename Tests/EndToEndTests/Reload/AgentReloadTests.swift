@@ -43,7 +43,7 @@ import Testing
         // Another port, then another token on the same port.
         let (one, other) = (try freePort(), try freePort())
         func admin(_ port: Int, _ token: String) -> String {
-            "admin: { listen: \"127.0.0.1:\(port)\", token: \(token) }\n" + base
+            "admin: { listen: \"127.0.0.1:\(port)\", token: \(token), hosts: [caller.test] }\n" + base
         }
         func ask(_ port: Int, _ token: String) throws -> Int {
             try HTTPConnection(port: port).exchange(
