@@ -97,6 +97,8 @@ final class AdminExchange: ServedExchange {
     private let peer: String
     private let requests: AsyncStream<AdminRequest>.Continuation
     private var state: State
+    /// Whether an answer without an end of its own must not begin any more.
+    private var isStopping = false
 
     /// - Parameter peer: who asks, as the log is told.
     init(
@@ -212,6 +214,9 @@ final class AdminExchange: ServedExchange {
             status: 200, fields: HeaderFields([.contentType: mediaType]))
         head.fields.append(named: "Cache-Control", "no-store")
         head.fields.append(named: "X-Content-Type-Options", "nosniff")
+        if case .asked = state, isStopping {
+            answerLast(.adminError(503, "the agent stopped before the answer was there"))
+        }
         guard case .asked = state, let stream,
             let length = try? AnswerLength(settling: &head, toMethod: self.head.method, isLast: false)
         else {
@@ -311,7 +316,10 @@ final class AdminExchange: ServedExchange {
     }
 
     /// The connection ends behind the answer by itself; one without an end of its own ends now.
-    func serverStops() { endStream() }
+    func serverStops() {
+        isStopping = true
+        endStream()
+    }
 
     /// Nobody waits for that.
     func answerIsOut(missing: Int) {}

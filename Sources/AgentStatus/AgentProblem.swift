@@ -45,6 +45,7 @@ extension AgentSnapshot {
     /// by such a name.
     package func narrowed(where isWanted: (_ name: String) -> Bool) -> AgentSnapshot {
         var narrowed = self
+        narrowed.webhooks = nil
         narrowed.tunnels.removeAll { !isWanted($0.name) }
         narrowed.servers.removeAll { server in
             !isWanted(server.name) && !(server.connected ?? []).contains { isWanted($0.name) }

@@ -67,6 +67,8 @@ package struct TrafficSnapshot: Codable, Hashable, Sendable {
     package var requestBytes: UInt64
     /// Bytes of the answers' bodies.
     package var responseBytes: UInt64
+    /// Of a server, those answered with 500 or more, by itself too; nil where that is not told.
+    package var failedRequests: UInt64?
     /// Requests begun per second, over about the last ten seconds; nil before it is known.
     package var requestsPerSecond: Double?
 

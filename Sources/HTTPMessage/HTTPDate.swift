@@ -31,3 +31,15 @@ package enum HTTPDate {
 
     private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
+
+extension HeaderFields {
+    /// How long a server asks to be left alone, a day at most: seconds, or until a date (RFC 9110 §10.2.3).
+    ///
+    /// - Parameter now: in seconds since 1970.
+    package func retryAfter(now: Int) -> Duration? {
+        guard let text = self[.retryAfter] else { return nil }
+        let end = HTTPDate.parse(text)
+        let seconds = Int(text) ?? end.map { max($0, now) - now }
+        return seconds.map { .seconds(max(0, min($0, 86_400))) }
+    }
+}

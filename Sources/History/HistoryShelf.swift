@@ -62,7 +62,9 @@ struct HistoryShelf: Sendable {
             add(MinuteGain(failed: failed), to: MinuteKey(at: request.at, server: request.server))
         }
         // What a request says for which there was no tunnel may be anything.
-        guard knowsAll, let hint = request.tokenHint, request.outcome != "answered-here" else { return }
+        let isForNobody =
+            request.outcome == "answered-here" || request.outcome == "no-tunnel" && request.status == 404
+        guard knowsAll, let hint = request.tokenHint, !isForNobody else { return }
         let key = MinuteKey(at: request.at, server: request.server, tokenHint: name(of: hint, at: request.at))
         add(
             MinuteGain(

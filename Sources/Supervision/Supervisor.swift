@@ -29,7 +29,7 @@ import TunnelServer
     }
 
     /// What webhooks have yet to tell may take so long at the end; below what the last resort leaves where there is no time.
-    private static let farewell: Duration = .seconds(2)
+    private static let farewell: Duration = .milliseconds(800)
     private static let lastWord: Duration = .milliseconds(300)
 
     let means: AgentMeans
@@ -106,9 +106,10 @@ import TunnelServer
                 }
             }
             await usage.write()
-            await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
+            await refreshMeasures()
             history.add(totals)
             await history.close()
+            await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
             end()
             group.cancelAll()
             return outcome ?? .stopped

@@ -21,7 +21,7 @@ extension TunnelClient {
         retries.add()
     }
 
-    var isPaused: Bool { state.withLock { $0.isPaused } }
+    package var isPaused: Bool { state.withLock { $0.isPaused } }
 
     /// Returns when it may dial, at once where it is not paused; or nothing is to be dialled any more.
     func untilResumed(on eventLoop: any EventLoop) async {

@@ -26,7 +26,7 @@ extension TunnelClient {
         measures.dialFailures = incidents.dialFailures
         measures.sessionEnds = incidents.sessionEnds
         measures.sessions = lives.count { $0.isReady }
-        measures.wanted = wantedConnections
+        measures.wanted = isPaused ? 0 : wantedConnections
         return measures
     }
 

@@ -1,5 +1,6 @@
 import AgentStatus
 import HTTPMessage
+import HostSystem
 import NIOCore
 import OriginHTTP
 
@@ -92,9 +93,8 @@ final class WebhookAttempt: OriginResponseReceiver {
                 .init(isFinal: true), .rejected,
                 message: "it answered \(head.status): redirects are not followed, give the URL they lead to")
         case 408, 425, 429, 500...:
-            let wait = head.fields.first(named: "Retry-After").flatMap { Int($0) }
             return .failed(
-                .init(retryAfter: wait.map { .seconds(max(0, min($0, 86_400))) }), .rejected,
+                .init(retryAfter: head.fields.retryAfter(now: UnixTime.now)), .rejected,
                 message: "it answered \(head.status)")
         default:
             return .failed(.init(isFinal: true), .rejected, message: "it answered \(head.status)")

@@ -141,6 +141,7 @@ import Testing
             guard let number = value as? Int else { return ["\(place): no integer"] }
             return range?.contains(number) != false ? [] : ["\(place): out of range"]
         case .number: return value is Double ? [] : ["\(place): no number"]
+        case .always(let wanted): return value as? Bool == wanted ? [] : ["\(place): not \(wanted)"]
         case .boolean: return value is Bool ? [] : ["\(place): no boolean"]
         case .list(let element):
             guard let all = value as? [Any] else { return ["\(place): no list"] }

@@ -129,6 +129,7 @@ enum AdminDescription {
             }
             return .object(members)
         case .number: return .object([("type", .string("number"))])
+        case .always(let value): return .object([("const", .boolean(value))])
         case .boolean: return .object([("type", .string("boolean"))])
         case .list(let element):
             return .object([("type", .string("array")), ("items", json(element, &components))])

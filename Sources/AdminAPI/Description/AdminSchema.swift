@@ -18,6 +18,8 @@ indirect enum AdminSchema: Sendable, Equatable {
     case integer(ClosedRange<Int>? = nil)
     case number
     case boolean
+    /// That and nothing else.
+    case always(Bool)
     case list(AdminSchema)
     /// Or `null`.
     case optional(AdminSchema)
@@ -42,7 +44,7 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .address: return AddressRange.isAddress(text)
         case .string(let pattern?):
             return (try? RegularExpression(pattern))?.matchesWhole(of: text) ?? true
-        case .anything, .string(nil), .list, .optional, .nothing, .either, .map, .object: return true
+        case .anything, .string(nil), .always, .list, .optional, .nothing, .either, .map, .object: return true
         }
     }
 
@@ -67,7 +69,7 @@ indirect enum AdminSchema: Sendable, Equatable {
         case .number: "a number"
         case .address: "an IP address"
         case .string(let pattern?): "a text like \(pattern)"
-        case .anything, .string(nil), .list, .optional, .nothing, .either, .map, .object: "a text"
+        case .anything, .string(nil), .always, .list, .optional, .nothing, .either, .map, .object: "a text"
         }
     }
 }

@@ -70,7 +70,10 @@ extension AdminOperation {
             summary: "Serve a token no more, and have its tunnel clients leave.",
             body: Body(
                 meaning: "The token, or its hint and tag; for how long.",
-                schema: .either([tokenItself, tokenAsShown])),
+                schema: .either([
+                    .object(name: nil, [token, howLong]),
+                    .object(name: nil, tokenAsShown + [howLong]),
+                ])),
             responses: [
                 Response(meaning: "It is blocked.", schema: .json(BlockedTokenSnapshot.self))
             ]
@@ -84,15 +87,14 @@ extension AdminOperation {
             method: "POST", path: "/api/tokens/unblock", audience: .role(.administer),
             summary: "Serve a token again.",
             body: Body(
-                meaning: "The token, or its hint and tag; all where it is empty.",
+                meaning: "The token, or its hint and tag, or that all are meant.",
                 schema: .either([
-                    .object(name: nil, [token]),
+                    .object(name: nil, [token]), .object(name: nil, tokenAsShown),
                     .object(
                         name: nil,
                         [
                             .init(name: "token", schema: .nothing, isRequired: false),
-                            .init(name: "tokenHint", schema: .optional(.string()), isRequired: false),
-                            .init(name: "tokenTag", schema: .optional(.string()), isRequired: false),
+                            .init(name: "all", schema: .always(true), isRequired: true),
                         ]),
                 ])),
             responses: [Response(meaning: "How many are served again.", schema: .json([String: Int].self))]
@@ -106,20 +108,13 @@ extension AdminOperation {
 
     private static let token = AdminSchema.Member(
         name: "token", schema: .string(pattern: "[!-~]{16,1024}"), isRequired: true)
-    private static let tokenItself = AdminSchema.object(
-        name: nil,
-        [
-            token,
-            .init(name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
-        ])
-    private static let tokenAsShown = AdminSchema.object(
-        name: nil,
-        [
-            .init(name: "tokenHint", schema: .string(), isRequired: true),
-            .init(name: "tokenTag", schema: .string(), isRequired: true),
-            .init(name: "token", schema: .nothing, isRequired: false),
-            .init(name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
-        ])
+    private static let tokenAsShown: [AdminSchema.Member] = [
+        .init(name: "tokenHint", schema: .string(), isRequired: true),
+        .init(name: "tokenTag", schema: .string(), isRequired: true),
+        .init(name: "token", schema: .nothing, isRequired: false),
+    ]
+    private static let howLong = AdminSchema.Member(
+        name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false)
     /// Of what `duration` takes as much as anybody writes.
     private static let someTime = "[1-9][0-9]{0,2}(s|m|h|d)|[1-9][0-9]{3,5}s"
 
@@ -168,8 +163,7 @@ extension AdminOperation {
                                 name: "level",
                                 schema: .choice(LogConfiguration.Level.allCases.map(\.rawValue)),
                                 isRequired: true),
-                            .init(
-                                name: "for", schema: .optional(.string(pattern: someTime)), isRequired: false),
+                            howLong,
                         ])),
                 responses: logLevelResponses
             ) { question, control in

@@ -19,7 +19,8 @@ extension AdminOperation {
             .json(200, await control.snapshot(ofTunnel: question.parameters["tunnel"]))
         },
         AdminOperation(
-            method: "GET", path: "/api/plan", summary: "What a reload would do now. Nothing changes.",
+            method: "GET", path: "/api/plan", audience: .role(.operate),
+            summary: "What a reload would do now. Nothing changes.",
             responses: [
                 Response(meaning: "What it would do.", schema: .json(PlanReport.self)),
                 Response(status: 422, meaning: "Why it would be refused.", schema: .json(PlanReport.self)),

@@ -12,8 +12,8 @@ extension AdminOperation {
             summary: "Let an address in again.",
             parameters: [
                 Parameter(
-                    name: "address", meaning: "An IP address, or `all`.", isRequired: true,
-                    schema: .string(pattern: "all|[0-9A-Fa-f:.]+"))
+                    name: "address", meaning: "An IP address, a ban as listed, or `all`.", isRequired: true,
+                    schema: .string(pattern: "all|[0-9A-Fa-f:.]+(/64)?"))
             ],
             responses: [Response(meaning: "How many bans ended.", schema: .json([String: Int].self))]
         ) { question, control in

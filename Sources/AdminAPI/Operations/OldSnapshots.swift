@@ -12,7 +12,7 @@ struct OldMonitoring: Codable, Sendable {
     var pendingRequests: Int
     /// Requests that are over.
     var completedRequests: Int
-    /// Nobody counts them here: 0.
+    /// Those answered with 500 or more.
     var erroredRequests: Int
 
     enum CodingKeys: String, CodingKey {
@@ -33,7 +33,7 @@ struct OldMonitoring: Codable, Sendable {
         pendingRequests = max(carried, servers.reduce(0) { $0 + $1.waiting })
         let begun = servers.reduce(0) { $0 + Int(clamping: $1.traffic.requests) }
         completedRequests = max(0, begun - pendingRequests)
-        erroredRequests = 0
+        erroredRequests = servers.reduce(0) { $0 + Int(clamping: $1.traffic.failedRequests ?? 0) }
     }
 }
 

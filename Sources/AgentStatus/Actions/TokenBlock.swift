@@ -5,20 +5,24 @@ package struct TokenBlockQuery: Codable, Hashable, Sendable {
     package var tokenHint: String?
     /// What tells apart tokens that begin alike, as a status shows it.
     package var tokenTag: String?
+    /// Whether all that are blocked are meant, where no token is named.
+    package var all: Bool?
     /// How long, such as `10m`; nil for until it is unblocked.
     package var duration: String?
 
     private enum CodingKeys: String, CodingKey {
-        case token, tokenHint, tokenTag
+        case token, tokenHint, tokenTag, all
         case duration = "for"
     }
 
     package init(
-        token: String? = nil, tokenHint: String? = nil, tokenTag: String? = nil, duration: String? = nil
+        token: String? = nil, tokenHint: String? = nil, tokenTag: String? = nil, all: Bool? = nil,
+        duration: String? = nil
     ) {
         self.token = token
         self.tokenHint = tokenHint
         self.tokenTag = tokenTag
+        self.all = all
         self.duration = duration
     }
 }

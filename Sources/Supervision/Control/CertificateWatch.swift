@@ -22,15 +22,19 @@ import TunnelConfiguration
 
     private let logger: Logger
     private var configuration: AgentConfiguration?
+    /// What readers of events know: a reload that changes nothing of it is no news.
+    private var told: Set<Warning> = []
 
     init(logger: Logger) { self.logger = logger }
 
     /// Another configuration is in force.
     func apply(_ configuration: AgentConfiguration) {
         self.configuration = configuration
-        for warning in Self.warnings(of: configuration, at: UnixTime.now).prefix(Self.most) {
+        let warnings = Self.warnings(of: configuration, at: UnixTime.now).prefix(Self.most)
+        for warning in warnings where !told.contains(warning) {
             logger(of: warning).publish(.certificateExpires, warning.words)
         }
+        told = Set(warnings)
     }
 
     /// Looks again and again until the task is cancelled.
@@ -60,6 +64,9 @@ import TunnelConfiguration
             for case let file? in files where known.insert(file).inserted {
                 warnings += file.warnings(at: now).map { Warning(server: server, tunnel: tunnel, words: $0) }
             }
+        }
+        if let tls = configuration.admin?.tls {
+            look(tls.certificates.map { Optional($0.keyPair.chain) } + [tls.clientAuthority])
         }
         for server in configuration.servers {
             let shown = (server.tls?.certificates ?? []).map { Optional($0.keyPair.chain) }

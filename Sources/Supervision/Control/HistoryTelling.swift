@@ -16,6 +16,7 @@ extension Supervisor {
         while true {
             let isMany = servers.count + tunnels.count > Self.mostEachSecond
             guard (try? await Task.sleep(for: isMany ? .seconds(10) : .seconds(1))) != nil else { return }
+            await refreshMeasures()
             history.add(totals)
         }
     }

@@ -84,8 +84,11 @@ extension SupervisorControl {
         let count: Int
         if query.token != nil {
             count = blocked.unblock(try token(of: query)) ? 1 : 0
+        } else if query.all == true {
+            count = blocked.unblock(hint: nil, tag: nil)
         } else {
-            count = blocked.unblock(hint: query.tokenHint, tag: query.tokenTag)
+            guard let hint = query.tokenHint, let tag = query.tokenTag else { throw .noTokenNamed }
+            count = blocked.unblock(hint: hint, tag: tag)
         }
         if count > 0 {
             supervisor.logger.notice(
@@ -104,9 +107,7 @@ extension SupervisorControl {
             }
         }
         guard let hint = query.tokenHint, let tag = query.tokenTag else {
-            throw ActionError(
-                400,
-                "name the token: by \"token\", or by \"tokenHint\" and \"tokenTag\" as the status shows them")
+            throw .noTokenNamed
         }
         let tokens = supervisor.servers.tokens(hint: hint, tag: tag)
         guard let token = tokens.first else {
@@ -164,4 +165,9 @@ extension SupervisorControl {
         return SuccessionSnapshot(
             paused: supervisor.machine.pauses.all, salt: blocked.salt, blocked: blocked.blocked)
     }
+}
+
+extension ActionError {
+    fileprivate static let noTokenNamed = ActionError(
+        400, "name the token: by \"token\", or by \"tokenHint\" and \"tokenTag\" as the status shows them")
 }

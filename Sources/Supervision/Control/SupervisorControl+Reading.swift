@@ -14,7 +14,7 @@ extension SupervisorControl {
             reasons.append("\(silent) of \(supervisor.servers.count) servers do not listen")
         }
         let tunnels = supervisor.tunnels
-        if tunnels.count > 0, !tunnels.isAnyUp { reasons.append("no tunnel is up") }
+        if tunnels.isAnyWanted, !tunnels.isAnyUp { reasons.append("no tunnel is up") }
         return ReadinessSnapshot(reasons: reasons)
     }
 

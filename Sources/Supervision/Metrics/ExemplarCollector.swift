@@ -32,8 +32,9 @@ import Observability
         let batch = feed.read(after: max(place, last - min(last, Self.mostLookedAt)))
         place = batch.last
         exemplars = exemplars.filter { names.contains($0.key) }
-        // Only of what the histogram counts: those that were for a tunnel.
-        for request in batch.elements where request.queue != nil && names.contains(request.server) {
+        // Only of what the histogram counts: those that were for a tunnel, and no raw streams.
+        for request in batch.elements
+        where request.queue != nil && request.status != 101 && names.contains(request.server) {
             exemplars[request.server, default: RequestExemplars()].note(request)
         }
         return exemplars

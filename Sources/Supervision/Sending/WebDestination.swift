@@ -134,13 +134,7 @@ private final class WebPost: OriginResponseReceiver {
     func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
         guard !head.isInterim else { return }
         answer = .answered(
-            status: head.status, retryAfter: head.fields[.retryAfter].flatMap(Self.wait(in:)))
-    }
-
-    /// Seconds, or a date (RFC 9110 §10.2.3).
-    private static func wait(in text: String) -> Duration? {
-        let seconds = Int(text) ?? HTTPDate.parse(text).map { $0 - UnixTime.now }
-        return seconds.map { .seconds(max(0, min($0, 86_400))) }
+            status: head.status, retryAfter: head.fields.retryAfter(now: UnixTime.now))
     }
 
     func originSent(_ bytes: ByteBuffer) {

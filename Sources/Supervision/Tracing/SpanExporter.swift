@@ -18,6 +18,8 @@ import TunnelConfiguration
     private static let patience: Duration = .seconds(1)
     private static let timeout: Duration = .seconds(10)
     private static let longestWait: Duration = .seconds(60)
+    /// The longest that a collector is left alone because it asks for that.
+    private static let longestAsked: Duration = .seconds(300)
     /// For what is left at the end of the agent.
     private static let farewell: Duration = .milliseconds(700)
 
@@ -93,11 +95,20 @@ import TunnelConfiguration
             _ = await requests.next(after: position + Self.batch - 1, most: 1, within: Self.patience)
             while !Task.isCancelled, target != nil, requests.last > position {
                 guard let wait = await sendBatch(within: Self.timeout) else { continue }
-                try? await Task.sleep(for: wait)
+                await rest(for: wait)
             }
         }
         // That one is cancelled, and breaks off whatever it waits for.
         await Task { await self.sendRest() }.value
+    }
+
+    /// Until then, or until another configuration holds.
+    private func rest(for wait: Duration) async {
+        let (end, before) = (ContinuousClock.now + wait, target?.configuration)
+        while ContinuousClock.now < end, target?.configuration == before {
+            let step = min(Self.patience, end - .now)
+            guard (try? await Task.sleep(for: step)) != nil else { return }
+        }
     }
 
     private func sendRest() async {
@@ -170,7 +181,7 @@ import TunnelConfiguration
     private func wait(asked: Duration?) -> Duration {
         failures += 1
         let backoff = min(Self.longestWait, .seconds(1 << min(failures - 1, 6)))
-        return max(backoff * Double.random(in: 0.8...1.2), asked ?? .zero)
+        return max(backoff * Double.random(in: 0.8...1.2), min(asked ?? .zero, Self.longestAsked))
     }
 
     private func note(_ code: ErrorCode, _ message: String) {
@@ -204,7 +215,7 @@ extension TracingConfiguration {
     /// What goes with each batch.
     fileprivate func fields(software: String) -> HeaderFields {
         var fields = HeaderFields([.contentType: "application/json"])
-        fields.append(named: "User-Agent", software)
+        fields.append(named: "User-Agent", software.replacing(" ", with: "/"))
         for header in headers { fields.append(named: header.name, header.value.secret) }
         return fields
     }

@@ -39,7 +39,13 @@ extension TunnelServer {
     /// What it had carried when its event loops were last asked.
     package var traffic: TrafficSnapshot {
         var traffic = TrafficSnapshot()
-        for count in core.counts { traffic += count.lastTold.requests }
+        var failed: UInt64 = 0
+        for count in core.counts {
+            let requests = count.lastTold.requests
+            traffic += requests
+            failed += requests.statuses[500...].reduce(0, +)
+        }
+        traffic.failedRequests = failed
         return traffic
     }
 }

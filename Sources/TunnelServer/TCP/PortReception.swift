@@ -63,6 +63,7 @@ final class PortReception: RawReception, ProxiedReception {
             return nil
         }
         guard !core.pause.isPaused, !core.blocked.contains(port.token) else {
+            observer.refused(core.pause.isPaused ? .paused : .tokenBlocked)
             record.finish(.answeredHere, now: now)
             return nil
         }

@@ -50,7 +50,7 @@ struct UnblockToken: ParsableCommand {
         guard (named == nil) == all else {
             throw ValidationError("name the token by --token-file, or by --hint and --tag; or write --all")
         }
-        let query = named ?? TokenBlockQuery()
+        let query = named ?? TokenBlockQuery(all: true)
         let count = try agent.ask { client throws(AdminClientError) in try client.unblock(query) }
         print(count == 1 ? "1 token unblocked" : "\(count) tokens unblocked")
     }

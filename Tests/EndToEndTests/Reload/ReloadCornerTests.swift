@@ -56,7 +56,8 @@ import Testing
     @Test func theAdminListenerMovesToAnOverlappingAddressOfItsPort() throws {
         let port = try freePort()
         let admin = { (host: String) in
-            "admin: { listen: \"\(host):\(port)\", token: admin-token-0123456, hosts: [caller.test] }\n" + Self.server(0)
+            "admin: { listen: \"\(host):\(port)\", token: admin-token-0123456, hosts: [caller.test] }\n"
+                + Self.server(0)
         }
         let world = try ReloadedAgent(admin("127.0.0.1"))
         #expect(try world.apply(admin("0.0.0.0")) == .applied)
