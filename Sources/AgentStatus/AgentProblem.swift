@@ -71,7 +71,7 @@ extension AgentSnapshot {
 
     private static func problem(of history: HistorySnapshot) -> AgentProblem? {
         history.fault.map {
-            AgentProblem(subject: "history", words: "not written — \($0)", since: history.faultSince)
+            AgentProblem(subject: "history", words: "not in order — \($0)", since: history.faultSince)
         }
     }
 

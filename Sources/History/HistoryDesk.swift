@@ -7,6 +7,8 @@ internal import TunnelConfiguration
 enum HistoryNews: Sendable, Equatable {
     case failing(String)
     case recovered(path: String)
+    /// Questions find it damaged, though it is written.
+    case unreadable(String)
     /// - Parameter to: where the damaged file lies now.
     case movedAside(path: String, to: String)
 }
@@ -20,6 +22,10 @@ struct HistoryDesk {
     /// Between two looks for what is too old, and for what the rows are, in milliseconds.
     private static let forgetsEvery: Int64 = 30_000
     private static let countsEvery: Int64 = 1000
+    /// Between two checks of a file that questions find damaged, in milliseconds: each reads all of it.
+    private static let checksEvery: Int64 = 600_000
+    /// How long a check may take: meanwhile nothing is written, and the agent's end waits for it.
+    private static let checkPatience: Duration = .seconds(3)
     /// Steps of taking away that are made at once, beside what is written.
     private static let mostSteps = 8
 
@@ -27,6 +33,11 @@ struct HistoryDesk {
     private var file: HistoryFile?
     private(set) var fault: HistoryFault?
     private var faultSince: Int64?
+    /// What questions meet in a file that is written.
+    private(set) var doubt: HistoryFault?
+    private var doubtSince: Int64?
+    /// Until when a doubt stands and no other check is made.
+    private var checkAt: Int64 = 0
     /// When it is tried next.
     private var retryAt: Int64 = 0
     private var forgetAt: Int64 = 0
@@ -46,6 +57,7 @@ struct HistoryDesk {
         self.configuration = configuration
         file = nil
         (fault, faultSince) = (nil, nil)
+        trust()
         (retryAt, forgetAt, countAt) = (0, 0, 0)
         snapshot = HistorySnapshot(file: configuration?.file)
         snapshot.maxBytes = configuration?.maxBytes
@@ -64,16 +76,18 @@ struct HistoryDesk {
     mutating func write(_ shelf: HistoryShelf, now: HistoryMoment) -> Bool {
         guard let file = opened(now: now) else { return false }
         do throws(SQLiteError) {
-            if !shelf.isEmpty { try file.write(shelf) }
+            // Where there is nothing to write, only a write tells whether what was wrong is over.
+            if !shelf.isEmpty { try file.write(shelf) } else if fault != nil { try file.probe() }
         } catch {
             failed(HistoryFault(error, file.path), now: now)
             // What is too much may be what is there already.
             if error.reason == .full { try? lookAfter(file, now: now) }
             return false
         }
-        worked(file.path)
+        if doubt != nil, now.running >= checkAt { trust() }
         do throws(SQLiteError) {
             try lookAfter(file, now: now)
+            worked(file.path)
         } catch {
             // What was to be written is.
             failed(HistoryFault(error, file.path), now: now)
@@ -82,15 +96,57 @@ struct HistoryDesk {
     }
 
     /// Somebody found the file damaged while reading.
-    mutating func suspect(now: HistoryMoment) {
-        guard let file, (try? file.isSound()) != true else { return }
-        failed(HistoryFault(.damaged, "\(file.path) is damaged"), now: now)
+    mutating func suspect(now: HistoryMoment, patience: Duration = Self.checkPatience) {
+        guard let file, now.running >= checkAt else { return }
+        checkAt = now.running + Self.checksEvery
+        do throws(SQLiteError) {
+            if try file.isSound(within: patience) {
+                doubt(file.path, "a check finds nothing wrong with it", now: now)
+            } else {
+                failed(HistoryFault(.damaged, "\(file.path) is damaged"), now: now)
+            }
+        } catch {
+            switch error.reason {
+            case .damaged: failed(HistoryFault(error, file.path), now: now)
+            case .busy: checkAt = now.running + Self.retryAfter
+            case .interrupted: doubt(file.path, "a check takes longer than it may", now: now)
+            case .full, .readOnly, .other:
+                doubt(file.path, "a check cannot be made: \(error.message)", now: now)
+            }
+        }
+        // It stays where it is.
+        if let fault, fault.kind == .damaged { (doubt, doubtSince) = (fault, faultSince) }
+    }
+
+    private mutating func doubt(_ path: String, _ finding: String, now: HistoryMoment) {
+        let doubt = HistoryFault.unreadable(path, finding)
+        if self.doubt == nil {
+            doubtSince = now.unix
+            news.append(.unreadable(doubt.description))
+        }
+        self.doubt = doubt
+        showFault()
+    }
+
+    private mutating func trust() {
+        (doubt, doubtSince, checkAt) = (nil, nil, 0)
+        showFault()
+    }
+
+    private mutating func showFault() {
+        let since = fault == nil ? doubtSince : faultSince
+        (snapshot.fault, snapshot.faultSince) = (
+            (fault ?? doubt)?.description, since.map { Int($0 / 1000) }
+        )
     }
 
     private mutating func opened(now: HistoryMoment) -> HistoryFile? {
         guard let configuration, now.running >= retryAt else { return nil }
         // Moved or removed, it would be written for nobody.
-        if let file, !file.isInPlace { self.file = nil }
+        if let file, !file.isInPlace {
+            self.file = nil
+            trust()
+        }
         if let file { return file }
         do throws(HistoryFault) {
             let opened = try HistoryFile(path: configuration.file, maxBytes: configuration.maxBytes)
@@ -110,20 +166,24 @@ struct HistoryDesk {
         if fault.kind == .damaged, let path, moves < Self.mostMoves, let place = Self.moveAside(path) {
             moves += 1
             retryAt = now.running
+            trust()
             news.append(.movedAside(path: path, to: place))
             return
         }
+        let fault =
+            fault.kind == .damaged
+            ? HistoryFault(.damaged, "\(fault) — move it away, and a new one is begun") : fault
         if self.fault?.kind != fault.kind { news.append(.failing(fault.description)) }
         if self.fault == nil { faultSince = now.unix }
         self.fault = fault
-        (snapshot.fault, snapshot.faultSince) = (fault.description, faultSince.map { Int($0 / 1000) })
+        showFault()
     }
 
     private mutating func worked(_ path: String) {
         guard fault != nil else { return }
         news.append(.recovered(path: path))
         (fault, faultSince) = (nil, nil)
-        (snapshot.fault, snapshot.faultSince) = (nil, nil)
+        showFault()
     }
 
     /// - Returns: where it lies now; nil where it could not be moved.

@@ -6,6 +6,8 @@ struct HistoryFault: Error, Sendable, Hashable, CustomStringConvertible {
         /// Written by a later version of this program.
         case newer
         case damaged, locked, full, readOnly
+        /// Questions find it damaged, and nothing else does.
+        case unreadable
         case other
     }
 
@@ -35,6 +37,18 @@ struct HistoryFault: Error, Sendable, Hashable, CustomStringConvertible {
     static func foreign(_ path: String) -> HistoryFault {
         HistoryFault(
             .foreign, "\(path) holds something else than a history — name another file, or remove it")
+    }
+
+    /// It says that it is a history, and is none.
+    static func incomplete(_ path: String, _ lack: String) -> HistoryFault {
+        HistoryFault(.damaged, "\(path) is damaged: it is a history by its header, but \(lack)")
+    }
+
+    static func unreadable(_ path: String, _ finding: String) -> HistoryFault {
+        HistoryFault(
+            .unreadable,
+            "questions find \(path) damaged, but \(finding) — ask for another time, or move it away and a new one is begun"
+        )
     }
 
     static func newer(_ path: String, version: Int64) -> HistoryFault {

@@ -29,28 +29,38 @@ final class HistoryFile {
         let followsLinks = OutputPath.linkFlag(for: path) == 0
         let place = Self.place(of: path)
         try Self.make(place, followsLinks: followsLinks)
-        let version: Int64?
+        let fault: HistoryFault?
         do throws(SQLiteError) {
             connection = try SQLiteConnection(
                 path: place, .write, followsLinks: followsLinks, patience: Self.lockPatience)
             identity = FileIdentity(path: path)
-            version = try Self.version(of: connection)
-            if version == Self.version { try setUp() }
+            fault = try Self.fault(of: connection, path)
+            if fault == nil {
+                Self.keepPrivate(place, followsLinks: followsLinks)
+                try setUp()
+            }
         } catch {
             throw Self.isForeign(path, error) ? .foreign(path) : HistoryFault(error, path)
         }
-        guard let version else { throw .foreign(path) }
-        guard version <= Self.version else { throw .newer(path, version: version) }
+        if let fault { throw fault }
     }
 
-    /// - Returns: nil where it is another program's. An empty file becomes a history of this version.
-    private static func version(of connection: SQLiteConnection) throws(SQLiteError) -> Int64? {
+    /// Why what it holds cannot be used; nil where it can. An empty file becomes a history of this version.
+    private static func fault(
+        of connection: SQLiteConnection, _ path: String
+    ) throws(SQLiteError) -> HistoryFault? {
         if try connection.number("PRAGMA page_count") == 0 {
             try connection.run("PRAGMA auto_vacuum = INCREMENTAL")
             try begin(connection)
         }
-        guard try connection.number("PRAGMA application_id") == applicationID else { return nil }
-        return try connection.number("PRAGMA user_version")
+        guard try connection.number("PRAGMA application_id") == applicationID else { return .foreign(path) }
+        let version = try connection.number("PRAGMA user_version")
+        guard version <= Self.version else { return .newer(path, version: version) }
+        guard version >= 1 else { return .incomplete(path, "of format \(version), which there never was") }
+        let tables = try connection.number(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('events', 'requests', 'minutes')"
+        )
+        return tables == 3 ? nil : .incomplete(path, "a table is missing")
     }
 
     private func setUp() throws(SQLiteError) {
@@ -69,10 +79,28 @@ final class HistoryFile {
     /// The path without links among its folders: SQLite would call those links too.
     private static func place(of path: String) -> String {
         guard let end = path.lastIndex(of: "/"), end != path.startIndex,
-            let folder = realpath(String(path[..<end]), nil)
+            let folder = resolved(String(path[..<end]))
         else { return path }
-        defer { free(folder) }
-        return String(cString: folder) + path[end...]
+        return folder + path[end...]
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Takes a file that was there, and those beside it, from other users than its owner.
+    private static func keepPrivate(_ path: String, followsLinks: Bool) {
+        let place = followsLinks ? resolved(path) ?? path : path
+        for path in [place, "\(place)-wal", "\(place)-shm"] {
+            guard let status = try? Stat(FilePath(path), followTargetSymlink: false),
+                status.type == .regular, status.userID.rawValue == geteuid(),
+                !status.permissions.isDisjoint(with: [.groupReadWriteExecute, .otherReadWriteExecute])
+            else { continue }
+            // By its name: a descriptor that is closed takes along the locks that SQLite has on the file.
+            fchmodat(AT_FDCWD, path, 0o600, AT_SYMLINK_NOFOLLOW)
+        }
     }
 
     /// Makes an empty file, for its owner alone. SQLite would have others read it.
@@ -149,6 +177,9 @@ final class HistoryFile {
         }
     }
 
+    /// Writes what is there already: throws where nothing can be written.
+    func probe() throws(SQLiteError) { try connection.run("PRAGMA application_id = \(Self.applicationID)") }
+
     // MARK: What goes
 
     /// How many rows one step takes away.
@@ -206,8 +237,13 @@ final class HistoryFile {
         return (try count("events"), try count("requests"), try count("minutes"))
     }
 
-    /// Whether SQLite finds nothing wrong with it. Reads all of it.
-    func isSound() throws(SQLiteError) -> Bool {
-        try connection.rows("PRAGMA quick_check(1)") { $0.text(0) } == ["ok"]
+    /// Whether SQLite finds nothing wrong with it, its indexes among it. Reads all of it.
+    ///
+    /// - Throws: `interrupted` where it takes longer than so.
+    func isSound(within patience: Duration) throws(SQLiteError) -> Bool {
+        let answer = try connection.within(patience) { () throws(SQLiteError) in
+            try connection.rows("PRAGMA integrity_check(1)") { $0.text(0) }
+        }
+        return answer == ["ok"]
     }
 }

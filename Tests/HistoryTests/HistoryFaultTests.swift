@@ -1,5 +1,6 @@
 import AgentStatus
 import Foundation
+import Glibc
 import Observability
 import TestSupport
 import Testing
@@ -161,5 +162,130 @@ import TunnelConfiguration
                 "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT count(*) FROM n")
         }
         #expect(error?.reason == .interrupted)
+    }
+
+    @Test func whatLooksAtNoLimitIsInterrupted() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("", to: "a.db")
+        let connection = try SQLiteConnection(path: path, .write, followsLinks: true, patience: .zero)
+        let error = #expect(throws: SQLiteError.self) {
+            try connection.within(.milliseconds(50)) { () throws(SQLiteError) in
+                connection.limit(to: nil)
+                try connection.run(
+                    "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT count(*) FROM n")
+            }
+        }
+        #expect(error?.reason == .interrupted)
+        #expect(try connection.number("SELECT 7") == 7)
+    }
+
+    @Test func aLockIsToldOfOnceThoughThereIsNothingToWrite() async throws {
+        let world = try HistoryWorld()
+        await world.open()
+        let other = try world.connection()
+        try other.run("BEGIN EXCLUSIVE")
+        // Each time it is tried anew, and twice what is too old would go.
+        for _ in 0..<4 { world.tick(after: 20_000) }
+        #expect(world.keeper.snapshot.fault?.contains("locked by another process") == true)
+        try other.run("COMMIT")
+        world.tick(after: 3000)
+        #expect(world.keeper.snapshot.fault == nil)
+        #expect(try world.lines("Cannot write the history").count == 1)
+        #expect(try world.lines("The history is written again").count == 1)
+    }
+
+    /// A desk with rows enough that a check takes some steps.
+    private func desk(_ folder: TemporaryFolder, now: HistoryMoment) throws -> HistoryDesk {
+        var desk = HistoryDesk()
+        desk.apply(HistoryConfiguration(file: folder.path(of: "history.db")))
+        var shelf = HistoryShelf()
+        for number in 0..<1000 {
+            var event = AgentEvent(.error, message: "\(number)")
+            event.at = now.unix
+            shelf.add(event)
+        }
+        let isWritten = desk.write(shelf, now: now)
+        try #require(isWritten)
+        return desk
+    }
+
+    @Test(arguments: [nil, Duration.nanoseconds(1)])
+    func aFileThatIsNotShownToBeDamagedStays(patience: Duration?) throws {
+        let folder = try TemporaryFolder()
+        let now = HistoryMoment.now
+        var desk = try desk(folder, now: now)
+        if let patience { desk.suspect(now: now, patience: patience) } else { desk.suspect(now: now) }
+        let finding = patience == nil ? "finds nothing wrong" : "takes longer"
+        #expect(desk.doubt?.description.contains(finding) == true && desk.isInFile)
+        // It is written all the same, which is no end of the doubt.
+        let isWritten = desk.write(HistoryShelf(), now: now.later(3000))
+        #expect(isWritten && desk.fault == nil && desk.snapshot.fault?.contains(finding) == true)
+        desk.suspect(now: now.later(4000), patience: .nanoseconds(1))
+        let news = desk.takeNews()
+        #expect(desk.doubt?.description.contains(finding) == true && news.count == 1)
+        // Nobody meets damage any more.
+        let isWrittenStill = desk.write(HistoryShelf(), now: now.later(700_000))
+        #expect(isWrittenStill && desk.snapshot.fault == nil)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(!names.contains { $0.contains("corrupt") })
+    }
+
+    @Test func damageThatAQuestionMeetsIsMovedAside() async throws {
+        let world = try HistoryWorld()
+        await world.open()
+        for number in 0..<1000 { publish(world, "\(number)") }
+        world.tick()
+        try world.connection().run("PRAGMA wal_checkpoint(TRUNCATE)")
+        let descriptor = open(world.path, O_WRONLY)
+        let nonsense = [UInt8](repeating: 0x5a, count: 4096)
+        let size = try #require(
+            try FileManager.default.attributesOfItem(atPath: world.path)[.size] as? Int)
+        for place in stride(from: 4096, to: size, by: 4096) {
+            #expect(pwrite(descriptor, nonsense, nonsense.count, off_t(place)) == nonsense.count)
+        }
+        close(descriptor)
+        let error = await #expect(throws: HistoryError.self) { try await world.page(.events) }
+        #expect(error?.status == 503)
+        publish(world, "after")
+        world.tick()
+        #expect(try await messages(world) == ["after"])
+        #expect(try world.lines("moved aside").count == 1)
+    }
+
+    @Test(arguments: ["PRAGMA user_version = 0", "DROP TABLE minutes"])
+    func whatIsAHistoryByItsHeaderAloneIsMovedAside(statement: String) async throws {
+        let first = try HistoryWorld()
+        await first.open()
+        await first.keeper.close()
+        try first.connection().run(statement)
+        let next = try HistoryWorld(first.folder)
+        await next.open()
+        publish(next, "after")
+        next.tick()
+        #expect(next.keeper.snapshot.fault == nil)
+        #expect(try await messages(next) == ["after"])
+        let names = try FileManager.default.contentsOfDirectory(atPath: first.folder.path)
+        #expect(names.contains { $0.hasPrefix("history.db.corrupt-") })
+    }
+
+    @Test(arguments: [true, false]) func aFileThatWasThereIsOfItsOwnerAlone(isEmpty: Bool) async throws {
+        let first = try HistoryWorld()
+        if isEmpty {
+            try first.folder.write("", to: "history.db")
+        } else {
+            await first.open()
+            await first.keeper.close()
+        }
+        let names = ["history.db", "history.db-wal", "history.db-shm"]
+        for name in names { _ = chmod(first.folder.path(of: name), 0o644) }
+        let next = try HistoryWorld(first.folder)
+        await next.open()
+        publish(next, "kept")
+        next.tick()
+        for name in names {
+            let attributes = try FileManager.default.attributesOfItem(
+                atPath: next.folder.path(of: name))
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
     }
 }

@@ -92,7 +92,7 @@ package struct HistorySnapshot: Codable, Hashable, Sendable {
     package var minutes: Int = 0
     /// Events, requests and minutes that came and could not be kept.
     package var lost: UInt64 = 0
-    /// Why the file is not written, and since when, in seconds since 1970.
+    /// Why the file is not written, or cannot be read wholly, and since when, in seconds since 1970.
     package var fault: String?
     package var faultSince: Int?
 

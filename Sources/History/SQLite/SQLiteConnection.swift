@@ -87,10 +87,30 @@ final class SQLiteConnection {
 
     private static var now: UInt64 { monotonicNanoseconds() }
 
-    /// Lets statements run no longer than so from now.
-    func limit(to time: Duration) {
+    /// Lets statements run no longer than so from now; nil: as long as they take.
+    func limit(to time: Duration?) {
+        guard let time else {
+            deadline.pointee = 0
+            return
+        }
         let (seconds, attoseconds) = time.components
         deadline.pointee = Self.now + UInt64(clamping: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+
+    /// The same for statements that look at no limit for long, at the cost of a thread.
+    func within<Value>(
+        _ time: Duration, _ work: () throws(SQLiteError) -> Value
+    ) throws(SQLiteError) -> Value {
+        let interruption = Interruption(of: handle, after: time)
+        guard interruption.start() else {
+            throw SQLiteError(code: SQLITE_INTERRUPT, message: "there is no thread to watch over it")
+        }
+        limit(to: time)
+        defer {
+            interruption.cancel()
+            limit(to: nil)
+        }
+        return try work()
     }
 
     /// Rows that the last statement changed.
