@@ -10,8 +10,10 @@ extension AdminClient {
             patience: patience ?? Self.workPatience)
     }
 
+    /// - Returns: without a plan where there is nothing to go back to.
     package func rollbackPlan() throws(AdminClientError) -> PlanReport {
-        try ask("GET", "/api/rollback", PlanReport.self, patience: patience ?? Self.answerPatience)
+        try ask(
+            "GET", "/api/rollback", PlanReport.self, orStatus: 409, patience: patience ?? Self.answerPatience)
     }
 
     package func rollback(ifPlanned plan: String?) throws(AdminClientError) -> ReloadSnapshot {

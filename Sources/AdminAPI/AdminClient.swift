@@ -82,9 +82,11 @@ package struct AdminClient: Sendable {
     static let workPatience: Duration = .seconds(600)
     private static let mostAnswerBytes = 256 << 20
 
+    /// - Parameter refusal: the status beside 200 under which such an answer comes too: a plan or reload that is refused is
+    ///   an answer like any other.
     func ask<Answer: Decodable>(
         _ method: String, _ target: String, _ type: Answer.Type, fields more: [(String, String)] = [],
-        body: [UInt8] = [], patience: Duration
+        body: [UInt8] = [], orStatus refusal: Int = 422, patience: Duration
     ) throws(AdminClientError) -> Answer {
         let socket = try Self.connect(to: path, patience)
         let length = method == "POST" ? "Content-Length: \(body.count)\r\n" : ""
@@ -93,8 +95,7 @@ package struct AdminClient: Sendable {
         let head = "\(method) \(target) HTTP/1.1\r\n\(fields)\r\n"
         try Self.write(Array(head.utf8) + body, to: socket.number)
         let (status, answer) = try Self.readAnswer(from: socket.number)
-        // A plan or reload that was refused (422) is an answer like any other.
-        if status == 200 || status == 422,
+        if status == 200 || status == refusal,
             let value = try? JSONDecoder().decode(type, from: Data(answer))
         {
             return value

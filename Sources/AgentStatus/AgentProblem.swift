@@ -27,6 +27,12 @@ extension AgentSnapshot {
         return troubled
     }
 
+    /// Connected tokens that no list has, as a server lists so many at most: who looks for one among those that are listed
+    /// knows nothing of these.
+    package var unlistedTokens: Int {
+        servers.reduce(0) { $0.addingClamped(max(0, $1.moreConnected ?? 0)) }
+    }
+
     /// The same agent with nothing in it but the tunnels of one name: those that it is the client of, and those that are
     /// connected to its servers.
     package func narrowed(toTunnel name: String) -> AgentSnapshot {
@@ -35,7 +41,6 @@ extension AgentSnapshot {
         narrowed.tunnels.removeAll { $0.name != name }
         for index in servers.indices {
             narrowed.servers[index].connected?.removeAll { $0.name != name }
-            narrowed.servers[index].moreConnected = 0
         }
         narrowed.servers.removeAll { $0.connected?.isEmpty != false }
         return narrowed
@@ -52,7 +57,6 @@ extension AgentSnapshot {
         }
         for index in narrowed.servers.indices where !isWanted(narrowed.servers[index].name) {
             narrowed.servers[index].connected?.removeAll { !isWanted($0.name) }
-            narrowed.servers[index].moreConnected = 0
         }
         return narrowed
     }

@@ -67,6 +67,41 @@ import Testing
         }
     }
 
+    /// Also where nothing happens.
+    @Test func whoFollowsLearnsThatTheAgentAnswers() async throws {
+        let world = try await AdminWorld()
+        let opened = Gate()
+        async let end = onThread {
+            try AdminClient(socketPath: world.path).follow("/api/events", opened: { opened.open() }) { _ in
+                true
+            }
+        }
+        try await onThread { try opened.wait() }
+        try await world.stop()
+        #expect(try await end == .ended)
+    }
+
+    @Test func whoHasHadWarningsHasThemNotAgain() async throws {
+        try await AdminWorld().run { world in
+            let logger = world.agent.log.makeLogger(label: "client")
+            for word in ["one", "two", "three"] { logger.warning("\(word)") }
+            func warnings(after id: String?) throws -> [ServerSentEvent] {
+                var events: [ServerSentEvent] = []
+                _ = try AdminClient(socketPath: world.path).follow("/api/logs?follow=no", after: id) {
+                    events.append($0)
+                    return true
+                }
+                return events
+            }
+            let all = try warnings(after: nil)
+            #expect(all.count == 3)
+            #expect(try warnings(after: all[0].id) == Array(all.dropFirst()))
+            #expect(try warnings(after: all[2].id).isEmpty)
+            // An id that this log has not given out yet is another's.
+            for id in ["0", "x", "1", "\(UInt64.max)"] { #expect(try warnings(after: id) == all) }
+        }
+    }
+
     @Test func aStreamEndsWithTheServer() async throws {
         let world = try await AdminWorld()
         Self.publish(["a"], by: world)

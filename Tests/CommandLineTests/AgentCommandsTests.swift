@@ -47,6 +47,15 @@ import Testing
         }
     }
 
+    @Test func withNothingToGoBackToARollbackIsToldSo() throws {
+        for result in [try ask("rollback"), try ask("rollback", "--yes")] {
+            #expect(result.exit == .code(1))
+            #expect(result.errors.contains("nothing to go back to"), "\(result.errors)")
+            #expect(!result.errors.contains("not understood"))
+        }
+        #expect(try ask("rollback", "--format", "json").output.contains(#""errors""#))
+    }
+
     /// For monitors: what is down, in words and in the exit status.
     @Test func whatIsDownIsToldAndInTheExitStatus() throws {
         #expect(try ask("status", "--problems").exit == .code(0))

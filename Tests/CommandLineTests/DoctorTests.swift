@@ -55,6 +55,13 @@ import Testing
         let request = findings.first { $0["step"] as? String == "request" }
         #expect(
             request?["subject"] as? String == "server public" && request?["verdict"] as? String == "ok")
+        // What somebody asked for is no failure.
+        let config = agent.configurationPath
+        #expect(try runProgram("pause", "--server", "public", "--config", config).exit == .code(0))
+        let paused = try runProgram("doctor", "--name", "public", "--config", config)
+        #expect(paused.exit == .code(0) && paused.output.contains("warning port: paused at 127.0.0.1:"))
+        #expect(paused.output.contains("wstunnel resume --server public"))
+        #expect(try runProgram("resume", "--server", "public", "--config", config).exit == .code(0))
         // The tunnel's own session is the one it was.
         #expect(try runProgram("status", "--check", "--config", agent.configurationPath).exit == .code(0))
         #expect(!agent.log.contains { $0.contains("Session lost") })

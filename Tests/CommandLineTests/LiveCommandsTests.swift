@@ -121,6 +121,9 @@ import Testing
         _ = try agent.stop()
         let away = try runProgram("status", "--check", "--config", config)
         #expect(away.exit == .code(2) && away.output.hasPrefix("unknown: no agent runs by"))
+        let object = try runProgram("status", "--check", "--format", "json", "--config", config)
+        #expect(object.exit == .code(2) && object.output.isEmpty)
+        #expect(object.errors.hasPrefix("wstunnel: no agent runs by"))
         #expect(try runProgram("status", "--config", config).exit == .code(1))
     }
 }

@@ -1,4 +1,5 @@
 import AgentStatus
+import HTTPMessage
 import Logging
 import Observability
 
@@ -8,7 +9,7 @@ extension AdminOperation {
         AdminOperation(
             method: "GET", path: "/api/logs", audience: .role(.administer),
             summary:
-                "The latest warnings, then the log's lines as they are written, but for those of requests.",
+                "The latest warnings, with Last-Event-ID those since that line, then the log's lines as they are written, but for those of requests.",
             parameters: [
                 Parameter(
                     name: "level",
@@ -30,9 +31,11 @@ extension AdminOperation {
             let wanted: [(LogKey, String)] = [
                 (.tunnelName, question.parameters["tunnel"]), (.serverName, question.parameters["server"]),
             ].compactMap { key, name in name.map { (key, $0) } }
+            let lastID = question.head.fields.first(named: "Last-Event-ID").flatMap { UInt64($0) }
+            let follows = question.parameters["follow"] != "no"
             return .stream(
-                .lines(of: control.logs, from: level, follows: question.parameters["follow"] != "no") {
-                    entry in wanted.allSatisfy { entry.fields[$0.0.rawValue] == $0.1 }
+                .lines(of: control.logs, from: level, after: lastID, follows: follows) { entry in
+                    wanted.allSatisfy { entry.fields[$0.0.rawValue] == $0.1 }
                 })
         }
     ]

@@ -22,10 +22,11 @@ extension AdminClient {
     ///   - target: path and query.
     ///   - id: of the event behind which the stream begins; nil for where the agent begins.
     ///   - output: a descriptor; the stream ends when who reads from it is gone, also while there is nothing to tell.
+    ///   - opened: called once, when the agent has begun to answer.
     ///   - take: returns whether there is to be more.
     package func follow(
         _ target: String, after id: String? = nil, writingTo output: CInt? = nil,
-        _ take: (ServerSentEvent) -> Bool
+        opened: () -> Void = {}, _ take: (ServerSentEvent) -> Bool
     ) throws(AdminClientError) -> StreamEnd {
         let socket = try Self.connect(to: path, patience ?? Self.streamPatience)
         let place = id.map { "Last-Event-ID: \($0.filter { !$0.isNewline })\r\n" } ?? ""
@@ -37,7 +38,10 @@ extension AdminClient {
             guard try waitForBytes(socket.number, output) else { return .outputClosed }
             let count = read(socket.number, &chunk, chunk.count)
             guard count > 0 || count < 0 && errno == EINTR else { throw AdminClientError(.brokeOff) }
-            for event in try answer.read(chunk[..<max(0, count)]) where !take(event) { return .stopped }
+            let wasOpen = answer.isOpen
+            let events = try answer.read(chunk[..<max(0, count)])
+            if answer.isOpen, !wasOpen { opened() }
+            for event in events where !take(event) { return .stopped }
             if answer.isWhole { return .ended }
         }
     }
@@ -77,6 +81,9 @@ private struct StreamedAnswer {
     private var refusal: [UInt8] = []
     private(set) var isWhole = false
 
+    /// Whether its head has come, and is one of a stream.
+    var isOpen: Bool { status == 200 && isStream }
+
     mutating func read(_ bytes: ArraySlice<UInt8>) throws(AdminClientError) -> [ServerSentEvent] {
         buffer.writeBytes(bytes)
         do throws(HTTPMessageError) {
@@ -96,7 +103,7 @@ private struct StreamedAnswer {
         var found: [ServerSentEvent] = []
         while !isWhole, let part = try body?.next(&buffer) {
             switch part {
-            case .bytes(let bytes) where status == 200 && isStream:
+            case .bytes(let bytes) where isOpen:
                 guard let more = events.read(bytes.readableBytesView) else { throw Self.tooLong }
                 found += more
             case .bytes(let bytes):
@@ -104,7 +111,7 @@ private struct StreamedAnswer {
                 guard refusal.count <= Self.mostRefusalBytes else { throw Self.tooLong }
             case .end:
                 isWhole = true
-                guard status == 200, isStream else { throw Self.noStream }
+                guard isOpen else { throw Self.noStream }
             }
         }
         return found

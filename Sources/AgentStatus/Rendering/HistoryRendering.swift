@@ -94,7 +94,7 @@ package enum HistoryRendering {
     }
 
     private static func milliseconds(_ value: Double?) -> String {
-        guard let value else { return "-" }
+        guard let value, !value.isNaN else { return "-" }
         return value < 100 ? "\((value * 10).rounded() / 10)" : "\(Int(min(value, 1e12)))"
     }
 

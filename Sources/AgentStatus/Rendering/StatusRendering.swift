@@ -49,7 +49,7 @@ package enum StatusRendering {
     }
 
     private static func agent(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String {
-        let uptime = DurationWords.of(seconds: snapshot.takenAt - snapshot.startedAt)
+        let uptime = DurationWords.of(from: snapshot.startedAt, to: snapshot.takenAt)
         let head =
             "\(snapshot.software), process \(snapshot.processID), \(snapshot.phase.rawValue) for \(uptime), generation \(snapshot.generation)"
         var text = style.wrapped(head) + summary(snapshot, style)
@@ -58,7 +58,7 @@ package enum StatusRendering {
         if let tracing = snapshot.tracing { text += style.wrapped(tracing.line) }
         if let line = snapshot.history?.line { text += style.wrapped(line) }
         guard let reload = snapshot.lastReload else { return text }
-        let ago = DurationWords.of(seconds: snapshot.takenAt - reload.finishedAt)
+        let ago = DurationWords.of(from: reload.finishedAt, to: snapshot.takenAt)
         text += style.wrapped(
             "last reload (\(reload.trigger)) \(ago) ago: ", ending: reload.outcome.rawValue,
             reload.outcome == .refused ? .red : nil)
@@ -69,7 +69,7 @@ package enum StatusRendering {
     /// What is otherwise than the configuration file says, because somebody has asked for it.
     private static func changes(_ snapshot: AgentSnapshot) -> [String] {
         var lines = (snapshot.paused ?? []).map { pause in
-            let ago = DurationWords.of(seconds: snapshot.takenAt - pause.since)
+            let ago = DurationWords.of(from: pause.since, to: snapshot.takenAt)
             return "\(pause.kind.rawValue) \(pause.name) is paused, since \(ago) by \(pause.by)"
         }
         if snapshot.isRolledBack == true {
@@ -79,7 +79,7 @@ package enum StatusRendering {
             lines.append("\(number(count, "token")) blocked")
         }
         if let log = snapshot.logLevel, log.isChanged {
-            let end = log.until.map { "for another \(DurationWords.of(seconds: $0 - snapshot.takenAt))" }
+            let end = log.until.map { "for another \(DurationWords.of(from: snapshot.takenAt, to: $0))" }
             lines.append(
                 "log level \(log.level) in place of \(log.configured), \(end ?? "until the next reload")")
         }
@@ -90,7 +90,7 @@ package enum StatusRendering {
     private static func summary(_ snapshot: AgentSnapshot, _ style: TextStyle) -> String {
         var counts: [String] = []
         if !snapshot.servers.isEmpty {
-            let tokens = snapshot.servers.reduce(0) { $0 + $1.tunnels }
+            let tokens = snapshot.servers.reduce(0) { $0.addingClamped($1.tunnels) }
             counts.append(
                 "\(number(snapshot.servers.count, "server")) with \(number(tokens, "connected token"))")
         }
@@ -112,7 +112,7 @@ package enum StatusRendering {
     private static func problems(_ snapshot: AgentSnapshot) -> TextTable? {
         var table = TextTable(["PROBLEM", "SINCE", "WHAT"], wrapsLast: true)
         for problem in snapshot.problems {
-            let since = problem.since.map { DurationWords.of(seconds: snapshot.takenAt - $0) }
+            let since = problem.since.map { DurationWords.of(from: $0, to: snapshot.takenAt) }
             table.add([problem.subject, since ?? "-", problem.words], [0: .red])
         }
         return table.isEmpty ? nil : table
@@ -153,12 +153,12 @@ package enum StatusRendering {
                         token.software.isEmpty ? "-" : token.software,
                         "v\(token.protocolVersion)", "\(token.clients)", "\(token.sessions)",
                         "\(token.requests)", "\(token.pending)",
-                        DurationWords.of(seconds: snapshot.takenAt - token.since),
+                        DurationWords.of(from: token.since, to: snapshot.takenAt),
                     ] + (hasQuotas ? [month(token)] : []))
             }
         }
         guard !table.isEmpty else { return nil }
-        let more = snapshot.servers.reduce(0) { $0 + ($1.moreConnected ?? 0) }
+        let more = snapshot.unlistedTokens
         guard more > 0 else { return table.text(style, most: most) }
         let rest = "and \(number(more, "connected token")) more; --tunnel NAME shows those of one name"
         return table.text(style, most: most) + style.wrapped(rest)
@@ -207,16 +207,20 @@ package enum StatusRendering {
         for (name, fault) in faults where !told.contains(name) {
             guard let fault else { continue }
             table.add([
-                name, DurationWords.of(seconds: snapshot.takenAt - fault.at),
+                name, DurationWords.of(from: fault.at, to: snapshot.takenAt),
                 "\(fault.code): \(fault.message)\(fault.repetition)",
             ])
         }
         return table.isEmpty ? nil : table
     }
 
+    /// Greater ones are shown as this.
+    private static let greatestRate = 1e15
+
     /// With one decimal below ten.
     static func rate(_ rate: Double) -> String {
-        if rate >= 10 { return "\(Int(rate.rounded()))" }
+        guard !rate.isNaN else { return "-" }
+        if rate >= 10 { return "\(Int(min(rate, greatestRate).rounded()))" }
         let tenths = Int((max(0, rate) * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
     }
@@ -249,16 +253,5 @@ extension TunnelSnapshot.State {
         case .draining, .paused: .yellow
         case .connecting, .gaveUp: .red
         }
-    }
-}
-
-/// A duration in its two greatest units.
-enum DurationWords {
-    static func of(seconds: Int) -> String {
-        let seconds = max(0, seconds)
-        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60)
-        if days > 0 { return "\(days)d\(hours)h" }
-        if hours > 0 { return "\(hours)h\(minutes)m" }
-        return minutes > 0 ? "\(minutes)m\(seconds % 60)s" : "\(seconds)s"
     }
 }

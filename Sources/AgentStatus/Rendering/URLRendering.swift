@@ -28,7 +28,7 @@ package enum URLRendering {
             }
         }
         guard !table.isEmpty else { return nil }
-        let more = snapshot.servers.reduce(0) { $0 + ($1.moreNames ?? 0) }
+        let more = snapshot.servers.reduce(0) { $0.addingClamped($1.moreNames ?? 0) }
         return table.text(style, most: most) + (more > 0 ? style.wrapped("and \(more) more") : "")
     }
 

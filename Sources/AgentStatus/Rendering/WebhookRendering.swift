@@ -7,7 +7,7 @@ enum WebhookRendering {
             numeric: [3, 4, 5, 6], expendable: [5, 7])
         for webhook in snapshot.webhooks ?? [] {
             let last = webhook.lastDeliveredAt.map {
-                "\(DurationWords.of(seconds: snapshot.takenAt - $0)) ago"
+                "\(DurationWords.of(from: $0, to: snapshot.takenAt)) ago"
             }
             table.add(
                 [

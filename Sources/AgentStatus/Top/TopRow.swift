@@ -47,7 +47,7 @@ extension AgentSnapshot {
 
 extension TopRow {
     fileprivate init(_ server: ServerSnapshot) {
-        let pending = (server.connected ?? []).reduce(server.waiting) { $0 + $1.pending }
+        let pending = (server.connected ?? []).reduce(server.waiting) { $0.addingClamped($1.pending) }
         self.init(
             id: ID(kind: .server, name: server.name), name: server.name, state: server.state.rawValue,
             isDown: server.state == .failed || !(server.faults ?? []).isEmpty,

@@ -60,6 +60,7 @@ package struct TopScreen {
         }
         let more = state.rows.count - mostPlainRows
         return "\(time) \(screen.summary)\n" + table.text() + (more > 0 ? "and \(more) more\n" : "")
+            + (screen.unlisted.map { "\($0)\n" } ?? "")
     }
 
     // MARK: Above and below
@@ -67,7 +68,7 @@ package struct TopScreen {
     private var summary: String {
         if let fault = state.fault { return fault.undeceiving }
         guard let snapshot = state.snapshot else { return "waiting for the agent" }
-        let uptime = DurationWords.of(seconds: snapshot.takenAt - snapshot.startedAt)
+        let uptime = DurationWords.of(from: snapshot.startedAt, to: snapshot.takenAt)
         let problems = snapshot.problems.count
         let health = problems == 0 ? "all up" : StatusRendering.number(problems, "problem")
         let servers = StatusRendering.number(snapshot.servers.count, "server")
@@ -87,8 +88,15 @@ package struct TopScreen {
         if state.mode == .filtering || !state.filter.isEmpty {
             words = "filter: \(state.filter)\(state.mode == .filtering ? "_" : ""), " + words
         }
+        words += unlisted.map { ", \($0)" } ?? ""
         if state.isPaused { words = "PAUSED, " + words }
         return lines + [words.cut(toColumns: width)]
+    }
+
+    /// What the agent leaves out; nil where that is nothing.
+    private var unlisted: String? {
+        guard let count = state.snapshot?.unlistedTokens, count > 0 else { return nil }
+        return "\(StatusRendering.number(count, "connected token")) more not listed"
     }
 
     private func foot(_ width: Int) -> String {
@@ -154,14 +162,14 @@ package struct TopScreen {
 
     private func fault(_ row: TopRow) -> String {
         guard let fault = row.fault, let snapshot = state.snapshot else { return "" }
-        let ago = DurationWords.of(seconds: snapshot.takenAt - fault.at)
+        let ago = DurationWords.of(from: fault.at, to: snapshot.takenAt)
         return "\(ago) \(fault.code): \(fault.message)"
     }
 
     private func rate(_ rate: Double?) -> String { rate.map(StatusRendering.rate) ?? "-" }
 
     private func bytes(_ rate: Double?) -> String {
-        rate.map { StatusRendering.bytes(UInt64(max(0, min($0, 1e15)))) } ?? "-"
+        rate.map { $0.isNaN ? "-" : StatusRendering.bytes(UInt64(max(0, min($0, 1e15)))) } ?? "-"
     }
 
     // MARK: One row
@@ -187,7 +195,7 @@ package struct TopScreen {
         }
         lines += ["", events.isEmpty ? "no events" : "latest events, the last one first"]
         lines += events.reversed().map { event in
-            let ago = DurationWords.of(seconds: (state.snapshot?.takenAt ?? 0) - Int(event.at / 1000))
+            let ago = DurationWords.of(from: Int(event.at / 1000), to: state.snapshot?.takenAt ?? 0)
             return EventRendering.line(of: event, time: ago.fitted(toColumns: 8))
         }
         return lines.map { $0.cut(toColumns: width) }
@@ -200,7 +208,7 @@ package struct TopScreen {
             (
                 "session",
                 "\(connection.id) by \(connection.transport.rawValue), v\(connection.protocolVersion), for "
-                    + DurationWords.of(seconds: now - connection.since)
+                    + DurationWords.of(from: connection.since, to: now)
                     + (connection.isDraining ? ", draining" : "")
             )
         }

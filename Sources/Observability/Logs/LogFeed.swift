@@ -17,11 +17,18 @@ package final class LogFeed: Sendable {
     package let lines = Feed<LogEntry>(capacity: LogFeed.capacity)
     package let warnings = Feed<LogEntry>(capacity: LogFeed.warningsKept)
     private let level: AgentLogLevel
-    private let count = Atomic<UInt64>(0)
+    private let count: Atomic<UInt64>
     /// How many listen from each level on.
     private let listeners = Mutex<[Logger.Level: Int]>([:])
 
-    init(_ level: AgentLogLevel) { self.level = level }
+    /// - Parameter startedAt: milliseconds since 1970; as those of events, ids are above all that an agent of before has given.
+    init(_ level: AgentLogLevel, startedAt: Int64 = UnixTime.milliseconds) {
+        self.level = level
+        count = Atomic(EventStream.place(at: startedAt))
+    }
+
+    /// The id of the latest line, of any level.
+    package var lastID: UInt64 { count.load(ordering: .relaxed) }
 
     /// Says that lines of a level, and of those above it, are wanted for as long as the result is held: also those that the
     /// agent's own level leaves out, which go nowhere else.

@@ -37,7 +37,8 @@ package struct PlaceExamination: Sendable {
                 findings[index].step = "request"
                 findings[index].verdict = isBad ? (isThroughTunnel ? .failed : .warning) : .ok
                 findings[index].words = "\(url) is answered by \(look.head.status)"
-                findings[index].advice = isBad ? "wstunnel explain GET \(url) tells what becomes of it" : nil
+                findings[index].advice =
+                    isBad ? "wstunnel explain GET \(Self.quoted(url)) tells what becomes of it" : nil
             }
             return findings
         } catch {
@@ -50,6 +51,11 @@ package struct PlaceExamination: Sendable {
                 )
             ]
         }
+    }
+
+    /// As one word of a shell.
+    private static func quoted(_ text: String) -> String {
+        "'" + text.replacing("'", with: #"'\''"#) + "'"
     }
 
     private func look(

@@ -44,7 +44,7 @@ struct Requests: ParsableCommand {
         let style = Terminal.lineStyle
         let isWanted = { (request: RequestSnapshot) in
             (server.map { request.server == $0 } ?? true)
-                && (hints.map { $0.contains(request.tokenHint ?? "") } ?? true)
+                && (hints.map { isOfTunnel(request, $0) } ?? true)
                 && (!errors || request.isFailure) && request.duration >= least
         }
         try Following(agent: agent, target: "/api/requests", goesOn: true, noun: "requests").run { event in
@@ -56,14 +56,35 @@ struct Requests: ParsableCommand {
 
     /// The shortened tokens of a tunnel: requests bear no other name of it.
     private func hints(of tunnel: String) throws -> Set<String> {
+        // One lists many tokens, but not all; the other all of that name.
         let status = try agent.ask { client throws(AdminClientError) in try client.status() }
-        let tokens = status.servers.flatMap { $0.connected ?? [] }
+        let narrowed = try agent.ask { client throws(AdminClientError) in
+            try client.status(ofTunnel: tunnel)
+        }
+        let tokens = (status.servers + narrowed.servers).flatMap { $0.connected ?? [] }
         let named = tokens.filter { $0.name == tunnel || $0.tokenHint.hasPrefix(tunnel) }.map(\.tokenHint)
         let own = status.tunnels.filter { $0.name == tunnel }.map(\.tokenHint)
-        guard !named.isEmpty || !own.isEmpty else {
+        let hints = Set(named + own)
+        guard hints.isEmpty else {
+            if narrowed.unlistedTokens > 0 {
+                Terminal.printToStandardError(
+                    "wstunnel: \(narrowed.unlistedTokens) more tokens of that name are not listed: theirs are left out\n"
+                )
+            }
+            return hints
+        }
+        guard status.unlistedTokens > 0 else {
             Terminal.printToStandardError("wstunnel: no tunnel of that name is up here\n")
             throw ExitStatus.down
         }
-        return Set(named + own)
+        Terminal.printToStandardError(
+            "wstunnel: no tunnel of that name is up here; waiting for requests with tokens that begin so\n")
+        return hints
+    }
+
+    /// By its shortened token, also where that is none of those that are listed.
+    private func isOfTunnel(_ request: RequestSnapshot, _ hints: Set<String>) -> Bool {
+        guard let hint = request.tokenHint else { return false }
+        return hints.contains(hint) || tunnel.map { hint.hasPrefix($0) } == true
     }
 }

@@ -27,8 +27,10 @@ struct Rollback: ParsableCommand {
     func run() throws {
         guard yes else {
             let report = try agent.ask { client throws(AdminClientError) in try client.rollbackPlan() }
-            try format.print(
-                report, text: (PlanRendering.text(of: report) ?? "") + "nothing is done without --yes\n")
+            for problem in report.errors + report.warnings { Terminal.printToStandardError(problem + "\n") }
+            let text = PlanRendering.text(of: report).map { $0 + "nothing is done without --yes\n" }
+            try format.print(report, text: text ?? "a rollback would be refused\n")
+            if report.plan == nil { throw ExitStatus.failure }
             return
         }
         try Reload.tell(

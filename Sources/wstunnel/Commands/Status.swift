@@ -13,6 +13,11 @@ struct Status: AsyncParsableCommand {
             1 and 2, as monitors want it.
             """)
 
+    /// Whether what was asked for is there.
+    private enum Presence { case there, missing, notKnown }
+
+    /// The exit status of a check that learnt nothing.
+    private static let unknown = ExitCode(2)
     /// Rows of each table unless all are asked for.
     private static let usualRows = 100
 
@@ -37,7 +42,7 @@ struct Status: AsyncParsableCommand {
 
     @Flag(
         help:
-            "For monitors: print a line; exit 0 when all is well, 1 when something is down, 2 without an agent."
+            "For monitors: print a line; exit 0 when all is well, 1 when something is down, 2 when that is not known, as without an agent."
     )
     var check = false
 
@@ -52,13 +57,16 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         while true {
-            let snapshot = try snapshot()
+            let (snapshot, unlisted) = try look()
             let isNarrowed = tunnel != nil || filter != nil
-            let isMissing = isNarrowed && snapshot.servers.isEmpty && snapshot.tunnels.isEmpty
-            let isDown = isMissing || !snapshot.problems.isEmpty
-            try show(snapshot, isMissing: isMissing)
+            let isAbsent = isNarrowed && snapshot.servers.isEmpty && snapshot.tunnels.isEmpty
+            let presence: Presence = !isAbsent ? .there : unlisted == 0 ? .missing : .notKnown
+            try show(snapshot, presence, unlisted)
             guard watch else {
-                if isDown { throw check ? ExitStatus.failure : ExitStatus.down }
+                if presence == .missing || !snapshot.problems.isEmpty {
+                    throw check ? ExitStatus.failure : ExitStatus.down
+                }
+                if presence == .notKnown, check { throw Self.unknown }
                 return
             }
             fflush(nil)
@@ -66,29 +74,35 @@ struct Status: AsyncParsableCommand {
         }
     }
 
-    private func snapshot() throws -> AgentSnapshot {
+    /// - Returns: with how many tokens `--filter` was not looked for among.
+    private func look() throws -> (AgentSnapshot, unlisted: Int) {
         do throws(AgentFault) {
             let all = try agent.attempt { client throws(AdminClientError) in
                 try client.status(ofTunnel: tunnel)
             }
             let narrowed = tunnel.map { all.narrowed(toTunnel: $0) } ?? all
-            guard let glob = filter.map(NameGlob.init) else { return narrowed }
-            return narrowed.narrowed { glob.matches($0) }
+            guard let glob = filter.map(NameGlob.init) else { return (narrowed, 0) }
+            return (narrowed.narrowed { glob.matches($0) }, all.unlistedTokens)
         } catch {
             guard check else { throw error.told }
-            if format == .text { print("unknown: \(error.words)") }
-            throw ExitCode(2)
+            if format == .text {
+                print("unknown: \(error.words)")
+            } else {
+                Terminal.printToStandardError("wstunnel: \(error.words)\n")
+            }
+            throw Self.unknown
         }
     }
 
-    private func show(_ snapshot: AgentSnapshot, isMissing: Bool) throws {
+    private func show(_ snapshot: AgentSnapshot, _ presence: Presence, _ unlisted: Int) throws {
+        let words = presence == .missing ? Self.missing : Self.notListed(unlisted)
         let style = Terminal.outputStyle
         let most = all ? nil : Self.usualRows
         // Where somebody looks, each picture takes the place of the last.
         if watch, format == .text, style.width != nil { print("\u{1b}[H\u{1b}[2J", terminator: "") }
-        if isMissing, format == .text {
+        if presence != .there, format == .text {
             // Whatever else there is would not be what was asked for.
-            if check { print("down: no tunnel of that name is up here") }
+            if check { print((presence == .missing ? "down: " : "unknown: ") + words) }
         } else if check {
             try format.print(snapshot.troubled, text: StatusRendering.check(of: snapshot))
         } else if problems {
@@ -97,8 +111,16 @@ struct Status: AsyncParsableCommand {
         } else {
             try format.print(snapshot, text: StatusRendering.text(of: snapshot, style: style, most: most))
         }
-        if isMissing, !check {
-            Terminal.printToStandardError("wstunnel: no tunnel of that name is up here\n")
+        let isTold = check && format == .text && presence != .there
+        if !isTold, unlisted > 0 || presence == .missing && !check {
+            Terminal.printToStandardError("wstunnel: \(words)\n")
         }
+    }
+
+    private static let missing = "no tunnel of that name is up here"
+
+    private static func notListed(_ count: Int) -> String {
+        "only \(ConnectedToken.most) connected tokens of a server were looked at: \(count) more are not listed; "
+            + "--tunnel NAME asks for one of them"
     }
 }

@@ -14,6 +14,8 @@ import TunnelConfiguration
 struct Examination: Sendable {
     /// Tunnels that are looked at beside each other.
     private static let atOnce = 8
+    /// Of a server's text that is repeated.
+    private static let mostURLCharacters = 200
 
     let path: String
     let agent: AgentPlace
@@ -124,7 +126,11 @@ struct Examination: Sendable {
                         let examination = try TunnelExamination(
                             tunnel, group: group, log: log, software: software, trust: trust,
                             now: now)
-                        return (index, await examination.findings() + (await urls(of: snapshot, places)))
+                        return (
+                            index,
+                            await examination.findings()
+                                + (await urls(of: snapshot, serverHost: tunnel.tunnel.host, places))
+                        )
                     } catch {
                         return (
                             index,
@@ -140,7 +146,7 @@ struct Examination: Sendable {
 
     /// What a running agent knows of a tunnel: its names, by which callers reach it, and what holds it up.
     private func urls(
-        of tunnel: TunnelSnapshot?, _ places: PlaceExamination
+        of tunnel: TunnelSnapshot?, serverHost: String, _ places: PlaceExamination
     ) async -> [DoctorReport.Finding] {
         guard let tunnel else { return [] }
         let subject = "tunnel \(tunnel.name)"
@@ -151,13 +157,19 @@ struct Examination: Sendable {
                     subject, "transport", .warning, "it goes by long polling: \(reason)",
                     advice: "have what stands between pass WebSockets on: long polling costs more"))
         }
-        for url in (tunnel.hosts ?? []).compactMap(\.url) {
-            guard
-                let query = try? ExplanationQuery(method: "GET", url: url, fields: [], from: "127.0.0.1")
-            else { continue }
+        for host in tunnel.hosts ?? [] {
+            guard let url = host.url else { continue }
+            guard let place = GrantedPlace(url, claim: host.claim, serverHost: serverHost) else {
+                let words = "the server says that \(host.claim) is at \(url.prefix(Self.mostURLCharacters))"
+                findings.append(
+                    DoctorReport.Finding(
+                        subject, "request", .warning,
+                        "\(words): not looked at, as nothing here vouches for that"))
+                continue
+            }
             findings += await places.findings(
-                subject, at: url, isSecure: query.isSecure, host: query.host, port: query.port,
-                target: query.target, isThroughTunnel: true)
+                subject, at: place.url, isSecure: place.isSecure, host: place.host, port: place.port,
+                target: "/", isThroughTunnel: true)
         }
         return findings
     }

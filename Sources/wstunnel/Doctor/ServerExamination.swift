@@ -28,9 +28,15 @@ struct ServerExamination {
 
     private var port: DoctorReport.Finding {
         if let running {
-            return running.state == .listening
-                ? finding("port", .ok, "listens at \(running.address)")
-                : finding("port", .failed, "\(running.state.rawValue) at \(running.address)")
+            let words = "\(running.state.rawValue) at \(running.address)"
+            switch running.state {
+            case .listening: return finding("port", .ok, "listens at \(running.address)")
+            case .paused:
+                return finding(
+                    "port", .warning, words, advice: "wstunnel resume --server \(server.name) has it go on")
+            case .draining: return finding("port", .warning, words)
+            case .failed: return finding("port", .failed, words)
+            }
         }
         do throws(ListenError) {
             let socket = try ListeningSocket.reserve(

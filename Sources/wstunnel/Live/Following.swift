@@ -26,12 +26,13 @@ struct Following {
         LiveOutput.prepare()
         var place = id
         var goneAt: ContinuousClock.Instant?
+        var wasThere = false
         while true {
             do throws(AgentFault) {
-                let end = try follow(&place, &goneAt, line)
+                let end = try follow(&place, line) { (goneAt, wasThere) = (nil, true) }
                 guard end == .ended, goesOn else { return }
             } catch {
-                let isFirst = goneAt == nil && place == id && !error.isInterruption
+                let isFirst = !wasThere && goneAt == nil && !error.isInterruption
                 let isTooLong = goneAt.map { ContinuousClock.now - $0 > Self.patience } ?? false
                 guard goesOn, !isFirst, !isTooLong, error.mayPass else { throw error.told }
             }
@@ -44,12 +45,11 @@ struct Following {
     }
 
     private func follow(
-        _ place: inout String?, _ goneAt: inout ContinuousClock.Instant?, _ line: (ServerSentEvent) -> String?
+        _ place: inout String?, _ line: (ServerSentEvent) -> String?, opened: () -> Void
     ) throws(AgentFault) -> AdminClient.StreamEnd {
         let isResuming = place != id
         return try agent.attempt { client throws(AdminClientError) in
-            try client.follow(target, after: place, writingTo: STDOUT_FILENO) { event in
-                goneAt = nil
+            try client.follow(target, after: place, writingTo: STDOUT_FILENO, opened: opened) { event in
                 place = event.id ?? place
                 if event.name == "missed" {
                     tellMissed(event.data, isResuming: isResuming)
