@@ -74,8 +74,9 @@ package struct TrafficSnapshot: Codable, Hashable, Sendable {
 
     package init(
         requests: UInt64 = 0, requestBytes: UInt64 = 0, responseBytes: UInt64 = 0,
-        requestsPerSecond: Double? = nil
+        failedRequests: UInt64? = nil, requestsPerSecond: Double? = nil
     ) {
+        self.failedRequests = failedRequests
         self.requests = requests
         self.requestBytes = requestBytes
         self.responseBytes = responseBytes

@@ -261,7 +261,8 @@ import TunnelTransport
             #expect(snapshot.tunnels == 1 && snapshot.sessions == 1 && snapshot.callers == 1)
             #expect(snapshot.waiting == 0 && snapshot.lastFault == nil)
             #expect(
-                snapshot.traffic == TrafficSnapshot(requests: 2, requestBytes: 1000, responseBytes: 6))
+                snapshot.traffic
+                    == TrafficSnapshot(requests: 2, requestBytes: 1000, responseBytes: 6, failedRequests: 0))
             caller.close()
         }
     }
