@@ -24,12 +24,12 @@ final class Prometheus: Sendable {
     ///   - port: of the agent's admin listener, whose token is `token`.
     init(scraping port: Int, token: String) throws {
         folder = try TemporaryFolder()
-        try folder.write(token, to: "wstunnel-token")
+        try folder.write(token, to: "wstunnel-look-token")
         try folder.write(try Self.impatientRules(), to: "wstunnel.rules.yml")
         let given = try String(
             contentsOf: Self.repository.appending(path: "config/prometheus/prometheus.yml"), encoding: .utf8)
         let text = given.replacing("127.0.0.1:9400", with: "127.0.0.1:\(port)")
-            .replacing("/etc/prometheus/wstunnel-token", with: folder.path(of: "wstunnel-token"))
+            .replacing("/etc/prometheus/wstunnel-look-token", with: folder.path(of: "wstunnel-look-token"))
             .replacing(/(scrape|evaluation)_interval: 15s/) { "\($0.1)_interval: 1s" }
         let path = try folder.write(text, to: "prometheus.yml")
         var lastFailure = TestFailure("prometheus was not started")
