@@ -31,6 +31,8 @@ package final class Webhook: Sendable {
 
     /// How long nothing happens before it looks whether it has missed something.
     private static let patience: Duration = .seconds(3600)
+    /// Of an answer's body, which nobody looks at: with more of it the connection is not used again.
+    private static let mostAnswerBytes = 16_384
 
     private let feed: Feed<AgentEvent>
     private let eventLoop: any EventLoop
@@ -97,9 +99,11 @@ package final class Webhook: Sendable {
             case .send(let event):
                 let request = WebhookRequest(
                     event, to: prepared.configuration, now: UnixTime.now, software: software)
-                let outcome = await WebhookAttempt.run(
-                    request, at: prepared.origin, timeout: prepared.configuration.timeout, on: eventLoop)
-                note(outcome, using: &random)
+                let timeout = prepared.configuration.timeout
+                let outcome = await OwnPost.send(
+                    request.head, request.body, to: prepared.origin, within: timeout,
+                    mostRead: Self.mostAnswerBytes, on: eventLoop)
+                note(WebhookOutcome(outcome, timeout: timeout), using: &random)
             case .wait(let time): await waitForNews(beyond: orders, within: time)
             case .idle:
                 if state.read({ $0.isEnding }) { return finish() }
@@ -142,7 +146,7 @@ package final class Webhook: Sendable {
         }
     }
 
-    private func note(_ outcome: WebhookAttempt.Outcome, using random: inout SystemRandomNumberGenerator) {
+    private func note(_ outcome: WebhookOutcome, using random: inout SystemRandomNumberGenerator) {
         switch outcome {
         case .delivered:
             let wasTold = state.change { state in

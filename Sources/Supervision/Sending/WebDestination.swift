@@ -1,6 +1,5 @@
 import AgentStatus
 import HTTPMessage
-import HostSystem
 import NIOCore
 import OriginHTTP
 import TransportSecurity
@@ -15,6 +14,9 @@ struct WebDestination: Sendable {
         /// No answer came; the message says what happened and where.
         case failed(ErrorCode, String)
     }
+
+    /// Bytes of an answer that are read, so that its connection can be used again.
+    private static let mostRead = 64 * 1024
 
     private let origin: HTTPOrigin
     private let tls: ClientTLS
@@ -56,97 +58,16 @@ struct WebDestination: Sendable {
     ///   - fields: what goes with it, but for `Host` and the body's length.
     ///   - timeout: for all of it. It is broken off when that is over, or the task is cancelled.
     func post(_ body: ByteBuffer, _ fields: HeaderFields, within timeout: Duration) async -> Outcome {
-        let isCalledOff = eventLoop.makePromise(of: Void.self)
-        defer { isCalledOff.succeed() }
-        let (origin, target, eventLoop) = (origin, target, eventLoop)
-        let outcome = eventLoop.flatSubmit {
-            let post = WebPost(on: eventLoop, place: origin.address.place)
-            isCalledOff.futureResult.assumeIsolated().whenComplete { _ in post.callOff() }
-            return post.begin(
-                RequestHead(method: "POST", target: target, fields: fields), body, to: origin,
-                within: TimeAmount(timeout))
-        }
-        return await withTaskCancellationHandler {
-            do {
-                return try await outcome.get()
-            } catch {
-                return .failed(.stopping, "the agent is stopping")
-            }
-        } onCancel: {
-            isCalledOff.succeed()
+        let outcome = await OwnPost.send(
+            RequestHead(method: "POST", target: target, fields: fields), body, to: origin, within: timeout,
+            mostRead: Self.mostRead, on: eventLoop)
+        let place = origin.address.place
+        return switch outcome {
+        case .answered(let status, let retryAfter): .answered(status: status, retryAfter: retryAfter)
+        case .timedOut:
+            .failed(.timedOut, "no answer from \(place) in \(Int(timeout / .milliseconds(1))) ms")
+        case .calledOff: .failed(.stopping, "the agent is stopping")
+        case .failed(let error): .failed(error.errorCode, error.message)
         }
     }
-}
-
-/// One POST of our own. Bound to its event loop.
-private final class WebPost: OriginResponseReceiver {
-    /// Bytes of an answer that are read, so that its connection can be used again.
-    private static let mostRead = 64 * 1024
-
-    private let eventLoop: any EventLoop
-    private let place: String
-    private let promise: EventLoopPromise<WebDestination.Outcome>
-    private var exchange: (any OriginExchange)?
-    private var timer: Scheduled<Void>?
-    private var isOver = false
-    private var answer: WebDestination.Outcome?
-    private var bytesRead = 0
-
-    init(on eventLoop: any EventLoop, place: String) {
-        self.eventLoop = eventLoop
-        self.place = place
-        promise = eventLoop.makePromise()
-    }
-
-    func begin(
-        _ head: RequestHead, _ body: ByteBuffer, to origin: HTTPOrigin, within timeout: TimeAmount
-    ) -> EventLoopFuture<WebDestination.Outcome> {
-        timer = eventLoop.assumeIsolated().scheduleTask(in: timeout) {
-            self.breakOff(
-                .failed(.timedOut, "no answer from \(self.place) in \(timeout.nanoseconds / 1_000_000) ms"))
-        }
-        let exchange = origin.begin(
-            head, framing: .length(body.readableBytes), host: nil, on: eventLoop, receiver: self)
-        self.exchange = exchange
-        exchange.send(body)
-        exchange.end(trailers: nil)
-        return promise.futureResult
-    }
-
-    /// Nobody waits for it any more.
-    func callOff() { breakOff(.failed(.stopping, "the agent is stopping")) }
-
-    private func breakOff(_ outcome: WebDestination.Outcome) {
-        guard !isOver else { return }
-        exchange?.cancel()
-        end(answer ?? outcome)
-    }
-
-    private func end(_ outcome: WebDestination.Outcome) {
-        guard !isOver else { return }
-        isOver = true
-        timer?.cancel()
-        timer = nil
-        exchange = nil
-        promise.succeed(outcome)
-    }
-
-    func originAnswered(_ head: consuming ResponseHead, framing: BodyFraming) {
-        guard !head.isInterim else { return }
-        answer = .answered(
-            status: head.status, retryAfter: head.fields.retryAfter(now: UnixTime.now))
-    }
-
-    func originSent(_ bytes: ByteBuffer) {
-        bytesRead += bytes.readableBytes
-        if bytesRead > Self.mostRead, let answer { breakOff(answer) }
-    }
-
-    func originEnded(trailers: HeaderFields?) {
-        end(answer ?? .failed(.malformed, "no answer from \(place)"))
-    }
-
-    func originFailed(_ error: OriginError) { end(answer ?? .failed(error.errorCode, error.message)) }
-
-    func originBecameWritable() {}
 }

@@ -64,8 +64,7 @@ import TunnelConfiguration
         do throws(TLSSetupError) {
             let destination = try WebDestination(
                 configuration.collector, path: TracingConfiguration.tracesPath, trust: configuration.trust,
-                on: eventLoop
-            ) { SystemRoots.areThere(on: SystemConfigurationSource()) }
+                on: eventLoop, hasSystemRoots: means.hasSystemRoots)
             target = Target(
                 configuration: configuration, destination: destination,
                 fields: configuration.fields(software: means.software))
