@@ -40,7 +40,7 @@ let package = Package(
                 "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
                 "YAMLDocument",
             ]),
-        .target(name: "AgentStatus"),
+        .target(name: "AgentStatus", dependencies: ["HTTPMessage"]),
         .target(
             name: "Reconciliation", dependencies: ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"]),
         .target(name: "GoCommands", dependencies: ["TunnelConfiguration", "TunnelProtocol"]),

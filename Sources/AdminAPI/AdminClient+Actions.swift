@@ -1,5 +1,6 @@
 package import AgentStatus
 import FoundationEssentials
+import HTTPMessage
 
 // What an agent is told to do.
 extension AdminClient {
@@ -29,7 +30,7 @@ extension AdminClient {
     package func set(
         _ kind: PauseSnapshot.Kind, _ name: String, isPaused: Bool
     ) throws(AdminClientError) -> PauseReport {
-        let place = "/api/\(kind.rawValue)s/\(Self.escaped(name))/\(isPaused ? "pause" : "resume")"
+        let place = "/api/\(kind.rawValue)s/\(PercentEncoding.encode(name))/\(isPaused ? "pause" : "resume")"
         return try ask("POST", place, PauseReport.self, patience: patience ?? Self.answerPatience)
     }
 
@@ -78,18 +79,5 @@ extension AdminClient {
     private static func body(_ query: some Encodable) -> [UInt8] {
         // Of texts alone: there is nothing that could fail.
         (try? JSONEncoder().encode(query)).map { [UInt8]($0) } ?? []
-    }
-
-    /// For a segment of a path.
-    private static func escaped(_ name: String) -> String {
-        name.utf8.map { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "-"):
-                String(UnicodeScalar(byte))
-            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }.joined()
     }
 }

@@ -63,7 +63,7 @@ package struct AdminClient: Sendable {
     package func history(
         _ subject: HistoryQuery.Subject, _ parameters: [(name: String, value: String)]
     ) throws(AdminClientError) -> HistoryPage {
-        let query = parameters.map { "\($0.name)=\(PercentEncoding.encodeQueryValue($0.value))" }
+        let query = parameters.map { "\($0.name)=\(PercentEncoding.encode($0.value))" }
             .joined(separator: "&")
         return try ask(
             "GET", "/api/history/\(subject.rawValue)" + (query.isEmpty ? "" : "?\(query)"),

@@ -13,7 +13,7 @@ package enum PercentEncoding {
     }
 
     /// Encodes all but letters, digits, `-`, `.`, `_` and `~`, which mean nothing anywhere (RFC 3986 §2.3).
-    package static func encodeQueryValue(_ text: String) -> String {
+    package static func encode(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {
             switch byte {

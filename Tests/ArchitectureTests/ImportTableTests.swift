@@ -20,7 +20,7 @@ private let importTable: [String: Set<String>] = [
         "AgentStatus", "HTTPMessage", "LinearRegex", "ProxyProtocol", "TunnelProtocol", "X509",
         "YAMLDocument",
     ],
-    "AgentStatus": [],
+    "AgentStatus": ["HTTPMessage"],
     "Reconciliation": ["AgentStatus", "TunnelConfiguration", "TunnelProtocol"],
     "GoCommands": ["TunnelConfiguration", "TunnelProtocol"],
     "Routing": [

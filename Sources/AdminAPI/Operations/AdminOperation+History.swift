@@ -69,14 +69,10 @@ extension HistoryQuery.Subject {
 
 extension HistoryQuery {
     /// - Parameter now: in milliseconds since 1970.
-    /// - Throws: where a parameter is unknown or makes no sense.
+    /// - Throws: where a parameter makes no sense.
     init(_ subject: Subject, parameters: [String: String], now: Int64) throws(HistoryError) {
         self.init(subject)
         for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
-            guard subject.parameters.contains(where: { $0.name == name }) else {
-                let names = subject.parameters.map(\.name).joined(separator: ", ")
-                throw HistoryError("there is no parameter \"\(name)\" — there are \(names)")
-            }
             switch name {
             case "since": since = try Self.time(name, value, now)
             case "until": until = try Self.time(name, value, now)

@@ -12,40 +12,18 @@ struct EventQuery: Sendable {
     /// As the request says it; nil where it says none.
     private let lastID: String?
 
+    /// - Parameter question: whose parameters are as the operation describes them.
     init(_ question: AdminQuestion) throws(EventQueryError) {
+        let parameters = question.parameters
+        let kinds = parameters["kind"]?.split(separator: ",").compactMap {
+            AgentEvent.Kind(rawValue: String($0))
+        }
         filter = EventFilter(
-            kinds: try Self.kinds(question.parameters["kind"]),
-            server: try Self.name(question.parameters, "server"),
-            tunnel: try Self.name(question.parameters, "tunnel"))
-        recent = try question.parameters["recent"].map { text throws(EventQueryError) in
-            guard let number = Int(text), (1...EventStream.capacity).contains(number) else {
-                throw EventQueryError(words: "recent is a number from 1 to \(EventStream.capacity)")
-            }
-            return number
-        }
-        follows = try Self.follows(question.parameters["follow"])
+            kinds: Set(kinds ?? []), server: try Self.name(parameters, "server"),
+            tunnel: try Self.name(parameters, "tunnel"))
+        recent = parameters["recent"].flatMap { Int($0) }
+        follows = parameters["follow"] != "no"
         lastID = question.head.fields.first(named: "Last-Event-ID").flatMap { $0.isEmpty ? nil : $0 }
-    }
-
-    private static func kinds(_ text: String?) throws(EventQueryError) -> Set<AgentEvent.Kind> {
-        var kinds: Set<AgentEvent.Kind> = []
-        guard let text else { return kinds }
-        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let kind = AgentEvent.Kind(rawValue: String(word)) else {
-                let all = AgentEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw EventQueryError(words: "kind is a list, with commas, of: \(all)")
-            }
-            kinds.insert(kind)
-        }
-        return kinds
-    }
-
-    private static func follows(_ text: String?) throws(EventQueryError) -> Bool {
-        switch text {
-        case nil, "yes": return true
-        case "no": return false
-        default: throw EventQueryError(words: "follow is yes or no")
-        }
     }
 
     private static func name(

@@ -1,3 +1,5 @@
+import HTTPMessage
+
 /// The history for people.
 package enum HistoryRendering {
     /// A row for each, the oldest first.
@@ -102,17 +104,9 @@ package enum HistoryRendering {
     static func time(_ milliseconds: Int64) -> String {
         let seconds = max(0, min(milliseconds, 253_402_300_799_000)) / 1000
         let (days, rest) = (seconds / 86_400, seconds % 86_400)
-        // Days since 1 March of year 0, in eras of 400 years.
-        let shifted = days + 719_468
-        let (era, dayOfEra) = (shifted / 146_097, shifted % 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let date = CivilDate(daysSince1970: Int(days))
         return
-            "\(year)-\(two(month))-\(two(day)) \(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60))"
+            "\(date.year)-\(two(Int64(date.month)))-\(two(Int64(date.day))) \(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60))"
     }
 
     private static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -62,7 +62,7 @@ package struct WebhookURL: Hashable, Sendable {
 
     /// Whether nobody between here and there can listen in: it is on this machine.
     package var isLoopback: Bool {
-        host == "localhost" || host == "::1" || AddressRange("127.0.0.0/8")?.contains(host) == true
+        ListenAddress(host: host, port: port).isLoopback
     }
 
     /// Scheme, host and port: for people.
