@@ -9,36 +9,22 @@ import Testing
     /// Runs a program on a terminal of its own, does one thing when it is asked for the password, and prints one line
     /// each: whether typing shows at the question, the wait status, whether typing shows at the end, whether the
     /// password could be read on the terminal.
-    private static let script = """
-        import fcntl, os, pty, select, signal, sys, termios
-        action, arguments = sys.argv[1], sys.argv[2:]
-        master, slave = pty.openpty()
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            for descriptor in (0, 1, 2): os.dup2(slave, descriptor)
-            os.execv(arguments[0], arguments)
-        seen = b""
-        def wait(words):
-            global seen
-            while words not in seen:
-                if not select.select([master], [], [], 20)[0]: sys.exit("nothing like " + repr(words) + " in " + repr(seen))
-                seen += os.read(master, 4096)
-        def typing(): return "shown" if termios.tcgetattr(slave)[3] & termios.ECHO else "hidden"
-        wait(b"Password of the tunnel: ")
-        print(typing())
-        if action == "type":
-            os.write(master, b"typed-password\\n")
-            wait(b"Session ready")
-            os.kill(child, signal.SIGTERM)
-        elif action == "terminate": os.kill(child, signal.SIGTERM)
-        else: os.write(master, {"interrupt": b"\\x03", "end": b"\\x04", "empty": b"\\n"}[action])
-        print(os.waitpid(child, 0)[1])
-        print(typing())
-        while select.select([master], [], [], 0)[0]: seen += os.read(master, 4096)
-        print("told" if b"typed-password" in seen else "kept")
-        """
+    private static let script =
+        pseudoTerminal + """
+            def typing(): return "shown" if termios.tcgetattr(slave)[3] & termios.ECHO else "hidden"
+            wait(b"Password of the tunnel: ", 20)
+            print(typing())
+            if action == "type":
+                os.write(master, b"typed-password\\n")
+                wait(b"Session ready", 20)
+                os.kill(child, signal.SIGTERM)
+            elif action == "terminate": os.kill(child, signal.SIGTERM)
+            else: os.write(master, {"interrupt": b"\\x03", "end": b"\\x04", "empty": b"\\n"}[action])
+            print(os.waitpid(child, 0)[1])
+            print(typing())
+            while select.select([master], [], [], 0)[0]: seen += os.read(master, 4096)
+            print("told" if b"typed-password" in seen else "kept")
+            """
 
     /// - Returns: the lines that the script prints.
     private static func run(_ action: String, port: Int) throws -> [String] {

@@ -6,49 +6,30 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct TopTests {
     /// Runs a program on a terminal of 100 columns, does things, and prints: whether keys are taken raw while it runs, the wait
     /// status, whether the terminal is as before, and what it saw last.
-    private static let script = """
-        import fcntl, os, pty, select, signal, struct, sys, termios
-        action, arguments = sys.argv[1], sys.argv[2:]
-        master, slave = pty.openpty()
-        def resize(columns, lines):
-            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        resize(100, 24)
-        before = termios.tcgetattr(slave)
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            for descriptor in (0, 1, 2): os.dup2(slave, descriptor)
-            os.execv(arguments[0], arguments)
-        seen = b""
-        def wait(words):
-            global seen
-            while words not in seen:
-                if not select.select([master], [], [], 30)[0]: sys.exit("nothing like " + repr(words) + " in " + repr(seen))
-                seen += os.read(master, 4096)
-            seen = seen[seen.index(words) + len(words):]
-        wait(b"\\x1b[?1049h")
-        wait(b"server public")
-        wait(b"\\x1b[J")
-        print("raw" if not termios.tcgetattr(slave)[3] & (termios.ECHO | termios.ICANON) else "cooked")
-        if action == "resize":
-            resize(30, 5)
-            wait("q quit  / filter  Enter detai…".encode())
-            os.write(master, b"/web")
-            wait(b"filter: web_")
-            os.write(master, b"\\r\\x1b[B\\r")
-            wait(b"Esc back")
-            os.write(master, b"q")
-        elif action == "agent":
-            os.kill(int(os.environ["AGENT"]), signal.SIGKILL)
-            wait(b"no agent runs by")
-            os.write(master, b"q")
-        elif action == "terminate": os.kill(child, signal.SIGTERM)
-        else: os.write(master, {"quit": b"q", "interrupt": b"\\x03"}[action])
-        wait(b"\\x1b[?7h\\x1b[?25h\\x1b[?1049l")
-        print(os.waitpid(child, 0)[1])
-        print("as before" if termios.tcgetattr(slave) == before else "changed")
-        """
+    private static let script =
+        pseudoTerminal + """
+            wait(b"\\x1b[?1049h", 30)
+            wait(b"server public", 30)
+            wait(b"\\x1b[J", 30)
+            print("raw" if not termios.tcgetattr(slave)[3] & (termios.ECHO | termios.ICANON) else "cooked")
+            if action == "resize":
+                resize(30, 5)
+                wait("q quit  / filter  Enter detai…".encode(), 30)
+                os.write(master, b"/web")
+                wait(b"filter: web_", 30)
+                os.write(master, b"\\r\\x1b[B\\r")
+                wait(b"Esc back", 30)
+                os.write(master, b"q")
+            elif action == "agent":
+                os.kill(int(os.environ["AGENT"]), signal.SIGKILL)
+                wait(b"no agent runs by", 30)
+                os.write(master, b"q")
+            elif action == "terminate": os.kill(child, signal.SIGTERM)
+            else: os.write(master, {"quit": b"q", "interrupt": b"\\x03"}[action])
+            wait(b"\\x1b[?7h\\x1b[?25h\\x1b[?1049l", 30)
+            print(os.waitpid(child, 0)[1])
+            print("as before" if termios.tcgetattr(slave) == before else "changed")
+            """
 
     private let agent: AgentProcess
 

@@ -6,20 +6,10 @@ import TunnelConfiguration
 
 /// Reloads that are to do what was looked at, and nothing else.
 @Suite struct ReloadConditionTests {
-    private let first = Examples.configuration(servers: ["public"], tunnels: ["web"])
+    private let first = TwoConfigurations.first
+    private let second = TwoConfigurations.second
 
-    private var second: AgentConfiguration {
-        var second = first
-        second.tunnels[0].timeout = .seconds(9)
-        return second
-    }
-
-    private func running() -> DrivenMachine {
-        var machine = DrivenMachine(first)
-        machine.send(.prepared)
-        machine.send(.committed)
-        return machine
-    }
+    private func running() -> DrivenMachine { .running(first) }
 
     private func conditional(_ machine: DrivenMachine, on desired: AgentConfiguration, _ ticket: UInt64)
         -> SupervisorMachine.Event

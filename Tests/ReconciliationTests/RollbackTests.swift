@@ -6,21 +6,10 @@ import TunnelConfiguration
 
 /// Going back to what was in force before.
 @Suite struct RollbackTests {
-    private let first = Examples.configuration(servers: ["public"], tunnels: ["web"])
+    private let first = TwoConfigurations.first
+    private let second = TwoConfigurations.second
 
-    private var second: AgentConfiguration {
-        var second = first
-        second.tunnels[0].timeout = .seconds(9)
-        return second
-    }
-
-    /// A machine whose first configuration is in force.
-    private func running() -> DrivenMachine {
-        var machine = DrivenMachine(first)
-        machine.send(.prepared)
-        machine.send(.committed)
-        return machine
-    }
+    private func running() -> DrivenMachine { .running(first) }
 
     @Test func theFirstConfigurationHasNothingBeforeIt() {
         var machine = running()

@@ -3,6 +3,17 @@ import TestSupport
 import Testing
 import TunnelConfiguration
 
+/// A configuration, and another that changes a tunnel of it.
+enum TwoConfigurations {
+    static let first = Examples.configuration(servers: ["public"], tunnels: ["web"])
+
+    static var second: AgentConfiguration {
+        var second = first
+        second.tunnels[0].timeout = .seconds(9)
+        return second
+    }
+}
+
 /// A machine with what it last asked for.
 struct DrivenMachine {
     var machine: SupervisorMachine
@@ -13,6 +24,14 @@ struct DrivenMachine {
     init(_ configuration: AgentConfiguration) {
         machine = SupervisorMachine(initial: configuration, tagKey: 1)
         actions = machine.firstAction.map { [$0] } ?? []
+    }
+
+    /// One whose first configuration is in force.
+    static func running(_ configuration: AgentConfiguration) -> DrivenMachine {
+        var machine = DrivenMachine(configuration)
+        machine.send(.prepared)
+        machine.send(.committed)
+        return machine
     }
 
     var lastReport: SupervisorMachine.ReloadEnd? { reports.last }
