@@ -21,6 +21,7 @@ import TunnelProtocol
         #expect(!list.contains([3], now: start))
         #expect(!list.contains([1], now: end) && list.contains([2], now: end))
         #expect(list.all(now: end).map(\.digest) == [[2]])
+        #expect(list.count(now: start) == 2 && list.count(now: end) == 1)
         let (late, timely) = (list.lift([1], now: end), list.lift([2], now: end))
         #expect(!late && timely, "the first one is over")
         #expect(!list.contains([2], now: end) && list.isEmpty)

@@ -15,14 +15,15 @@ package struct AgentMeasures: Sendable {
         }
     }
 
-    /// When certificates of a server end.
+    /// When certificates of a listener end.
     package struct Certificate: Sendable {
-        package let server: String
+        /// Nil for the admin listener.
+        package let server: String?
         package let use: String
         /// Seconds since 1970, of the first that ends.
         package let expiry: Int
 
-        package init(server: String, use: String, expiry: Int) {
+        package init(server: String?, use: String, expiry: Int) {
             self.server = server
             self.use = use
             self.expiry = expiry
@@ -68,6 +69,12 @@ package struct AgentMeasures: Sendable {
     package var spilledBytes = 0
     /// By where they go.
     package var linesDropped: [(sink: String, count: UInt64)] = []
+    package var paused: [PauseSnapshot] = []
+    package var blockedTokens = 0
+    package var webhooks: [WebhookSnapshot] = []
+    /// Nil where no request is traced.
+    package var tracing: TracingSnapshot?
+    package var history = HistorySnapshot()
     package var loops: [Loop] = []
     package var process = Process()
     package var certificates: [Certificate] = []

@@ -30,6 +30,10 @@ extension MetricCatalogue {
     static let linesDropped = MetricFamily(
         .counter, "wstunnel_log_lines_dropped", by: ["sink"],
         "Log lines that were lost: their place did not take them.")
+    static let paused = MetricFamily(
+        .gauge, "wstunnel_paused", by: ["kind"], "Servers and tunnels that are paused.")
+    static let blockedTokens = MetricFamily(
+        .gauge, "wstunnel_blocked_tokens", "Tokens that the servers do not serve for now.")
     static let loopCPU = MetricFamily(
         .counter, "wstunnel_event_loop_cpu", in: .seconds, by: ["loop"],
         "Processor time of an event loop: as it nears one second per second, the loop is full.")
@@ -39,7 +43,8 @@ extension MetricCatalogue {
 
     static let agent: [MetricFamily] = [
         build, phase, generation, reloads, reloadSucceeded, reloadTime, loadStage, loadRatio,
-        receiveBufferUsed, receiveBufferLimit, spilled, linesDropped, loopCPU, loopDelay,
+        receiveBufferUsed, receiveBufferLimit, spilled, linesDropped, paused, blockedTokens, loopCPU,
+        loopDelay,
     ]
 
     // By the names that all programs have for these.

@@ -53,7 +53,7 @@ extension MetricCatalogue {
         .gauge, "wstunnel_banned_addresses", by: ["server"], "Addresses that are shut out now.")
     static let certificates = MetricFamily(
         .gauge, "wstunnel_certificate_expiry_timestamp", in: .seconds, by: ["server", "use"],
-        "When the first of its certificates ends, since 1970.")
+        "When the first of its certificates ends, since 1970; also of the admin listener.")
 
     static let servers: [MetricFamily] = [
         listening, started, requests, outcomes, inFlight, queued, requestBytes, responseBytes, durations,

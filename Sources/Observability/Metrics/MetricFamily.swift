@@ -49,12 +49,14 @@ package struct MetricFamily: Sendable, Hashable {
 
 /// Every family that `/metrics` has. Series come in this order.
 package enum MetricCatalogue {
-    package static let all = agent + process + servers + tunnels
+    package static let all = agent + process + records + servers + tunnels
 
     /// What the values of each label are.
     package static let labels: KeyValuePairs<String, String> = [
-        "server": "name of a tunnel server, as in the configuration",
+        "server":
+            "name of a tunnel server, as in the configuration; none where a certificate is the admin listener's",
         "tunnel": "name of a tunnel of this agent, as in the configuration",
+        "webhook": "name of a webhook, as in the configuration",
         "code": "status of the answer, `100` to `599`; `none` where its caller got none",
         "class": "first digit of the status: `1xx` to `5xx`; `none` where there was none",
         "outcome":
@@ -64,10 +66,11 @@ package enum MetricCatalogue {
         "reason": "a code of the [log](LOGS.md); `error.code` there",
         "limit": "name of a limit, as in the configuration: `per-address.requests-per-second`",
         "state": "of a connection: `busy`, `idle`",
+        "kind": "of what is paused: `server`, which a port of its own counts as, `tunnel`",
         "phase": "of the agent: `starting`, `running`, `reloading`, `stopping`",
         "resource": "`memory`, `descriptors`, `loop-delay`",
         "use":
-            "`tls`: shown at the listener, or by which clients' are checked; `inner-tls`: shown inside tunnels",
+            "`tls`: shown at the listener, or by which clients' are checked; `inner-tls`: shown inside tunnels; `admin`: as `tls`, of the admin listener",
         "sink": "`log`, `syslog`",
         "loop": "number of an event loop, from 0: one for each core",
         "version": "of this program",

@@ -22,6 +22,7 @@ package struct MetricsPage: Sendable {
             format, capacity: servers.count * Self.bytesOfServer + tunnels.count * Self.bytesOfTunnel + 16384)
         writeAgent(to: &page)
         writeProcess(to: &page)
+        writeRecords(to: &page)
         writeServers(to: &page)
         writeTunnels(to: &page)
         return page.finished()
@@ -58,6 +59,12 @@ package struct MetricsPage: Sendable {
         page.add(MetricNumber(agent.spilledBytes))
         page.begin(Catalogue.linesDropped)
         for (sink, count) in agent.linesDropped { page.add(MetricNumber(count), sink) }
+        page.begin(Catalogue.paused)
+        for kind in PauseSnapshot.Kind.allCases {
+            page.add(MetricNumber(agent.paused.count { $0.kind == kind }), kind.rawValue)
+        }
+        page.begin(Catalogue.blockedTokens)
+        page.add(MetricNumber(agent.blockedTokens))
         page.begin(Catalogue.loopCPU)
         for (index, loop) in agent.loops.enumerated() {
             if let cpu = loop.cpu { page.add(.microseconds(cpu), "\(index)") }
@@ -80,6 +87,37 @@ package struct MetricsPage: Sendable {
         if let cpu = process.cpu { page.add(.microseconds(cpu)) }
         page.begin(Catalogue.startTime)
         if let time = process.startedAt { page.add(.milliseconds(time)) }
+    }
+
+    // MARK: Webhooks, spans, the history
+
+    private func writeRecords(to page: inout MetricsWriter) {
+        eachWebhook(Catalogue.webhookWaiting, &page) { MetricNumber($0.waiting) }
+        eachWebhook(Catalogue.webhookDelivered, &page) { MetricNumber($0.delivered) }
+        eachWebhook(Catalogue.webhookFailures, &page) { MetricNumber($0.failures) }
+        eachWebhook(Catalogue.webhookDeadLetters, &page) { MetricNumber($0.deadLetters) }
+        page.begin(Catalogue.tracingFault)
+        if let tracing = agent.tracing { page.add(MetricNumber(tracing.fault != nil)) }
+        page.begin(Catalogue.spansSent)
+        if let tracing = agent.tracing { page.add(MetricNumber(tracing.spans)) }
+        page.begin(Catalogue.tracingDropped)
+        if let tracing = agent.tracing { page.add(MetricNumber(tracing.dropped)) }
+        page.begin(Catalogue.tracingLimited)
+        if let tracing = agent.tracing { page.add(MetricNumber(tracing.limited)) }
+        let history = agent.history
+        page.begin(Catalogue.historyFault)
+        if history.file != nil { page.add(MetricNumber(history.fault != nil)) }
+        page.begin(Catalogue.historyFile)
+        if history.file != nil { page.add(MetricNumber(history.bytes)) }
+        page.begin(Catalogue.historyLost)
+        page.add(MetricNumber(history.lost))
+    }
+
+    private func eachWebhook(
+        _ family: MetricFamily, _ page: inout MetricsWriter, _ number: (WebhookSnapshot) -> MetricNumber
+    ) {
+        page.begin(family)
+        for webhook in agent.webhooks { page.add(number(webhook), webhook.name) }
     }
 
     // MARK: Servers

@@ -70,6 +70,9 @@ package struct TokenBlockList: Sendable {
             }
     }
 
+    /// How many are in force.
+    package func count(now: MonotonicInstant) -> Int { blocks.values.count { $0.isInForce(now) } }
+
     /// Whether any may be in force.
     package var isEmpty: Bool { blocks.isEmpty }
 

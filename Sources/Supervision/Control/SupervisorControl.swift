@@ -120,7 +120,7 @@ import TunnelServer
             servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
         snapshot.isRolledBack = machine.isRolledBack
         snapshot.paused = machine.pauses.all
-        snapshot.blockedTokens = means.blocked.all.count
+        snapshot.blockedTokens = means.blocked.count
         snapshot.logLevel = supervisor.logLevel.snapshot
         snapshot.tracing = supervisor.tracing.snapshot
         snapshot.webhooks = supervisor.webhooks.snapshots

@@ -54,7 +54,11 @@ import TunnelConfiguration
         let tunnels = await supervisor.tunnels.measures()
         var agent = supervisor.measures
         agent.loops = usages.map { AgentMeasures.Loop(cpu: $0.cpu, delay: $0.delay) }
-        agent.certificates = certificates.sorted { $0.key < $1.key }.flatMap(\.value)
+        let admin = supervisor.presence.held.adminTLS?.expiry.map {
+            AgentMeasures.Certificate(server: nil, use: "admin", expiry: $0)
+        }
+        agent.certificates =
+            [admin].compactMap(\.self) + certificates.sorted { $0.key < $1.key }.flatMap(\.value)
         if question.format == .openMetrics {
             agent.exemplars = exemplars.collect(ofServers: Set(servers.map(\.name)))
         }

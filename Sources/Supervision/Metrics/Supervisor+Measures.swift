@@ -1,6 +1,8 @@
 import AgentStatus
+import History
 import Observability
 import Reconciliation
+import TunnelServer
 import TunnelTransport
 
 extension Supervisor {
@@ -22,6 +24,11 @@ extension Supervisor {
         measures.spilledBytes = SpillSpace.ofProcess.usedBytes
         measures.linesDropped = [("log", means.log.sink), ("syslog", means.log.syslog)]
             .compactMap { name, sink in sink.map { (sink: name, count: $0.droppedLines) } }
+        measures.paused = machine.pauses.all
+        measures.blockedTokens = means.blocked.count
+        measures.webhooks = webhooks.snapshots ?? []
+        measures.tracing = tracing.snapshot
+        measures.history = history.snapshot
         measures.notListening = servers.broken
         return measures
     }

@@ -70,6 +70,12 @@ package final class BlockedTokens: Sendable {
         return state.withLock { $0.list.all(now: now) }.map { BlockedTokenSnapshot($0.block, now: now) }
     }
 
+    /// How many are in force.
+    package var count: Int {
+        let now = MonotonicInstant.now
+        return state.withLock { $0.list.count(now: now) }
+    }
+
     // MARK: From one agent to the next
 
     /// What a successor has to know.

@@ -4,16 +4,6 @@ import Testing
 
 /// `/metrics` of a running agent, as programs read it that are not ours.
 @Suite(.timeLimit(.minutes(3))) struct MetricsTests {
-    private static func promtool(_ arguments: String, in folder: URL) throws -> (
-        exit: ChildProcess.Exit, text: String
-    ) {
-        let process = try ChildProcess(["/bin/sh", "-c", "cd '\(folder.path)' && exec promtool \(arguments)"])
-        let exit = try process.waitForExit()
-        try process.standardOutput.waitForEnd()
-        try process.standardError.waitForEnd()
-        return (exit, process.standardOutput.text + process.standardError.text)
-    }
-
     @Test func promtoolFindsNothingAgainstARealScrape() throws {
         let agent = try WatchedAgent(isTroubled: true)
         for _ in 0..<3 {
@@ -24,7 +14,7 @@ import Testing
         let page = try agent.metrics()
         #expect(page.status == 200)
         try agent.world.folder.write(page.standardOutput, to: "page.txt")
-        let found = try Self.promtool(
+        let found = try Prometheus.promtool(
             "check metrics < page.txt", in: URL(filePath: agent.world.folder.path))
         #expect(found.exit == .code(0) && found.text.isEmpty, "\(found)")
         // Nothing that is secret, and nothing that strangers have chosen.
@@ -47,7 +37,7 @@ import Testing
     @Test func promtoolFindsNothingAgainstTheRulesAndTheyFireAsTheyShould() throws {
         let folder = Prometheus.repository.appending(path: "config/prometheus")
         for arguments in ["check rules wstunnel.rules.yml", "test rules wstunnel.rules.test.yml"] {
-            let found = try Self.promtool(arguments, in: folder)
+            let found = try Prometheus.promtool(arguments, in: folder)
             #expect(found.exit == .code(0) && found.text.contains("SUCCESS"), "\(found)")
         }
     }

@@ -60,6 +60,19 @@ final class Prometheus: Sendable {
             .replacing(/\[\d+m\]/) { _ in "[20s]" }
     }
 
+    /// Runs its tool in a folder.
+    ///
+    /// - Parameter arguments: as the shell reads them.
+    static func promtool(_ arguments: String, in folder: URL) throws -> (
+        exit: ChildProcess.Exit, text: String
+    ) {
+        let process = try ChildProcess(["/bin/sh", "-c", "cd '\(folder.path)' && exec promtool \(arguments)"])
+        let exit = try process.waitForExit()
+        try process.standardOutput.waitForEnd()
+        try process.standardError.waitForEnd()
+        return (exit, process.standardOutput.text + process.standardError.text)
+    }
+
     func kill() { process.kill() }
 
     private func ask(_ path: String, _ parameters: String...) throws -> [String: Any] {

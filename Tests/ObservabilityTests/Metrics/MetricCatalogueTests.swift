@@ -86,6 +86,15 @@ import Testing
             #"wstunnel_handshake_failures_total{server="public",reason="unauthorized"} 2"#,
             #"wstunnel_limits_reached_total{server="public",limit="per-address.requests"} 9"#,
             #"wstunnel_certificate_expiry_timestamp_seconds{server="public",use="tls"} 1800000000"#,
+            #"wstunnel_certificate_expiry_timestamp_seconds{server="",use="admin"} 1700000500"#,
+            #"wstunnel_paused{kind="server"} 0"#, #"wstunnel_paused{kind="tunnel"} 2"#,
+            "wstunnel_blocked_tokens 3", #"wstunnel_webhook_events_waiting{webhook="pager"} 4"#,
+            #"wstunnel_webhook_events_delivered_total{webhook="pager"} 70"#,
+            #"wstunnel_webhook_failures_total{webhook="pager"} 9"#,
+            #"wstunnel_webhook_dead_letters_total{webhook="pager"} 2"#, "wstunnel_tracing_fault 1",
+            "wstunnel_tracing_spans_sent_total 400", "wstunnel_tracing_requests_dropped_total 5",
+            "wstunnel_tracing_requests_limited_total 6", "wstunnel_history_fault 1",
+            "wstunnel_history_file_bytes 8192", "wstunnel_history_rows_lost_total 11",
             #"wstunnel_tunnel_requests_total{tunnel="web",class="5xx"} 567"#,
             #"wstunnel_tunnel_origin_duration_seconds_sum{tunnel="web"} 98765.4321"#,
             #"wstunnel_tunnel_origin_errors_total{tunnel="web",reason="refused"} 5"#,
@@ -95,6 +104,27 @@ import Testing
         // Reasons and classes that there were none of take no room.
         #expect(!text.contains("stopping\"} 0\nwstunnel_handshake") && !text.contains("reason=\"stopping\""))
         #expect(!text.contains("class=\"3xx\""))
+    }
+
+    @Test func whatAnAgentDoesNotHaveHasNoSamples() {
+        var agent = AgentMeasures(version: "1", phase: .running, generation: 1)
+        var text = MetricsWorld.text(MetricsPage(agent, servers: [], tunnels: []))
+        var samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        for part in ["webhook", "tracing", "history_fault", "history_file", "certificate"] {
+            #expect(!samples.contains { $0.contains(part) }, "\(part)")
+        }
+        for line in [
+            #"wstunnel_paused{kind="server"} 0"#, #"wstunnel_paused{kind="tunnel"} 0"#,
+            "wstunnel_blocked_tokens 0", "wstunnel_history_rows_lost_total 0",
+        ] {
+            #expect(samples.contains(Substring(line)), "\(line)")
+        }
+        // What is there, and well.
+        agent.tracing = TracingSnapshot(collector: "http://127.0.0.1:4318")
+        agent.history.file = "/var/lib/history.db"
+        text = MetricsWorld.text(MetricsPage(agent, servers: [], tunnels: []))
+        samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(samples.contains("wstunnel_tracing_fault 0") && samples.contains("wstunnel_history_fault 0"))
     }
 
     @Test func threeThousandTunnelsFitInFiveMegabytes() {

@@ -30,7 +30,9 @@ import Testing
     private static var tables: String {
         let groups = [
             ("Servers", MetricCatalogue.servers), ("Tunnels whose client this is", MetricCatalogue.tunnels),
-            ("The agent", MetricCatalogue.agent), ("The process", MetricCatalogue.process),
+            ("The agent", MetricCatalogue.agent),
+            ("Webhooks, spans, the history", MetricCatalogue.records),
+            ("The process", MetricCatalogue.process),
         ]
         var text = ""
         for (title, families) in groups {

@@ -27,10 +27,29 @@ enum MetricsWorld {
         agent.process.residentBytes = 20_000_000
         (agent.process.openFiles, agent.process.mostFiles) = (12, 1024)
         (agent.process.cpu, agent.process.startedAt) = (2_000_001, 1_700_000_000_120)
-        agent.certificates = [.init(server: "public", use: "tls", expiry: 1_800_000_000)]
+        agent.certificates = [
+            .init(server: nil, use: "admin", expiry: 1_700_000_500),
+            .init(server: "public", use: "tls", expiry: 1_800_000_000),
+        ]
+        agent.paused = [
+            PauseSnapshot(.tunnel, "a", since: 1, by: "user 0"),
+            PauseSnapshot(.tunnel, "b", since: 1, by: "user 0"),
+        ]
+        agent.blockedTokens = 3
+        agent.webhooks = [
+            WebhookSnapshot(
+                name: "pager", address: "https://hooks.example.com:443", waiting: 4, delivered: 70,
+                failures: 9, deadLetters: 2)
+        ]
+        agent.tracing = TracingSnapshot(
+            collector: "http://127.0.0.1:4318", spans: 400, limited: 6, dropped: 5, fault: fault)
+        agent.history.file = "/var/lib/history.db"
+        (agent.history.bytes, agent.history.lost, agent.history.fault) = (8192, 11, "there is no more room")
         agent.notListening = ["broken"]
         return MetricsPage(agent, servers: [server("public"), server("broken")], tunnels: [tunnel("web")])
     }
+
+    static let fault = FaultSnapshot(code: .refused, message: "refused", at: 1, count: 1, since: 1)
 
     static func server(_ name: String) -> ServerMeasures {
         var server = ServerMeasures(name: name)
