@@ -40,11 +40,13 @@ import Testing
     @Test func whatBreaksIsToldOf() throws {
         let agent = try WatchedAgent(isTroubled: true)
         let prometheus = try Prometheus(scraping: agent.adminPort, token: WatchedAgent.token)
-        // Wrong from the start: nobody at the other end, a certificate of a day, a MiB of memory.
+        // Wrong from the start: nobody at the other end, a certificate of a day, a MiB of memory, no file for the history.
         try prometheus.waitForAlerts([
             "WstunnelTunnelDown", "WstunnelCertificateExpires", "WstunnelCertificateExpiresSoon",
-            "WstunnelMemoryHigh", "WstunnelLoadShedding",
+            "WstunnelMemoryHigh", "WstunnelLoadShedding", "WstunnelHistoryFault",
         ])
+        #expect(try agent.world.agent.command("pause", "down").exit == .code(0))
+        try prometheus.waitForAlerts(["WstunnelPausedLong"])
 
         // An origin that is not there, while callers ask.
         let isOver = Atomic<Bool>(false)
@@ -54,7 +56,9 @@ import Testing
                 usleep(50_000)
             }
         }
-        try prometheus.waitForAlerts(["WstunnelErrorRatioHigh", "WstunnelOriginFails"])
+        try prometheus.waitForAlerts([
+            "WstunnelErrorRatioHigh", "WstunnelOriginFails", "WstunnelTracingFails",
+        ])
 
         isOver.store(true, ordering: .relaxed)
         try callers.value()
@@ -71,7 +75,7 @@ import Testing
         try slowCallers.value()
         #expect(try prometheus.rules().first { $0.name == "WstunnelTunnelSlow" }?.state != "firing")
 
-        // Those who guess.
+        // Those who guess; each who is shut out is an event that a webhook does not take.
         for source: UInt8 in 2...10 {
             for guess in 0..<3 {
                 let connection = try HTTPConnection(port: agent.port, from: source)
@@ -80,7 +84,7 @@ import Testing
                 connection.close()
             }
         }
-        try prometheus.waitForAlerts(["WstunnelBansSpike"])
+        try prometheus.waitForAlerts(["WstunnelBansSpike", "WstunnelWebhookDeadLetters"])
 
         // A tunnel that goes while callers wait for it.
         let start = agent.world.agent.log.count

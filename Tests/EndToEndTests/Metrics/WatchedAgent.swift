@@ -18,7 +18,8 @@ final class WatchedAgent: Sendable {
     private let authority: CertificateAuthority
 
     /// - Parameter isTroubled: with what is wrong from the start: tunnels that cannot connect or whose origin is not there, a
-    ///   certificate that ends, less memory than it has.
+    ///   certificate that ends, less memory than it has, a collector that is not there, a webhook that is refused, a history
+    ///   whose file is somebody else's.
     init(isTroubled: Bool = false) throws {
         origin = try ScriptedOrigin { connection in
             while let request = try connection.readRequest() {
@@ -43,6 +44,9 @@ final class WatchedAgent: Sendable {
                 "  - name: secure", "    host: 127.0.0.1", "    port: \(try freePort())",
                 "    tls: { certfile: \(certificate.path), keyfile: \(certificate.keyPath) }",
                 "load-shedding: { memory: 1MiB, enforce: false }",
+                "tracing: { collector: \"http://127.0.0.1:\(nobody)\" }",
+                "webhooks:", "  - name: refused", "    url: http://127.0.0.1:\(port)/",
+                "    secret: watched-agent-webhook-1", "history: { file: history.db }",
             ]
             tunnels += [
                 Self.tunnel("broken", Self.broken, to: "http://127.0.0.1:\(nobody)", at: port),
@@ -50,7 +54,7 @@ final class WatchedAgent: Sendable {
             ]
         }
         text = (lines + tunnels).joined(separator: "\n") + "\n"
-        world = try ReloadedAgent(text)
+        world = try ReloadedAgent(text, files: ["history.db": "kept by somebody else\n"])
         try world.waitForTunnel()
         if isTroubled { try world.waitForTunnel("broken") }
     }
