@@ -195,8 +195,8 @@ let package = Package(
         .testTarget(
             name: "HistoryTests",
             dependencies: [
-                "AgentStatus", "CSQLite", "History", "HostSystem", "Observability", "TestSupport",
-                "TunnelConfiguration", .logging, .system,
+                "AgentStatus", "CSQLite", "HTTPMessage", "History", "HostSystem", "Observability",
+                "TestSupport", "TunnelConfiguration", .logging, .system,
             ]),
         .testTarget(
             name: "PasswordHashingTests", dependencies: ["PasswordHashing", "TunnelConfiguration"]),

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import AgentStatus
 import HTTPMessage
 
 /// The answers of the admin API.
@@ -6,13 +6,10 @@ extension OwnAnswer {
     /// To a head or a body that did not come.
     static var adminTimeout: OwnAnswer { adminError(408, "the request did not come in time") }
 
-    /// A value as JSON, its keys in order.
+    /// A value as JSON.
     static func json(_ status: Int, _ value: some Encodable) -> OwnAnswer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
-            return OwnAnswer(
-                status, text: String(decoding: try encoder.encode(value), as: UTF8.self), as: .json)
+            return OwnAnswer(status, text: try JSONText.string(of: value), as: .json)
         } catch {
             return OwnAnswer(
                 500, text: #"{"error":"the answer cannot be written as JSON"}"#, as: .json)

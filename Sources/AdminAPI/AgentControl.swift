@@ -5,11 +5,19 @@ package import Observability
 package protocol AgentControl: AgentActions {
     var events: Feed<AgentEvent> { get }
     /// Requests that are over, while somebody has subscribed.
-    var requests: Feed<RequestSnapshot> { get }
+    var requests: Feed<EndedRequest> { get }
     /// Lines of its log.
     var logs: LogFeed { get }
     /// - Parameter name: of the connected tokens, only those of that name; nil for all.
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot
+    /// The tunnel servers in the order of their names, without what leads to them.
+    func servers() async -> [ServerSnapshot]
+    /// One tunnel server, that in force rather than one that leaves; nil where there is none of that name.
+    func server(_ name: String) async -> ServerSnapshot?
+    /// Some of the tunnels whose client it is, in the order of their names.
+    func tunnels(_ part: TunnelPart) async -> TunnelList
+    /// One of them, that in force rather than one that leaves; nil where there is none of that name.
+    func tunnel(_ name: String) async -> TunnelSnapshot?
     /// Whether it does what it is there for, and if not, why: nothing secret. Costs next to nothing.
     func readiness() async -> ReadinessSnapshot
     /// Every session, in the order of servers and tunnels.

@@ -173,10 +173,12 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
     package static func listed(
         _ all: [ConnectedToken], most: Int = most
     ) -> (listed: [ConnectedToken], more: Int) {
-        let sorted = all.sorted {
-            ($0.name, $0.tokenHint, $0.tokenTag) < ($1.name, $1.tokenHint, $1.tokenTag)
+        let listed = all.inOrder(most: most) { one, other in
+            one.name != other.name
+                ? one.name < other.name
+                : (one.tokenHint, one.tokenTag) < (other.tokenHint, other.tokenTag)
         }
-        return (Array(sorted.prefix(most)), max(0, sorted.count - most))
+        return (listed, all.count - listed.count)
     }
 
     /// The name that its client announces; empty from clients of protocol v1.

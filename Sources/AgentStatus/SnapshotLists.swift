@@ -36,3 +36,10 @@ package struct SessionList: Codable, Hashable, Sendable {
         self.total = total
     }
 }
+
+extension Array {
+    /// The first of them in an order. Each is moved once, however large, and not at every step of sorting.
+    package func inOrder(most: Int = .max, by isBefore: (Element, Element) -> Bool) -> [Element] {
+        indices.sorted { isBefore(self[$0], self[$1]) }.prefix(most).map { self[$0] }
+    }
+}

@@ -49,8 +49,8 @@ package final class HistoryKeeper: Sendable {
     }
 
     private let events: Feed<AgentEvent>
-    private let requests: Feed<RequestSnapshot>
-    private let troubles: Feed<RequestSnapshot>
+    private let requests: Feed<EndedRequest>
+    private let troubles: Feed<EndedRequest>
     private let logger: Logger
     private let reading = Mutex(Reading())
     private let shown = Mutex(Shown())
@@ -153,7 +153,7 @@ package final class HistoryKeeper: Sendable {
         shown.withLock { shown in
             shown.shelf.lose(happened.missed + ended.missed)
             for event in happened.elements { shown.shelf.add(event) }
-            for request in ended.elements { shown.shelf.count(request, knowsAll: isSubscribed) }
+            shown.shelf.count(ended.elements, knowsAll: isSubscribed)
             for request in kept { shown.shelf.add(request) }
         }
         return happened.elements.count + ended.elements.count

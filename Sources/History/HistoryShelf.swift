@@ -1,5 +1,6 @@
 internal import AgentStatus
 internal import DequeModule
+internal import Observability
 
 /// What waits to be written, and where there is no file all that is kept: the latest of each kind.
 struct HistoryShelf: Sendable {
@@ -53,23 +54,33 @@ struct HistoryShelf: Sendable {
         minutes[key, default: MinuteGain()] += gain
     }
 
-    /// Counts a request that is over.
+    /// Counts requests that are over.
     ///
     /// - Parameter knowsAll: whether all requests are told of; else those that went wrong alone.
-    mutating func count(_ request: RequestSnapshot, knowsAll: Bool) {
-        let failed: Int64 = request.isFailure ? 1 : 0
-        if failed > 0 {
-            add(MinuteGain(failed: failed), to: MinuteKey(at: request.at, server: request.server))
+    mutating func count(_ requests: [EndedRequest], knowsAll: Bool) {
+        // Those of one token often come in a row, and are looked up once.
+        var row: RequestRow?
+        for request in requests {
+            let record = request.record
+            let failed: Int64 = record.isFailure ? 1 : 0
+            if failed > 0 {
+                add(MinuteGain(failed: failed), to: MinuteKey(at: request.at, server: record.serverName))
+            }
+            guard knowsAll, let hint = record.tokenHint, !record.isForNobody else { continue }
+            if row?.takes(request) != true {
+                if let row { add(row) }
+                row = RequestRow(at: request.at, server: record.serverName, tokenHint: hint)
+            }
+            row?.gain += MinuteGain(
+                requests: 1, failed: failed, requestBytes: Int64(record.requestBytes),
+                responseBytes: Int64(record.responseBytes))
         }
-        // What a request says for which there was no tunnel may be anything.
-        let isForNobody =
-            request.outcome == "answered-here" || request.outcome == "no-tunnel" && request.status == 404
-        guard knowsAll, let hint = request.tokenHint, !isForNobody else { return }
-        let key = MinuteKey(at: request.at, server: request.server, tokenHint: name(of: hint, at: request.at))
-        add(
-            MinuteGain(
-                requests: 1, failed: failed, requestBytes: Int64(request.requestBytes),
-                responseBytes: Int64(request.responseBytes)), to: key)
+        if let row { add(row) }
+    }
+
+    private mutating func add(_ row: RequestRow) {
+        let name = name(of: row.tokenHint, at: row.at)
+        add(row.gain, to: MinuteKey(at: row.at, server: row.server, tokenHint: name))
     }
 
     private mutating func name(of hint: String, at: Int64) -> String {
@@ -133,5 +144,29 @@ struct HistoryShelf: Sendable {
         requests = taken.requests + requests
         for (key, gain) in taken.minutes { add(gain, to: key) }
         dropOldest()
+    }
+}
+
+/// What requests of one token come to that were over in the same minute.
+private struct RequestRow {
+    let at: Int64
+    let server: String
+    let tokenHint: String
+    var gain = MinuteGain()
+
+    init(at: Int64, server: String, tokenHint: String) {
+        (self.at, self.server, self.tokenHint) = (at, server, tokenHint)
+    }
+
+    func takes(_ request: EndedRequest) -> Bool {
+        request.at / 60_000 == at / 60_000 && request.record.tokenHint == tokenHint
+            && request.record.serverName == server
+    }
+}
+
+extension AccessRecord {
+    /// What a request says for which there was no tunnel may be anything.
+    fileprivate var isForNobody: Bool {
+        outcome == .answeredHere || outcome == .noTunnel && status == 404
     }
 }

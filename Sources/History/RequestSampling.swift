@@ -1,4 +1,5 @@
 internal import AgentStatus
+internal import Observability
 
 /// Which requests are kept where there are more than is of use: all as long as there are few, else some, each of which stands
 /// for a number of them. What went wrong or was slow has a larger share of its own. Pure.
@@ -26,7 +27,7 @@ struct RequestSampling: Sendable {
         mutating func passed(seconds: Double) { left = min(most, left + perSecond * seconds) }
 
         /// Evenly from all of them, the last of each group.
-        mutating func take(_ requests: [RequestSnapshot]) -> [Kept] {
+        mutating func take(_ requests: [EndedRequest]) -> [Kept] {
             let count = min(requests.count, Int(left))
             guard count > 0 else {
                 owed += requests.count
@@ -35,7 +36,9 @@ struct RequestSampling: Sendable {
             left -= Double(count)
             let kept = (0..<count).map { index in
                 let (start, end) = (index * requests.count / count, (index + 1) * requests.count / count)
-                return Kept(request: requests[end - 1], standsFor: end - start + (index == 0 ? owed : 0))
+                return Kept(
+                    request: requests[end - 1].snapshot,
+                    standsFor: end - start + (index == 0 ? owed : 0))
             }
             owed = 0
             return kept
@@ -46,12 +49,12 @@ struct RequestSampling: Sendable {
     private var remarkable = Budget(perSecond: 100, most: 1000)
 
     /// - Parameter seconds: since the last call.
-    mutating func sample(_ requests: [RequestSnapshot], seconds: Double) -> [Kept] {
+    mutating func sample(_ requests: [EndedRequest], seconds: Double) -> [Kept] {
         ordinary.passed(seconds: seconds)
         remarkable.passed(seconds: seconds)
-        var (common, notable): ([RequestSnapshot], [RequestSnapshot]) = ([], [])
+        var (common, notable): ([EndedRequest], [EndedRequest]) = ([], [])
         for request in requests {
-            if request.isFailure || request.isSlow { notable.append(request) } else { common.append(request) }
+            if request.record.isTrouble { notable.append(request) } else { common.append(request) }
         }
         return (ordinary.take(common) + remarkable.take(notable)).sorted { $0.request.at < $1.request.at }
     }

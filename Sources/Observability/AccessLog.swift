@@ -110,11 +110,16 @@ package struct AccessRecord: Sendable {
     static let longestMethod = 32
 
     /// Whether it went wrong, or its caller waited long for the head of the answer.
-    fileprivate var isTrouble: Bool {
+    package var isTrouble: Bool {
         if let timeToFirstByte, timeToFirstByte >= Self.slowFrom { return true }
+        return isFailure
+    }
+
+    /// Whether it went wrong.
+    package var isFailure: Bool {
         switch outcome {
-        case .ok, .answeredHere, .callerLeft: return (status ?? 0) >= 500
-        case .callerFailed, .originFailed, .tunnelLost, .noTunnel, .timeout, .shutdown: return true
+        case .ok, .answeredHere, .callerLeft: (status ?? 0) >= 500
+        case .callerFailed, .originFailed, .tunnelLost, .noTunnel, .timeout, .shutdown: true
         }
     }
 
@@ -199,12 +204,12 @@ extension LogLine {
 package struct AccessLog: Sendable {
     private let sinks: [LogSink]
     private let level: AgentLogLevel
-    private let feed: Feed<RequestSnapshot>
-    private let troubles: Feed<RequestSnapshot>
+    private let feed: Feed<EndedRequest>
+    private let troubles: Feed<EndedRequest>
 
     init(
-        sinks: [LogSink], level: AgentLogLevel, feed: Feed<RequestSnapshot>,
-        troubles: Feed<RequestSnapshot>
+        sinks: [LogSink], level: AgentLogLevel, feed: Feed<EndedRequest>,
+        troubles: Feed<EndedRequest>
     ) {
         self.sinks = sinks
         self.level = level
@@ -226,9 +231,9 @@ package struct AccessLog: Sendable {
         guard isEnabled || isWanted, let record = record() else { return }
         let isTrouble = record.isTrouble
         if isWanted || isTrouble {
-            let snapshot = RequestSnapshot(record, at: UnixTime.milliseconds)
-            if isWanted { feed.publish { _ in snapshot } }
-            if isTrouble { troubles.publish { _ in snapshot } }
+            let request = EndedRequest(record, at: UnixTime.milliseconds)
+            if isWanted { feed.publish { _ in request } }
+            if isTrouble { troubles.publish { _ in request } }
         }
         guard isEnabled, level.value <= record.level.value else { return }
         let now = LogTimestamp.now()

@@ -1,4 +1,4 @@
-package import AgentStatus
+internal import AgentStatus
 package import Logging
 
 /// The agent's log: where its lines go and which are written. Made once, at the start, and handed down;
@@ -15,9 +15,9 @@ package struct AgentLog: Sendable {
     /// What happens, for programs, beside the lines for people.
     package let events = EventStream()
     /// Requests that are over, for who asks for them while they come.
-    package let requests = Feed<RequestSnapshot>(capacity: 4096)
+    package let requests = Feed<EndedRequest>(capacity: 4096)
     /// Those of them that went wrong or were slow, whether or not anybody asks; while requests are logged.
-    package let troubles = Feed<RequestSnapshot>(capacity: 1024)
+    package let troubles = Feed<EndedRequest>(capacity: 1024)
 
     /// Which requests are traced, and those that are over.
     package let tracing = Tracing()

@@ -61,6 +61,14 @@ package final class TunnelClient: Sendable {
         /// Whether it is looked after whether WebSockets get through again.
         var isTrying = false
 
+        /// - Parameter isUp: whether there is a session.
+        func shown(isUp: Bool) -> TunnelSnapshot.State {
+            if end == .gaveUp { return .gaveUp }
+            if isLeaving || end != nil { return .draining }
+            if isPaused { return .paused }
+            return isUp ? .connected : .connecting
+        }
+
         /// - Returns: false where somebody looks after that already.
         mutating func takesTrial() -> Bool {
             guard !isTrying else { return false }
@@ -290,23 +298,20 @@ package final class TunnelClient: Sendable {
     /// Whether it has a session.
     package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.snapshot != nil } } }
 
+    /// What it does now.
+    package var shownState: TunnelSnapshot.State {
+        let isUp = isUp
+        return state.withLock { $0.shown(isUp: isUp) }
+    }
+
     /// What there is to tell now; what it has carried is as of when its event loops were last asked.
     package var snapshot: TunnelSnapshot {
         let (configuration, directory) = (setup.value.configuration, setup.directory)
         let state = state.withLock { $0 }
         let connections = state.lives.values.compactMap(\.snapshot).sorted { $0.id < $1.id }
-        let current: TunnelSnapshot.State =
-            if state.end == .gaveUp {
-                .gaveUp
-            } else if state.isLeaving || state.end != nil {
-                .draining
-            } else if state.isPaused {
-                .paused
-            } else {
-                connections.isEmpty ? .connecting : .connected
-            }
         return TunnelSnapshot(
-            name: configuration.name, state: current, server: Self.shown(configuration.tunnel),
+            name: configuration.name, state: state.shown(isUp: !connections.isEmpty),
+            server: Self.shown(configuration.tunnel),
             tokenHint: configuration.token.hint, wanted: wantedConnections,
             connections: connections, hosts: identity.hosts.snapshots(configuration.hosts),
             longPollReason: state.choice.reason, origins: directory.snapshots, traffic: traffic,

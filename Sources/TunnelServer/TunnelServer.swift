@@ -183,26 +183,45 @@ package final class TunnelServer: Sendable {
 
     // MARK: Watching
 
-    package var snapshot: ServerSnapshot { snapshot(ofTunnel: nil) }
+    /// What leads to a server's tunnels, as far as a snapshot is to list it.
+    package enum Listing: Sendable {
+        case all
+        /// Of the connected tokens only those whose clients announce this name.
+        case tunnel(String)
+        case nothing
+    }
 
-    /// What it is and does now, and what it had carried when its event loops were last asked; looks at every token that is
-    /// known. Requests per second are the caller's to work out.
-    ///
-    /// - Parameter name: lists no connected tokens but those whose clients announce this name; nil lists all.
-    package func snapshot(ofTunnel name: String?) -> ServerSnapshot {
+    package var snapshot: ServerSnapshot { snapshot(.all) }
+
+    /// What it is and does now, and what it had carried when its event loops were last asked. To list something takes a look
+    /// at every token that is known. Requests per second are the caller's to work out.
+    package func snapshot(_ listing: Listing) -> ServerSnapshot {
         let listener = current.value
         let load = core.load
         let size = core.connections.size
-        let connected = core.settings.tcp == nil ? core.connectedTokens(named: name) : (listed: [], more: 0)
-        let names = core.namedTunnels
-        return ServerSnapshot(
+        var snapshot = ServerSnapshot(
             name: core.name,
             state: state,
             address: listener.map { hostAndPort($0.socket.host, $0.socket.port) } ?? "",
             tunnels: load.tunnels, sessions: size.sessions, callers: size.callers, waiting: load.waiting,
-            traffic: traffic, lastFault: core.lastFault, faults: core.faults,
-            connected: connected.listed, moreConnected: connected.more,
-            names: Array(names.prefix(NamedTunnel.most)), moreNames: max(0, names.count - NamedTunnel.most))
+            traffic: traffic, lastFault: core.lastFault, faults: core.faults)
+        switch listing {
+        case .nothing:
+            (snapshot.connected, snapshot.moreConnected) = (nil, nil)
+            (snapshot.names, snapshot.moreNames) = (nil, nil)
+            return snapshot
+        case .all: (snapshot.connected, snapshot.moreConnected) = connectedTokens(named: nil)
+        case .tunnel(let name): (snapshot.connected, snapshot.moreConnected) = connectedTokens(named: name)
+        }
+        let names = core.namedTunnels
+        snapshot.names = Array(names.prefix(NamedTunnel.most))
+        snapshot.moreNames = max(0, names.count - NamedTunnel.most)
+        return snapshot
+    }
+
+    /// Those of a port are its server's.
+    private func connectedTokens(named name: String?) -> (listed: [ConnectedToken], more: Int) {
+        core.settings.tcp == nil ? core.connectedTokens(named: name) : (listed: [], more: 0)
     }
 
     private var state: ServerSnapshot.State {

@@ -1,5 +1,4 @@
 import AgentStatus
-import FoundationEssentials
 import HTTPMessage
 import NIOCore
 import TunnelConfiguration
@@ -14,9 +13,7 @@ struct WebhookRequest: Sendable {
     ///   - now: seconds since 1970, of this try.
     ///   - software: program and version.
     init(_ event: AgentEvent, to webhook: WebhookConfiguration, now: Int, software: String) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let json = (try? encoder.encode(event)).map { Array($0) } ?? Array("{}".utf8)
+        let json = (try? JSONText.bytes(of: event)) ?? Array("{}".utf8)
         var fields = HeaderFields([.contentType: OwnAnswer.MediaType.json.rawValue])
         fields.append(named: "User-Agent", software.replacing(" ", with: "/"))
         if let credentials = webhook.url.credentials {

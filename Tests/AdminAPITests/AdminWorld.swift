@@ -26,7 +26,7 @@ final class FakeAgent: AgentControl {
     }
 
     let events = Feed<AgentEvent>(capacity: 8, beginningBehind: 1000)
-    let requests = Feed<RequestSnapshot>(capacity: 8)
+    let requests = Feed<EndedRequest>(capacity: 8)
     let log: AgentLog
     var logs: LogFeed { log.logs }
     let answers: Mutex<Answers>
@@ -68,6 +68,29 @@ final class FakeAgent: AgentControl {
     func sessions() async -> [SessionSnapshot] { answers.withLock { $0.sessions } }
 
     func configuration() async -> String { "version: 1\n" }
+
+    func servers() async -> [ServerSnapshot] {
+        answers.withLock { $0.servers }.map { server in
+            var server = server
+            (server.connected, server.moreConnected, server.names, server.moreNames) = (nil, nil, nil, nil)
+            return server
+        }
+    }
+
+    func server(_ name: String) async -> ServerSnapshot? {
+        answers.withLock { $0.servers.first { $0.name == name } }
+    }
+
+    func tunnels(_ part: TunnelPart) async -> TunnelList {
+        let fitting = answers.withLock {
+            $0.tunnels.filter { part.takes(name: $0.name) && part.takes($0.state) }
+        }
+        return TunnelList(tunnels: part.slice(of: fitting), total: fitting.count)
+    }
+
+    func tunnel(_ name: String) async -> TunnelSnapshot? {
+        answers.withLock { $0.tunnels.first { $0.name == name } }
+    }
 
     func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
         snapshots.add(1)

@@ -1,5 +1,6 @@
 import AgentStatus
 import Foundation
+import HTTPMessage
 import Observability
 import TestSupport
 import Testing
@@ -17,10 +18,16 @@ import TunnelConfiguration
             address: "192.0.2.7", code: "timeout", message: "it was silent")
         world.log.events.publish(event)
         world.log.events.publish(AgentEvent(.dialFailed, tunnel: "db", message: "refused"))
-        var failed = exampleRequest(
-            5, at: HistoryMoment.now.unix, status: 502, outcome: "origin-failed", path: "/a")
-        (failed.externalID, failed.traceID) = ("x-1", "4bf92f3577b34da6a3ce929d0e0e4736")
-        (failed.queue, failed.tunnel, failed.origin) = (1.5, 2.25, 3)
+        let failed = exampleRequest(
+            5, at: HistoryMoment.now.unix, status: 502, outcome: .originFailed, path: "/a"
+        ) {
+            $0.externalID = "x-1"
+            $0.trace = TraceContext("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").map {
+                RequestTrace($0)
+            }
+            $0.parts = RequestTimes(
+                queue: .microseconds(1500), tunnel: .microseconds(2250), origin: .milliseconds(3))
+        }
         // In memory only what went wrong is told of, on a way of its own.
         if inFile { world.tell(failed) } else { world.log.troubles.publish { _ in failed } }
         world.tick()
@@ -31,7 +38,7 @@ import TunnelConfiguration
         #expect(told.map(\.event.kind) == [.dialFailed, .sessionDown])
         (event.id, event.at) = (told[1].event.id, told[1].event.at)
         #expect(told[1].event == event)
-        #expect(try await world.page(.requests).requests?.map(\.request) == [failed])
+        #expect(try await world.page(.requests).requests?.map(\.request) == [failed.snapshot])
         #expect(try await world.page(.requests).requests?.map(\.standsFor) == [1])
         let minutes = try #require(try await world.page(.minutes) { $0.errorsOnly = true }.minutes)
         #expect(minutes.contains { $0.server == "public" && $0.tokenHint == nil && $0.failed == 1 })
@@ -47,7 +54,7 @@ import TunnelConfiguration
                     tunnel: "t\(number % 5)", message: "\(number)"))
             let request = exampleRequest(
                 UInt64(number), at: 1_764_546_000_000 + Int64(number) * 1000,
-                status: number % 2 == 0 ? 502 : 404, outcome: "no-tunnel")
+                status: number % 2 == 0 ? 502 : 404, outcome: .noTunnel)
             if inFile { world.tell(request) } else { world.log.troubles.publish { _ in request } }
         }
         world.tick()
@@ -112,7 +119,7 @@ import TunnelConfiguration
         for number in 0..<3000 {
             world.tell(exampleRequest(UInt64(number), token: "tok\(number)..."))
         }
-        world.tell(exampleRequest(1, status: 404, outcome: "answered-here", token: "guess..."))
+        world.tell(exampleRequest(1, status: 404, outcome: .answeredHere, token: "guess..."))
         world.tick()
         let connection = try world.connection()
         let rows = try connection.number("SELECT count(*) FROM minutes WHERE token <> ''")

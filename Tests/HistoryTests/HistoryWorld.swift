@@ -35,7 +35,7 @@ final class HistoryWorld {
         keeper.tick(now)
     }
 
-    func tell(_ request: RequestSnapshot) { log.requests.publish { _ in request } }
+    func tell(_ request: EndedRequest) { log.requests.publish { _ in request } }
 
     func page(
         _ subject: HistoryQuery.Subject, _ change: (inout HistoryQuery) -> Void = { _ in }

@@ -1,17 +1,20 @@
-import AgentStatus
+import Observability
 import Testing
 
 @testable import History
 
 /// A request as the tests have them.
 func exampleRequest(
-    _ id: UInt64, at: Int64 = 1_764_546_000_000, status: Int? = 200, firstByte: Double? = 3,
-    outcome: String = "ok", token: String? = "abcdefgh...", path: String = "/"
-) -> RequestSnapshot {
-    RequestSnapshot(
-        at: at, server: "public", tokenHint: token, id: id, method: "GET", path: path, status: status,
-        requestBytes: 1, responseBytes: 2, firstByte: firstByte, duration: 4, caller: "192.0.2.7",
-        outcome: outcome)
+    _ id: UInt64, at: Int64 = 1_764_546_000_000, status: Int? = 200, firstByte: Duration? = .milliseconds(3),
+    outcome: AccessOutcome = .ok, token: String? = "abcdefgh...", path: String = "/",
+    _ change: (inout AccessRecord) -> Void = { _ in }
+) -> EndedRequest {
+    var record = AccessRecord(
+        serverName: "public", tokenHint: token, requestID: id, method: "GET", path: path, status: status,
+        requestBytes: 1, responseBytes: 2, timeToFirstByte: firstByte, duration: .milliseconds(4),
+        callerAddress: "192.0.2.7", outcome: outcome)
+    change(&record)
+    return EndedRequest(record, at: at)
 }
 
 @Suite struct RequestSamplingTests {
@@ -37,8 +40,8 @@ func exampleRequest(
         var sampling = RequestSampling()
         for _ in 0..<10 { _ = sampling.sample((0..<5000).map { exampleRequest($0) }, seconds: 1) }
         let remarkable = [
-            exampleRequest(1, status: 502), exampleRequest(2, status: nil, outcome: "tunnel-lost"),
-            exampleRequest(3, firstByte: 1000), exampleRequest(4, outcome: "no-tunnel"),
+            exampleRequest(1, status: 502), exampleRequest(2, status: nil, outcome: .tunnelLost),
+            exampleRequest(3, firstByte: .seconds(1)), exampleRequest(4, outcome: .noTunnel),
         ]
         let kept = sampling.sample((10..<5000).map { exampleRequest($0) } + remarkable, seconds: 0)
         #expect(kept.map(\.request.id).filter { $0 < 5 } == [1, 2, 3, 4])

@@ -240,7 +240,7 @@ import Testing
         record.trace = TraceContext(Self.parent + "-01").map { RequestTrace($0) }
         let line = String(decoding: record.line(format: .logfmt, at: .now()), as: UTF8.self)
         #expect(line.contains(" trace.id=4bf92f3577b34da6a3ce929d0e0e4736 "))
-        #expect(RequestSnapshot(record, at: 0).traceID == "4bf92f3577b34da6a3ce929d0e0e4736")
+        #expect(EndedRequest(record, at: 0).snapshot.traceID == "4bf92f3577b34da6a3ce929d0e0e4736")
         record.trace = nil
         #expect(
             !String(decoding: record.line(format: .logfmt, at: .now()), as: UTF8.self).contains("trace.id"))

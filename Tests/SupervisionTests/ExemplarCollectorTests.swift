@@ -1,20 +1,19 @@
-import AgentStatus
 import Observability
 import Testing
 
 @testable import Supervision
 
 @Suite(.timeLimit(.minutes(1))) struct ExemplarCollectorTests {
-    private static func request(_ id: UInt64, server: String = "public") -> RequestSnapshot {
-        RequestSnapshot(
-            at: 1, server: server, tokenHint: nil, id: id, method: "GET", path: "/", status: 200,
-            requestBytes: 0, responseBytes: 0, firstByte: nil, duration: 1, queue: 0, caller: "192.0.2.7",
-            outcome: "ok"
-        )
+    private static func request(_ id: UInt64, server: String = "public") -> EndedRequest {
+        let record = AccessRecord(
+            serverName: server, tokenHint: nil, requestID: id, method: "GET", path: "/", status: 200,
+            requestBytes: 0, responseBytes: 0, timeToFirstByte: nil, duration: .milliseconds(1),
+            parts: RequestTimes(queue: .zero), callerAddress: "192.0.2.7", outcome: .ok)
+        return EndedRequest(record, at: 1)
     }
 
     @Test @AgentActor func whoScrapesListensUntilThereWereEnough() async throws {
-        let feed = Feed<RequestSnapshot>(capacity: 4096)
+        let feed = Feed<EndedRequest>(capacity: 4096)
         let collector = ExemplarCollector(feed)
         #expect(!feed.isWanted)
         #expect(collector.collect(ofServers: ["public"]).isEmpty)

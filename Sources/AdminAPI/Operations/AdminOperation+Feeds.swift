@@ -5,6 +5,7 @@ import Observability
 
 // What happens, while it happens: server-sent events (WHATWG HTML §9.2).
 extension AdminOperation {
+    private static let requestsPerSecond = 1000
     private static let kinds = AgentEvent.Kind.allCases.map(\.rawValue).joined(separator: "|")
 
     static let feeds: [AdminOperation] = [
@@ -45,13 +46,17 @@ extension AdminOperation {
             }
         },
         AdminOperation(
-            method: "GET", path: "/api/requests", summary: "Requests as they end.",
+            method: "GET", path: "/api/requests",
+            summary:
+                "Requests as they end; of more than \(requestsPerSecond) a second some, and how many were missed.",
             responses: [
                 Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
             ]
         ) { _, control in
             let feed = control.requests
-            return .stream(.events(of: feed, from: .behind(feed.last), named: { _ in "request" }))
+            return .stream(
+                .events(
+                    of: feed, from: .behind(feed.last), pace: requestsPerSecond, named: { _ in "request" }))
         },
     ]
 }

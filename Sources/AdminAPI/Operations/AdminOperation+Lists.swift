@@ -1,4 +1,4 @@
-import AgentStatus
+package import AgentStatus
 import HTTPMessage
 import TunnelConfiguration
 
@@ -13,21 +13,17 @@ extension AdminOperation {
             responses: [Response(meaning: "Some of them.", schema: .json(ServerList.self))]
         ) { question, control in
             let state = question.parameters["state"]
-            let fitting = await control.snapshot(ofTunnel: nil).servers.filter { server in
+            let fitting = await control.servers().filter { server in
                 question.names(server.name) && server.is(state)
             }
-            let some = question.slice.of(fitting).map(\.brief)
-            return .json(200, ServerList(servers: some, total: fitting.count))
+            return .json(200, ServerList(servers: question.slice.of(fitting), total: fitting.count))
         },
         AdminOperation(
             method: "GET", path: "/api/servers/{name}", summary: "One tunnel server.",
             captures: [Parameter(name: "name", meaning: "Of the server, as in the file.")],
             responses: [Response(meaning: "It.", schema: .json(ServerSnapshot.self))]
         ) { question, control in
-            let name = question.captures["name"]
-            let servers = await control.snapshot(ofTunnel: nil).servers.filter { $0.name == name }
-            // One that has left may still finish what it has in flight.
-            guard let server = servers.first(where: { $0.state != .draining }) ?? servers.first else {
+            guard let server = await control.server(question.captures["name"] ?? "") else {
                 return .error(404, "there is no server of that name: /api/servers lists them")
             }
             return .json(200, server)
@@ -38,20 +34,14 @@ extension AdminOperation {
                 + Slice.parameters,
             responses: [Response(meaning: "Some of them.", schema: .json(TunnelList.self))]
         ) { question, control in
-            let state = question.parameters["state"]
-            let fitting = await control.snapshot(ofTunnel: nil).tunnels.filter { tunnel in
-                question.names(tunnel.name) && tunnel.is(state)
-            }
-            return .json(200, TunnelList(tunnels: question.slice.of(fitting), total: fitting.count))
+            .json(200, await control.tunnels(TunnelPart(question)))
         },
         AdminOperation(
             method: "GET", path: "/api/tunnels/{name}", summary: "One tunnel whose client this agent is.",
             captures: [Parameter(name: "name", meaning: "Of the tunnel, as in the file.")],
             responses: [Response(meaning: "It.", schema: .json(TunnelSnapshot.self))]
         ) { question, control in
-            let name = question.captures["name"]
-            let tunnels = await control.snapshot(ofTunnel: nil).tunnels.filter { $0.name == name }
-            guard let tunnel = tunnels.first(where: { $0.state != .draining }) ?? tunnels.first else {
+            guard let tunnel = await control.tunnel(question.captures["name"] ?? "") else {
                 return .error(404, "there is no tunnel of that name: /api/tunnels lists them")
             }
             return .json(200, tunnel)
@@ -95,7 +85,7 @@ extension AdminOperation {
 }
 
 /// Which part of a list is asked for.
-struct Slice {
+struct Slice: Sendable {
     private static let most = 1000
     private static let usual = 100
 
@@ -127,12 +117,6 @@ extension AdminQuestion {
 }
 
 extension ServerSnapshot {
-    fileprivate var brief: ServerSnapshot {
-        var brief = self
-        (brief.connected, brief.moreConnected, brief.names, brief.moreNames) = (nil, nil, nil, nil)
-        return brief
-    }
-
     fileprivate func `is`(_ wanted: String?) -> Bool {
         switch wanted {
         case nil: true
@@ -143,14 +127,30 @@ extension ServerSnapshot {
     }
 }
 
-extension TunnelSnapshot {
+/// Which tunnels of a list are asked for.
+package struct TunnelPart: Sendable {
+    private let name: NameGlob?
+    private let state: String?
+    private let slice: Slice
+
+    fileprivate init(_ question: AdminQuestion) {
+        name = question.parameters["name"].map(NameGlob.init)
+        state = question.parameters["state"]
+        slice = question.slice
+    }
+
+    package func takes(name: String) -> Bool { self.name?.matches(name) ?? true }
+
     /// One that leaves is neither up nor down.
-    fileprivate func `is`(_ wanted: String?) -> Bool {
-        switch wanted {
+    package func takes(_ state: TunnelSnapshot.State) -> Bool {
+        switch self.state {
         case nil: true
         case "up": state == .connected
         case "down": state == .connecting || state == .gaveUp
-        default: state.rawValue == wanted
+        default: state.rawValue == self.state
         }
     }
+
+    /// What is wanted of all that it takes.
+    package func slice<Element>(of all: [Element]) -> [Element] { slice.of(all) }
 }

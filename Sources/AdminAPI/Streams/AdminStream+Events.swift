@@ -1,4 +1,4 @@
-import FoundationEssentials
+import AgentStatus
 import NIOCore
 import Observability
 import Synchronization
@@ -25,10 +25,12 @@ extension AdminStream {
     ///
     /// - Parameters:
     ///   - end: the number of the one behind which it ends; nil for never.
+    ///   - pace: elements a second at most, where there may be many more than anybody reads: to tell one costs more than it
+    ///     does to serve a request. The others are missed.
     ///   - filter: which are told.
     ///   - name: what an event of the stream is called.
     static func events<Element: Encodable & Sendable>(
-        of feed: Feed<Element>, from start: Start, until end: UInt64? = nil,
+        of feed: Feed<Element>, from start: Start, until end: UInt64? = nil, pace: Int? = nil,
         where filter: @escaping @Sendable (Element) -> Bool = { _ in true },
         named name: @escaping @Sendable (Element) -> String
     ) -> AdminStream {
@@ -38,11 +40,16 @@ extension AdminStream {
             if let opening = reader.withLock({ $0.takeOpening(Self.retryMilliseconds) }) { return opening }
             let deadline = ContinuousClock.now + silence
             while !Task.isCancelled {
-                let place = reader.withLock { $0.place }
+                let (place, rest) = reader.withLock { ($0.place, $0.restsUntil) }
+                if let rest { try? await Task.sleep(until: rest) }
                 if let end, place >= end { return nil }
                 let batch = await subscription.feed.next(
                     after: place, most: most, within: max(.zero, deadline - .now))
                 guard let batch else { break }
+                if let pace {
+                    let rest = Duration.seconds(1) * batch.elements.count / pace
+                    reader.withLock { $0.restsUntil = .now + rest }
+                }
                 if let text = reader.withLock({ $0.text(of: batch) }) { return ByteBuffer(string: text) }
                 if .now >= deadline { break }
             }
@@ -57,6 +64,8 @@ private struct EventReader<Element: Encodable & Sendable>: Sendable {
     private let name: @Sendable (Element) -> String
     /// Read up to here.
     private(set) var place: UInt64
+    /// When it may read on; nil for at once.
+    var restsUntil: ContinuousClock.Instant?
     /// What its receiver knows of that.
     private var toldPlace: UInt64
     private let missesUnknown: Bool
@@ -86,15 +95,12 @@ private struct EventReader<Element: Encodable & Sendable>: Sendable {
     /// - Returns: nil where nothing of it is to be told.
     mutating func text(of batch: Feed<Element>.Batch) -> String? {
         var text = batch.missed == 0 ? "" : "event: missed\ndata: \(batch.missed)\n\n"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         place = batch.last
         var number = batch.last - UInt64(batch.elements.count)
         for element in batch.elements {
             number += 1
-            guard filter(element), let json = try? encoder.encode(element) else { continue }
-            text +=
-                "id: \(number)\nevent: \(name(element))\ndata: \(String(decoding: json, as: UTF8.self))\n\n"
+            guard filter(element), let json = try? JSONText.string(of: element) else { continue }
+            text += "id: \(number)\nevent: \(name(element))\ndata: \(json)\n\n"
             toldPlace = number
         }
         return text.isEmpty ? nil : text

@@ -1,5 +1,4 @@
 import AgentStatus
-import FoundationEssentials
 import Logging
 import NIOCore
 import Observability
@@ -64,11 +63,9 @@ extension AdminStream {
     /// A comment where there is nothing to tell.
     private static func text(of entries: [LogEntry], missed: UInt64) -> String {
         var text = missed == 0 ? "" : "event: missed\ndata: \(missed)\n\n"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for entry in entries {
-            guard let json = try? encoder.encode(entry) else { continue }
-            text += "id: \(entry.id)\nevent: line\ndata: \(String(decoding: json, as: UTF8.self))\n\n"
+            guard let json = try? JSONText.string(of: entry) else { continue }
+            text += "id: \(entry.id)\nevent: line\ndata: \(json)\n\n"
         }
         return text.isEmpty ? ":\n\n" : text
     }

@@ -72,7 +72,4 @@ extension RequestSnapshot {
     }
 
     package var isFailure: Bool { Self.isFailure(status: status, outcome: outcome) }
-
-    /// Whether its caller waited long for the head of the answer.
-    package var isSlow: Bool { (firstByte ?? 0) >= Self.slowFrom }
 }

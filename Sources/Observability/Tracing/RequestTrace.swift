@@ -34,7 +34,7 @@ package final class RequestTrace: Sendable {
     func finished(_ record: AccessRecord) { tracing?.add(record, of: self) }
 }
 
-/// What spans are made of: a request that is over. Holds no secret: its path is without the query.
+/// What spans are made of: a request that is over. Holds no secret, as its record is one to keep.
 package struct TracedRequest: Sendable {
     package let context: TraceContext
     package let parent: UInt64?
@@ -49,24 +49,8 @@ package struct TracedRequest: Sendable {
         parent = trace.parent
         isSecure = trace.isSecure
         self.endedAt = endedAt
-        var record = record
+        var record = record.toKeep
         record.trace = nil
-        // It waits in memory, where a caller's own length must not count.
-        record.path = record.path.start(AccessRecord.longestPath, before: "?")
-        record.method = record.method.start(AccessRecord.longestMethod)
         self.record = record
-    }
-}
-
-extension String {
-    /// A copy of its start, a character that is cut in two left out.
-    ///
-    /// - Parameters:
-    ///   - most: in bytes.
-    ///   - end: a byte before which it ends in any case.
-    fileprivate func start(_ most: Int, before end: Unicode.Scalar? = nil) -> String {
-        let utf8 = utf8.prefix(most)
-        let whole = end.map { end in utf8.prefix { UInt32($0) != end.value } } ?? utf8
-        return String(Substring(whole))
     }
 }

@@ -1,6 +1,9 @@
+import AdminAPI
 import AgentStatus
 import Reconciliation
+import TunnelClient
 import TunnelConfiguration
+import TunnelServer
 
 // What the agent is and does, beside its status.
 extension SupervisorControl {
@@ -18,9 +21,53 @@ extension SupervisorControl {
         return ReadinessSnapshot(reasons: reasons)
     }
 
+    // MARK: Servers and tunnels, a part of them at a time
+
+    @AgentActor func servers() async -> [ServerSnapshot] {
+        await supervisor.refreshMeasures()
+        return servers(.nothing)
+    }
+
+    @AgentActor func server(_ name: String) async -> ServerSnapshot? {
+        await supervisor.refreshMeasures()
+        let servers = servers(.all).filter { $0.name == name }
+        return servers.first { $0.state != .draining } ?? servers.first
+    }
+
+    @AgentActor func servers(_ listing: TunnelServer.Listing) -> [ServerSnapshot] {
+        supervisor.servers.snapshots(listing).map { server in
+            var server = server
+            server.traffic.requestsPerSecond = supervisor.rates.rate(of: .server(server.name))
+            return server
+        }
+    }
+
+    @AgentActor func tunnels(_ part: TunnelPart) async -> TunnelList {
+        let fitting = supervisor.tunnels.entries(part.takes(name:)).filter {
+            part.takes($0.client.shownState)
+        }
+        let wanted = part.slice(of: fitting)
+        await TunnelClient.refreshMeasures(of: wanted.map(\.client))
+        return TunnelList(tunnels: wanted.map(snapshot), total: fitting.count)
+    }
+
+    @AgentActor func tunnel(_ name: String) async -> TunnelSnapshot? {
+        let entries = supervisor.tunnels.entries { $0 == name }
+        await TunnelClient.refreshMeasures(of: entries.map(\.client))
+        let tunnels = entries.map(snapshot)
+        return tunnels.first { $0.state != .draining } ?? tunnels.first
+    }
+
+    @AgentActor func snapshot(_ entry: RunningTunnels.Entry) -> TunnelSnapshot {
+        var snapshot = entry.snapshot
+        snapshot.traffic.requestsPerSecond = supervisor.rates.rate(of: .tunnel(entry.name))
+        return snapshot
+    }
+
     @AgentActor func sessions() -> [SessionSnapshot] {
-        (supervisor.servers.sessions + supervisor.tunnels.sessions).sorted {
-            ($0.server ?? "", $0.tunnel, $0.id) < ($1.server ?? "", $1.tunnel, $1.id)
+        (supervisor.servers.sessions + supervisor.tunnels.sessions).inOrder { one, other in
+            if one.server != other.server { return one.server ?? "" < other.server ?? "" }
+            return one.tunnel != other.tunnel ? one.tunnel < other.tunnel : one.id < other.id
         }
     }
 

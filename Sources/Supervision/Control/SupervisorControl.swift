@@ -18,7 +18,7 @@ import TunnelServer
 
     let supervisor: Supervisor
     nonisolated let events: Feed<AgentEvent>
-    nonisolated let requests: Feed<RequestSnapshot>
+    nonisolated let requests: Feed<EndedRequest>
     nonisolated let logs: LogFeed
     private var plansUnderWay = 0
     private var explanationsUnderWay = 0
@@ -103,21 +103,14 @@ import TunnelServer
 
     @AgentActor func snapshot(ofTunnel tunnel: String?) async -> AgentSnapshot {
         await supervisor.refreshMeasures()
-        let (means, machine, rates) = (supervisor.means, supervisor.machine, supervisor.rates)
-        var servers = supervisor.servers.snapshots(ofTunnel: tunnel)
-        for index in servers.indices {
-            servers[index].traffic.requestsPerSecond = rates.rate(of: .server(servers[index].name))
-        }
-        var tunnels = supervisor.tunnels.snapshots
-        for index in tunnels.indices {
-            tunnels[index].traffic.requestsPerSecond = rates.rate(of: .tunnel(tunnels[index].name))
-        }
+        let (means, machine) = (supervisor.means, supervisor.machine)
         var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
-            servers: servers.sorted { $0.name < $1.name }, tunnels: tunnels.sorted { $0.name < $1.name })
+            servers: servers(tunnel.map { .tunnel($0) } ?? .all),
+            tunnels: supervisor.tunnels.entries().map(snapshot))
         snapshot.isRolledBack = machine.isRolledBack
         snapshot.paused = machine.pauses.all
         snapshot.blockedTokens = means.blocked.count

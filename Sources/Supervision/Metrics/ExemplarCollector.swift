@@ -13,14 +13,14 @@ import Observability
     /// Requests that are looked at: those before are old, or others listen as well.
     private static let mostLookedAt: UInt64 = 1024
 
-    private let feed: Feed<RequestSnapshot>
+    private let feed: Feed<EndedRequest>
     /// The last that was looked at.
     private var place: UInt64 = 0
     private var exemplars: [String: RequestExemplars] = [:]
     private var isListening = false
     private var wasAsked = false
 
-    init(_ feed: Feed<RequestSnapshot>) { self.feed = feed }
+    init(_ feed: Feed<EndedRequest>) { self.feed = feed }
 
     /// What came until now, by server; and listens again.
     ///
@@ -33,9 +33,12 @@ import Observability
         place = batch.last
         exemplars = exemplars.filter { names.contains($0.key) }
         // Only of what the histogram counts: those that were for a tunnel, and no raw streams.
-        for request in batch.elements
-        where request.queue != nil && request.status != 101 && names.contains(request.server) {
-            exemplars[request.server, default: RequestExemplars()].note(request)
+        for request in batch.elements {
+            let record = request.record
+            guard record.parts.queue != nil, record.status != 101, names.contains(record.serverName) else {
+                continue
+            }
+            exemplars[record.serverName, default: RequestExemplars()].note(request.snapshot)
         }
         return exemplars
     }

@@ -152,12 +152,15 @@ import TunnelServer
 
     // MARK: Watching
 
-    func snapshots(ofTunnel tunnel: String?) -> [ServerSnapshot] {
-        running.map { name, server in
-            var snapshot = server.server.snapshot(ofTunnel: tunnel)
+    /// Those in force and those that leave, in the order of their names, one behind its successor.
+    func snapshots(_ listing: TunnelServer.Listing) -> [ServerSnapshot] {
+        let current = running.sorted { $0.key < $1.key }.map { name, server in
+            var snapshot = server.server.snapshot(listing)
             if repairs[name] != nil { snapshot.state = .failed }
             return snapshot
-        } + leaving.values.map { $0.server.snapshot(ofTunnel: tunnel) }
+        }
+        // The order of those that are the same stays.
+        return (current + leaving.values.map { $0.server.snapshot(listing) }).sorted { $0.name < $1.name }
     }
 
     /// How many have no listener now.

@@ -126,17 +126,35 @@ import TunnelClient
 
     // MARK: Watching
 
-    var snapshots: [TunnelSnapshot] {
-        var snapshots = running.values.map(\.client.snapshot)
-        for (name, tunnels) in leaving {
+    /// One of them, seen from outside.
+    struct Entry {
+        let name: String
+        let client: TunnelClient
+        /// Its successor counts for both.
+        let hasSuccessor: Bool
+
+        var snapshot: TunnelSnapshot {
+            var snapshot = client.snapshot
+            if hasSuccessor { snapshot.traffic = TrafficSnapshot() }
+            return snapshot
+        }
+    }
+
+    /// Those in force and those that leave, in the order of their names, one behind its successor.
+    ///
+    /// - Parameter isWanted: asked for each name.
+    func entries(_ isWanted: (String) -> Bool = { _ in true }) -> [Entry] {
+        var entries: [Entry] = []
+        for (name, tunnel) in running where isWanted(name) {
+            entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: false))
+        }
+        for (name, tunnels) in leaving where isWanted(name) {
+            let hasSuccessor = running[name] != nil
             for tunnel in tunnels {
-                var snapshot = tunnel.client.snapshot
-                // Its successor counts for both.
-                if running[name] != nil { snapshot.traffic = TrafficSnapshot() }
-                snapshots.append(snapshot)
+                entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: hasSuccessor))
             }
         }
-        return snapshots
+        return entries.sorted { $0.name == $1.name ? !$0.hasSuccessor && $1.hasSuccessor : $0.name < $1.name }
     }
 
     /// Whether any is to have a session: is not paused.
@@ -148,7 +166,7 @@ import TunnelClient
     }
 
     /// Every session of theirs.
-    var sessions: [SessionSnapshot] { snapshots.flatMap { SessionSnapshot.all(of: $0) } }
+    var sessions: [SessionSnapshot] { entries().flatMap { SessionSnapshot.all(of: $0.snapshot) } }
 
     /// What those that are in force have counted.
     func measures() async -> [TunnelMeasures] {

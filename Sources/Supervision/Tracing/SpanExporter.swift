@@ -1,5 +1,4 @@
 import AgentStatus
-import FoundationEssentials
 import HTTPMessage
 import HostSystem
 import Logging
@@ -197,8 +196,8 @@ import TunnelConfiguration
 
     /// Takes milliseconds, off the actor.
     @concurrent private nonisolated static func encoded(_ traces: OTLPTraces) async -> ByteBuffer? {
-        guard let data = try? JSONEncoder().encode(traces) else { return nil }
-        return ByteBuffer(bytes: data)
+        guard let bytes = try? JSONText.bytes(of: traces) else { return nil }
+        return ByteBuffer(bytes: bytes)
     }
 }
 

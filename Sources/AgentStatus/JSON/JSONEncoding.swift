@@ -1,0 +1,168 @@
+/// What a value tells of itself: an object, a list, or one plain value, at the place where the text stands.
+struct JSONEncoding: Encoder {
+    let output: JSONOutput
+    /// Of what was open before it.
+    let depth: Int
+
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+        KeyedEncodingContainer(JSONObject<Key>(output: output, depth: opened(isObject: true)))
+    }
+
+    func unkeyedContainer() -> any UnkeyedEncodingContainer {
+        JSONList(output: output, depth: opened(isObject: false))
+    }
+
+    func singleValueContainer() -> any SingleValueEncodingContainer { JSONValue(output: output) }
+
+    /// - Returns: its depth. Who asks again goes on with the same.
+    private func opened(isObject: Bool) -> Int {
+        if output.depth == depth { output.open(isObject: isObject) }
+        return depth + 1
+    }
+}
+
+private struct JSONObject<Key: CodingKey>: KeyedEncodingContainerProtocol {
+    let output: JSONOutput
+    let depth: Int
+
+    var codingPath: [any CodingKey] { [] }
+
+    func encodeNil(forKey key: Key) {
+        output.beginElement(key, at: depth)
+        output.writeNull()
+    }
+
+    func encode(_ value: Bool, forKey key: Key) {
+        output.beginElement(key, at: depth)
+        output.write(value)
+    }
+
+    func encode(_ value: String, forKey key: Key) {
+        output.beginElement(key, at: depth)
+        output.write(value)
+    }
+
+    func encode(_ value: Double, forKey key: Key) throws {
+        output.beginElement(key, at: depth)
+        try output.write(value)
+    }
+
+    func encode(_ value: Float, forKey key: Key) throws {
+        output.beginElement(key, at: depth)
+        try output.write(value)
+    }
+
+    func encode(_ value: Int, forKey key: Key) { write(value, key) }
+    func encode(_ value: Int8, forKey key: Key) { write(value, key) }
+    func encode(_ value: Int16, forKey key: Key) { write(value, key) }
+    func encode(_ value: Int32, forKey key: Key) { write(value, key) }
+    func encode(_ value: Int64, forKey key: Key) { write(value, key) }
+    func encode(_ value: UInt, forKey key: Key) { write(value, key) }
+    func encode(_ value: UInt8, forKey key: Key) { write(value, key) }
+    func encode(_ value: UInt16, forKey key: Key) { write(value, key) }
+    func encode(_ value: UInt32, forKey key: Key) { write(value, key) }
+    func encode(_ value: UInt64, forKey key: Key) { write(value, key) }
+
+    private func write(_ value: some FixedWidthInteger, _ key: Key) {
+        output.beginElement(key, at: depth)
+        output.write(whole: value)
+    }
+
+    func encode(_ value: some Encodable, forKey key: Key) throws {
+        output.beginElement(key, at: depth)
+        try output.write(any: value)
+    }
+
+    func nestedContainer<Nested: CodingKey>(
+        keyedBy keyType: Nested.Type, forKey key: Key
+    ) -> KeyedEncodingContainer<Nested> {
+        nested(key).container(keyedBy: keyType)
+    }
+
+    func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
+        nested(key).unkeyedContainer()
+    }
+
+    func superEncoder() -> any Encoder {
+        output.beginElement("super", at: depth)
+        return JSONEncoding(output: output, depth: depth)
+    }
+
+    func superEncoder(forKey key: Key) -> any Encoder { nested(key) }
+
+    private func nested(_ key: Key) -> JSONEncoding {
+        output.beginElement(key, at: depth)
+        return JSONEncoding(output: output, depth: depth)
+    }
+}
+
+private struct JSONList: UnkeyedEncodingContainer {
+    let output: JSONOutput
+    let depth: Int
+    private(set) var count = 0
+
+    init(output: JSONOutput, depth: Int) { (self.output, self.depth) = (output, depth) }
+
+    var codingPath: [any CodingKey] { [] }
+
+    private mutating func next() -> JSONOutput {
+        count += 1
+        output.beginElement(at: depth)
+        return output
+    }
+
+    mutating func encodeNil() { next().writeNull() }
+    mutating func encode(_ value: Bool) { next().write(value) }
+    mutating func encode(_ value: String) { next().write(value) }
+    mutating func encode(_ value: Double) throws { try next().write(value) }
+    mutating func encode(_ value: Float) throws { try next().write(value) }
+    mutating func encode(_ value: Int) { next().write(whole: value) }
+    mutating func encode(_ value: Int8) { next().write(whole: value) }
+    mutating func encode(_ value: Int16) { next().write(whole: value) }
+    mutating func encode(_ value: Int32) { next().write(whole: value) }
+    mutating func encode(_ value: Int64) { next().write(whole: value) }
+    mutating func encode(_ value: UInt) { next().write(whole: value) }
+    mutating func encode(_ value: UInt8) { next().write(whole: value) }
+    mutating func encode(_ value: UInt16) { next().write(whole: value) }
+    mutating func encode(_ value: UInt32) { next().write(whole: value) }
+    mutating func encode(_ value: UInt64) { next().write(whole: value) }
+    mutating func encode(_ value: some Encodable) throws { try next().write(any: value) }
+
+    mutating func nestedContainer<Nested: CodingKey>(
+        keyedBy keyType: Nested.Type
+    ) -> KeyedEncodingContainer<Nested> {
+        JSONEncoding(output: next(), depth: depth).container(keyedBy: keyType)
+    }
+
+    mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer {
+        JSONEncoding(output: next(), depth: depth).unkeyedContainer()
+    }
+
+    mutating func superEncoder() -> any Encoder { JSONEncoding(output: next(), depth: depth) }
+}
+
+private struct JSONValue: SingleValueEncodingContainer {
+    let output: JSONOutput
+
+    var codingPath: [any CodingKey] { [] }
+
+    func encodeNil() { output.writeNull() }
+    func encode(_ value: Bool) { output.write(value) }
+    func encode(_ value: String) { output.write(value) }
+    func encode(_ value: Double) throws { try output.write(value) }
+    func encode(_ value: Float) throws { try output.write(value) }
+    func encode(_ value: Int) { output.write(whole: value) }
+    func encode(_ value: Int8) { output.write(whole: value) }
+    func encode(_ value: Int16) { output.write(whole: value) }
+    func encode(_ value: Int32) { output.write(whole: value) }
+    func encode(_ value: Int64) { output.write(whole: value) }
+    func encode(_ value: UInt) { output.write(whole: value) }
+    func encode(_ value: UInt8) { output.write(whole: value) }
+    func encode(_ value: UInt16) { output.write(whole: value) }
+    func encode(_ value: UInt32) { output.write(whole: value) }
+    func encode(_ value: UInt64) { output.write(whole: value) }
+    func encode(_ value: some Encodable) throws { try output.write(any: value) }
+}
