@@ -54,15 +54,18 @@ extension PrometheusTests {
             for name in ["far", "busy", "full", "files"] { try agent.waitForSession(ofTunnel: name) }
         }
 
-        /// Callers that ask a server's tunnel of the same name again and again.
-        func callers(_ count: Int, of name: String) -> PersistentCallers {
-            PersistentCallers(count, port: ports[name, default: 0], token: Self.token(name))
+        /// Callers that ask for a tunnel again and again.
+        func callers(
+            _ count: Int, of tunnel: String, at server: String, status: Int? = 200
+        ) -> PersistentCallers {
+            PersistentCallers(
+                count, port: ports[server, default: 0], token: Self.token(tunnel), status: status)
         }
 
-        /// A request of a tunnel of the server `public`, whose answer nobody reads.
-        func ask(_ tunnel: String, _ target: String = "/") throws -> HTTPConnection {
+        /// A caller who asks for more than a window holds, and reads nothing.
+        func silentCaller() throws -> HTTPConnection {
             let caller = try HTTPConnection(port: ports["public", default: 0], receiveBuffer: 16_384)
-            try caller.send("GET", target, fields: [("X-Token", Self.token(tunnel))])
+            try caller.send("GET", "/large", fields: [("X-Token", Self.token("files"))])
             return caller
         }
     }
@@ -70,18 +73,19 @@ extension PrometheusTests {
     @Test func whatIsSlowIsToldOf() throws {
         let slow = try SlowAgent()
         let prometheus = try Prometheus(scraping: slow.adminPort, token: WatchedAgent.token)
-        let far = slow.callers(2, of: "far")
-        let busy = slow.callers(8, of: "busy")
-        let waiting = try (0..<20).map { _ in try slow.ask("full") }
-        // A quarter of a MiB lies there for each: more than half of the 128 MiB.
-        let silent = try (0..<270).map { _ in try slow.ask("files", "/large") }
+        let far = slow.callers(2, of: "far", at: "far")
+        let busy = slow.callers(8, of: "busy", at: "busy")
+        // They give up with the agent: until then each waits until it is told that there is no connection.
+        let full = slow.callers(20, of: "full", at: "public", status: nil)
+        // A quarter of a MiB for each is more than half of the 128 MiB.
+        let silent = try (0..<270).map { _ in try slow.silentCaller() }
         try prometheus.waitForAlerts([
             "WstunnelTunnelSlow", "WstunnelQueueSlow", "WstunnelOriginQueue", "WstunnelReceiveBufferFull",
         ])
         #expect(try prometheus.subjects(ofAlert: "WstunnelTunnelSlow", "server").contains("far"))
         #expect(try prometheus.subjects(ofAlert: "WstunnelQueueSlow", "server") == ["busy"])
         #expect(try prometheus.subjects(ofAlert: "WstunnelOriginQueue", "tunnel") == ["full"])
-        for caller in waiting + silent { caller.close() }
+        for caller in silent { caller.close() }
         try far.stop()
         try busy.stop()
 
@@ -91,5 +95,8 @@ extension PrometheusTests {
         for loop in loops { try slow.agent.process.hold(thread: loop, for: .seconds(3)) }
         try prometheus.waitForAlerts(["WstunnelEventLoopLate"])
         for rule in try prometheus.rules() { #expect(rule.health == "ok", "\(rule)") }
+        slow.agent.process.kill()
+        // Those who wait get no answer any more.
+        try? full.stop()
     }
 }

@@ -5,7 +5,8 @@ final class PersistentCallers: Sendable {
     private let isOver: Gate
     private let callers: [Background<Void>]
 
-    init(_ count: Int, port: Int, token: String) {
+    /// - Parameter status: what each answer has to have; nil for any.
+    init(_ count: Int, port: Int, token: String, status: Int? = 200) {
         let isOver = Gate()
         self.isOver = isOver
         callers = (0..<count).map { _ in
@@ -13,8 +14,10 @@ final class PersistentCallers: Sendable {
                 while !isOver.isOpen {
                     let caller = try HTTPConnection(port: port, limit: .seconds(60))
                     defer { caller.close() }
-                    let status = try caller.exchange("GET", "/", fields: [("X-Token", token)]).status
-                    guard status == 200 else { throw TestFailure("a caller got \(status)") }
+                    let answer = try caller.exchange("GET", "/", fields: [("X-Token", token)])
+                    guard status == nil || answer.status == status else {
+                        throw TestFailure("a caller got \(answer.status)")
+                    }
                 }
             }
         }
@@ -22,7 +25,7 @@ final class PersistentCallers: Sendable {
 
     /// Has them leave with the answers that they wait for.
     ///
-    /// - Throws: where one got another answer than 200.
+    /// - Throws: where one got another answer, or none.
     func stop() throws {
         isOver.open()
         for caller in callers { try caller.value(within: .seconds(60)) }
