@@ -53,12 +53,19 @@ package final class HeldSocket: Sendable {
     package let descriptor: Int32
     package let port: Int
 
-    /// - Parameter backlog: how many connections wait to be accepted at most.
-    package init(backlog: Int32 = 1024) throws {
+    /// - Parameters:
+    ///   - port: where others may be bound too, as long as they do not listen; 0 for one that the kernel picks.
+    ///   - backlog: how many connections wait to be accepted at most.
+    package init(port: Int = 0, backlog: Int32 = 1024) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.descriptor = descriptor
+        if port != 0 {
+            var one: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        }
         let isListening =
-            withLoopbackAddress(port: 0) { bind(descriptor, $0, $1) } == 0 && listen(descriptor, backlog) == 0
+            withLoopbackAddress(port: port) { bind(descriptor, $0, $1) } == 0
+            && listen(descriptor, backlog) == 0
         guard isListening else { throw TestFailure("cannot listen: errno \(errno)") }
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -67,8 +74,11 @@ package final class HeldSocket: Sendable {
                 _ = getsockname(descriptor, $0, &size)
             }
         }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        self.port = Int(UInt16(bigEndian: address.sin_port))
     }
 
     deinit { close(descriptor) }
+
+    /// Nobody listens on it any more, whoever has it: as `ss --kill` does it.
+    package func breakOff() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }

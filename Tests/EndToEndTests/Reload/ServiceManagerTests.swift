@@ -57,7 +57,7 @@ import Testing
     }
 
     /// Starts an agent that has been given sockets, as sd_listen_fds(3) says.
-    private static func start(
+    static func start(
         _ folder: TemporaryFolder, _ sockets: [(name: String, socket: HeldSocket)]
     ) throws -> ChildProcess {
         try ChildProcess(

@@ -123,6 +123,12 @@ final class Prometheus: Sendable {
         }
     }
 
+    /// Whom an alert fires at now, by one of its labels.
+    func subjects(ofAlert name: String, _ label: String) throws -> Set<String> {
+        let query = "ALERTS{alertname=\"\(name)\",alertstate=\"firing\"}"
+        return Set(try self.query(query).compactMap { $0.labels[label] })
+    }
+
     /// Waits until a query gives something.
     func wait(forResultOf query: String, within limit: Duration = .seconds(30)) throws {
         try wait(for: query, within: limit) { try self.query(query).isEmpty ? "nothing" : nil }
