@@ -39,6 +39,8 @@ package protocol AgentControl: AgentActions {
     ///
     /// - Throws: where it cannot be told now.
     func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage
+    /// What it knows of itself, for a bug report, and what takes the secrets out of it: in texts of others there may be some.
+    func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction)
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

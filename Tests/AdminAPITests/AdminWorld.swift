@@ -119,6 +119,14 @@ final class FakeAgent: AgentControl {
         return page
     }
 
+    func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction) {
+        let snapshot = DiagnosticSnapshot(
+            process: .init(openFiles: 3), readiness: await readiness(), status: await snapshot(ofTunnel: nil),
+            configuration: await configuration(), plan: await plan(), sessions: await sessions(),
+            events: events.read(after: 0).elements, warnings: logs.warnings.read(after: 0).elements)
+        return (snapshot, Redaction(["secret-of-the-tests"]))
+    }
+
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }
 }
 
