@@ -218,7 +218,7 @@ import TunnelServer
         load.apply(plan.result.loadShedding)
         certificates.apply(plan.result)
         metrics.note(preparation.servers)
-        tracing.apply(plan.result.tracing)
+        tracing.apply(plan.result.tracing, preparation.tracing)
         webhooks.apply(preparation.webhooks, in: &group)
         history.apply(plan.result.history)
         let terms = preparation.terms

@@ -83,18 +83,19 @@ import TunnelServer
         let plan = report.configuration.map {
             ReloadPlan(running: supervisor.machine.running, desired: $0)
         }
-        var errors = report.lines(.error)
+        var findings = Findings()
         if let plan {
             let ground = supervisor.ground
-            errors +=
-                await means.plans.run { Preparer.listenerFaults(plan, on: ground, with: means) } ?? []
+            findings = await means.plans.run { Preparer.trial(plan, on: ground, with: means) } ?? findings
         }
+        let errors = report.lines(.error) + findings.faults
         let machine = supervisor.machine
         return PlanReport(
             plan: errors.isEmpty ? plan?.snapshot : nil,
             etag: errors.isEmpty ? report.configuration.map { machine.tag(of: $0).text } : nil,
             paused: machine.pauses.all, errors: errors,
-            warnings: report.lines(.warning) + (machine.isRolledBack ? [Self.rolledBack] : []))
+            warnings: report.lines(.warning) + findings.warnings
+                + (machine.isRolledBack ? [Self.rolledBack] : []))
     }
 
     @AgentActor func metrics(_ question: MetricsQuestion) async -> MetricsAnswer? {

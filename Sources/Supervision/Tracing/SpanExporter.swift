@@ -4,9 +4,7 @@ import HTTPMessage
 import HostSystem
 import Logging
 import NIOCore
-import NIOPosix
 import Observability
-import TransportSecurity
 import TunnelConfiguration
 
 /// Brings spans to a collector (OTLP/HTTP, JSON): what came of requests, in batches, one after another. What it cannot bring
@@ -23,17 +21,10 @@ import TunnelConfiguration
     /// For what is left at the end of the agent.
     private static let farewell: Duration = .milliseconds(700)
 
-    private struct Target {
-        let configuration: TracingConfiguration
-        let destination: WebDestination
-        let fields: HeaderFields
-    }
-
     private let means: AgentMeans
     private let logger: Logger
     private let tracing: Tracing
-    private let eventLoop: any EventLoop
-    private var target: Target?
+    private var target: PreparedTracing?
     private var ids: TraceIDs
     /// The latest request that was dealt with.
     private var position: UInt64 = 0
@@ -47,30 +38,20 @@ import TunnelConfiguration
         self.means = means
         self.logger = logger
         tracing = means.log.tracing
-        eventLoop = means.group.next()
         var random = SystemRandomNumberGenerator()
         ids = TraceIDs(using: &random)
     }
 
     /// Puts other rules in force.
-    func apply(_ configuration: TracingConfiguration?) {
+    ///
+    /// - Parameter prepared: where spans go from now on; nil where they go nowhere, or where they go already.
+    func apply(_ configuration: TracingConfiguration?, _ prepared: PreparedTracing?) {
         guard configuration != target?.configuration else { return }
         target?.destination.retire()
-        target = nil
+        target = prepared
         fault = nil
         failures = 0
-        defer { tracing.apply(target == nil ? nil : configuration.map(TraceSampling.init)) }
-        guard let configuration else { return }
-        do throws(TLSSetupError) {
-            let destination = try WebDestination(
-                configuration.collector, path: TracingConfiguration.tracesPath, trust: configuration.trust,
-                on: eventLoop, hasSystemRoots: means.hasSystemRoots)
-            target = Target(
-                configuration: configuration, destination: destination,
-                fields: configuration.fields(software: means.software))
-        } catch {
-            logger.error("Requests are not traced", metadata: [.errorMessage: "\(error)"])
-        }
+        tracing.apply(prepared.map { TraceSampling($0.configuration) })
     }
 
     /// What there is to tell; nil where nothing is traced.
@@ -129,23 +110,9 @@ import TunnelConfiguration
             passed(batch.last)
             return nil
         }
-        let destination = target.destination
-        let isReady = await means.looks.run { () -> String? in
-            do throws(TLSSetupError) {
-                try destination.prepare()
-                return nil
-            } catch {
-                return "\(error)"
-            }
-        }
         var fields = target.fields
         fields.append(.contentLength, "\(body.readableBytes)")
-        let outcome: WebDestination.Outcome =
-            if let reason = isReady ?? nil {
-                .failed(.tlsFailed, reason)
-            } else {
-                await destination.post(body, fields, within: timeout)
-            }
+        let outcome = await target.destination.post(body, fields, within: timeout)
         // Another may be asked meanwhile.
         guard self.target?.configuration == target.configuration else { return nil }
         switch outcome {
@@ -207,15 +174,5 @@ extension TraceSampling {
         self.init(
             ratio: configuration.sample, callersMaySample: configuration.callersMaySample,
             spansPerSecond: configuration.spansPerSecond)
-    }
-}
-
-extension TracingConfiguration {
-    /// What goes with each batch.
-    fileprivate func fields(software: String) -> HeaderFields {
-        var fields = HeaderFields([.contentType: "application/json"])
-        fields.append(named: "User-Agent", software.replacing(" ", with: "/"))
-        for header in headers { fields.append(named: header.name, header.value.secret) }
-        return fields
     }
 }
