@@ -5,11 +5,12 @@ import HostSystem
 import Logging
 import NIOCore
 import Observability
+import Reconciliation
 import TunnelConfiguration
 
 /// Brings spans to a collector (OTLP/HTTP, JSON): what came of requests, in batches, one after another. What it cannot bring
 /// waits, in a ring that drops the oldest; requests never do.
-@AgentActor final class SpanExporter {
+@AgentActor final class SpanExporter: AgentService {
     /// Requests of a batch: of four spans each that is what collectors take by default.
     private static let batch: UInt64 = 128
     /// How long a span waits for others at most.
@@ -42,16 +43,13 @@ import TunnelConfiguration
         ids = TraceIDs(using: &random)
     }
 
-    /// Puts other rules in force.
-    ///
-    /// - Parameter prepared: where spans go from now on; nil where they go nowhere, or where they go already.
-    func apply(_ configuration: TracingConfiguration?, _ prepared: PreparedTracing?) {
-        guard configuration != target?.configuration else { return }
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        guard plan.result.tracing != target?.configuration else { return }
         target?.destination.retire()
-        target = prepared
+        target = preparation.tracing
         fault = nil
         failures = 0
-        tracing.apply(prepared.map { TraceSampling($0.configuration) })
+        tracing.apply(target.map { TraceSampling($0.configuration) })
     }
 
     /// What there is to tell; nil where nothing is traced.
