@@ -31,6 +31,10 @@ package struct AdminClient: Sendable {
         try ask("GET", "/api/plan", PlanReport.self, patience: patience ?? Self.workPatience)
     }
 
+    package func diagnostics() throws(AdminClientError) -> DiagnosticSnapshot {
+        try ask("GET", "/api/diag", DiagnosticSnapshot.self, patience: patience ?? Self.workPatience)
+    }
+
     /// Returns when the reload is over.
     package func reload() throws(AdminClientError) -> ReloadSnapshot {
         try ask("POST", "/api/reload", ReloadSnapshot.self, patience: patience ?? Self.workPatience)

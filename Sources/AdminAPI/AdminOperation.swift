@@ -56,7 +56,8 @@ struct AdminOperation: Sendable {
     let answer: @Sendable (AdminQuestion, any AgentControl) async -> AdminReply
 
     static let all: [AdminOperation] =
-        agent + health + lists + bans + feeds + logs + history + metrics + old + description + actions
+        agent + health + lists + bans + feeds + logs + history + metrics + diagnostics + old + description
+        + actions
 
     /// Whether the log is told who asked it.
     var isLogged: Bool { method != "GET" && !isQuestion }

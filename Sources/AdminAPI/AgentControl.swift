@@ -38,7 +38,7 @@ package protocol AgentControl: AgentActions {
     /// Tells what would become of a request. Nothing changes.
     ///
     /// - Throws: where the query makes no sense here, or too many are at it.
-    func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot
+    func explain(_ query: ExplanationQuery) async throws(ActionError) -> ExplanationSnapshot
     /// A page of what is counted. Who asks while another does for the same has the same page.
     ///
     /// - Returns: nil where the agent ends.
@@ -46,7 +46,9 @@ package protocol AgentControl: AgentActions {
     /// What happened, as far as that is kept.
     ///
     /// - Throws: where it cannot be told now.
-    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage
+    func history(_ query: HistoryQuery) async throws(ActionError) -> HistoryPage
+    /// What it knows of itself, for a bug report, and what takes the secrets out of it: in texts of others there may be some.
+    func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction)
     /// Lets another process take this one's place: gives up what only one can have, then stops as a signal would.
     ///
     /// - Returns: false when it has done so before.

@@ -15,6 +15,7 @@ extension AgentSnapshot {
             + downTunnels.map(Self.problem)
             + tunnels.flatMap(Self.problems)
             + (webhooks ?? []).compactMap(Self.problem)
+            + [tracingProblem].compactMap(\.self)
     }
 
     /// The same agent with nothing in it but what has problems.
@@ -22,6 +23,7 @@ extension AgentSnapshot {
         var troubled = self
         troubled.servers.removeAll { Self.problems(of: $0).isEmpty }
         troubled.webhooks?.removeAll { $0.fault == nil }
+        if troubled.tracing?.fault == nil { troubled.tracing = nil }
         let up = upNames
         troubled.tunnels.removeAll { !Self.isDown($0, up) && Self.problems(of: $0).isEmpty }
         return troubled
@@ -87,6 +89,17 @@ extension AgentSnapshot {
         }
         return problems
     }
+
+    /// A collector that takes nothing for a moment is started anew, or busy.
+    private var tracingProblem: AgentProblem? {
+        guard let fault = tracing?.fault, takenAt - (fault.since ?? fault.at) >= Self.tracingPatience else {
+            return nil
+        }
+        return AgentProblem(subject: "tracing", fault: fault, state: nil)
+    }
+
+    /// Seconds.
+    private static let tracingPatience = 30
 
     private static func problem(of webhook: WebhookSnapshot) -> AgentProblem? {
         webhook.fault.map { AgentProblem(subject: "webhook \(webhook.name)", fault: $0, state: nil) }

@@ -109,15 +109,8 @@ final class HistoryFile {
         do throws(Errno) {
             _ = try OwnedDescriptor(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | linkFlag, 0o600))
         } catch .fileExists {
-            // A pipe would be waited for, and a device is nobody's history.
             guard let status = try? Stat(FilePath(path), followTargetSymlink: followsLinks) else { return }
-            guard status.type == .regular else {
-                throw status.type == .symbolicLink
-                    ? HistoryFault(
-                        .other, "\(path) is a link, and others can write to its folder — name the file itself"
-                    )
-                    : .foreign(path)
-            }
+            if let fault = HistoryPlace.fault(of: status, path) { throw fault }
         } catch .readOnlyFileSystem {
             // One that is there can be told of.
             throw HistoryFault(.readOnly, "cannot write \(path): \(Errno.readOnlyFileSystem)")

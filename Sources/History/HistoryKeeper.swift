@@ -208,19 +208,19 @@ package final class HistoryKeeper: Sendable {
     // MARK: Questions
 
     /// - Throws: where there are too many questions, or one takes too long.
-    package func page(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+    package func page(_ query: HistoryQuery) async throws(ActionError) -> HistoryPage {
         let mayAsk = shown.withLock { shown in
             guard shown.questions < Self.mostQuestions else { return false }
             shown.questions += 1
             return true
         }
         guard mayAsk else {
-            throw HistoryError("several questions are being answered already — ask again", status: 503)
+            throw ActionError(503, "several questions are being answered already — ask again")
         }
         defer { shown.withLock { $0.questions -= 1 } }
         let (file, memory) = shown.withLock { ($0.file, $0.file == nil ? $0.shelf.page(query) : nil) }
         if let memory { return memory }
-        guard let file else { throw HistoryError("the history is closed", status: 503) }
+        guard let file else { throw ActionError(503, "the history is closed") }
         let result = await questions.run { () -> Result<HistoryPage, SQLiteError> in
             do throws(SQLiteError) {
                 return .success(try HistoryReader(path: file).page(query))
@@ -234,22 +234,22 @@ package final class HistoryKeeper: Sendable {
         }
     }
 
-    private func refusal(_ error: SQLiteError, _ file: String) -> HistoryError {
+    private func refusal(_ error: SQLiteError, _ file: String) -> ActionError {
         switch error.reason {
         case .interrupted:
-            return HistoryError(
-                "that took too long — ask for a shorter time, by since and until", status: 503)
-        case .busy: return HistoryError("\(file) is locked by another process — ask again", status: 503)
+            return ActionError(
+                503, "that took too long — ask for a shorter time, by since and until")
+        case .busy: return ActionError(503, "\(file) is locked by another process — ask again")
         case .damaged:
             let doubt = shown.withLock { shown in
                 shown.isSuspect = true
                 return shown.doubt
             }
             // To ask again would be no use.
-            if let doubt { return HistoryError(doubt.description, status: 500) }
-            return HistoryError("\(file) is damaged; it is looked after — ask again", status: 503)
+            if let doubt { return ActionError(500, doubt.description) }
+            return ActionError(503, "\(file) is damaged; it is looked after — ask again")
         case .full, .readOnly, .other:
-            return HistoryError("cannot read \(file): \(error.message)", status: 503)
+            return ActionError(503, "cannot read \(file): \(error.message)")
         }
     }
 }

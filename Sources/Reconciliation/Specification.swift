@@ -120,6 +120,7 @@ extension TunnelClientConfiguration: Specification {
         .init("websocket-retry", \.websocketRetry, .inPlace),
         .init("reconnect-delay", \.longestRetryDelay, .inPlace),
         .init("max-retries", \.maxRetries, .inPlace),
+        .init("required", \.isRequired, .inPlace),
     ]
 }
 

@@ -48,9 +48,9 @@ import TunnelServer
     let presence: AgentPresence
     let configuration: ConfigurationWatch
     let reloads: Reloads
-    private let usage: UsageKeeper
+    /// What goes on beside servers and tunnels, in the order in which it comes to an end.
+    private let services: [any AgentService]
     let load: LoadWatch
-    private let certificates: CertificateWatch
     let logLevel: LogLevelControl
     let tracing: SpanExporter
     let webhooks: WebhookKeeper
@@ -75,14 +75,16 @@ import TunnelServer
         presence = AgentPresence(means, logger: logger)
         self.configuration = ConfigurationWatch(file, logger: logger)
         reloads = Reloads(logger: logger)
-        usage = UsageKeeper(means.usage, logger: logger)
         history = HistoryKeeper(means.log)
         load = LoadWatch(means, logger: logger, servers: servers, tunnels: tunnels)
-        certificates = CertificateWatch(logger: logger)
         logLevel = LogLevelControl(means, logger: logger)
         metrics = MetricsDesk(means)
         tracing = SpanExporter(means, logger: logger)
         webhooks = WebhookKeeper(means)
+        services = [
+            UsageKeeper(means.usage, logger: logger), load, CertificateWatch(logger: logger), metrics,
+            tracing, history, webhooks,
+        ]
     }
 
     /// Starts everything and runs until it is asked to stop.
@@ -93,11 +95,7 @@ import TunnelServer
             group.addTask { await self.sampleTraffic() }
             group.addTask { await self.notifier.keepWatchdogQuiet { await self.showLife() } }
             group.addTask { await self.returnUnusedMemory() }
-            group.addTask { await self.usage.run() }
-            group.addTask { await self.load.run() }
-            group.addTask { await self.certificates.run() }
-            group.addTask { await self.tracing.run() }
-            group.addTask { await self.history.run() }
+            for service in services { group.addTask { await service.run() } }
             group.addTask { await self.tellTotals() }
             if outcome == nil {
                 for await event in events where isStillTrue(event) {
@@ -105,11 +103,9 @@ import TunnelServer
                     if outcome != nil { break }
                 }
             }
-            await usage.write()
             await refreshMeasures()
             history.add(totals)
-            await history.close()
-            await webhooks.finish(within: isCut ? Self.lastWord : Self.farewell)
+            for service in services { await service.finish(within: isCut ? Self.lastWord : Self.farewell) }
             end()
             group.cancelAll()
             return outcome ?? .stopped
@@ -214,13 +210,7 @@ import TunnelServer
     private func commit(_ plan: ReloadPlan, in group: inout DiscardingTaskGroup) async {
         guard let preparation = reloads.takePreparation() else { return }
         means.log.commit(preparation.log)
-        usage.apply(preparation.usage?.file, preparation.usage?.content)
-        load.apply(plan.result.loadShedding)
-        certificates.apply(plan.result)
-        metrics.note(preparation.servers)
-        tracing.apply(plan.result.tracing)
-        webhooks.apply(preparation.webhooks, in: &group)
-        history.apply(plan.result.history)
+        for service in services { service.apply(plan, preparation, in: &group) }
         let terms = preparation.terms
         if let succession = terms.takenOver?.succession {
             machine.takeOver(succession.paused)

@@ -27,7 +27,7 @@ import TunnelConfiguration
         try await AdminWorld(access: Self.access).run { world in
             for (method, target, least) in [
                 ("GET", "/api/status", AdminRole.look), ("POST", "/api/reload", .operate),
-                ("GET", "/api/config", .administer),
+                ("GET", "/api/config", .administer), ("GET", "/api/diag", .administer),
             ] {
                 for role in AdminRole.allCases {
                     let answer = try world.ask(method, target, authorization: bearer(role))

@@ -116,8 +116,8 @@ final class FakeAgent: AgentControl {
             trigger: "api", finishedAt: 1, durationMilliseconds: 1, outcome: outcome, generation: 4)
     }
 
-    func explain(_ query: ExplanationQuery) async throws(ExplanationError) -> ExplanationSnapshot {
-        guard query.server == nil else { throw ExplanationError("no such server") }
+    func explain(_ query: ExplanationQuery) async throws(ActionError) -> ExplanationSnapshot {
+        guard query.server == nil else { throw ActionError(400, "no such server") }
         return ExplanationSnapshot(
             source: .agent, request: "\(query.method) \(query.target)", steps: [],
             outcome: .init(.carried, "as asked"))
@@ -132,14 +132,22 @@ final class FakeAgent: AgentControl {
         return MetricsAnswer(bytes: compressed, format: question.format, isCompressed: true)
     }
 
-    func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+    func history(_ query: HistoryQuery) async throws(ActionError) -> HistoryPage {
         historyQueries.withLock { $0.append(query) }
-        guard query.server != "slow" else { throw HistoryError("that took too long", status: 503) }
+        guard query.server != "slow" else { throw ActionError(503, "that took too long") }
         var page = HistoryPage(source: .memory)
         page.events = [
             HistoryEvent(id: 7, event: AgentEvent(.dialFailed, tunnel: query.tunnel, message: "as asked"))
         ]
         return page
+    }
+
+    func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction) {
+        let snapshot = DiagnosticSnapshot(
+            process: .init(openFiles: 3), readiness: await readiness(), status: await snapshot(ofTunnel: nil),
+            configuration: await configuration(), plan: await plan(), sessions: await sessions(),
+            events: events.read(after: 0).elements, warnings: logs.warnings.read(after: 0).elements)
+        return (snapshot, Redaction(["secret-of-the-tests"]))
     }
 
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }

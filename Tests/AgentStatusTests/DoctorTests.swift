@@ -55,10 +55,45 @@ import Testing
             "proxy http://***@proxy.example.com:8080/ and ws://h/x@y"
         ),
         ("basic \nbearer", "basic \nbearer"),
+        ("geheimgeheim gehei geheimpa", "****** gehei ***pa"),
+        ("HTTP://A:B@c", "HTTP://***@c"),
         ("", ""),
     ])
     func secretsAreTakenOut(text: String, shown: String) {
         #expect(Self.redaction.apply(to: text) == shown)
+    }
+
+    /// Neither of two that overlap is shown in part.
+    @Test func overlappingSecretsAreTakenOutTogether() {
+        let redaction = Redaction(["one-two", "two-three-four-five", "three-four"])
+        #expect(redaction.apply(to: "a one-two-three-four-five b three-four-fiv") == "a *** b ***-fiv")
+    }
+
+    /// A text is gone through once, not once for each of them.
+    @Test(.timeLimit(.minutes(1))) func thereMayBeManySecrets() {
+        let redaction = Redaction((0..<10_000).map { "token-of-tunnel-\($0 + 100_000)" })
+        let text = String(repeating: "token-o... and others, ", count: 1000)
+        #expect(redaction.apply(to: text + "token-of-tunnel-105000.") == text + "***.")
+    }
+
+    @Test func whatAnAgentSaysOfItselfIsBounded() {
+        let session = SessionSnapshot(
+            id: 1, tunnel: "web", tokenHint: "t...", address: "a", transport: .websocket, protocolVersion: 2,
+            since: 1, isDraining: false)
+        let events = (1...501).map { number in
+            var event = AgentEvent(.error, message: "\(number)")
+            event.id = UInt64(number)
+            return event
+        }
+        let snapshot = DiagnosticSnapshot(
+            process: .init(), readiness: ReadinessSnapshot(),
+            status: AgentSnapshot(
+                software: "x", processID: 1, configurationFile: nil, phase: .running, startedAt: 1,
+                takenAt: 1, generation: 1),
+            configuration: "", plan: PlanReport(plan: nil),
+            sessions: Array(repeating: session, count: 700), events: events, warnings: [])
+        #expect(snapshot.sessions.count == 500 && snapshot.sessionCount == 700)
+        #expect(snapshot.events.map(\.id) == Array(2...501 as ClosedRange<UInt64>))
     }
 
     @Test func aBundleHasSectionsThatNothingImitates() {

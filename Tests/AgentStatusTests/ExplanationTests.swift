@@ -5,7 +5,7 @@ import Testing
 @Suite struct ExplanationTests {
     private static func query(
         _ url: String, _ fields: [String] = [], method: String = "GET"
-    ) throws(ExplanationError) -> ExplanationQuery {
+    ) throws(ActionError) -> ExplanationQuery {
         try ExplanationQuery(method: method, url: url, fields: fields, from: "192.0.2.7")
     }
 
@@ -41,7 +41,7 @@ import Testing
         ("GET", "http://a/", "X: secret\r\nY: z", "the value of X holds a control character"),
     ])
     func whatIsWrongIsToldWithoutSecrets(_ method: String, _ url: String, _ header: String, _ words: String) {
-        let error = #expect(throws: ExplanationError.self) {
+        let error = #expect(throws: ActionError.self) {
             try Self.query(url, header.isEmpty ? [] : [header], method: method)
         }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")

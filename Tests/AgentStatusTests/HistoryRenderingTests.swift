@@ -68,4 +68,21 @@ import Testing
         #expect(snapshot.problems.map(\.words) == ["not in order — /h.db is locked"])
         #expect(snapshot.problems.map(\.since) == [40])
     }
+
+    @Test func aCollectorThatTakesNothingForLongIsAProblem() {
+        var snapshot = AgentSnapshot(
+            software: "x", processID: 1, configurationFile: nil, phase: .running, startedAt: 0, takenAt: 100,
+            generation: 1)
+        snapshot.tracing = TracingSnapshot(collector: "http://c")
+        #expect(snapshot.problems.isEmpty && snapshot.troubled.tracing == nil)
+        let message = "cannot connect to c"
+        snapshot.tracing?.fault = FaultSnapshot(code: .refused, message: message, at: 99, count: 3, since: 71)
+        #expect(snapshot.problems.isEmpty)
+        snapshot.takenAt = 101
+        let problem = snapshot.problems.first
+        #expect(problem?.subject == "tracing" && problem?.since == 71)
+        #expect(problem?.words == "refused: cannot connect to c (3 times in a row)")
+        #expect(snapshot.troubled.tracing == snapshot.tracing)
+        #expect(StatusRendering.check(of: snapshot).hasPrefix("down: "))
+    }
 }

@@ -131,14 +131,15 @@ import Testing
         let result = try runProgram("diag", "--output", path, "--config", agent.configurationPath)
         #expect(result.exit == .code(0), "\(result.errors)")
         #expect(
-            result.output.hasPrefix("\(path): machine, configuration, doctor, status, plan, events, warnings")
+            result.output.hasPrefix(
+                "\(path): machine, configuration, doctor, status, plan, events, warnings, process")
         )
         let bundle = try String(contentsOfFile: path, encoding: .utf8)
         for secret in secrets { #expect(!bundle.contains(secret), "\(secret)") }
         for words in [
             "process \(agent.process.processID)", "token: \"***\"", "no changes", "Cannot connect",
             "name: away",
-            "==== warnings ====", "wstunnel 0.1.0",
+            "==== warnings ====", "ready: yes", "wstunnel 0.1.0",
         ] {
             #expect(bundle.contains(words), "\(words)")
         }

@@ -244,7 +244,7 @@ import TunnelConfiguration
             #expect(pwrite(descriptor, nonsense, nonsense.count, off_t(place)) == nonsense.count)
         }
         close(descriptor)
-        let error = await #expect(throws: HistoryError.self) { try await world.page(.events) }
+        let error = await #expect(throws: ActionError.self) { try await world.page(.events) }
         #expect(error?.status == 503)
         publish(world, "after")
         world.tick()

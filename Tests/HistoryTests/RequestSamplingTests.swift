@@ -1,3 +1,4 @@
+import AgentStatus
 import Observability
 import Testing
 

@@ -231,4 +231,5 @@ private let tunnelRows = [
     tunnel("websocket-retry", .update) { $0.websocketRetry = .seconds(9) },
     tunnel("reconnect-delay", .update) { $0.longestRetryDelay = .seconds(9) },
     tunnel("max-retries", .update) { $0.maxRetries = 9 },
+    tunnel("required", .update) { $0.isRequired = false },
 ]

@@ -19,9 +19,13 @@ import TunnelTransport
 
     init() throws {
         folder = try TemporaryFolder()
-        means = AgentMeans(
+        means = try Self.means(hasSystemRoots: true)
+    }
+
+    private static func means(hasSystemRoots: Bool) throws -> AgentMeans {
+        AgentMeans(
             group: .singleton, log: AgentLog(sink: try LogSink(fileDescriptor: STDERR_FILENO)),
-            budget: ProcessReceiveBudget(), trust: TrustPool(), hasSystemRoots: { true },
+            budget: ProcessReceiveBudget(), trust: TrustPool(), hasSystemRoots: { hasSystemRoots },
             pacer: DialPacer(), software: "test",
             inherited: [:], configurationFile: nil, takesOver: false, reloads: Blocking())
     }
@@ -30,12 +34,31 @@ import TunnelTransport
         _ desired: AgentConfiguration, running: AgentConfiguration = AgentConfiguration(),
         tunnels: [String: TunnelClient] = [:], exclusives: ExclusiveResources = ExclusiveResources()
     ) -> (preparation: Preparation?, findings: Findings) {
-        let ground = PreparationGround(
-            running: running, sockets: [:], tunnels: tunnels, predecessors: [:], hasLeavingServers: false,
-            exclusives: exclusives, sources: [], isStart: false)
+        let ground = ground(running, tunnels: tunnels, exclusives: exclusives)
         var preparer = Preparer(ReloadPlan(running: running, desired: desired), on: ground, with: means)
         return (preparer.prepare(), preparer.findings)
     }
+
+    private func ground(
+        _ running: AgentConfiguration, tunnels: [String: TunnelClient] = [:],
+        exclusives: ExclusiveResources = ExclusiveResources(), sources: [String] = []
+    ) -> PreparationGround {
+        PreparationGround(
+            running: running, sockets: [:], tunnels: tunnels, predecessors: [:], hasLeavingServers: false,
+            exclusives: exclusives, sources: sources, isStart: false)
+    }
+
+    /// What a plan that somebody wants to see says of it.
+    private func trial(
+        _ desired: AgentConfiguration, running: AgentConfiguration = AgentConfiguration(),
+        sources: [String] = [], hasSystemRoots: Bool = true
+    ) throws -> Findings {
+        Preparer.trial(
+            ReloadPlan(running: running, desired: desired), on: ground(running, sources: sources),
+            with: try Self.means(hasSystemRoots: hasSystemRoots))
+    }
+
+    private static let badTrust = PeerTrust(certificates: CertificateFile(path: "/ca.pem", pem: [1]))
 
     private func tunnel(_ port: Int, timeout: Duration = .seconds(30)) throws -> TunnelClientConfiguration {
         var tunnel = TunnelClientConfiguration(
@@ -115,5 +138,58 @@ import TunnelTransport
             return
         }
         #expect(successor !== client)
+    }
+
+    @Test func aCollectorThatCannotBeUsedRefusesAPlan() throws {
+        let secure = OriginURL(isSecure: true, host: "collector.test", port: 4318)
+        var bad = AgentConfiguration()
+        bad.tracing = TracingConfiguration(collector: secure, trust: Self.badTrust)
+        let (preparation, findings) = prepare(bad)
+        #expect(preparation == nil && findings.faults.count == 1)
+        #expect(findings.faults[0].hasPrefix("tracing: cannot read certificates from /ca.pem"))
+        // What runs already is not looked at again.
+        #expect(prepare(bad, running: bad).findings.faults == [])
+        var good = AgentConfiguration()
+        good.tracing = TracingConfiguration(collector: secure)
+        #expect(prepare(good).preparation?.tracing?.configuration == good.tracing)
+        let rootless = try trial(good, hasSystemRoots: false).faults
+        #expect(rootless.count == 1 && rootless[0].contains("install ca-certificates"))
+    }
+
+    /// A plan that somebody wants to see has the faults of a reload, and leaves nothing.
+    @Test func aTrialFindsWhatAReloadFinds() throws {
+        let secure = OriginURL(isSecure: true, host: "collector.test", port: 4318)
+        let usage = try folder.write("a text", to: "usage")
+        let hook = WebhookConfiguration(
+            name: "pager", url: WebhookURL(isSecure: true, host: "h", port: 443), secret: Secret("s"),
+            trust: Self.badTrust)
+        var edge = try tunnel(443)
+        edge.trust = Self.badTrust
+        let history = folder.path(of: "none/history.db")
+        var wanted = AgentConfiguration(
+            pidfile: folder.path(of: "pid"), usageFile: usage,
+            controlSocket: folder.path(of: "control"), tunnels: [edge])
+        wanted.tracing = TracingConfiguration(collector: secure, trust: Self.badTrust)
+        wanted.webhooks = [hook]
+        wanted.history = HistoryConfiguration(file: history)
+        let told = try trial(wanted)
+        let refused = prepare(wanted)
+        #expect(refused.preparation == nil)
+        #expect(told.faults.sorted() == refused.findings.faults.sorted())
+        #expect(told.warnings == refused.findings.warnings)
+        #expect(told.faults.count == 4)
+        for place in ["tracing: ", "webhooks[pager]: ", "usage-file: "] {
+            #expect(told.faults.contains { $0.hasPrefix(place) }, "\(place): \(told.faults)")
+        }
+        #expect(told.warnings.count == 1)
+        #expect(told.warnings.first?.hasPrefix("history.file: cannot write \(history): ") == true)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["usage"])
+        let source = try folder.write("", to: "included.yaml")
+        var included = AgentConfiguration()
+        included.history = HistoryConfiguration(file: source)
+        let fault = try trial(included, sources: [source]).faults
+        #expect(fault.count == 1 && fault[0].contains("is a file of the configuration"))
+        // Of what is as before, the status tells.
+        #expect(try trial(wanted, running: wanted).warnings == [])
     }
 }

@@ -64,4 +64,12 @@ import TunnelConfiguration
                 "servers[a].trusted-proxies[#1]", "servers[a].trusted-proxies[#2]",
             ])
     }
+
+    @Test(arguments: [
+        ("localhost", true), ("LocalHost", true), ("127.0.0.1", true), ("127.9.8.7", true), ("::1", true),
+        ("::ffff:127.0.0.1", true), ("128.0.0.1", false), ("127.example.com", false), ("::", false),
+        ("0.0.0.0", false), ("", false), ("localhost.example.com", false),
+    ]) func whatOnlyThisMachineReachesIsKnown(_ host: String, _ expected: Bool) {
+        #expect(AddressRange.isLoopback(host) == expected)
+    }
 }

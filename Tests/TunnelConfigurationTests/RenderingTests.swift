@@ -132,6 +132,7 @@ import TunnelProtocol
             statusfile: /run/s
             reconnect-delay: 5
             max-retries: 9
+            required: true
           - { name: few, tunnel: "ws://h:443", server: "file:///srv/a%20b%25", protocol: v1, token: token-number-6-of-tests, proxy: none }
           - { name: socket, tunnel: "ws://h", server: "unix:/run/a b.sock", token: token-number-13-of-tests, proxy: none }
           - { name: userOnly, tunnel: "ws://u@h", regexp: x, server: "h2c://h:81/p", token: token-number-7-of-tests, proxy: none }

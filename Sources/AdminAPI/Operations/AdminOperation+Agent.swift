@@ -66,7 +66,7 @@ extension AdminOperation {
             }
             if let fault = query.fault { return .error(400, fault) }
             guard AddressRange.isAddress(query.from) else { return .error(400, "\"from\" is no IP address") }
-            do throws(ExplanationError) {
+            do throws(ActionError) {
                 return .json(200, try await control.explain(query))
             } catch {
                 return .error(error.status, error.description)

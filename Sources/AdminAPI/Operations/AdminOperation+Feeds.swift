@@ -32,7 +32,7 @@ extension AdminOperation {
                 Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
             ]
         ) { question, control in
-            do throws(EventQueryError) {
+            do throws(ActionError) {
                 let query = try EventQuery(question)
                 let feed = control.events
                 if let recent = query.recent { return .json(200, query.list(of: feed, most: recent)) }
@@ -42,7 +42,7 @@ extension AdminOperation {
                         where: query.filter.takes,
                         named: { $0.kind.rawValue }))
             } catch {
-                return .error(400, error.words)
+                return .error(error.status, error.description)
             }
         },
         AdminOperation(

@@ -10,7 +10,7 @@ extension AdminOperation {
         AdminOperation(
             method: "GET", path: "/readyz", audience: .everybody,
             summary:
-                "Whether it does what it is there for: all servers listen, and if there are tunnels, one is up.",
+                "Whether it does what it is there for: all servers listen, and all required tunnels are up, or one where none is required.",
             responses: [
                 Response(meaning: "It does.", schema: .json(ReadinessSnapshot.self)),
                 Response(

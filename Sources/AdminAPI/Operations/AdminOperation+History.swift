@@ -10,7 +10,7 @@ extension AdminOperation {
             parameters: subject.parameters,
             responses: [Response(meaning: "A page of it.", schema: .json(HistoryPage.self))]
         ) { question, control in
-            do throws(HistoryError) {
+            do throws(ActionError) {
                 let query = try HistoryQuery(
                     subject, parameters: question.parameters, now: UnixTime.milliseconds)
                 return .json(200, try await control.history(query))
@@ -70,7 +70,7 @@ extension HistoryQuery.Subject {
 extension HistoryQuery {
     /// - Parameter now: in milliseconds since 1970.
     /// - Throws: where a parameter makes no sense.
-    init(_ subject: Subject, parameters: [String: String], now: Int64) throws(HistoryError) {
+    init(_ subject: Subject, parameters: [String: String], now: Int64) throws(ActionError) {
         self.init(subject)
         for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
             switch name {
@@ -83,13 +83,13 @@ extension HistoryQuery {
             case "kind":
                 guard AgentEvent.Kind(rawValue: value) != nil else {
                     let kinds = AgentEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw HistoryError("there are no events of that kind — there are \(kinds)")
+                    throw ActionError(400, "there are no events of that kind — there are \(kinds)")
                 }
                 kind = value
             case "status": status = try Self.statuses(value)
             default:
                 guard let isWanted = Bool(value) else {
-                    throw HistoryError("\(name) is true or false")
+                    throw ActionError(400, "\(name) is true or false")
                 }
                 errorsOnly = isWanted
             }
@@ -98,32 +98,32 @@ extension HistoryQuery {
 
     private static func number<Value>(
         _ name: String, _ text: String, in range: ClosedRange<Int64>, _ value: (Int64) -> Value
-    ) throws(HistoryError) -> Value {
+    ) throws(ActionError) -> Value {
         guard let number = Int64(text), range.contains(number) else {
-            throw HistoryError("\(name) is a number from \(range.lowerBound) to \(range.upperBound)")
+            throw ActionError(400, "\(name) is a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return value(number)
     }
 
-    private static func time(_ name: String, _ text: String, _ now: Int64) throws(HistoryError) -> Int64 {
+    private static func time(_ name: String, _ text: String, _ now: Int64) throws(ActionError) -> Int64 {
         if let moment = Int64(text), moment >= 0 { return moment }
         guard let ago = DurationText.parse(text) else {
-            throw HistoryError(
-                "\(name) is a number of milliseconds since 1970, or how long ago, such as 30m, 1h or 2d")
+            throw ActionError(
+                400, "\(name) is a number of milliseconds since 1970, or how long ago, such as 30m, 1h or 2d")
         }
         let (seconds, attoseconds) = ago.components
         let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
         return overflow ? 0 : max(0, now - milliseconds - attoseconds / 1_000_000_000_000_000)
     }
 
-    private static func statuses(_ text: String) throws(HistoryError) -> ClosedRange<Int> {
+    private static func statuses(_ text: String) throws(ActionError) -> ClosedRange<Int> {
         if text.utf8.count == 3, text.hasSuffix("xx"), let first = text.first?.wholeNumberValue,
             (1...5).contains(first)
         {
             return first * 100...first * 100 + 99
         }
         guard let status = Int(text), (100...599).contains(status) else {
-            throw HistoryError("status is a number from 100 to 599, or such as 5xx")
+            throw ActionError(400, "status is a number from 100 to 599, or such as 5xx")
         }
         return status...status
     }

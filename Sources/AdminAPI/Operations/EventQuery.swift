@@ -13,7 +13,7 @@ struct EventQuery: Sendable {
     private let lastID: String?
 
     /// - Parameter question: whose parameters are as the operation describes them.
-    init(_ question: AdminQuestion) throws(EventQueryError) {
+    init(_ question: AdminQuestion) throws(ActionError) {
         let parameters = question.parameters
         let kinds = parameters["kind"]?.split(separator: ",").compactMap {
             AgentEvent.Kind(rawValue: String($0))
@@ -28,10 +28,10 @@ struct EventQuery: Sendable {
 
     private static func name(
         _ parameters: [String: String], _ name: String
-    ) throws(EventQueryError) -> String? {
+    ) throws(ActionError) -> String? {
         guard let text = parameters[name] else { return nil }
         guard !text.isEmpty else {
-            throw EventQueryError(words: "\(name) is empty: give the name, or leave it out")
+            throw ActionError(400, "\(name) is empty: give the name, or leave it out")
         }
         return text
     }
@@ -49,9 +49,4 @@ struct EventQuery: Sendable {
         let batch = feed.read(after: 0)
         return EventList(events: batch.elements.filter(filter.takes).suffix(most), last: batch.last)
     }
-}
-
-/// What is wrong with a query.
-struct EventQueryError: Error {
-    let words: String
 }

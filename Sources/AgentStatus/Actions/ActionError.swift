@@ -1,4 +1,4 @@
-/// Why an agent does not do what it is asked; in words, with advice. They hold no secret.
+/// Why an agent does not do, or answer, what it is asked; in words, with advice. They hold no secret.
 package struct ActionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Of the admin API's answer.
     package let status: Int

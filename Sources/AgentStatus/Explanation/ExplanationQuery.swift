@@ -57,15 +57,3 @@ package struct ExplanationQuery: Codable, Hashable, Sendable {
         return nil
     }
 }
-
-/// Why a request cannot be explained; in words, with advice. They hold none of its secrets.
-package struct ExplanationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Of the admin API's answer.
-    package let status: Int
-    package let description: String
-
-    package init(_ description: String, status: Int = 400) {
-        self.status = status
-        self.description = description
-    }
-}

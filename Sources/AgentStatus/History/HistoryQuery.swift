@@ -30,18 +30,6 @@ package struct HistoryQuery: Sendable, Hashable {
     package init(_ subject: Subject) { self.subject = subject }
 }
 
-/// Why the history cannot be told.
-package struct HistoryError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Of the admin API's answer.
-    package let status: Int
-    package let description: String
-
-    package init(_ description: String, status: Int = 400) {
-        self.status = status
-        self.description = description
-    }
-}
-
 extension AgentEvent.Kind {
     /// Whether it tells that something does not work.
     package var isError: Bool {

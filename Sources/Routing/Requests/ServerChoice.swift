@@ -120,10 +120,6 @@ extension ServerChoice.Candidate {
         let bound = configuration.host
         guard !["0.0.0.0", "::", "*", "", host].contains(bound) else { return true }
         guard AddressRange(host) != nil || host == "localhost" else { return true }
-        return Self.isLoopback(bound) && Self.isLoopback(host)
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        return AddressRange.isLoopback(bound) && AddressRange.isLoopback(host)
     }
 }

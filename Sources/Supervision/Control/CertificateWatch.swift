@@ -2,12 +2,13 @@ import AgentStatus
 import HostSystem
 import Logging
 import Observability
+import Reconciliation
 import TransportSecurity
 import TunnelConfiguration
 
 /// Tells of certificates that end soon: with each configuration, and once a day. That a configuration brings them, the log
 /// was told when it was read.
-@AgentActor final class CertificateWatch {
+@AgentActor final class CertificateWatch: AgentService {
     /// A certificate that is to be renewed.
     struct Warning: Hashable, Sendable {
         var server: String?
@@ -27,8 +28,8 @@ import TunnelConfiguration
 
     init(logger: Logger) { self.logger = logger }
 
-    /// Another configuration is in force.
-    func apply(_ configuration: AgentConfiguration) {
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        let configuration = plan.result
         self.configuration = configuration
         let warnings = Self.warnings(of: configuration, at: UnixTime.now).prefix(Self.most)
         for warning in warnings where !told.contains(warning) {

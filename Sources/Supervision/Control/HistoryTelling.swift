@@ -1,5 +1,17 @@
 import AgentStatus
 import History
+import Reconciliation
+import TunnelConfiguration
+
+extension HistoryKeeper: AgentService {
+    @AgentActor func apply(
+        _ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup
+    ) {
+        apply(plan.result.history)
+    }
+
+    @AgentActor func finish(within patience: Duration) async { await close() }
+}
 
 /// What the history is told of all servers and tunnels.
 extension Supervisor {

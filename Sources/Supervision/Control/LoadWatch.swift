@@ -3,13 +3,14 @@ import HostSystem
 import Logging
 import NIOPosix
 import Observability
+import Reconciliation
 import TunnelClient
 import TunnelConfiguration
 import TunnelServer
 import TunnelTransport
 
 /// Looks at what the agent uses of what it has, and has everybody take less where that is too much. `LoadMachine` decides.
-@AgentActor final class LoadWatch {
+@AgentActor final class LoadWatch: AgentService {
     /// Between two times that what is idle is asked to give back what it keeps.
     private static let patience: Duration = .seconds(5)
     /// Tunnels that are asked before others have their turn.
@@ -35,8 +36,8 @@ import TunnelTransport
         self.tunnels = tunnels
     }
 
-    /// Puts other rules in force.
-    func apply(_ rules: LoadShedding) {
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        let rules = plan.result.loadShedding
         guard rules != self.rules else { return }
         self.rules = rules
         if rules.loopDelay == nil || probes.isEmpty {

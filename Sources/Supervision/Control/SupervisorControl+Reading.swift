@@ -17,7 +17,9 @@ extension SupervisorControl {
             reasons.append("\(silent) of \(supervisor.servers.count) servers do not listen")
         }
         let tunnels = supervisor.tunnels
-        if tunnels.isAnyWanted, !tunnels.isAnyUp { reasons.append("no tunnel is up") }
+        let fault = TunnelReadiness.fault(
+            machine.running.tunnels, isPaused: { machine.pauses.contains(.tunnel, $0) }, isUp: tunnels.isUp)
+        if let fault { reasons.append(fault) }
         return ReadinessSnapshot(reasons: reasons)
     }
 

@@ -40,7 +40,7 @@ import TunnelServer
         }
     }
 
-    @AgentActor func history(_ query: HistoryQuery) async throws(HistoryError) -> HistoryPage {
+    @AgentActor func history(_ query: HistoryQuery) async throws(ActionError) -> HistoryPage {
         try await supervisor.history.page(query)
     }
 
@@ -48,23 +48,23 @@ import TunnelServer
 
     @AgentActor func explain(
         _ query: ExplanationQuery
-    ) async throws(ExplanationError) -> ExplanationSnapshot {
+    ) async throws(ActionError) -> ExplanationSnapshot {
         guard explanationsUnderWay < Self.mostExplanations else {
-            throw ExplanationError("several requests are being explained already — ask again", status: 503)
+            throw ActionError(503, "several requests are being explained already — ask again")
         }
         explanationsUnderWay += 1
         defer { explanationsUnderWay -= 1 }
         let servers = supervisor.servers.listening(of: supervisor.machine.running.servers)
         let tunnels = supervisor.machine.running.tunnels
         let result = await supervisor.means.explanations.run {
-            () -> Result<ExplanationSnapshot, ExplanationError> in
-            do throws(ExplanationError) {
+            () -> Result<ExplanationSnapshot, ActionError> in
+            do throws(ActionError) {
                 return .success(try Explanations.explanation(of: query, by: servers, tunnels))
             } catch {
                 return .failure(error)
             }
         }
-        guard let result else { throw ExplanationError("the agent is stopping", status: 503) }
+        guard let result else { throw ActionError(503, "the agent is stopping") }
         return try result.get()
     }
 
@@ -83,18 +83,19 @@ import TunnelServer
         let plan = report.configuration.map {
             ReloadPlan(running: supervisor.machine.running, desired: $0)
         }
-        var errors = report.lines(.error)
+        var findings = Findings()
         if let plan {
             let ground = supervisor.ground
-            errors +=
-                await means.plans.run { Preparer.listenerFaults(plan, on: ground, with: means) } ?? []
+            findings = await means.plans.run { Preparer.trial(plan, on: ground, with: means) } ?? findings
         }
+        let errors = report.lines(.error) + findings.faults
         let machine = supervisor.machine
         return PlanReport(
             plan: errors.isEmpty ? plan?.snapshot : nil,
             etag: errors.isEmpty ? report.configuration.map { machine.tag(of: $0).text } : nil,
             paused: machine.pauses.all, errors: errors,
-            warnings: report.lines(.warning) + (machine.isRolledBack ? [Self.rolledBack] : []))
+            warnings: report.lines(.warning) + findings.warnings
+                + (machine.isRolledBack ? [Self.rolledBack] : []))
     }
 
     @AgentActor func metrics(_ question: MetricsQuestion) async -> MetricsAnswer? {

@@ -2,11 +2,12 @@ import AgentStatus
 import HostSystem
 import Logging
 import Observability
+import Reconciliation
 import Routing
 import TunnelServer
 
 /// Brings what the servers count of each month's bytes into the file, and what other agents have put there to the servers.
-@AgentActor final class UsageKeeper {
+@AgentActor final class UsageKeeper: AgentService {
     /// Between two looks: so much of what was counted a crash may cost.
     static let interval: Duration = .seconds(10)
 
@@ -23,14 +24,12 @@ import TunnelServer
         self.logger = logger
     }
 
-    /// From now on it is kept there.
-    ///
-    /// - Parameter usage: what the file holds already.
-    func apply(_ file: UsageFile?, _ usage: MonthlyUsage?) {
-        guard file?.path != self.file?.path else { return }
-        self.file = file
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        let usage = preparation.usage
+        guard usage?.file.path != file?.path else { return }
+        file = usage?.file
         month = nil
-        if let file, let usage { ledger.adopt(usage, of: file.path) }
+        if let usage { ledger.adopt(usage.content, of: usage.file.path) }
         ledger.begin(UsageMonth(unixTime: UnixTime.now))
     }
 
@@ -39,8 +38,10 @@ import TunnelServer
         while (try? await Task.sleep(for: Self.interval)) != nil { await write() }
     }
 
+    func finish(within patience: Duration) async { await write() }
+
     /// Writes what there is to write.
-    func write() async {
+    private func write() async {
         let month = UsageMonth(unixTime: UnixTime.now)
         ledger.begin(month)
         guard let file else { return }

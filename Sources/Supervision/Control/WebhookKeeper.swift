@@ -7,7 +7,7 @@ import TunnelConfiguration
 import Webhooks
 
 /// The webhooks of an agent: each tells a web server of events for as long as the configuration says so.
-@AgentActor final class WebhookKeeper {
+@AgentActor final class WebhookKeeper: AgentService {
     private let means: AgentMeans
     private let logger: Logger
     private var running: [String: Webhook] = [:]
@@ -20,10 +20,8 @@ import Webhooks
 
     /// Puts others in force. One whose name stays keeps what it has yet to tell; a new one is told of what happens from now on,
     /// those of the start of all.
-    ///
-    /// - Parameter prepared: nil where they are as before.
-    func apply(_ prepared: [PreparedWebhook]?, in group: inout DiscardingTaskGroup) {
-        guard let prepared else { return }
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        guard let prepared = preparation.webhooks else { return }
         let feed = means.log.events.feed
         let place = isStart ? 0 : feed.last
         isStart = false

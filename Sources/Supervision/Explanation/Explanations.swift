@@ -12,7 +12,7 @@ package enum Explanations {
     /// - Throws: where the server that the query names is none of its, or its certificates cannot be used.
     package static func explanation(
         of query: ExplanationQuery, by configuration: AgentConfiguration
-    ) throws(ExplanationError) -> ExplanationSnapshot {
+    ) throws(ActionError) -> ExplanationSnapshot {
         let candidates = configuration.servers.map { ServerChoice.Candidate($0) }
         guard let choice = try choice(query, candidates) else {
             return nobodyListens(query, candidates, .file)
@@ -24,7 +24,7 @@ package enum Explanations {
                 try ServerTLSPool().tls(configuration)
             }
         } catch {
-            throw ExplanationError("servers[\(server.name)]: \(error)", status: 422)
+            throw ActionError(422, "servers[\(server.name)]: \(error)")
         }
         let explanation = ServerExplanation(
             query, by: server, tls: tls, claims: claims(at: choice.index, candidates, configuration),
@@ -41,7 +41,7 @@ package enum Explanations {
         of query: ExplanationQuery,
         by servers: [(server: TunnelServer, configuration: ServerConfiguration, port: Int)],
         _ tunnels: [TunnelClientConfiguration]
-    ) throws(ExplanationError) -> ExplanationSnapshot {
+    ) throws(ActionError) -> ExplanationSnapshot {
         let candidates = servers.map { ServerChoice.Candidate($0.configuration, port: $0.port) }
         guard let choice = try choice(query, candidates) else {
             return nobodyListens(query, candidates, .agent)
@@ -70,10 +70,10 @@ package enum Explanations {
 
     private static func choice(
         _ query: ExplanationQuery, _ candidates: [ServerChoice.Candidate]
-    ) throws(ExplanationError) -> ServerChoice? {
+    ) throws(ActionError) -> ServerChoice? {
         guard !candidates.isEmpty else {
-            throw ExplanationError(
-                "there are no servers here: requests come to the agent that has them", status: 409)
+            throw ActionError(
+                409, "there are no servers here: requests come to the agent that has them")
         }
         guard let name = query.server else {
             return ServerChoice(
@@ -81,7 +81,7 @@ package enum Explanations {
         }
         guard let choice = ServerChoice(named: name, among: candidates) else {
             let names = candidates.map(\.name).joined(separator: ", ")
-            throw ExplanationError("no server has the name of --server — there is \(names)", status: 404)
+            throw ActionError(404, "no server has the name of --server — there is \(names)")
         }
         return choice
     }

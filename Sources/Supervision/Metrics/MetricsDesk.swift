@@ -3,11 +3,12 @@ import HostSystem
 import NIOCore
 import NIOPosix
 import Observability
+import Reconciliation
 import TransportSecurity
 import TunnelConfiguration
 
 /// Makes pages of metrics: off the event loops, one after another, and one for all who ask for the same meanwhile.
-@AgentActor final class MetricsDesk {
+@AgentActor final class MetricsDesk: AgentService {
     private let writing = Blocking()
     private let loops: [any EventLoop]
     private let exemplars: ExemplarCollector
@@ -21,9 +22,8 @@ import TunnelConfiguration
         exemplars = ExemplarCollector(means.log.requests)
     }
 
-    /// Servers are changed so.
-    func note(_ changes: [PreparedServer]) {
-        for change in changes {
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        for change in preparation.servers {
             switch change {
             case .start(let configuration, let security, _, _), .move(let configuration, let security, _, _),
                 .update(let configuration, let security):

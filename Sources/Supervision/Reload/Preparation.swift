@@ -1,4 +1,5 @@
 import AgentStatus
+import History
 import HostSystem
 import Observability
 import Reconciliation
@@ -52,6 +53,8 @@ struct Preparation: Sendable {
     let log: LogChange
     /// Where the bytes of the month are kept, and what is there already; nil where they are not.
     let usage: (file: UsageFile, content: MonthlyUsage)?
+    /// Where spans go; nil where they go nowhere, or where they go already.
+    let tracing: PreparedTracing?
     /// All of them; nil where they are as before.
     let webhooks: [PreparedWebhook]?
 }
@@ -114,6 +117,7 @@ struct Preparer: Sendable {
         let servers = prepareServers()
         let tunnels = prepareTunnels()
         let usage = prepareUsage()
+        let tracing = prepareTracing()
         let webhooks = prepareWebhooks()
         checkHistory()
         var exclusives = ExclusiveResources()
@@ -136,7 +140,7 @@ struct Preparer: Sendable {
             terms: Preparation.Terms(
                 grace: plan.result.shutdownGrace, isStart: ground.isStart, takenOver: takenOver),
             servers: servers, tunnels: tunnels, exclusives: exclusives, log: log, usage: usage,
-            webhooks: webhooks)
+            tracing: tracing, webhooks: webhooks)
     }
 
     private mutating func prepareUsage() -> (file: UsageFile, content: MonthlyUsage)? {
@@ -152,26 +156,37 @@ struct Preparer: Sendable {
         return (file, content)
     }
 
-    /// Whether it can be written is found out later, and no reason to refuse a plan. An empty file that is included would
-    /// become a history.
+    /// Whether it can be written is no reason to refuse a plan: until it can be, the latest is kept in memory. An empty file
+    /// that is included would become a history.
     private mutating func checkHistory() {
-        guard let path = plan.result.history?.file, OutputPath.leads(path, toOneOf: ground.sources) else {
+        guard let path = plan.result.history?.file else { return }
+        guard !OutputPath.leads(path, toOneOf: ground.sources) else {
+            findings.faults.append(
+                "history.file: \(path) is a file of the configuration — give the history a file of its own")
             return
         }
-        findings.faults.append(
-            "history.file: \(path) is a file of the configuration — give the history a file of its own")
+        // Of the start, and of what is as before, the log tells.
+        guard !ground.isStart, plan.result.history != ground.running.history,
+            let obstacle = HistoryPlace.obstacle(at: path)
+        else { return }
+        findings.warnings.append("history.file: \(obstacle); until then the latest is kept in memory")
     }
 
-    /// Why listeners of a plan could not be opened, without opening any: what is bound here and does not listen is in
-    /// nobody's way.
-    static func listenerFaults(
+    /// What stands against a plan, without carrying any of it out: what is bound here and does not listen is in nobody's way.
+    /// What would change something is not tried: the log, pidfile and control socket.
+    static func trial(
         _ plan: ReloadPlan, on ground: PreparationGround, with means: AgentMeans
-    ) -> [String] {
+    ) -> Findings {
         var trial = Preparer(plan, on: ground, with: means)
         _ = trial.prepareServers()
+        _ = trial.prepareTunnels()
+        _ = trial.prepareUsage()
+        _ = trial.prepareTracing()
+        _ = trial.prepareWebhooks()
+        trial.checkHistory()
         _ = trial.prepareAdminSocket()
         trial.prepareAdminTLS()
         trial.findings.refuseWhatIsTaken()
-        return trial.findings.faults
+        return trial.findings
     }
 }

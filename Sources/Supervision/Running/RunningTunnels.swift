@@ -157,12 +157,9 @@ import TunnelClient
         return entries.sorted { $0.name == $1.name ? !$0.hasSuccessor && $1.hasSuccessor : $0.name < $1.name }
     }
 
-    /// Whether any is to have a session: is not paused.
-    var isAnyWanted: Bool { running.values.contains { !$0.client.isPaused } }
-
-    /// Whether any has a session, be it that it is replaced. Looks no further than the first.
-    var isAnyUp: Bool {
-        running.values.contains { $0.client.isUp } || leaving.values.joined().contains { $0.client.isUp }
+    /// Whether the one of that name has a session, be it that it is replaced.
+    func isUp(_ name: String) -> Bool {
+        running[name]?.client.isUp == true || leaving[name]?.contains { $0.client.isUp } == true
     }
 
     /// Every session of theirs.

@@ -19,7 +19,6 @@ struct WebDestination: Sendable {
     private static let mostRead = 64 * 1024
 
     private let origin: HTTPOrigin
-    private let tls: ClientTLS
     private let target: String
     private let eventLoop: any EventLoop
 
@@ -27,12 +26,13 @@ struct WebDestination: Sendable {
     ///   - path: goes behind the URL's.
     ///   - connections: at most.
     ///   - hasSystemRoots: whether the machine has certificates of authorities.
-    /// - Throws: when certificates cannot be used.
+    /// - Throws: when certificates cannot be used. May read the system's roots: not for event loops.
     init(
         _ url: OriginURL, path: String = "", trust: PeerTrust = PeerTrust(), connections: Int = 1,
         on eventLoop: any EventLoop, hasSystemRoots: @escaping @Sendable () -> Bool
     ) throws(TLSSetupError) {
-        tls = try ClientTLS(trust, hasSystemRoots: hasSystemRoots)
+        let tls = try ClientTLS(trust, hasSystemRoots: hasSystemRoots)
+        if url.isSecure { try tls.load(for: url.host, offering: .http2OrHTTP1) }
         let options = HTTPOriginOptions(
             idleConnections: connections, activeConnections: connections, waitingRequests: connections)
         origin = HTTPOrigin(
@@ -40,13 +40,6 @@ struct WebDestination: Sendable {
         let whole = url.basePath + path
         target = whole.isEmpty ? "/" : whole
         self.eventLoop = eventLoop
-    }
-
-    /// Reads the system's roots where they are needed, unless that has been done: takes a while, and not for event loops.
-    ///
-    /// - Throws: when there is nobody to trust.
-    func prepare() throws(TLSSetupError) {
-        if origin.address.isSecure { try tls.load(for: origin.address.host, offering: .http2OrHTTP1) }
     }
 
     /// It is used no more.

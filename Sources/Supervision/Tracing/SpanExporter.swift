@@ -3,14 +3,13 @@ import HTTPMessage
 import HostSystem
 import Logging
 import NIOCore
-import NIOPosix
 import Observability
-import TransportSecurity
+import Reconciliation
 import TunnelConfiguration
 
 /// Brings spans to a collector (OTLP/HTTP, JSON): what came of requests, in batches, one after another. What it cannot bring
 /// waits, in a ring that drops the oldest; requests never do.
-@AgentActor final class SpanExporter {
+@AgentActor final class SpanExporter: AgentService {
     /// Requests of a batch: of four spans each that is what collectors take by default.
     private static let batch: UInt64 = 128
     /// How long a span waits for others at most.
@@ -22,17 +21,10 @@ import TunnelConfiguration
     /// For what is left at the end of the agent.
     private static let farewell: Duration = .milliseconds(700)
 
-    private struct Target {
-        let configuration: TracingConfiguration
-        let destination: WebDestination
-        let fields: HeaderFields
-    }
-
     private let means: AgentMeans
     private let logger: Logger
     private let tracing: Tracing
-    private let eventLoop: any EventLoop
-    private var target: Target?
+    private var target: PreparedTracing?
     private var ids: TraceIDs
     /// The latest request that was dealt with.
     private var position: UInt64 = 0
@@ -46,30 +38,17 @@ import TunnelConfiguration
         self.means = means
         self.logger = logger
         tracing = means.log.tracing
-        eventLoop = means.group.next()
         var random = SystemRandomNumberGenerator()
         ids = TraceIDs(using: &random)
     }
 
-    /// Puts other rules in force.
-    func apply(_ configuration: TracingConfiguration?) {
-        guard configuration != target?.configuration else { return }
+    func apply(_ plan: ReloadPlan, _ preparation: Preparation, in group: inout DiscardingTaskGroup) {
+        guard plan.result.tracing != target?.configuration else { return }
         target?.destination.retire()
-        target = nil
+        target = preparation.tracing
         fault = nil
         failures = 0
-        defer { tracing.apply(target == nil ? nil : configuration.map(TraceSampling.init)) }
-        guard let configuration else { return }
-        do throws(TLSSetupError) {
-            let destination = try WebDestination(
-                configuration.collector, path: TracingConfiguration.tracesPath, trust: configuration.trust,
-                on: eventLoop, hasSystemRoots: means.hasSystemRoots)
-            target = Target(
-                configuration: configuration, destination: destination,
-                fields: configuration.fields(software: means.software))
-        } catch {
-            logger.error("Requests are not traced", metadata: [.errorMessage: "\(error)"])
-        }
+        tracing.apply(target.map { TraceSampling($0.configuration) })
     }
 
     /// What there is to tell; nil where nothing is traced.
@@ -128,23 +107,9 @@ import TunnelConfiguration
             passed(batch.last)
             return nil
         }
-        let destination = target.destination
-        let isReady = await means.looks.run { () -> String? in
-            do throws(TLSSetupError) {
-                try destination.prepare()
-                return nil
-            } catch {
-                return "\(error)"
-            }
-        }
         var fields = target.fields
         fields.append(.contentLength, "\(body.readableBytes)")
-        let outcome: WebDestination.Outcome =
-            if let reason = isReady ?? nil {
-                .failed(.tlsFailed, reason)
-            } else {
-                await destination.post(body, fields, within: timeout)
-            }
+        let outcome = await target.destination.post(body, fields, within: timeout)
         // Another may be asked meanwhile.
         guard self.target?.configuration == target.configuration else { return nil }
         switch outcome {
@@ -206,15 +171,5 @@ extension TraceSampling {
         self.init(
             ratio: configuration.sample, callersMaySample: configuration.callersMaySample,
             spansPerSecond: configuration.spansPerSecond)
-    }
-}
-
-extension TracingConfiguration {
-    /// What goes with each batch.
-    fileprivate func fields(software: String) -> HeaderFields {
-        var fields = HeaderFields([.contentType: "application/json"])
-        fields.append(named: "User-Agent", software.replacing(" ", with: "/"))
-        for header in headers { fields.append(named: header.name, header.value.secret) }
-        return fields
     }
 }

@@ -118,6 +118,14 @@ extension ScalarKey where Value == Bool {
     }
 }
 
+extension ScalarKey where Value == Bool? {
+    static func boolean(_ name: String, _ meaning: String) -> Self {
+        Self(
+            declaration: KeyDeclaration(name, .boolean, meaning), defaultValue: nil,
+            parse: { value throws(ValueFault) in try ValueRule.boolean(value) })
+    }
+}
+
 extension ScalarKey where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     static func choice(_ name: String, default value: Value, _ meaning: String) -> Self {
         let choices = Value.allCases.map(\.rawValue)

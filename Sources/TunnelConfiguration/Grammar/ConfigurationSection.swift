@@ -115,7 +115,7 @@ package enum ConfigurationSection: String, CaseIterable, Hashable, Sendable {
                 + [
                     TLSKeys.innerTLSOfTunnel, TLSKeys.originTLS, Keys.proxy.declaration,
                     Keys.clientPorts, Keys.statusFile.declaration, Keys.reconnectDelay.declaration,
-                    Keys.maxRetries.declaration,
+                    Keys.maxRetries.declaration, Keys.required.declaration,
                 ]
         case .originTLS:
             [

@@ -186,6 +186,11 @@ enum Keys {
         "max-retries", 0...1_000_000, default: 0,
         "Failed tries in a row after which the tunnel gives up; 0 is never.")
 
+    static let required = ScalarKey<Bool?>.boolean(
+        "required",
+        "Whether the agent is ready (/readyz) only while this tunnel is up; false: whether or not it is. By default one "
+            + "tunnel is enough.")
+
     /// The clamp of the Go program, here a range: a value outside is an error, not silently another one.
     private static let sessionTimeouts: ClosedRange<Duration> = .seconds(3) ... .seconds(600)
 }

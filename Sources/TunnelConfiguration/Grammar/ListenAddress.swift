@@ -23,12 +23,8 @@ struct ListenAddress: Hashable, CustomStringConvertible {
     /// Whether it stands for more addresses than the one it is written as.
     var isBroad: Bool { isAny || isLocalhost }
 
-    /// Whether only this machine can reach it. A host name other than `localhost` may stand for anything.
-    var isLoopback: Bool {
-        isLocalhost || Self.loopbacks.contains { $0.contains(host) }
-    }
-
-    private static let loopbacks = ["127.0.0.0/8", "::1"].compactMap { AddressRange($0) }
+    /// Whether only this machine can reach it.
+    var isLoopback: Bool { AddressRange.isLoopback(host) }
 
     private func anyOverlaps(_ other: Self) -> Bool {
         if isAnyIPv6 || other.isAnyIPv6 { return true }

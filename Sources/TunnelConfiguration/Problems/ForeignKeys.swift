@@ -104,6 +104,10 @@ enum ForeignKeys {
             "dotfiles hidden showhidden servehidden",
             "hidden-files: true serves files whose names begin with a dot"
         ),
+        (
+            "critical mandatory essential mustbeup readiness ready",
+            "required: true: the agent is ready only while this tunnel is up"
+        ),
         ("originrequest", "what stands in it are keys of the tunnel itself here, such as insecure: true"),
         (
             "services image ports environment envfile volumes command entrypoint build restart dependson containername "

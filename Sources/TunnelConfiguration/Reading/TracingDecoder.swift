@@ -16,9 +16,8 @@ extension MappingReader {
             serviceName: value(TracingKeys.serviceName), sample: value(TracingKeys.sample),
             callersMaySample: value(TracingKeys.callersMaySample),
             spansPerSecond: value(TracingKeys.spansPerSecond), trust: peerTrust())
-        let isLocal = ["localhost", "127.0.0.1", "::1"].contains(rules.collector.host)
-        if !rules.headers.isEmpty, !rules.collector.isSecure, !isLocal,
-            let field = field(TracingKeys.headers)
+        if !rules.headers.isEmpty, !rules.collector.isSecure,
+            !AddressRange.isLoopback(rules.collector.host), let field = field(TracingKeys.headers)
         {
             pass.warning(
                 at: field.place, field.path,

@@ -52,6 +52,7 @@ extension MappingReader {
         if let statusFile { checkFolder(of: statusFile, Keys.statusFile.declaration) }
         let longestRetryDelay = value(Keys.reconnectDelay)
         let maxRetries = value(Keys.maxRetries)
+        let isRequired = value(Keys.required)
         guard let name, let url, let token = read.token else { return nil }
         var configuration = TunnelClientConfiguration(
             name: name, tunnel: url, origin: origin, hostPattern: hostPattern, hostHeader: hostHeader,
@@ -68,6 +69,7 @@ extension MappingReader {
             statusFile: statusFile, longestRetryDelay: longestRetryDelay,
             maxRetries: maxRetries == 0 ? nil : maxRetries)
         configuration.origins = origins
+        configuration.isRequired = isRequired
         (configuration.balance, configuration.health) = care
         return configuration
     }

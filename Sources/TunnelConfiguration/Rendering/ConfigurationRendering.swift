@@ -150,6 +150,7 @@ package enum ConfigurationRendering {
         text.entry(4, Keys.statusFile, text: tunnel.statusFile)
         text.entry(4, Keys.reconnectDelay, tunnel.longestRetryDelay)
         text.entry(4, Keys.maxRetries, plain: tunnel.maxRetries ?? 0)
+        text.entry(4, Keys.required, plain: tunnel.isRequired)
     }
 }
 

@@ -11,6 +11,13 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
         !text.contains("/") && AddressRange(text) != nil
     }
 
+    /// Whether only this machine can reach a host. A name other than `localhost` may stand for anything.
+    package static func isLoopback(_ host: String) -> Bool {
+        host.lowercased() == "localhost" || loopbacks.contains { $0.contains(host) }
+    }
+
+    private static let loopbacks = ["127.0.0.0/8", "::1"].compactMap { AddressRange($0) }
+
     /// Reads `192.0.2.1`, `10.0.0.0/8`, `2001:db8::1` or `2001:db8::/32`; bits beyond the prefix do not count.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)

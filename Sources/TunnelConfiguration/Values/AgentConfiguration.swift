@@ -194,6 +194,9 @@ package struct TunnelClientConfiguration: Hashable, Sendable {
     package var longestRetryDelay: Duration
     /// Failed tries in a row after which the tunnel gives up, or nil: never.
     package var maxRetries: Int?
+    /// Whether the agent is ready only while this tunnel is up; false: whatever it is. nil: one of those that do not say is
+    /// enough, and where any is required, none of them.
+    package var isRequired: Bool?
 
     package init(
         name: String, tunnel: TunnelURL, origin: OriginTarget? = nil, hostPattern: HostPattern? = nil,

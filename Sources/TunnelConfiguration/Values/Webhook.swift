@@ -61,9 +61,7 @@ package struct WebhookURL: Hashable, Sendable {
     }
 
     /// Whether nobody between here and there can listen in: it is on this machine.
-    package var isLoopback: Bool {
-        ListenAddress(host: host, port: port).isLoopback
-    }
+    package var isLoopback: Bool { AddressRange.isLoopback(host) }
 
     /// Scheme, host and port: for people.
     package var shown: String {

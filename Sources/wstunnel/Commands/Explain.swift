@@ -59,7 +59,7 @@ struct Explain: ParsableCommand {
 
     func run() throws {
         let query: ExplanationQuery
-        do throws(ExplanationError) {
+        do throws(ActionError) {
             query = try ExplanationQuery(
                 method: method, url: url, fields: headers(), from: from, certificateName: certificate,
                 server: server)
@@ -81,7 +81,7 @@ struct Explain: ParsableCommand {
             Terminal.printToStandardError(report)
             throw ExitStatus.badConfiguration
         }
-        do throws(ExplanationError) {
+        do throws(ActionError) {
             return try Explanations.explanation(of: query, by: configuration)
         } catch {
             throw ValidationError(error.description)
@@ -89,7 +89,7 @@ struct Explain: ParsableCommand {
     }
 
     /// Those of files put in where they are named, without empty lines and comments.
-    private func headers() throws(ExplanationError) -> [String] {
+    private func headers() throws(ActionError) -> [String] {
         var lines: [String] = []
         for header in header {
             guard header.hasPrefix("@") else {
@@ -102,7 +102,7 @@ struct Explain: ParsableCommand {
                 lines += String(decoding: file.bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
                     .map(String.init).filter { !$0.hasPrefix("#") }
             } catch {
-                throw ExplanationError("cannot read the headers in \(header.dropFirst()): \(error)")
+                throw ActionError(400, "cannot read the headers in \(header.dropFirst()): \(error)")
             }
         }
         return lines

@@ -1,6 +1,5 @@
 import AdminAPI
 import AgentStatus
-import FoundationEssentials
 import Glibc
 import HostSystem
 import Supervision
@@ -8,8 +7,6 @@ import TunnelConfiguration
 
 /// Gathers what `wstunnel diag` writes, from the machine, the file and the agent; what cannot be had says why.
 struct DiagnosticCollection: Sendable {
-    /// Of each kind, the latest.
-    private static let mostLines = 500
     /// Rows of each table of the status.
     private static let mostRows = 500
 
@@ -28,28 +25,12 @@ struct DiagnosticCollection: Sendable {
         let doctor = await Examination(of: path, agent: agent, name: nil, software: software)
             .report(dials: dials)
         bundle.add(dials ? "doctor" : "doctor (offline)", DoctorRendering.text(of: doctor))
-        bundle.add(
-            "status",
-            ask { client throws(AdminClientError) in
-                StatusRendering.text(of: try client.status(), most: Self.mostRows)
-            })
-        bundle.add(
-            "plan",
-            ask { client throws(AdminClientError) in
-                let plan = try client.plan()
-                return (plan.errors + plan.warnings).map { $0 + "\n" }.joined()
-                    + (plan.plan.map(PlanRendering.text) ?? "a reload would be refused\n")
-            })
-        bundle.add(
-            "events",
-            lines("/api/events?follow=no", AgentEvent.self) {
-                EventRendering.line(of: $0, time: LiveFormat.time($0.at))
-            })
-        bundle.add(
-            "warnings",
-            lines("/api/logs?level=warning&follow=no", LogEntry.self) {
-                LogRendering.line(of: $0, time: LiveFormat.time($0.at))
-            })
+        do throws(AgentFault) {
+            let told = try agent.attempt { client throws(AdminClientError) in try client.diagnostics() }
+            addAgent(told, to: &bundle)
+        } catch {
+            bundle.add("agent", error.words + "\n")
+        }
         return (bundle, Redaction(report.configuration?.secrets ?? []))
     }
 
@@ -88,30 +69,31 @@ struct DiagnosticCollection: Sendable {
         return problems + ConfigurationRendering.yaml(of: configuration.effective(readFrom: path))
     }
 
-    // MARK: The agent
+    private func addAgent(_ told: DiagnosticSnapshot, to bundle: inout DiagnosticBundle) {
+        bundle.add("status", StatusRendering.text(of: told.status, most: Self.mostRows))
+        let plan = told.plan
+        bundle.add(
+            "plan",
+            (plan.errors + plan.warnings).map { $0 + "\n" }.joined()
+                + (plan.plan.map(PlanRendering.text) ?? "a reload would be refused\n"))
+        bundle.add(
+            "events",
+            told.events.map { EventRendering.line(of: $0, time: LiveFormat.time($0.at)) + "\n" }.joined())
+        bundle.add(
+            "warnings",
+            told.warnings.map { LogRendering.line(of: $0, time: LiveFormat.time($0.at)) + "\n" }.joined())
+        let memory = told.process.residentBytes.map { "\($0 >> 20) MiB" } ?? "not known"
+        let processor = told.process.cpuMilliseconds.map { "\($0) ms" } ?? "not known"
+        let reasons = told.readiness.reasons.joined(separator: ", ")
+        bundle.add(
+            "process",
+            """
+            ready: \(told.readiness.isReady ? "yes" : "no, \(reasons)")
+            memory: \(memory)
+            files open: \(told.process.openFiles)
+            processor time: \(processor)
+            sessions: \(told.sessionCount)
 
-    private func ask(_ question: (AdminClient) throws(AdminClientError) -> String) -> String {
-        do throws(AgentFault) {
-            return try agent.attempt(question)
-        } catch {
-            return error.words + "\n"
-        }
-    }
-
-    private func lines<Value: Decodable>(
-        _ target: String, _ type: Value.Type, _ line: (Value) -> String
-    ) -> String {
-        ask { client throws(AdminClientError) in
-            var lines: [String] = []
-            _ = try client.follow(target, after: "0") { event in
-                guard let value = try? JSONDecoder().decode(type, from: Data(event.data.utf8)) else {
-                    return true
-                }
-                lines.append(line(value) + "\n")
-                if lines.count > 2 * Self.mostLines { lines.removeFirst(Self.mostLines) }
-                return true
-            }
-            return lines.suffix(Self.mostLines).joined()
-        }
+            """)
     }
 }

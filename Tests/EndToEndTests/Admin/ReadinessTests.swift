@@ -33,6 +33,32 @@ import Testing
         #expect(try Self.ready(admin).status == 200)
     }
 
+    @Test func everyTunnelThatIsRequiredHasToBeUp() throws {
+        let (admin, port) = (try freePort(), try freePort())
+        func configuration(_ main: String, _ side: String) -> String {
+            Self.admin(admin) + """
+                servers: [{ name: public, host: 127.0.0.1, port: \(port) }]
+                tunnels:
+                  - { name: main, tunnel: "ws://127.0.0.1:\(port)", server: "builtin:echo", token: \(TunnelPair.token), connections: 1\(main) }
+                  - { name: side, tunnel: "ws://127.0.0.1:1", server: "builtin:echo", token: token-of-the-side-12\(side) }
+
+                """
+        }
+        let world = try ReloadedAgent(configuration("", ", required: true"))
+        try world.agent.waitForSessions(1)
+        let down = try Self.ready(admin)
+        #expect(down.status == 503 && down.text.contains("1 of 1 required tunnels down"))
+        #expect(!down.text.contains("side"))
+        // What changes is whether they count: nothing is connected anew.
+        for (main, side) in [(", required: true", ""), ("", ""), (", required: false", ", required: false")] {
+            #expect(try world.apply(configuration(main, side)) == .applied)
+            #expect(try Self.ready(admin).status == 200, "\(main) \(side)")
+        }
+        #expect(try world.apply(configuration(", required: true", ", required: true")) == .applied)
+        #expect(try Self.ready(admin).text.contains("1 of 2 required tunnels down"))
+        #expect(world.agent.log.count { $0.contains("Session joined") } == 1)
+    }
+
     @Test func whoStopsIsNotReadyAndFinishesWhatIsInFlight() throws {
         let origin = try HoldingOrigin("origin")
         let (admin, port) = (try freePort(), try freePort())

@@ -210,4 +210,30 @@ import Testing
         // The command has 10 s.
         #expect(ContinuousClock.now - asked < .seconds(8))
     }
+
+    /// `wstunnel plan` has the words of a reload, before there is one.
+    @Test func aPlanSaysWhatAReloadWouldRefuse() throws {
+        let text = "servers: [{ name: public, host: 127.0.0.1, port: \(try freePort()) }]\n"
+        let world = try ReloadedAgent(text, files: ["usage": "a text"])
+        func plan() throws -> (exit: ChildProcess.Exit, text: String) {
+            let program = try wstunnel(["plan", "--config", world.agent.configurationPath])
+            let exit = try program.waitForExit()
+            return (exit, program.standardOutput.text + program.standardError.text)
+        }
+        try world.write(text + "usage-file: usage\n")
+        let fault = "usage-file: \(world.folder.path(of: "usage")) holds"
+        let refused = try plan()
+        #expect(refused.exit != .code(0) && refused.text.contains(fault), "\(refused)")
+        #expect(try world.hangUp() == .refused)
+        #expect(try world.status().lastReload?.errors.contains { $0.hasPrefix(fault) } == true)
+        // What a history lacks is no reason to refuse; it is told.
+        let history = world.folder.path(of: "a-folder")
+        try FileManager.default.createDirectory(atPath: history, withIntermediateDirectories: false)
+        try world.write(text + "history: { file: \(history) }\n")
+        let warned = try plan()
+        #expect(warned.exit == .code(0) && warned.text.contains("\(history) holds"), "\(warned)")
+        #expect(try world.hangUp() == .applied)
+        try world.agent.waitForLog("Configuration warning")
+        try world.agent.waitForLog("Cannot write the history: the latest is kept in memory")
+    }
 }
