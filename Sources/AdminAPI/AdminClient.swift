@@ -23,8 +23,16 @@ package struct AdminClient: Sendable {
     ///   nothing that a URL would need escapes for.
     package func status(ofTunnel tunnel: String? = nil) throws(AdminClientError) -> AgentSnapshot {
         let query = tunnel.map { "?tunnel=\($0)" } ?? ""
-        return try ask(
-            "GET", "/api/status\(query)", AgentSnapshot.self, patience: patience ?? Self.answerPatience)
+        let patience = patience ?? Self.answerPatience
+        var snapshot = try ask("GET", "/api/status\(query)", AgentSnapshot.self, patience: patience)
+        // One of them may come or go between two pages.
+        while snapshot.moreTunnels != nil {
+            let page = "limit=\(TunnelSnapshot.most)&offset=\(snapshot.tunnels.count)"
+            let list = try ask("GET", "/api/tunnels?\(page)", TunnelList.self, patience: patience)
+            snapshot.tunnels += list.tunnels
+            if snapshot.tunnels.count >= list.total || list.tunnels.isEmpty { snapshot.moreTunnels = nil }
+        }
+        return snapshot
     }
 
     package func plan() throws(AdminClientError) -> PlanReport {

@@ -8,8 +8,10 @@ package protocol AgentControl: AgentActions {
     var requests: Feed<EndedRequest> { get }
     /// Lines of its log.
     var logs: LogFeed { get }
-    /// - Parameter name: of the connected tokens, only those of that name; nil for all.
-    func snapshot(ofTunnel name: String?) async -> AgentSnapshot
+    /// - Parameters:
+    ///   - name: of the connected tokens, only those of that name; nil for all.
+    ///   - most: tunnels that are told of; how many more there are is.
+    func snapshot(ofTunnel name: String?, most: Int) async -> AgentSnapshot
     /// The tunnel servers in the order of their names, without what leads to them.
     func servers() async -> [ServerSnapshot]
     /// One tunnel server, that in force rather than one that leaves; nil where there is none of that name.

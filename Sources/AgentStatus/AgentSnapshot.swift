@@ -39,6 +39,8 @@ package struct AgentSnapshot: Codable, Hashable, Sendable {
     package var servers: [ServerSnapshot]
     /// By name.
     package var tunnels: [TunnelSnapshot]
+    /// How many more there are than are told of at once. Nil where that is all, and from agents that tell of all.
+    package var moreTunnels: Int?
 
     package init(
         software: String, processID: Int, configurationFile: String?, phase: Phase, startedAt: Int,
@@ -228,6 +230,9 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
 
 /// A tunnel, the client's side.
 package struct TunnelSnapshot: Codable, Hashable, Sendable {
+    /// Most that are told of at once.
+    package static let most = 1000
+
     package enum State: String, Codable, Hashable, Sendable, CaseIterable {
         /// No session is up.
         case connecting

@@ -52,6 +52,20 @@ import Testing
         }
     }
 
+    @Test func theStatusTellsOfSomeAtOnceAndItsClientAsksForTheOthers() async throws {
+        let tunnels = (10_000..<12_345).map { number in
+            TunnelSnapshot(
+                name: "t\(number)", state: .connected, server: "ws://s", tokenHint: "t...", wanted: 1)
+        }
+        try await AdminWorld(.init(tunnels: tunnels)).run { world in
+            let body = try world.ask("GET", "/api/status").body
+            let some = try JSONDecoder().decode(AgentSnapshot.self, from: Data(body))
+            #expect(some.tunnels == Array(tunnels.prefix(1000)) && some.moreTunnels == 1345)
+            let all = try AdminClient(socketPath: world.path).status()
+            #expect(all.tunnels == tunnels && all.moreTunnels == nil)
+        }
+    }
+
     @Test(arguments: [
         "limit=0", "limit=1001", "limit=+1", "limit=x", "limit=", "offset=-1", "state=nonsense", "state=",
         "names=web", "Limit=1",

@@ -92,14 +92,17 @@ final class FakeAgent: AgentControl {
         answers.withLock { $0.tunnels.first { $0.name == name } }
     }
 
-    func snapshot(ofTunnel name: String?) async -> AgentSnapshot {
+    func snapshot(ofTunnel name: String?, most: Int) async -> AgentSnapshot {
         snapshots.add(1)
-        return AgentSnapshot(
+        let tunnels = answers.withLock { $0.tunnels }
+        var snapshot = AgentSnapshot(
             software: name ?? answers.withLock { $0.software }, processID: 7,
             configurationFile: "tunnels.yaml", phase: .running,
             startedAt: 1,
             takenAt: 2, generation: 3, servers: answers.withLock { $0.servers },
-            tunnels: answers.withLock { $0.tunnels })
+            tunnels: Array(tunnels.prefix(most)))
+        if tunnels.count > most { snapshot.moreTunnels = tunnels.count - most }
+        return snapshot
     }
 
     func plan() async -> PlanReport {
@@ -144,7 +147,8 @@ final class FakeAgent: AgentControl {
 
     func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction) {
         let snapshot = DiagnosticSnapshot(
-            process: .init(openFiles: 3), readiness: await readiness(), status: await snapshot(ofTunnel: nil),
+            process: .init(openFiles: 3), readiness: await readiness(),
+            status: await snapshot(ofTunnel: nil, most: .max),
             configuration: await configuration(), plan: await plan(), sessions: await sessions(),
             events: events.read(after: 0).elements, warnings: logs.warnings.read(after: 0).elements)
         return (snapshot, Redaction(["secret-of-the-tests"]))

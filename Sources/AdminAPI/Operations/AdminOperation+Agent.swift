@@ -8,7 +8,9 @@ import TunnelConfiguration
 extension AdminOperation {
     static let agent: [AdminOperation] = [
         AdminOperation(
-            method: "GET", path: "/api/status", summary: "What the agent is and does.",
+            method: "GET", path: "/api/status",
+            summary:
+                "What the agent is and does, with its first \(TunnelSnapshot.most) tunnels: /api/tunnels lists all.",
             parameters: [
                 Parameter(
                     name: "tunnel",
@@ -16,7 +18,8 @@ extension AdminOperation {
             ],
             responses: [Response(meaning: "All of it.", schema: .json(AgentSnapshot.self))]
         ) { question, control in
-            .json(200, await control.snapshot(ofTunnel: question.parameters["tunnel"]))
+            let name = question.parameters["tunnel"]
+            return .json(200, await control.snapshot(ofTunnel: name, most: TunnelSnapshot.most))
         },
         AdminOperation(
             method: "GET", path: "/api/plan", audience: .role(.operate),

@@ -19,7 +19,7 @@ struct JSONEncoding: Encoder {
 
     /// - Returns: its depth. Who asks again goes on with the same.
     private func opened(isObject: Bool) -> Int {
-        if output.depth == depth { output.open(isObject: isObject) }
+        if output.text.depth == depth { output.text.open(isObject: isObject) }
         return depth + 1
     }
 }
@@ -31,28 +31,28 @@ private struct JSONObject<Key: CodingKey>: KeyedEncodingContainerProtocol {
     var codingPath: [any CodingKey] { [] }
 
     func encodeNil(forKey key: Key) {
-        output.beginElement(key, at: depth)
-        output.writeNull()
+        output.text.beginElement(key, at: depth)
+        output.text.writeNull()
     }
 
     func encode(_ value: Bool, forKey key: Key) {
-        output.beginElement(key, at: depth)
-        output.write(value)
+        output.text.beginElement(key, at: depth)
+        output.text.write(value)
     }
 
     func encode(_ value: String, forKey key: Key) {
-        output.beginElement(key, at: depth)
-        output.write(value)
+        output.text.beginElement(key, at: depth)
+        output.text.write(value)
     }
 
     func encode(_ value: Double, forKey key: Key) throws {
-        output.beginElement(key, at: depth)
-        try output.write(value)
+        output.text.beginElement(key, at: depth)
+        try output.text.write(value)
     }
 
     func encode(_ value: Float, forKey key: Key) throws {
-        output.beginElement(key, at: depth)
-        try output.write(value)
+        output.text.beginElement(key, at: depth)
+        try output.text.write(value)
     }
 
     func encode(_ value: Int, forKey key: Key) { write(value, key) }
@@ -67,12 +67,12 @@ private struct JSONObject<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: UInt64, forKey key: Key) { write(value, key) }
 
     private func write(_ value: some FixedWidthInteger, _ key: Key) {
-        output.beginElement(key, at: depth)
-        output.write(whole: value)
+        output.text.beginElement(key, at: depth)
+        output.text.write(whole: value)
     }
 
     func encode(_ value: some Encodable, forKey key: Key) throws {
-        output.beginElement(key, at: depth)
+        output.text.beginElement(key, at: depth)
         try output.write(any: value)
     }
 
@@ -87,14 +87,14 @@ private struct JSONObject<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 
     func superEncoder() -> any Encoder {
-        output.beginElement("super", at: depth)
+        output.text.beginElement("super", at: depth)
         return JSONEncoding(output: output, depth: depth)
     }
 
     func superEncoder(forKey key: Key) -> any Encoder { nested(key) }
 
     private func nested(_ key: Key) -> JSONEncoding {
-        output.beginElement(key, at: depth)
+        output.text.beginElement(key, at: depth)
         return JSONEncoding(output: output, depth: depth)
     }
 }
@@ -110,25 +110,25 @@ private struct JSONList: UnkeyedEncodingContainer {
 
     private mutating func next() -> JSONOutput {
         count += 1
-        output.beginElement(at: depth)
+        output.text.beginElement(at: depth)
         return output
     }
 
-    mutating func encodeNil() { next().writeNull() }
-    mutating func encode(_ value: Bool) { next().write(value) }
-    mutating func encode(_ value: String) { next().write(value) }
-    mutating func encode(_ value: Double) throws { try next().write(value) }
-    mutating func encode(_ value: Float) throws { try next().write(value) }
-    mutating func encode(_ value: Int) { next().write(whole: value) }
-    mutating func encode(_ value: Int8) { next().write(whole: value) }
-    mutating func encode(_ value: Int16) { next().write(whole: value) }
-    mutating func encode(_ value: Int32) { next().write(whole: value) }
-    mutating func encode(_ value: Int64) { next().write(whole: value) }
-    mutating func encode(_ value: UInt) { next().write(whole: value) }
-    mutating func encode(_ value: UInt8) { next().write(whole: value) }
-    mutating func encode(_ value: UInt16) { next().write(whole: value) }
-    mutating func encode(_ value: UInt32) { next().write(whole: value) }
-    mutating func encode(_ value: UInt64) { next().write(whole: value) }
+    mutating func encodeNil() { next().text.writeNull() }
+    mutating func encode(_ value: Bool) { next().text.write(value) }
+    mutating func encode(_ value: String) { next().text.write(value) }
+    mutating func encode(_ value: Double) throws { try next().text.write(value) }
+    mutating func encode(_ value: Float) throws { try next().text.write(value) }
+    mutating func encode(_ value: Int) { next().text.write(whole: value) }
+    mutating func encode(_ value: Int8) { next().text.write(whole: value) }
+    mutating func encode(_ value: Int16) { next().text.write(whole: value) }
+    mutating func encode(_ value: Int32) { next().text.write(whole: value) }
+    mutating func encode(_ value: Int64) { next().text.write(whole: value) }
+    mutating func encode(_ value: UInt) { next().text.write(whole: value) }
+    mutating func encode(_ value: UInt8) { next().text.write(whole: value) }
+    mutating func encode(_ value: UInt16) { next().text.write(whole: value) }
+    mutating func encode(_ value: UInt32) { next().text.write(whole: value) }
+    mutating func encode(_ value: UInt64) { next().text.write(whole: value) }
     mutating func encode(_ value: some Encodable) throws { try next().write(any: value) }
 
     mutating func nestedContainer<Nested: CodingKey>(
@@ -149,20 +149,20 @@ private struct JSONValue: SingleValueEncodingContainer {
 
     var codingPath: [any CodingKey] { [] }
 
-    func encodeNil() { output.writeNull() }
-    func encode(_ value: Bool) { output.write(value) }
-    func encode(_ value: String) { output.write(value) }
-    func encode(_ value: Double) throws { try output.write(value) }
-    func encode(_ value: Float) throws { try output.write(value) }
-    func encode(_ value: Int) { output.write(whole: value) }
-    func encode(_ value: Int8) { output.write(whole: value) }
-    func encode(_ value: Int16) { output.write(whole: value) }
-    func encode(_ value: Int32) { output.write(whole: value) }
-    func encode(_ value: Int64) { output.write(whole: value) }
-    func encode(_ value: UInt) { output.write(whole: value) }
-    func encode(_ value: UInt8) { output.write(whole: value) }
-    func encode(_ value: UInt16) { output.write(whole: value) }
-    func encode(_ value: UInt32) { output.write(whole: value) }
-    func encode(_ value: UInt64) { output.write(whole: value) }
+    func encodeNil() { output.text.writeNull() }
+    func encode(_ value: Bool) { output.text.write(value) }
+    func encode(_ value: String) { output.text.write(value) }
+    func encode(_ value: Double) throws { try output.text.write(value) }
+    func encode(_ value: Float) throws { try output.text.write(value) }
+    func encode(_ value: Int) { output.text.write(whole: value) }
+    func encode(_ value: Int8) { output.text.write(whole: value) }
+    func encode(_ value: Int16) { output.text.write(whole: value) }
+    func encode(_ value: Int32) { output.text.write(whole: value) }
+    func encode(_ value: Int64) { output.text.write(whole: value) }
+    func encode(_ value: UInt) { output.text.write(whole: value) }
+    func encode(_ value: UInt8) { output.text.write(whole: value) }
+    func encode(_ value: UInt16) { output.text.write(whole: value) }
+    func encode(_ value: UInt32) { output.text.write(whole: value) }
+    func encode(_ value: UInt64) { output.text.write(whole: value) }
     func encode(_ value: some Encodable) throws { try output.write(any: value) }
 }

@@ -7,7 +7,7 @@ package enum JSONText {
     package static func bytes(of value: some Encodable) throws -> [UInt8] {
         let output = JSONOutput()
         try output.write(any: value)
-        return output.bytes
+        return output.text.bytes
     }
 
     package static func string(of value: some Encodable) throws -> String {
@@ -15,8 +15,21 @@ package enum JSONText {
     }
 }
 
-/// The text so far, and which objects and lists in it are open.
+/// Where a value and what is in it write.
 final class JSONOutput {
+    var text = JSONBuilder()
+
+    func write(any value: some Encodable) throws {
+        if let dictionary = value as? any TextKeyed { return try dictionary.write(to: self) }
+        let (length, depth) = (text.bytes.count, text.depth)
+        try value.encode(to: JSONEncoding(output: self, depth: depth))
+        if text.bytes.count == length { text.open(isObject: true) }
+        text.close(to: depth)
+    }
+}
+
+/// The text so far, and which objects and lists in it are open.
+struct JSONBuilder {
     private struct Level {
         let isObject: Bool
         var isEmpty = true
@@ -32,31 +45,31 @@ final class JSONOutput {
 
     // MARK: Objects and lists
 
-    func open(isObject: Bool) {
+    mutating func open(isObject: Bool) {
         levels.append(Level(isObject: isObject))
         bytes.append(isObject ? UInt8(ascii: "{") : UInt8(ascii: "["))
     }
 
     /// Closes what lies deeper: who wrote there has come to the end of it.
-    func close(to depth: Int) {
+    mutating func close(to depth: Int) {
         while levels.count > depth, let level = levels.popLast() {
             bytes.append(level.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
         }
     }
 
     /// The next element of the object or list at that depth begins.
-    func beginElement(at depth: Int) {
+    mutating func beginElement(at depth: Int) {
         close(to: depth)
         guard let last = levels.indices.last else { return }
         if !levels[last].isEmpty { bytes.append(UInt8(ascii: ",")) }
         levels[last].isEmpty = false
     }
 
-    func beginElement(_ key: some CodingKey, at depth: Int) {
+    mutating func beginElement(_ key: some CodingKey, at depth: Int) {
         beginElement(key.stringValue, at: depth)
     }
 
-    func beginElement(_ key: String, at depth: Int) {
+    mutating func beginElement(_ key: String, at depth: Int) {
         beginElement(at: depth)
         write(key)
         bytes.append(UInt8(ascii: ":"))
@@ -64,23 +77,15 @@ final class JSONOutput {
 
     // MARK: Values
 
-    func write(any value: some Encodable) throws {
-        if let dictionary = value as? any TextKeyed { return try dictionary.write(to: self) }
-        let (length, depth) = (bytes.count, depth)
-        try value.encode(to: JSONEncoding(output: self, depth: depth))
-        if bytes.count == length { open(isObject: true) }
-        close(to: depth)
-    }
+    mutating func writeNull() { append("null") }
+    mutating func write(_ value: Bool) { append(value ? "true" : "false") }
 
-    func writeNull() { append("null") }
-    func write(_ value: Bool) { append(value ? "true" : "false") }
-
-    func write(whole value: some FixedWidthInteger) {
+    mutating func write(whole value: some FixedWidthInteger) {
         if let value = UInt8(exactly: value), value < 10 { return bytes.append(UInt8(ascii: "0") + value) }
         bytes.append(contentsOf: String(value).utf8)
     }
 
-    func write(_ value: some BinaryFloatingPoint & LosslessStringConvertible & Encodable) throws {
+    mutating func write(_ value: some BinaryFloatingPoint & LosslessStringConvertible & Encodable) throws {
         guard value.isFinite else {
             throw EncodingError.invalidValue(
                 value, EncodingError.Context(codingPath: [], debugDescription: "it is no number in JSON"))
@@ -89,7 +94,7 @@ final class JSONOutput {
         bytes.append(contentsOf: value.description.utf8)
     }
 
-    func write(_ text: String) {
+    mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
@@ -108,7 +113,7 @@ final class JSONOutput {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private func writeEscaped(_ byte: UInt8) {
+    private mutating func writeEscaped(_ byte: UInt8) {
         switch byte {
         case UInt8(ascii: "\n"): append("\\n")
         case UInt8(ascii: "\r"): append("\\r")
@@ -124,7 +129,7 @@ final class JSONOutput {
         }
     }
 
-    private func append(_ text: StaticString) {
+    private mutating func append(_ text: StaticString) {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 }
@@ -136,12 +141,12 @@ private protocol TextKeyed {
 
 extension Dictionary: TextKeyed where Key == String, Value: Encodable {
     fileprivate func write(to output: JSONOutput) throws {
-        output.open(isObject: true)
-        let depth = output.depth
+        output.text.open(isObject: true)
+        let depth = output.text.depth
         for (key, value) in sorted(by: { $0.key < $1.key }) {
-            output.beginElement(key, at: depth)
+            output.text.beginElement(key, at: depth)
             try output.write(any: value)
         }
-        output.close(to: depth - 1)
+        output.text.close(to: depth - 1)
     }
 }

@@ -48,9 +48,17 @@ extension LoopCount {
     /// - Parameter patience: for a loop that is busy; then what it said before stays `lastTold`.
     package static func ask(_ all: [LoopCount], patience: Duration = .milliseconds(200)) async {
         guard !all.isEmpty else { return }
-        let shares = Dictionary(grouping: all) { ObjectIdentifier($0.eventLoop) }
+        // There are few event loops, and thousands of counts maybe.
+        var shares: [[LoopCount]] = []
+        for count in all {
+            if let index = shares.firstIndex(where: { $0[0].isOf(count.eventLoop) }) {
+                shares[index].append(count)
+            } else {
+                shares.append([count])
+            }
+        }
         let answers = PendingAnswers(shares.count)
-        for share in shares.values { ask(share[...], answers) }
+        for share in shares { ask(share[...], answers) }
         await answers.wait(atMost: patience)
     }
 

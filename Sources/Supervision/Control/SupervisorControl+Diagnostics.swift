@@ -8,7 +8,7 @@ import TunnelConfiguration
 extension SupervisorControl {
     @AgentActor func diagnostics() async -> (snapshot: DiagnosticSnapshot, redaction: Redaction) {
         let plan = await plan()
-        let status = await snapshot(ofTunnel: nil)
+        let status = await snapshot(ofTunnel: nil, most: TunnelSnapshot.most)
         let usage = await supervisor.means.looks.run { ProcessUsage.now() }
         let snapshot = DiagnosticSnapshot(
             process: usage.map(DiagnosticSnapshot.Process.init) ?? .init(), readiness: readiness(),

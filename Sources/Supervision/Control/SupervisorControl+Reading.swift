@@ -26,12 +26,12 @@ extension SupervisorControl {
     // MARK: Servers and tunnels, a part of them at a time
 
     @AgentActor func servers() async -> [ServerSnapshot] {
-        await supervisor.refreshMeasures()
+        await supervisor.servers.refreshMeasures()
         return servers(.nothing)
     }
 
     @AgentActor func server(_ name: String) async -> ServerSnapshot? {
-        await supervisor.refreshMeasures()
+        await supervisor.servers.refreshMeasures()
         let servers = servers(.all).filter { $0.name == name }
         return servers.first { $0.state != .draining } ?? servers.first
     }

@@ -102,16 +102,18 @@ import TunnelServer
         await supervisor.metrics.answer(question, of: supervisor)
     }
 
-    @AgentActor func snapshot(ofTunnel tunnel: String?) async -> AgentSnapshot {
+    @AgentActor func snapshot(ofTunnel tunnel: String?, most: Int) async -> AgentSnapshot {
         await supervisor.refreshMeasures()
         let (means, machine) = (supervisor.means, supervisor.machine)
+        let entries = supervisor.tunnels.entries()
         var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers(tunnel.map { .tunnel($0) } ?? .all),
-            tunnels: supervisor.tunnels.entries().map(snapshot))
+            tunnels: entries.prefix(most).map(snapshot))
+        if entries.count > most { snapshot.moreTunnels = entries.count - most }
         snapshot.isRolledBack = machine.isRolledBack
         snapshot.paused = machine.pauses.all
         snapshot.blockedTokens = means.blocked.count
