@@ -20,7 +20,7 @@ package protocol AgentControl: AgentActions {
     func tunnels(_ part: TunnelPart) async -> TunnelList
     /// One of them, that in force rather than one that leaves; nil where there is none of that name.
     func tunnel(_ name: String) async -> TunnelSnapshot?
-    /// Whether it does what it is there for, and if not, why: nothing secret. Costs next to nothing.
+    /// Whether it does what it is there for, and if not, why: nothing secret. Costs little: anybody may ask.
     func readiness() async -> ReadinessSnapshot
     /// Every session, in the order of servers and tunnels.
     func sessions() async -> [SessionSnapshot]

@@ -48,13 +48,24 @@ indirect enum JSONTree: Codable, Sendable {
         }
     }
 
+    /// Members whose texts are words of ours, of closed sets: no secrets, though somebody's password may be one of them, and
+    /// unreadable when they are changed.
+    private static let closed: Set<String> = [
+        "kind", "outcome", "phase", "source", "state", "transport", "verb", "verdict",
+    ]
+
     /// The same with secrets taken out of every text.
     func redacted(by redaction: Redaction) -> JSONTree {
         switch self {
         case .nothing, .boolean, .integer, .number: self
         case .text(let text): .text(redaction.apply(to: text))
         case .list(let list): .list(list.map { $0.redacted(by: redaction) })
-        case .object(let members): .object(members.mapValues { $0.redacted(by: redaction) })
+        case .object(let members):
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: members.map { name, value in
+                        (name, Self.closed.contains(name) ? value : value.redacted(by: redaction))
+                    }))
         }
     }
 }

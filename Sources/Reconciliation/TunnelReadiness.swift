@@ -9,13 +9,22 @@ package enum TunnelReadiness {
     package static func fault(
         _ tunnels: [TunnelClientConfiguration], isPaused: (String) -> Bool, isUp: (String) -> Bool
     ) -> String? {
-        let counting = tunnels.filter { !isPaused($0.name) }
-        guard tunnels.contains(where: { $0.isRequired == true }) else {
-            let any = counting.lazy.filter { $0.isRequired == nil }
-            return any.isEmpty || any.contains { isUp($0.name) } ? nil : "no tunnel is up"
+        // By their places: who asks may be anybody, and a configuration is large to copy.
+        if tunnels.indices.contains(where: { tunnels[$0].isRequired == true }) {
+            var (required, down) = (0, 0)
+            for index in tunnels.indices
+            where tunnels[index].isRequired == true && !isPaused(tunnels[index].name) {
+                required += 1
+                if !isUp(tunnels[index].name) { down += 1 }
+            }
+            return down == 0 ? nil : "\(down) of \(required) required tunnels down"
         }
-        let required = counting.filter { $0.isRequired == true }
-        let down = required.count { !isUp($0.name) }
-        return down == 0 ? nil : "\(down) of \(required.count) required tunnels down"
+        var isAnyCounting = false
+        for index in tunnels.indices
+        where tunnels[index].isRequired == nil && !isPaused(tunnels[index].name) {
+            if isUp(tunnels[index].name) { return nil }
+            isAnyCounting = true
+        }
+        return isAnyCounting ? "no tunnel is up" : nil
     }
 }

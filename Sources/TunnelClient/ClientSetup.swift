@@ -61,11 +61,7 @@ struct ClientSetup: Sendable {
         }
         if let path = configuration.statusFile {
             statusFile = old?.statusFile == path ? previous?.statusFile : nil
-            if statusFile == nil {
-                let file = StatusFile(path: path, onError: onStatusFileError)
-                file.tryOut()
-                statusFile = file
-            }
+            if statusFile == nil { statusFile = StatusFile(path: path, onError: onStatusFileError) }
         }
     }
 

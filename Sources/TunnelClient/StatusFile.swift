@@ -31,18 +31,17 @@ final class StatusFile: Sendable {
         self.onError = onError
     }
 
-    /// Tells at once of a file that cannot be written. Waits for the disk: not for event loops.
+    /// Tells soon of a file that cannot be written, not at the first pong. Never waits.
     func tryOut() {
-        do throws(StatusFileError) {
-            try probe()
-        } catch {
-            state.withLock { $0.isFailing = true }
-            onError(error)
+        let isFree = state.withLock { state in
+            defer { state.isWriting = true }
+            return !state.isWriting
         }
+        // Else that tells.
+        if isFree { begin { () throws(StatusFileError) in try self.probe() } }
     }
 
-    /// Whether the file could be written, by making its predecessor and removing it: tells of a wrong path at the
-    /// start, not at the first pong. Waits for the disk: not for event loops.
+    /// Whether the file could be written, by making its predecessor and removing it. Waits for the disk: not for event loops.
     func probe() throws(StatusFileError) {
         close(try openNewFile())
         unlink(newPath)
@@ -57,10 +56,14 @@ final class StatusFile: Sendable {
             return true
         }
         guard mustWrite else { return }
+        begin { () throws(StatusFileError) in try self.write(secondsSince1970: now) }
+    }
+
+    private func begin(_ work: @escaping @Sendable () throws(StatusFileError) -> Void) {
         pool.submit { state in
             guard case .active = state else { return }
             do throws(StatusFileError) {
-                try self.write(secondsSince1970: now)
+                try work()
                 self.wasWritten(nil)
             } catch {
                 self.wasWritten(error)

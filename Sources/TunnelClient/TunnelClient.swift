@@ -138,6 +138,7 @@ package final class TunnelClient: Sendable {
     /// what is in flight and returns. Once.
     package func run() async -> RunEnd {
         setup.directory.start(on: loops)
+        setup.statusFile?.tryOut()
         let end = await withTaskCancellationHandler {
             await keepSessions(connections)
         } onCancel: {
@@ -183,6 +184,7 @@ package final class TunnelClient: Sendable {
             old.directory.retire()
             new.directory.start(on: loops)
         }
+        if old.statusFile !== new.statusFile { new.statusFile?.tryOut() }
         if old.configuration.timeout != new.configuration.timeout {
             for life in lives { life.setKeepaliveTimeout(new.configuration.timeout) }
         }
@@ -296,7 +298,7 @@ package final class TunnelClient: Sendable {
     }
 
     /// Whether it has a session.
-    package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.snapshot != nil } } }
+    package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.isReady } } }
 
     /// What it does now.
     package var shownState: TunnelSnapshot.State {

@@ -21,6 +21,7 @@ final class FakeAgent: AgentControl {
         var servers: [ServerSnapshot] = []
         var tunnels: [TunnelSnapshot] = []
         var sessions: [SessionSnapshot] = []
+        var secrets = ["secret-of-the-tests"]
         /// What a reload waits for.
         var reloadGate: Gate?
     }
@@ -151,7 +152,7 @@ final class FakeAgent: AgentControl {
             status: await snapshot(ofTunnel: nil, most: .max),
             configuration: await configuration(), plan: await plan(), sessions: await sessions(),
             events: events.read(after: 0).elements, warnings: logs.warnings.read(after: 0).elements)
-        return (snapshot, Redaction(["secret-of-the-tests"]))
+        return (snapshot, Redaction(answers.withLock { $0.secrets }))
     }
 
     func handOver() async -> Bool { answers.withLock { $0.handsOver } }

@@ -5,6 +5,21 @@ import Testing
 
 /// `GET /api/diag`.
 @Suite(.timeLimit(.minutes(1))) struct DiagnosticOperationTests {
+    /// What only looks like a secret must not make the answer unreadable.
+    @Test func wordsOfOursStayThoughTheyAreSomebodysPassword() async throws {
+        let tunnel = TunnelSnapshot(
+            name: "web", state: .connected, server: "ws://s", tokenHint: "t...", wanted: 1)
+        var answers = FakeAgent.Answers(tunnels: [tunnel])
+        answers.secrets = ["agent", "connected", "running", "error"]
+        try await AdminWorld(answers).run { world in
+            world.agent.tell("the agent said so")
+            let answer = try world.ask("GET", "/api/diag")
+            let told = try JSONDecoder().decode(DiagnosticSnapshot.self, from: Data(answer.body))
+            #expect(told.events.map(\.kind) == [.error] && told.status.tunnels.map(\.state) == [.connected])
+            #expect(told.events.map(\.message) == ["the *** said so"])
+        }
+    }
+
     @Test func secretsAreTakenOutOfEveryText() async throws {
         let tunnel = TunnelSnapshot(
             name: "web", state: .gaveUp, server: "ws://user:word@s", tokenHint: "t...", wanted: 1)

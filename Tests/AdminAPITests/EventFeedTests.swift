@@ -186,6 +186,37 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("", [1, 2, 3]), ("?errors=yes", [2]), ("?slower=500", [3]), ("?server=other", [3]),
+        ("?server=other&errors=yes", []),
+    ])
+    func requestsAreNarrowed(query: String, ids: [UInt64]) async throws {
+        func request(_ id: UInt64, status: Int, milliseconds: Int, server: String) -> EndedRequest {
+            let record = AccessRecord(
+                serverName: server, tokenHint: nil, requestID: id, method: "GET", path: "/", status: status,
+                requestBytes: 0, responseBytes: 0, timeToFirstByte: nil,
+                duration: .milliseconds(milliseconds), callerAddress: "192.0.2.7", outcome: .ok)
+            return EndedRequest(record, at: 1)
+        }
+        // The last is for all: it ends the wait.
+        let last = request(9, status: 502, milliseconds: 600, server: query.contains("other") ? "other" : "a")
+        let all = [
+            request(1, status: 200, milliseconds: 1, server: "a"),
+            request(2, status: 502, milliseconds: 1, server: "a"),
+            request(3, status: 200, milliseconds: 500, server: "other"), last,
+        ]
+        try await AdminWorld().run { world in
+            let reader = try Reader(world, "/api/requests\(query)")
+            try reader.readOpening()
+            for request in all { world.agent.requests.publish { _ in request } }
+            for id in ids + [9] {
+                let event = try #require(try reader.next())
+                let told = try JSONDecoder().decode(RequestSnapshot.self, from: Data(event.data.utf8))
+                #expect(told.id == id && event.name == "request")
+            }
+        }
+    }
+
     @Test func streamsLeaveConnectionsToQuestions() async throws {
         try await AdminWorld().run { world in
             var readers = try (0..<AdminGate.mostStreams).map { number in

@@ -189,6 +189,12 @@ import TunnelTransport
         included.history = HistoryConfiguration(file: source)
         let fault = try trial(included, sources: [source]).faults
         #expect(fault.count == 1 && fault[0].contains("is a file of the configuration"))
+        // Whose status file it is that runs is not looked at, nor written.
+        var monitored = try tunnel(80)
+        monitored.statusFile = folder.path(of: "status")
+        let next = try folder.write("Unix: 1\n", to: "status.new")
+        #expect(try trial(AgentConfiguration(tunnels: [monitored])).faults == [])
+        #expect(try String(contentsOfFile: next, encoding: .utf8) == "Unix: 1\n")
         // Of what is as before, the status tells.
         #expect(try trial(wanted, running: wanted).warnings == [])
     }

@@ -49,14 +49,30 @@ extension AdminOperation {
             method: "GET", path: "/api/requests",
             summary:
                 "Requests as they end; of more than \(requestsPerSecond) a second some, and how many were missed.",
+            parameters: [
+                Parameter(name: "server", meaning: "Only those of this tunnel server."),
+                Parameter(
+                    name: "errors", meaning: "`yes`: only those that went wrong.", schema: .choice(["yes"])),
+                Parameter(
+                    name: "slower", meaning: "Only those that took so many milliseconds, or more.",
+                    schema: .integer(0...1_000_000_000)),
+            ],
             responses: [
                 Response(meaning: "Without an end.", mediaType: "text/event-stream", schema: .string())
             ]
-        ) { _, control in
+        ) { question, control in
             let feed = control.requests
+            let server = question.parameters["server"]
+            let errorsOnly = question.parameters["errors"] != nil
+            let least = Duration.milliseconds(question.parameters["slower"].flatMap { Int64($0) } ?? 0)
             return .stream(
                 .events(
-                    of: feed, from: .behind(feed.last), pace: requestsPerSecond, named: { _ in "request" }))
+                    of: feed, from: .behind(feed.last), pace: requestsPerSecond,
+                    where: { request in
+                        (server == nil || request.record.serverName == server)
+                            && (!errorsOnly || request.record.isFailure) && request.record.duration >= least
+                    },
+                    named: { _ in "request" }))
         },
     ]
 }

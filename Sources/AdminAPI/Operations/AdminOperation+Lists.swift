@@ -86,7 +86,7 @@ extension AdminOperation {
 
 /// Which part of a list is asked for.
 struct Slice: Sendable {
-    private static let most = 1000
+    private static let most = TunnelSnapshot.most
     private static let usual = 100
 
     static let parameters = [
@@ -138,6 +138,9 @@ package struct TunnelPart: Sendable {
         state = question.parameters["state"]
         slice = question.slice
     }
+
+    /// Whether it matters what a tunnel does now.
+    package var asksForState: Bool { state != nil }
 
     package func takes(name: String) -> Bool { self.name?.matches(name) ?? true }
 

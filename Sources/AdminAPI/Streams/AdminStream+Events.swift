@@ -25,7 +25,7 @@ extension AdminStream {
     ///
     /// - Parameters:
     ///   - end: the number of the one behind which it ends; nil for never.
-    ///   - pace: elements a second at most, where there may be many more than anybody reads: to tell one costs more than it
+    ///   - pace: elements a second that are told at most, where there may be many more than anybody reads: to tell one costs more than it
     ///     does to serve a request. The others are missed.
     ///   - filter: which are told.
     ///   - name: what an event of the stream is called.
@@ -46,11 +46,9 @@ extension AdminStream {
                 let batch = await subscription.feed.next(
                     after: place, most: most, within: max(.zero, deadline - .now))
                 guard let batch else { break }
-                if let pace {
-                    let rest = Duration.seconds(1) * batch.elements.count / pace
-                    reader.withLock { $0.restsUntil = .now + rest }
+                if let text = reader.withLock({ $0.text(of: batch, pace: pace) }) {
+                    return ByteBuffer(string: text)
                 }
-                if let text = reader.withLock({ $0.text(of: batch) }) { return ByteBuffer(string: text) }
                 if .now >= deadline { break }
             }
             return Task.isCancelled ? nil : reader.withLock { $0.signOfLife() }
@@ -93,7 +91,9 @@ private struct EventReader<Element: Encodable & Sendable>: Sendable {
     }
 
     /// - Returns: nil where nothing of it is to be told.
-    mutating func text(of batch: Feed<Element>.Batch) -> String? {
+    mutating func text(of batch: Feed<Element>.Batch, pace: Int?) -> String? {
+        var told = 0
+        defer { if let pace { restsUntil = .now + .seconds(1) * told / pace } }
         var text = batch.missed == 0 ? "" : "event: missed\ndata: \(batch.missed)\n\n"
         place = batch.last
         var number = batch.last - UInt64(batch.elements.count)
@@ -102,6 +102,7 @@ private struct EventReader<Element: Encodable & Sendable>: Sendable {
             guard filter(element), let json = try? JSONText.string(of: element) else { continue }
             text += "id: \(number)\nevent: \(name(element))\ndata: \(json)\n\n"
             toldPlace = number
+            told += 1
         }
         return text.isEmpty ? nil : text
     }

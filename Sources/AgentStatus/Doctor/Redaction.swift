@@ -7,8 +7,8 @@ package struct Redaction: Sendable {
     /// How many bytes of a secret it is looked up by; all of one that is shorter.
     private static let longestMark = 12
 
-    /// By how they begin. A text is gone through once, however many there are.
-    private let secrets: [ArraySlice<UInt8>: [[UInt8]]]
+    /// By how they begin, then by their length. A text is gone through once, however many there are and however alike.
+    private let secrets: [ArraySlice<UInt8>: [Int: Set<ArraySlice<UInt8>>]]
     /// The lengths of these beginnings.
     private let markLengths: [Int]
     /// Whether one begins with these two bytes: nearly nowhere in a text does one.
@@ -17,7 +17,9 @@ package struct Redaction: Sendable {
     /// - Parameter secrets: tokens, passwords and the like.
     package init(_ secrets: some Sequence<String>) {
         let known = Set(secrets.map { Array($0.utf8) }.filter { $0.count >= Self.shortest })
-        self.secrets = Dictionary(grouping: known) { $0.prefix(Self.longestMark) }
+        self.secrets = Dictionary(grouping: known) { $0.prefix(Self.longestMark) }.mapValues { alike in
+            Dictionary(grouping: alike.map { $0[...] }, by: \.count).mapValues(Set.init)
+        }
         markLengths = Set(self.secrets.keys.map(\.count)).sorted()
         var isBegun = [Bool](repeating: false, count: 1 << 16)
         for secret in known { isBegun[Self.index(secret[0], secret[1])] = true }
@@ -54,9 +56,9 @@ package struct Redaction: Sendable {
         else { return 0 }
         var longest = 0
         for length in markLengths where length <= bytes.count {
-            for secret in secrets[bytes.prefix(length)] ?? []
-            where secret.count > longest && bytes.starts(with: secret) {
-                longest = secret.count
+            for (length, alike) in secrets[bytes.prefix(length)] ?? [:]
+            where length > longest && length <= bytes.count && alike.contains(bytes.prefix(length)) {
+                longest = length
             }
         }
         return longest

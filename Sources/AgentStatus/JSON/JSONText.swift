@@ -1,7 +1,8 @@
 /// Values as JSON (RFC 8259), written while they tell of themselves: what goes out does not have to be gathered in a tree first,
 /// which takes several times as long with the status of thousands of tunnels.
 ///
-/// Keys come in the order of the properties, those of dictionaries sorted; slashes are not escaped; dates and data are not known.
+/// Keys come in the order of the properties, those of dictionaries with texts for keys sorted; slashes are not escaped; dates,
+/// data and URLs are not known.
 package enum JSONText {
     /// - Throws: where a number is none, or what a value throws itself.
     package static func bytes(of value: some Encodable) throws -> [UInt8] {
@@ -12,6 +13,15 @@ package enum JSONText {
 
     package static func string(of value: some Encodable) throws -> String {
         String(decoding: try bytes(of: value), as: UTF8.self)
+    }
+}
+
+extension JSONText {
+    /// A text as a string of JSON.
+    package static func quoted(_ text: String) -> String {
+        var builder = JSONBuilder()
+        builder.write(text)
+        return String(decoding: builder.bytes, as: UTF8.self)
     }
 }
 
@@ -101,9 +111,8 @@ struct JSONBuilder {
             var start = 0
             for index in utf8.indices {
                 let byte = utf8[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-                    continue
-                }
+                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f
+                else { continue }
                 bytes.append(contentsOf: utf8[start..<index])
                 writeEscaped(byte)
                 start = index + 1
@@ -118,7 +127,7 @@ struct JSONBuilder {
         case UInt8(ascii: "\n"): append("\\n")
         case UInt8(ascii: "\r"): append("\\r")
         case UInt8(ascii: "\t"): append("\\t")
-        case 0..<0x20:
+        case 0..<0x20, 0x7f:
             append("\\u00")
             for digit in [byte >> 4, byte & 0xf] {
                 bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)

@@ -94,13 +94,19 @@ package enum StatusRendering {
             counts.append(
                 "\(number(snapshot.servers.count, "server")) with \(number(tokens, "connected token"))")
         }
-        if !snapshot.tunnels.isEmpty { counts.append(number(snapshot.tunnels.count, "tunnel")) }
+        let more = snapshot.moreTunnels ?? 0
+        if !snapshot.tunnels.isEmpty {
+            let all = number(snapshot.tunnels.count.addingClamped(more), "tunnel")
+            counts.append(more == 0 ? all : "\(snapshot.tunnels.count) of \(all)")
+        }
         guard !counts.isEmpty else { return "nothing to run\n" }
         let problems = snapshot.problems.count
         let paused = snapshot.paused?.count ?? 0
         return style.wrapped(
             counts.joined(separator: ", ") + ": ",
-            ending: (problems == 0 ? paused == 0 ? "all up" : "all others up" : number(problems, "problem"))
+            ending: (problems == 0
+                ? paused == 0 ? more == 0 ? "all up" : "all of these up" : "all others up"
+                : number(problems, "problem"))
                 + (paused == 0 ? "" : ", \(paused) paused"),
             problems == 0 ? .green : .red)
     }

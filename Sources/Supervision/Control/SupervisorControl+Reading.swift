@@ -32,12 +32,14 @@ extension SupervisorControl {
 
     @AgentActor func server(_ name: String) async -> ServerSnapshot? {
         await supervisor.servers.refreshMeasures()
-        let servers = servers(.all).filter { $0.name == name }
+        let servers = servers(.all) { $0 == name }
         return servers.first { $0.state != .draining } ?? servers.first
     }
 
-    @AgentActor func servers(_ listing: TunnelServer.Listing) -> [ServerSnapshot] {
-        supervisor.servers.snapshots(listing).map { server in
+    @AgentActor func servers(
+        _ listing: TunnelServer.Listing, where isWanted: (String) -> Bool = { _ in true }
+    ) -> [ServerSnapshot] {
+        supervisor.servers.snapshots(listing, where: isWanted).map { server in
             var server = server
             server.traffic.requestsPerSecond = supervisor.rates.rate(of: .server(server.name))
             return server
@@ -45,9 +47,8 @@ extension SupervisorControl {
     }
 
     @AgentActor func tunnels(_ part: TunnelPart) async -> TunnelList {
-        let fitting = supervisor.tunnels.entries(part.takes(name:)).filter {
-            part.takes($0.client.shownState)
-        }
+        let named = supervisor.tunnels.entries(part.takes(name:))
+        let fitting = part.asksForState ? named.filter { part.takes($0.client.shownState) } : named
         let wanted = part.slice(of: fitting)
         await TunnelClient.refreshMeasures(of: wanted.map(\.client))
         return TunnelList(tunnels: wanted.map(snapshot), total: fitting.count)

@@ -153,14 +153,19 @@ import TunnelServer
     // MARK: Watching
 
     /// Those in force and those that leave, in the order of their names, one behind its successor.
-    func snapshots(_ listing: TunnelServer.Listing) -> [ServerSnapshot] {
-        let current = running.sorted { $0.key < $1.key }.map { name, server in
+    ///
+    /// - Parameter isWanted: asked for each name.
+    func snapshots(
+        _ listing: TunnelServer.Listing, where isWanted: (String) -> Bool
+    ) -> [ServerSnapshot] {
+        let current = running.filter { isWanted($0.key) }.sorted { $0.key < $1.key }.map { name, server in
             var snapshot = server.server.snapshot(listing)
             if repairs[name] != nil { snapshot.state = .failed }
             return snapshot
         }
         // The order of those that are the same stays.
-        return (current + leaving.values.map { $0.server.snapshot(listing) }).sorted { $0.name < $1.name }
+        let leaving = leaving.values.filter { isWanted($0.server.name) }.map { $0.server.snapshot(listing) }
+        return (current + leaving).sorted { $0.name < $1.name }
     }
 
     /// How many have no listener now.

@@ -1,3 +1,5 @@
+import AgentStatus
+
 /// A report for people and for programs. Pure: whoever calls decides where it goes.
 package enum ProblemRendering {
     /// One line for each problem, and a last line that counts them.
@@ -31,13 +33,13 @@ package enum ProblemRendering {
     package static func json(of report: ConfigurationReport) -> String {
         let problems = report.problems.map { problem in
             let members = [
-                ("severity", JSONText.string(problem.severity.rawValue)),
-                ("file", JSONText.string(problem.file)),
+                ("severity", JSONText.quoted(problem.severity.rawValue)),
+                ("file", JSONText.quoted(problem.file)),
                 ("line", problem.place.map { "\($0.line)" } ?? "null"),
                 ("column", problem.place.map { "\($0.column)" } ?? "null"),
-                ("path", JSONText.string(problem.path)),
-                ("message", JSONText.string(problem.message)),
-                ("advice", problem.advice.map(JSONText.string) ?? "null"),
+                ("path", JSONText.quoted(problem.path)),
+                ("message", JSONText.quoted(problem.message)),
+                ("advice", problem.advice.map(JSONText.quoted) ?? "null"),
             ]
             return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
         }
@@ -51,29 +53,5 @@ package enum ProblemRendering {
 
     private static func paint(_ text: String, _ code: String, _ hasColour: Bool) -> String {
         hasColour ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text
-    }
-}
-
-/// JSON strings (RFC 8259 §7).
-enum JSONText {
-    static func string(_ text: String) -> String {
-        var json = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": json += "\\\""
-            case "\\": json += "\\\\"
-            case "\n": json += "\\n"
-            case "\r": json += "\\r"
-            case "\t": json += "\\t"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7f {
-                    let digits = String(scalar.value, radix: 16)
-                    json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                } else {
-                    json.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return json + "\""
     }
 }

@@ -1,3 +1,5 @@
+import AgentStatus
+
 /// A JSON document in the making; members keep their order.
 package indirect enum JSONValue: Sendable {
     case string(String)
@@ -13,7 +15,7 @@ package indirect enum JSONValue: Sendable {
     /// Indented by two spaces for each level, without a line break at the end.
     package func text(indentation: Int = 0) -> String {
         switch self {
-        case .string(let text): JSONText.string(text)
+        case .string(let text): JSONText.quoted(text)
         case .integer(let number): "\(number)"
         case .boolean(let boolean): "\(boolean)"
         case .array(let items):
@@ -21,7 +23,7 @@ package indirect enum JSONValue: Sendable {
         case .object(let members):
             Self.block(
                 "{",
-                members.map { "\(JSONText.string($0.0)): \($0.1.text(indentation: indentation + 2))" },
+                members.map { "\(JSONText.quoted($0.0)): \($0.1.text(indentation: indentation + 2))" },
                 "}", indentation)
         }
     }

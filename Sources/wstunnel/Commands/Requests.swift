@@ -40,14 +40,18 @@ struct Requests: ParsableCommand {
 
     func run() throws {
         let hints = try tunnel.map(hints(of:))
-        let least = (slow.flatMap(DurationText.parse) ?? .zero) / .milliseconds(1)
+        let least = slow.flatMap(DurationText.parse) ?? .zero
         let style = Terminal.lineStyle
         let isWanted = { (request: RequestSnapshot) in
-            (server.map { request.server == $0 } ?? true)
-                && (hints.map { isOfTunnel(request, $0) } ?? true)
-                && (!errors || request.isFailure) && request.duration >= least
+            hints.map { isOfTunnel(request, $0) } ?? true
         }
-        try Following(agent: agent, target: "/api/requests", goesOn: true, noun: "requests").run { event in
+        // The agent leaves out the others, so that of many requests those that are looked for come.
+        let query = [
+            server.map { "server=\($0)" }, errors ? "errors=yes" : nil,
+            least > .zero ? "slower=\(Int64(least / .milliseconds(1)))" : nil,
+        ].compactMap(\.self).joined(separator: "&")
+        let target = "/api/requests" + (query.isEmpty ? "" : "?\(query)")
+        try Following(agent: agent, target: target, goesOn: true, noun: "requests").run { event in
             output.line(event, as: RequestSnapshot.self, where: isWanted) { request in
                 RequestRendering.line(of: request, time: LiveFormat.time(request.at), style: style)
             }
