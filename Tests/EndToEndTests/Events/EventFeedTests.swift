@@ -55,7 +55,7 @@ import Testing
         ] {
             try output.waitForLine(containing: line, within: .seconds(20))
         }
-        try output.waitForLine(containing: #""server":"public","session":"#, within: .seconds(20))
+        try output.waitForLine(containing: #""server":"public","tunnel":"web","#, within: .seconds(20))
         try some.standardOutput.waitForLine(containing: "retry: ", within: .seconds(20))
 
         let other = Self.configuration(

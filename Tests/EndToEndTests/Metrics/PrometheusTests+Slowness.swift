@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -89,11 +90,20 @@ extension PrometheusTests {
         try far.stop()
         try busy.stop()
 
-        // The loop that serves Prometheus cannot tell that it is late itself: so one after the other.
+        // The loop that serves Prometheus cannot tell that it is late itself: so one after the other, again and again, as
+        // who scrapes may have better to do as well.
         let loops = try slow.agent.process.threads(named: "NIO-ELT")
         try #require(loops.count > 1)
-        for loop in loops { try slow.agent.process.hold(thread: loop, for: .seconds(3)) }
+        let isTold = Atomic<Bool>(false)
+        let process = slow.agent.process
+        let holder = Background { () throws in
+            while !isTold.load(ordering: .relaxed) {
+                for loop in loops { try process.hold(thread: loop, for: .seconds(3)) }
+            }
+        }
         try prometheus.waitForAlerts(["WstunnelEventLoopLate"])
+        isTold.store(true, ordering: .relaxed)
+        try holder.value()
         for rule in try prometheus.rules() { #expect(rule.health == "ok", "\(rule)") }
         slow.agent.process.kill()
         // Those who wait get no answer any more.

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A real Prometheus scrapes a real agent, with the rules of `config/prometheus`.
-@Suite(.timeLimit(.minutes(6))) struct PrometheusTests {
+@Suite(.timeLimit(.minutes(10))) struct PrometheusTests {
     private static let isSlow = ProcessInfo.processInfo.environment["WSTUNNEL_SLOW_TESTS"] != nil
 
     @Test func aHealthyAgentIsScrapedAndNoAlertFires() throws {
