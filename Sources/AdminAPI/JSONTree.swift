@@ -13,7 +13,7 @@ indirect enum JSONTree: Codable, Sendable {
 
     /// - Throws: where a value cannot be said in JSON.
     init(of value: some Encodable) throws {
-        self = try JSONDecoder().decode(JSONTree.self, from: JSONEncoder().encode(value))
+        self = try JSONDecoder().decode(JSONTree.self, from: Data(JSONText.bytes(of: value)))
     }
 
     init(from decoder: any Decoder) throws {

@@ -55,10 +55,10 @@ extension SupervisorControl {
     }
 
     @AgentActor func tunnel(_ name: String) async -> TunnelSnapshot? {
-        let entries = supervisor.tunnels.entries { $0 == name }
-        await TunnelClient.refreshMeasures(of: entries.map(\.client))
-        let tunnels = entries.map(snapshot)
-        return tunnels.first { $0.state != .draining } ?? tunnels.first
+        // One in force stands before those that leave.
+        guard let entry = supervisor.tunnels.entries({ $0 == name }).first else { return nil }
+        await TunnelClient.refreshMeasures(of: [entry.client])
+        return snapshot(entry)
     }
 
     @AgentActor func snapshot(_ entry: RunningTunnels.Entry) -> TunnelSnapshot {

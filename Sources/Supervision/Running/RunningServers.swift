@@ -158,7 +158,7 @@ import TunnelServer
     func snapshots(
         _ listing: TunnelServer.Listing, where isWanted: (String) -> Bool
     ) -> [ServerSnapshot] {
-        let current = running.filter { isWanted($0.key) }.sorted { $0.key < $1.key }.map { name, server in
+        let current = running.filter { isWanted($0.key) }.map { name, server in
             var snapshot = server.server.snapshot(listing)
             if repairs[name] != nil { snapshot.state = .failed }
             return snapshot
