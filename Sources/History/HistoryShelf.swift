@@ -61,19 +61,20 @@ struct HistoryShelf: Sendable {
         // Those of one token often come in a row, and are looked up once.
         var row: RequestRow?
         for request in requests {
-            let record = request.record
-            let failed: Int64 = record.isFailure ? 1 : 0
+            let failed: Int64 = request.isFailure ? 1 : 0
             if failed > 0 {
-                add(MinuteGain(failed: failed), to: MinuteKey(at: request.at, server: record.serverName))
+                add(
+                    MinuteGain(failed: failed),
+                    to: MinuteKey(at: request.at, server: request.record.serverName))
             }
-            guard knowsAll, let hint = record.tokenHint, !record.isForNobody else { continue }
+            guard knowsAll, let hint = request.record.tokenHint, !request.isForNobody else { continue }
             if row?.takes(request) != true {
                 if let row { add(row) }
-                row = RequestRow(at: request.at, server: record.serverName, tokenHint: hint)
+                row = RequestRow(at: request.at, server: request.record.serverName, tokenHint: hint)
             }
             row?.gain += MinuteGain(
-                requests: 1, failed: failed, requestBytes: Int64(record.requestBytes),
-                responseBytes: Int64(record.responseBytes))
+                requests: 1, failed: failed, requestBytes: Int64(request.record.requestBytes),
+                responseBytes: Int64(request.record.responseBytes))
         }
         if let row { add(row) }
     }
@@ -164,9 +165,9 @@ private struct RequestRow {
     }
 }
 
-extension AccessRecord {
+extension EndedRequest {
     /// What a request says for which there was no tunnel may be anything.
     fileprivate var isForNobody: Bool {
-        outcome == .answeredHere || outcome == .noTunnel && status == 404
+        record.outcome == .answeredHere || record.outcome == .noTunnel && record.status == 404
     }
 }

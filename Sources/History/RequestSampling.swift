@@ -52,10 +52,9 @@ struct RequestSampling: Sendable {
     mutating func sample(_ requests: [EndedRequest], seconds: Double) -> [Kept] {
         ordinary.passed(seconds: seconds)
         remarkable.passed(seconds: seconds)
-        var (common, notable): ([EndedRequest], [EndedRequest]) = ([], [])
-        for request in requests {
-            if request.record.isTrouble { notable.append(request) } else { common.append(request) }
-        }
+        let notable = requests.filter(\.isTrouble)
+        guard !notable.isEmpty else { return ordinary.take(requests) }
+        let common = requests.filter { !$0.isTrouble }
         return (ordinary.take(common) + remarkable.take(notable)).sorted { $0.request.at < $1.request.at }
     }
 }

@@ -110,13 +110,13 @@ package struct AccessRecord: Sendable {
     static let longestMethod = 32
 
     /// Whether it went wrong, or its caller waited long for the head of the answer.
-    package var isTrouble: Bool {
+    var isTrouble: Bool {
         if let timeToFirstByte, timeToFirstByte >= Self.slowFrom { return true }
         return isFailure
     }
 
     /// Whether it went wrong.
-    package var isFailure: Bool {
+    var isFailure: Bool {
         switch outcome {
         case .ok, .answeredHere, .callerLeft: (status ?? 0) >= 500
         case .callerFailed, .originFailed, .tunnelLost, .noTunnel, .timeout, .shutdown: true

@@ -21,10 +21,14 @@ package final class Feed<Element: Sendable>: Sendable {
         /// Of the latest.
         var count: UInt64
         var readers = 0
+        /// Those who are to be woken by the next.
+        var waiting = 0
     }
 
     private let capacity: Int
-    private let state: Monitor<State>
+    private let state: Mutex<State>
+    /// The number of the latest, as far as somebody waited for it.
+    private let arrived = Monitor<UInt64>(0)
     private let wanted = Atomic<Bool>(false)
 
     /// - Parameters:
@@ -32,7 +36,7 @@ package final class Feed<Element: Sendable>: Sendable {
     ///   - beginning: the first number is the next one.
     package init(capacity: Int, beginningBehind beginning: UInt64 = 0) {
         self.capacity = capacity
-        state = Monitor(State(beginning: beginning, count: beginning))
+        state = Mutex(State(beginning: beginning, count: beginning))
     }
 
     /// Whether somebody has said that he reads: where making an element costs something, it is made only then.
@@ -40,20 +44,22 @@ package final class Feed<Element: Sendable>: Sendable {
 
     /// - Parameter make: is given the number of the element, and called while a lock is held.
     package func publish(_ make: (UInt64) -> Element) {
-        state.change { state in
+        let awaited = state.withLock { state -> UInt64? in
             state.count += 1
             state.elements.append(make(state.count))
             if state.elements.count > capacity { state.elements.removeFirst() }
+            return state.waiting > 0 ? state.count : nil
         }
+        if let awaited { arrived.change { $0 = max($0, awaited) } }
     }
 
     /// The number of the latest; where there is none, the one before the first.
-    package var last: UInt64 { state.read { $0.count } }
+    package var last: UInt64 { state.withLock { $0.count } }
 
     /// Whether a number is of an element that there was here, or the one before the first: what came behind it is known, or
     /// known to be missed.
     package func knows(_ number: UInt64) -> Bool {
-        state.read { number >= $0.beginning && number <= $0.count }
+        state.withLock { number >= $0.beginning && number <= $0.count }
     }
 
     /// What came behind the one of that number.
@@ -62,7 +68,7 @@ package final class Feed<Element: Sendable>: Sendable {
     ///   - number: one that has not come yet counts as the latest, one of before the first as that before the first.
     ///   - most: elements at once, the oldest of those that are there.
     package func read(after number: UInt64, most: Int = .max) -> Batch {
-        state.read { Self.batch(of: $0, after: number, most) }
+        state.withLock { Self.batch(of: $0, after: number, most) }
     }
 
     /// The same, once there is something.
@@ -71,9 +77,7 @@ package final class Feed<Element: Sendable>: Sendable {
     package func next(after number: UInt64, most: Int = .max, within patience: Duration) async -> Batch? {
         await withTaskGroup(of: Batch?.self) { group in
             group.addTask {
-                await self.state.wait { state in
-                    state.count > number ? Self.batch(of: state, after: number, most) : nil
-                }
+                await self.waitForMore(than: number) ? self.read(after: number, most: most) : nil
             }
             group.addTask {
                 try? await Task.sleep(for: patience)
@@ -82,6 +86,17 @@ package final class Feed<Element: Sendable>: Sendable {
             defer { group.cancelAll() }
             return await group.next() ?? nil
         }
+    }
+
+    /// - Returns: false where the task is cancelled before.
+    private func waitForMore(than number: UInt64) async -> Bool {
+        let isThere = state.withLock { state in
+            state.waiting += 1
+            return state.count > number
+        }
+        defer { state.withLock { $0.waiting -= 1 } }
+        if isThere { return true }
+        return await arrived.wait { $0 > number ? true : nil } ?? false
     }
 
     private static func batch(of state: State, after number: UInt64, _ most: Int) -> Batch {
@@ -99,7 +114,7 @@ package final class Feed<Element: Sendable>: Sendable {
     package func unsubscribe() { count(-1) }
 
     private func count(_ change: Int) {
-        state.change { state in
+        state.withLock { state in
             state.readers += change
             wanted.store(state.readers > 0, ordering: .relaxed)
         }

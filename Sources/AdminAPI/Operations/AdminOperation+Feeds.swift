@@ -70,7 +70,7 @@ extension AdminOperation {
                     of: feed, from: .behind(feed.last), pace: requestsPerSecond,
                     where: { request in
                         (server == nil || request.record.serverName == server)
-                            && (!errorsOnly || request.record.isFailure) && request.record.duration >= least
+                            && (!errorsOnly || request.isFailure) && request.record.duration >= least
                     },
                     named: { _ in "request" }))
         },

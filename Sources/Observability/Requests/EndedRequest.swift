@@ -6,9 +6,16 @@ package final class EndedRequest: Sendable {
     package let record: AccessRecord
     /// When it was over, in milliseconds since 1970.
     package let at: Int64
+    /// Whether it went wrong.
+    package let isFailure: Bool
+    /// Whether it went wrong, or its caller waited long for the head of the answer.
+    package let isTrouble: Bool
 
-    package init(_ record: AccessRecord, at: Int64) {
-        self.record = record.toKeep
+    package init(_ record: consuming AccessRecord, at: Int64) {
+        record.shorten()
+        isFailure = record.isFailure
+        isTrouble = record.isTrouble
+        self.record = record
         self.at = at
     }
 
@@ -21,27 +28,24 @@ extension EndedRequest: Encodable {
 }
 
 extension AccessRecord {
-    /// The same where it waits in memory: there a caller's own length must not count, and the query is nobody's business.
-    var toKeep: AccessRecord {
-        var record = self
-        record.path = path.start(Self.longestPath, before: UInt8(ascii: "?"))
-        record.method = method.start(Self.longestMethod)
-        return record
+    /// Where it waits in memory, a caller's own length must not count, and the query is nobody's business.
+    mutating func shorten() {
+        path.shorten(to: Self.longestPath, before: UInt8(ascii: "?"))
+        method.shorten(to: Self.longestMethod)
     }
 }
 
 extension String {
-    /// No more than a part of it, so that no longer text is kept.
+    /// Keeps no more than a part of it, and no memory for the rest.
     ///
     /// - Parameters:
     ///   - most: in bytes.
     ///   - end: a byte before which it ends in any case.
-    fileprivate func start(_ most: Int, before end: UInt8? = nil) -> String {
-        var text = self
-        let length = text.withUTF8 { bytes in
+    fileprivate mutating func shorten(to most: Int, before end: UInt8? = nil) {
+        let length = withUTF8 { bytes in
             let part = bytes.prefix(most)
             return end.flatMap { part.firstIndex(of: $0) } ?? part.count
         }
-        return length == utf8.count ? self : String(Substring(utf8.prefix(length)))
+        if length < utf8.count { self = String(Substring(utf8.prefix(length))) }
     }
 }

@@ -49,7 +49,8 @@ package struct TracedRequest: Sendable {
         parent = trace.parent
         isSecure = trace.isSecure
         self.endedAt = endedAt
-        var record = record.toKeep
+        var record = record
+        record.shorten()
         record.trace = nil
         self.record = record
     }
