@@ -231,7 +231,7 @@ package struct ConnectedToken: Codable, Hashable, Sendable {
 /// A tunnel, the client's side.
 package struct TunnelSnapshot: Codable, Hashable, Sendable {
     /// Most that are told of at once.
-    package static let most = 1000
+    package static let most = 500
 
     package enum State: String, Codable, Hashable, Sendable, CaseIterable {
         /// No session is up.

@@ -51,14 +51,4 @@ package struct SessionSnapshot: Codable, Hashable, Sendable {
         self.streams = streams
         self.isDraining = isDraining
     }
-
-    /// Those of a tunnel client.
-    package static func all(of tunnel: TunnelSnapshot) -> [SessionSnapshot] {
-        tunnel.connections.map { connection in
-            SessionSnapshot(
-                id: connection.id, tunnel: tunnel.name, tokenHint: tunnel.tokenHint, address: tunnel.server,
-                transport: connection.transport, protocolVersion: connection.protocolVersion,
-                since: connection.since, isDraining: connection.isDraining)
-        }
-    }
 }

@@ -80,6 +80,11 @@ final class CurrentSetup: Sendable {
     init(_ setup: ClientSetup) { state = Mutex(setup) }
 
     var value: ClientSetup { state.withLock { $0 } }
+    /// A part of it, without a copy of the rest.
+    func part<Part>(_ read: (borrowing ClientSetup) -> sending Part) -> sending Part {
+        state.withLock { read($0) }
+    }
+
     var directory: OriginDirectory { state.withLock { $0.directory } }
     var statusFile: StatusFile? { state.withLock { $0.statusFile } }
 

@@ -20,7 +20,7 @@ extension TunnelClient {
 
     /// What they had counted when their event loops were last asked.
     package var lastMeasures: TunnelMeasures {
-        var measures = TunnelMeasures(name: setup.value.configuration.name)
+        var measures = TunnelMeasures(name: setup.part { $0.configuration.name })
         for count in identity.counts { measures.add(count.lastTold) }
         let incidents = identity.incidents
         measures.dialFailures = incidents.dialFailures

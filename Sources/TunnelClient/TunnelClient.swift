@@ -156,7 +156,7 @@ package final class TunnelClient: Sendable {
 
     /// Sessions it should have.
     private var connections: Int {
-        setup.value.configuration.connections(cores: loops.count)
+        setup.part { $0.configuration.connections(cores: loops.count) }
     }
 
     // MARK: Changing it
@@ -293,7 +293,7 @@ package final class TunnelClient: Sendable {
     var wantedConnections: Int {
         // Where nobody said how many, a server of protocol v1 gets one.
         let wantsOne =
-            setup.value.configuration.connections == nil && state.withLock { $0.isServerOld }
+            setup.part { $0.configuration.connections == nil } && state.withLock { $0.isServerOld }
         return wantsOne ? 1 : connections
     }
 
@@ -310,7 +310,7 @@ package final class TunnelClient: Sendable {
     package var snapshot: TunnelSnapshot {
         let (configuration, directory) = (setup.value.configuration, setup.directory)
         let state = state.withLock { $0 }
-        let connections = state.lives.values.compactMap(\.snapshot).sorted { $0.id < $1.id }
+        let connections = connections(of: state)
         return TunnelSnapshot(
             name: configuration.name, state: state.shown(isUp: !connections.isEmpty),
             server: Self.shown(configuration.tunnel),
@@ -318,6 +318,22 @@ package final class TunnelClient: Sendable {
             connections: connections, hosts: identity.hosts.snapshots(configuration.hosts),
             longPollReason: state.choice.reason, origins: directory.snapshots, traffic: traffic,
             lastFault: state.lastFault)
+    }
+
+    private func connections(of state: State) -> [ConnectionSnapshot] {
+        state.lives.values.compactMap(\.snapshot).sorted { $0.id < $1.id }
+    }
+
+    /// Its sessions now.
+    package var sessions: [SessionSnapshot] {
+        let configuration = setup.value.configuration
+        let (hint, server) = (configuration.token.hint, Self.shown(configuration.tunnel))
+        return connections(of: state.withLock { $0 }).map { connection in
+            SessionSnapshot(
+                id: connection.id, tunnel: configuration.name, tokenHint: hint, address: server,
+                transport: connection.transport, protocolVersion: connection.protocolVersion,
+                since: connection.since, isDraining: connection.isDraining)
+        }
     }
 
     /// A tunnel server's URL without credentials.

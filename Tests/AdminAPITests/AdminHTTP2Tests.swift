@@ -32,7 +32,7 @@ import TunnelConfiguration
         }
         #expect(long.status == 200)
         let status = try JSONDecoder().decode(AgentSnapshot.self, from: Data(long.standardOutput))
-        #expect(status.tunnels.count == 1000 && status.moreTunnels == 2000)
+        #expect(status.tunnels.count == 500 && status.moreTunnels == 2500)
         world.agent.events.publish { _ in AgentEvent(.paused, tunnel: "web", message: "one") }
         let stream = try ChildProcess([
             "curl", "-q", "-sSN", "--noproxy", "*", "--http2-prior-knowledge", "-H", Self.authorization,

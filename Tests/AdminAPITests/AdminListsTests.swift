@@ -60,7 +60,7 @@ import Testing
         try await AdminWorld(.init(tunnels: tunnels)).run { world in
             let body = try world.ask("GET", "/api/status").body
             let some = try JSONDecoder().decode(AgentSnapshot.self, from: Data(body))
-            #expect(some.tunnels == Array(tunnels.prefix(1000)) && some.moreTunnels == 1345)
+            #expect(some.tunnels == Array(tunnels.prefix(500)) && some.moreTunnels == 1845)
             let all = try AdminClient(socketPath: world.path).status()
             #expect(all.tunnels == tunnels && all.moreTunnels == nil)
         }

@@ -28,9 +28,14 @@ extension JSONText {
 /// Where a value and what is in it write.
 final class JSONOutput {
     var text = JSONBuilder()
+    /// Types that are known to be none of dictionaries: to ask a value takes far longer than to look its type up.
+    private var plainTypes: Set<ObjectIdentifier> = []
 
-    func write(any value: some Encodable) throws {
-        if let dictionary = value as? any TextKeyed { return try dictionary.write(to: self) }
+    func write<Value: Encodable>(any value: Value) throws {
+        if !plainTypes.contains(ObjectIdentifier(Value.self)) {
+            if let dictionary = value as? any TextKeyed { return try dictionary.write(to: self) }
+            plainTypes.insert(ObjectIdentifier(Value.self))
+        }
         let (length, depth) = (text.bytes.count, text.depth)
         try value.encode(to: JSONEncoding(output: self, depth: depth))
         if text.bytes.count == length { text.open(isObject: true) }

@@ -14,7 +14,7 @@ package struct MetricsPage: Sendable {
     package init(_ agent: AgentMeasures, servers: [ServerMeasures], tunnels: [TunnelMeasures]) {
         self.agent = agent
         self.servers = servers.sorted { $0.name < $1.name }
-        self.tunnels = tunnels.sorted { $0.name < $1.name }
+        self.tunnels = tunnels.inOrder { $0.name < $1.name }
     }
 
     package func bytes(as format: MetricsFormat) -> [UInt8] {
@@ -171,11 +171,11 @@ package struct MetricsPage: Sendable {
 
     private func writeReasons(to page: inout MetricsWriter) {
         page.begin(Catalogue.handshakeFailures)
-        for server in servers { page.add(server.handshakeFailures, of: server.name) }
+        for server in servers { page.add(server.handshakeFailures, of: MetricsWriter.escaped(server.name)) }
         page.begin(Catalogue.sessionEnds)
-        for server in servers { page.add(server.sessionEnds, of: server.name) }
+        for server in servers { page.add(server.sessionEnds, of: MetricsWriter.escaped(server.name)) }
         page.begin(Catalogue.refusals)
-        for server in servers { page.add(server.refusals, of: server.name) }
+        for server in servers { page.add(server.refusals, of: MetricsWriter.escaped(server.name)) }
         page.begin(Catalogue.limits)
         for server in servers {
             for (limit, count) in server.limitsReached.sorted(by: { $0.key < $1.key }) {
@@ -196,56 +196,64 @@ package struct MetricsPage: Sendable {
     private static let classes = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
     private func writeTunnels(to page: inout MetricsWriter) {
-        eachTunnel(Catalogue.tunnelSessions, &page) { MetricNumber($0.sessions) }
-        eachTunnel(Catalogue.tunnelWanted, &page) { MetricNumber($0.wanted) }
-        eachTunnel(Catalogue.tunnelStarted, &page) { MetricNumber($0.requests.began) }
+        // By places: a copy of each for every family would cost more than writing it.
+        let names = tunnels.map { MetricsWriter.escaped($0.name) }
+        func eachTunnel(
+            _ family: MetricFamily, _ number: (borrowing TunnelMeasures) -> MetricNumber
+        ) {
+            page.begin(family)
+            for (index, name) in names.enumerated() { page.add(number(tunnels[index]), escaped: name) }
+        }
+        func eachReason(
+            _ family: MetricFamily, _ reasons: (borrowing TunnelMeasures) -> [ErrorCode: UInt64]
+        ) {
+            page.begin(family)
+            for tunnel in tunnels.indices { page.add(reasons(tunnels[tunnel]), of: names[tunnel]) }
+        }
+        eachTunnel(Catalogue.tunnelSessions) { MetricNumber($0.sessions) }
+        eachTunnel(Catalogue.tunnelWanted) { MetricNumber($0.wanted) }
+        eachTunnel(Catalogue.tunnelStarted) { MetricNumber($0.requests.began) }
         page.begin(Catalogue.tunnelRequests)
-        for tunnel in tunnels {
-            for (index, name) in Self.classes.enumerated() where tunnel.requests.statusClasses[index] > 0 {
-                page.add(MetricNumber(tunnel.requests.statusClasses[index]), tunnel.name, name)
+        for (tunnel, name) in names.enumerated() {
+            for (index, digit) in Self.classes.enumerated() {
+                let count = tunnels[tunnel].requests.statusClasses[index]
+                if count > 0 { page.add(MetricNumber(count), escaped: name, digit) }
             }
         }
-        eachTunnel(Catalogue.tunnelInFlight, &page) { MetricNumber($0.inFlight) }
-        eachTunnel(Catalogue.tunnelRequestBytes, &page) { MetricNumber($0.requests.requestBytes) }
-        eachTunnel(Catalogue.tunnelResponseBytes, &page) { MetricNumber($0.requests.responseBytes) }
+        eachTunnel(Catalogue.tunnelInFlight) { MetricNumber($0.inFlight) }
+        eachTunnel(Catalogue.tunnelRequestBytes) { MetricNumber($0.requests.requestBytes) }
+        eachTunnel(Catalogue.tunnelResponseBytes) { MetricNumber($0.requests.responseBytes) }
         page.begin(Catalogue.tunnelOrigin)
-        for tunnel in tunnels {
-            let microseconds = Int64(clamping: tunnel.requests.originMicroseconds)
-            page.add(sum: .microseconds(microseconds), count: tunnel.requests.originAnswers, tunnel.name)
+        for (tunnel, name) in names.enumerated() {
+            let microseconds = Int64(clamping: tunnels[tunnel].requests.originMicroseconds)
+            page.add(
+                sum: .microseconds(microseconds), count: tunnels[tunnel].requests.originAnswers, escaped: name
+            )
         }
         page.begin(Catalogue.tunnelRoundTrips)
-        for tunnel in tunnels where tunnel.roundTrip.count > 0 {
+        for (tunnel, name) in names.enumerated() where tunnels[tunnel].roundTrip.count > 0 {
             page.add(
-                sum: .microseconds(tunnel.roundTrip.sum), count: tunnel.roundTrip.count, tunnel.name)
+                sum: .microseconds(tunnels[tunnel].roundTrip.sum), count: tunnels[tunnel].roundTrip.count,
+                escaped: name)
         }
-        page.begin(Catalogue.dialFailures)
-        for tunnel in tunnels { page.add(tunnel.dialFailures, of: tunnel.name) }
-        page.begin(Catalogue.tunnelSessionEnds)
-        for tunnel in tunnels { page.add(tunnel.sessionEnds, of: tunnel.name) }
-        page.begin(Catalogue.originErrors)
-        for tunnel in tunnels { page.add(tunnel.originErrors, of: tunnel.name) }
+        eachReason(Catalogue.dialFailures) { $0.dialFailures }
+        eachReason(Catalogue.tunnelSessionEnds) { $0.sessionEnds }
+        eachReason(Catalogue.originErrors) { $0.originErrors }
         page.begin(Catalogue.originConnections)
-        for tunnel in tunnels {
-            page.add(MetricNumber(tunnel.originConnectionsBusy), tunnel.name, "busy")
-            page.add(MetricNumber(tunnel.originConnectionsIdle), tunnel.name, "idle")
+        for (tunnel, name) in names.enumerated() {
+            page.add(MetricNumber(tunnels[tunnel].originConnectionsBusy), escaped: name, "busy")
+            page.add(MetricNumber(tunnels[tunnel].originConnectionsIdle), escaped: name, "idle")
         }
-        eachTunnel(Catalogue.originQueue, &page) { MetricNumber($0.originWaiting) }
-    }
-
-    private func eachTunnel(
-        _ family: MetricFamily, _ page: inout MetricsWriter, _ number: (TunnelMeasures) -> MetricNumber
-    ) {
-        page.begin(family)
-        for tunnel in tunnels { page.add(number(tunnel), tunnel.name) }
+        eachTunnel(Catalogue.originQueue) { MetricNumber($0.originWaiting) }
     }
 }
 
 extension MetricsWriter {
     /// Reasons that there were, in their order.
-    fileprivate mutating func add(_ reasons: [ErrorCode: UInt64], of name: String) {
+    fileprivate mutating func add(_ reasons: [ErrorCode: UInt64], of name: [UInt8]) {
         guard !reasons.isEmpty else { return }
         for (reason, count) in reasons.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where count > 0 {
-            add(MetricNumber(count), name, reason.rawValue)
+            add(MetricNumber(count), escaped: name, reason.rawValue)
         }
     }
 }

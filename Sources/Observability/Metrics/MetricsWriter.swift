@@ -58,6 +58,15 @@ package struct MetricsWriter: Sendable {
     ///
     /// - Parameters: the values of the family's labels, in their order.
     package mutating func add(_ number: MetricNumber, _ first: String? = nil, _ second: String? = nil) {
+        add(number, first.map(Label.text), second)
+    }
+
+    /// The same where the first value is one that `escaped` has made.
+    mutating func add(_ number: MetricNumber, escaped first: [UInt8], _ second: String? = nil) {
+        add(number, .escaped(first), second)
+    }
+
+    private mutating func add(_ number: MetricNumber, _ first: Label?, _ second: String?) {
         let suffix =
             switch family?.kind {
             case .counter: "_total"
@@ -69,10 +78,12 @@ package struct MetricsWriter: Sendable {
     }
 
     /// Those of a summary.
-    package mutating func add(sum: MetricNumber, count: UInt64, _ first: String? = nil) {
-        begin("_sum", first, nil)
+    ///
+    /// - Parameter first: a value that `escaped` has made.
+    mutating func add(sum: MetricNumber, count: UInt64, escaped first: [UInt8]) {
+        begin("_sum", .escaped(first), nil)
         end(sum)
-        begin("_count", first, nil)
+        begin("_count", .escaped(first), nil)
         end(MetricNumber(count))
     }
 
@@ -84,6 +95,7 @@ package struct MetricsWriter: Sendable {
         exemplars: RequestExemplars? = nil
     ) {
         let counts = histogram.counts
+        let first = first.map(Label.text)
         var count: UInt64 = 0
         for (index, bound) in bounds.enumerated() {
             count += counts[index]
@@ -110,7 +122,20 @@ package struct MetricsWriter: Sendable {
 
     // MARK: Pieces
 
-    private mutating func begin(_ suffix: String, _ first: String?, _ second: String?) {
+    /// The value of a label.
+    private enum Label {
+        case text(String)
+        case escaped([UInt8])
+    }
+
+    /// The value of a label as it is written: to be made once where many samples have it.
+    static func escaped(_ text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        append(escaped: text, to: &bytes)
+        return bytes
+    }
+
+    private mutating func begin(_ suffix: String, _ first: Label?, _ second: String?) {
         append(start: suffix)
         append(labels: first, second)
         if !beforeLabels.isEmpty { bytes.append(UInt8(ascii: "}")) }
@@ -128,10 +153,14 @@ package struct MetricsWriter: Sendable {
     }
 
     /// All but the brace behind them.
-    private mutating func append(labels first: String?, _ second: String?) {
+    private mutating func append(labels first: Label?, _ second: String?) {
         for (index, before) in beforeLabels.enumerated() {
             bytes.append(contentsOf: before)
-            append(escaped: (index == 0 ? first : second) ?? "")
+            switch index == 0 ? first : second.map(Label.text) {
+            case .text(let text): append(escaped: text)
+            case .escaped(let text): bytes.append(contentsOf: text)
+            case nil: break
+            }
         }
         if !beforeLabels.isEmpty { bytes.append(UInt8(ascii: "\"")) }
     }
@@ -151,14 +180,16 @@ package struct MetricsWriter: Sendable {
         bytes.append(.milliseconds(exemplar.at))
     }
 
-    private mutating func append(escaped text: String) {
+    private mutating func append(escaped text: String) { Self.append(escaped: text, to: &bytes) }
+
+    private static func append(escaped text: String, to bytes: inout [UInt8]) {
         var text = text
         text.withUTF8 { text in
             guard text.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 10 })
             else { return bytes.append(contentsOf: text) }
             for byte in text {
                 switch byte {
-                case 10: append("\\n")
+                case 10: bytes.append(contentsOf: "\\n".utf8)
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                     bytes.append(UInt8(ascii: "\\"))
                     bytes.append(byte)

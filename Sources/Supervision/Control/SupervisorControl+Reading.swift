@@ -68,10 +68,11 @@ extension SupervisorControl {
     }
 
     @AgentActor func sessions() -> [SessionSnapshot] {
-        (supervisor.servers.sessions + supervisor.tunnels.sessions).inOrder { one, other in
+        let ofServers = supervisor.servers.sessions.inOrder { one, other in
             if one.server != other.server { return one.server ?? "" < other.server ?? "" }
             return one.tunnel != other.tunnel ? one.tunnel < other.tunnel : one.id < other.id
         }
+        return supervisor.tunnels.sessions + ofServers
     }
 
     @AgentActor func configuration() -> String {

@@ -5,6 +5,7 @@ import History
 import HostSystem
 import Observability
 import Reconciliation
+import TunnelClient
 import TunnelConfiguration
 import TunnelServer
 
@@ -103,16 +104,19 @@ import TunnelServer
     }
 
     @AgentActor func snapshot(ofTunnel tunnel: String?, most: Int) async -> AgentSnapshot {
-        await supervisor.refreshMeasures()
-        let (means, machine) = (supervisor.means, supervisor.machine)
         let entries = supervisor.tunnels.entries()
+        let shown = entries.prefix(most)
+        async let asked: Void = supervisor.servers.refreshMeasures()
+        await TunnelClient.refreshMeasures(of: shown.map(\.client))
+        await asked
+        let (means, machine) = (supervisor.means, supervisor.machine)
         var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
             phase: machine.phase, startedAt: supervisor.startedAt, takenAt: UnixTime.now,
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers(tunnel.map { .tunnel($0) } ?? .all),
-            tunnels: entries.prefix(most).map(snapshot))
+            tunnels: shown.map(snapshot))
         if entries.count > most { snapshot.moreTunnels = entries.count - most }
         snapshot.isRolledBack = machine.isRolledBack
         snapshot.paused = machine.pauses.all

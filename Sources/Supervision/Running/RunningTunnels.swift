@@ -7,9 +7,11 @@ import TunnelClient
 @AgentActor final class RunningTunnels {
     private let children: Children
     private let mailbox: Supervisor.Mailbox
-    private var running: [String: RunningTunnel] = [:]
+    private var running: [String: RunningTunnel] = [:] { didSet { sortedNames = nil } }
     /// What left the configuration, or was replaced, by name; never empty lists.
-    private var leaving: [String: [RunningTunnel]] = [:]
+    private var leaving: [String: [RunningTunnel]] = [:] { didSet { sortedNames = nil } }
+    /// Of both, once somebody has asked: to sort thousands takes longer than to tell of a page of them.
+    private var sortedNames: [String]?
 
     init(children: Children, mailbox: Supervisor.Mailbox) {
         self.children = children
@@ -145,16 +147,23 @@ import TunnelClient
     /// - Parameter isWanted: asked for each name.
     func entries(_ isWanted: (String) -> Bool = { _ in true }) -> [Entry] {
         var entries: [Entry] = []
-        for (name, tunnel) in running where isWanted(name) {
-            entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: false))
-        }
-        for (name, tunnels) in leaving where isWanted(name) {
-            let hasSuccessor = running[name] != nil
-            for tunnel in tunnels {
-                entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: hasSuccessor))
+        for name in names where isWanted(name) {
+            let successor = running[name]
+            if let successor {
+                entries.append(Entry(name: name, client: successor.client, hasSuccessor: false))
+            }
+            for tunnel in leaving[name] ?? [] {
+                entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: successor != nil))
             }
         }
-        return entries.sorted { $0.name == $1.name ? !$0.hasSuccessor && $1.hasSuccessor : $0.name < $1.name }
+        return entries
+    }
+
+    private var names: [String] {
+        if let sortedNames { return sortedNames }
+        let names = Set(running.keys).union(leaving.keys).sorted()
+        sortedNames = names
+        return names
     }
 
     /// Whether the one of that name has a session, be it that it is replaced.
@@ -162,8 +171,8 @@ import TunnelClient
         running[name]?.client.isUp == true || leaving[name]?.contains { $0.client.isUp } == true
     }
 
-    /// Every session of theirs.
-    var sessions: [SessionSnapshot] { entries().flatMap { SessionSnapshot.all(of: $0.snapshot) } }
+    /// Every session of theirs, in the order of the tunnels' names.
+    var sessions: [SessionSnapshot] { entries().flatMap(\.client.sessions) }
 
     /// What those that are in force have counted.
     func measures() async -> [TunnelMeasures] {

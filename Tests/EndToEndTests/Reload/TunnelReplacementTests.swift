@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import TestSupport
 import Testing
@@ -18,6 +19,11 @@ import Testing
                 tunnel: tunnel, to: origin, token: token,
                 options: more.sorted { $0.key < $1.key }.map { "\($0): \($1)" })
         }
+    }
+
+    private struct Page: Decodable {
+        var tunnels: [AgentStatusReport.Tunnel]
+        var total: Int
     }
 
     @Test func theNewConnectionsAreUpBeforeTheOldOnesLeaveAndNoRequestNoticesIt() throws {
@@ -117,15 +123,25 @@ import Testing
         let port = try server.port(ofServer: "public")
         var settings = Settings(tunnel: "ws://127.0.0.1:\(port)", origin: origin.url)
         settings.more = ["connections": "1", "client-ports": "\(try freePort())"]
-        let world = try ReloadedAgent(settings.text)
+        let folder = try TemporaryFolder()
+        let socket = "control-socket: \(folder.path(of: "control.sock"))\n"
+        let world = try ReloadedAgent(settings.text + socket)
         let connections = try world.waitForTunnel()
         let held = try origin.hold(port: port, token: Self.token)
         settings.more["password"] = "another"
-        #expect(try world.applied(settings.text) == ["replace tunnel web: password"])
+        #expect(try world.applied(settings.text + socket) == ["replace tunnel web: password"])
         // It takes no new requests: there is nothing to send them through yet.
         try world.waitForStatus("the old one drains") { report in
             report.tunnels.contains { $0.state == "draining" && $0.connections.contains(where: \.isDraining) }
         }
+        // Lists have the old one behind its successor, on whatever page.
+        let pages = try (0..<3).map { offset in
+            let admin = try HTTPConnection(path: folder.path(of: "control.sock"))
+            let page = try admin.exchange("GET", "/api/tunnels?limit=1&offset=\(offset)").body
+            return try JSONDecoder().decode(Page.self, from: Data(page))
+        }
+        #expect(pages.map(\.total) == [2, 2, 2])
+        #expect(pages.map { $0.tunnels.map(\.state) } == [["connecting"], ["draining"], []])
         let waiting = try HTTPConnection(port: port)
         try waiting.send("GET", "/", fields: [("X-Token", Self.token)])
         #expect(try held.finish() == "origin")
