@@ -192,17 +192,15 @@ build() {
     watch swift build --build-tests
 }
 
-# Tests in one process go first. Then those of built programs, which hold a thread each while they wait for sockets
-# and processes: side by side they would starve the others while their time limits run.
+# Tests in one process go first, which work all the time. Then those of built programs, which wait for sockets and processes
+# most of it, and hold a thread each while they do: half of them in one process, half in another.
 run_tests() {
-    # As many at once as there are threads, for the same reason.
-    export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-$(nproc)}
-    local of_programs='EndToEndTests|CommandLineTests' result=0
+    local result=0
     if [[ -n $filter ]]; then
         swift_test --filter "$filter" || result=$?
     else
         swift_test --skip "$of_programs" || result=$?
-        swift_test --filter "$of_programs" || result=$?
+        swift_test "${halves_of_programs[@]}" || result=$?
     fi
     # A filter that matches nothing, or a runner that ran nothing, is no success.
     if ((result == 0)) && (($(count_tests) == 0)); then
@@ -212,30 +210,45 @@ run_tests() {
     return "$result"
 }
 
+of_programs='^(EndToEndTests|CommandLineTests)\.'
+# By the names of suites.
+halves_of_programs=(--filter '^EndToEndTests\.[A-N]' --filter '^(EndToEndTests\.[^A-N]|CommandLineTests\.)')
+
 # The optimiser is part of the program: what it breaks, no other build shows.
 build_release() {
     watch swift build -c release --static-swift-stdlib --product wstunnel
 }
 
 test_release() {
-    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-$(nproc)} \
-        WSTUNNEL_BINARY=$PWD/.build/release/wstunnel swift_test --filter "${filter:-EndToEndTests|CommandLineTests}"
+    local tests=("${halves_of_programs[@]}")
+    if [[ -n $filter ]]; then tests=(--filter "$filter"); fi
+    WSTUNNEL_BINARY=$PWD/.build/release/wstunnel swift_test "${tests[@]}"
 }
 
-swift_test() {
-    local result=0 start=$SECONDS next_line=30
-    swift test --skip-build --disable-xctest --parallel "$@" >"$work/test.log" 2>&1 &
-    local command=$!
-    while kill -0 "$command" 2>/dev/null; do
-        sleep 1
-        if ((SECONDS - start >= next_line)); then
-            next_line=$((SECONDS - start + 30))
-            printf '%4d s  %d tests done; running: %s\n' $((SECONDS - start)) "$(count_tests)" "$(running_tests)"
-        fi
+# Runs tests, those of each filter in a process of their own, at the same time. `swift test` would have one wait for the other.
+swift_test() { # --filter|--skip PATTERN...
+    local result=0 start=$SECONDS next_line=30 processes=() process
+    rm -f "$work"/test.*.log
+    # As many at once as there are threads: others would wait for one while their time limits run.
+    export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-$(nproc)}
+    while (($# > 0)); do
+        NO_COLOR=1 .build/debug/wstunnelPackageTests.xctest --testing-library swift-testing "$1" "$2" \
+            >"$work/test.${#processes[@]}.log" 2>&1 &
+        processes+=($!)
+        shift 2
     done
-    wait "$command" || result=$?
+    for process in "${processes[@]}"; do
+        while kill -0 "$process" 2>/dev/null; do
+            sleep 1
+            if ((SECONDS - start >= next_line)); then
+                next_line=$((SECONDS - start + 30))
+                printf '%4d s  %d tests done; running: %s\n' $((SECONDS - start)) "$(count_tests)" "$(running_tests)"
+            fi
+        done
+        wait "$process" || result=$?
+    done
     if ((result == 0)); then
-        grep -F 'Test run with' "$work/test.log" || true
+        grep -hF 'Test run with' "$work"/test.*.log || true
     else
         show_failures | head -n 300
         mapfile -t -O "${#failed_tests[@]}" failed_tests < <(name_failures | head -n 20)
@@ -245,16 +258,19 @@ swift_test() {
 
 # Each failure with the lines below it; where the runner has no last word, it crashed: then its end.
 show_failures() {
-    awk '/^✘/ { shows = 1 } /^(◇|✔|\[)/ { shows = 0 } shows' "$work/test.log"
-    if ! grep -qF 'Test run with' "$work/test.log"; then
-        echo "--- the test program ended early; its last lines"
-        tail -n 60 "$work/test.log"
-    fi
+    local log
+    for log in "$work"/test.*.log; do
+        awk '/^✘/ { shows = 1 } /^(◇|✔|\[)/ { shows = 0 } shows' "$log"
+        if ! grep -qF 'Test run with' "$log"; then
+            echo "--- the test program ended early; its last lines"
+            tail -n 60 "$log"
+        fi
+    done
 }
 
 # Each failure in a line, for the summary: what is seen of a long log is its end.
 name_failures() {
-    grep -E '^✘ Test .* recorded an issue' "$work/test.log" | sed 's/^✘ Test //' | cut -c 1-300 || true
+    grep -hE '^✘ Test .* recorded an issue' "$work"/test.*.log | sed 's/^✘ Test //' | cut -c 1-300 || true
 }
 
 # The tests that have run longest, of those that have not ended.
@@ -271,11 +287,11 @@ running_tests() {
         END {
             for (i = 1; i <= count && shown < 4; i++)
                 if (order[i] in runs) { printf "%s%s", shown++ ? ", " : "", order[i]; delete runs[order[i]] }
-        }' "$work/test.log"
+        }' "$work"/test.*.log
 }
 
 count_tests() {
-    grep -E '^(✔|✘) Test .* (passed|failed) after' "$work/test.log" | grep -vcF 'Test run with' || true
+    grep -hE '^(✔|✘) Test .* (passed|failed) after' "$work"/test.*.log | grep -vcF 'Test run with' || true
 }
 
 # ------------------------------------------------------------------------------------------------------

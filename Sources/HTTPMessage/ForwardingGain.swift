@@ -13,8 +13,8 @@ extension GainVisitor {
 }
 
 /// The fields that a request gains on its way. They are written behind its own, without becoming some of them: that
-/// would copy these first.
-struct ForwardingGain {
+/// would copy these first, and neither is it copied itself.
+struct ForwardingGain: ~Copyable {
     /// Longest `Host` that is repeated; longer ones name nothing.
     private static let longestHost = 300
 

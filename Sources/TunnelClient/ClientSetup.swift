@@ -80,6 +80,7 @@ final class CurrentSetup: Sendable {
     init(_ setup: ClientSetup) { state = Mutex(setup) }
 
     var value: ClientSetup { state.withLock { $0 } }
+
     /// A part of it, without a copy of the rest.
     func part<Part>(_ read: (borrowing ClientSetup) -> sending Part) -> sending Part {
         state.withLock { read($0) }

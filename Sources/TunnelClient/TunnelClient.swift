@@ -326,11 +326,12 @@ package final class TunnelClient: Sendable {
 
     /// Its sessions now.
     package var sessions: [SessionSnapshot] {
-        let configuration = setup.value.configuration
-        let (hint, server) = (configuration.token.hint, Self.shown(configuration.tunnel))
+        let (name, hint, server) = setup.part {
+            ($0.configuration.name, $0.configuration.token.hint, Self.shown($0.configuration.tunnel))
+        }
         return connections(of: state.withLock { $0 }).map { connection in
             SessionSnapshot(
-                id: connection.id, tunnel: configuration.name, tokenHint: hint, address: server,
+                id: connection.id, tunnel: name, tokenHint: hint, address: server,
                 transport: connection.transport, protocolVersion: connection.protocolVersion,
                 since: connection.since, isDraining: connection.isDraining)
         }

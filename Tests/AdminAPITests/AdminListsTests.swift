@@ -66,6 +66,18 @@ import Testing
         }
     }
 
+    @Test func aPageMayBeLargerThanWhatAStatusTells() async throws {
+        let tunnels = (1000..<2500).map { number in
+            TunnelSnapshot(
+                name: "t\(number)", state: .connected, server: "ws://s", tokenHint: "t...", wanted: 1)
+        }
+        try await AdminWorld(.init(tunnels: tunnels)).run { world in
+            let body = try world.ask("GET", "/api/tunnels?limit=1000&offset=100").body
+            let list = try JSONDecoder().decode(TunnelList.self, from: Data(body))
+            #expect(list.tunnels == Array(tunnels[100..<1100]) && list.total == 1500)
+        }
+    }
+
     @Test(arguments: [
         "limit=0", "limit=1001", "limit=+1", "limit=x", "limit=", "offset=-1", "state=nonsense", "state=",
         "names=web", "Limit=1",

@@ -45,6 +45,23 @@ import Testing
         #expect(await batch?.elements == [3])
     }
 
+    @Test func twoThatWaitForEachOtherAreBothWoken() async {
+        let (ping, pong) = (feed(0), feed(0))
+        let answering = Task {
+            for number in 0..<300 {
+                guard let batch = await ping.next(after: UInt64(number), within: .seconds(60)) else { return }
+                pong.publish { _ in batch.last }
+            }
+        }
+        var answers: [UInt64] = []
+        for number in 0..<300 {
+            ping.publish { $0 }
+            answers += await pong.next(after: UInt64(number), within: .seconds(60))?.elements ?? []
+        }
+        await answering.value
+        #expect(answers == Array(1...300))
+    }
+
     @Test func whoWaitsForNothingIsLetGo() async {
         #expect(await feed(2).next(after: 2, within: .milliseconds(1)) == nil)
         let feed = feed(2)

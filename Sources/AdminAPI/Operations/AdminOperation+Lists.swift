@@ -86,7 +86,8 @@ extension AdminOperation {
 
 /// Which part of a list is asked for.
 struct Slice: Sendable {
-    private static let most = TunnelSnapshot.most
+    /// More than a status has: what asks for a page is told no more than that page.
+    private static let most = 1000
     private static let usual = 100
 
     static let parameters = [

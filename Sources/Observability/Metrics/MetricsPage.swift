@@ -170,12 +170,13 @@ package struct MetricsPage: Sendable {
     }
 
     private func writeReasons(to page: inout MetricsWriter) {
+        let names = servers.map { MetricsWriter.escaped($0.name) }
         page.begin(Catalogue.handshakeFailures)
-        for server in servers { page.add(server.handshakeFailures, of: MetricsWriter.escaped(server.name)) }
+        for (server, name) in zip(servers, names) { page.add(server.handshakeFailures, of: name) }
         page.begin(Catalogue.sessionEnds)
-        for server in servers { page.add(server.sessionEnds, of: MetricsWriter.escaped(server.name)) }
+        for (server, name) in zip(servers, names) { page.add(server.sessionEnds, of: name) }
         page.begin(Catalogue.refusals)
-        for server in servers { page.add(server.refusals, of: MetricsWriter.escaped(server.name)) }
+        for (server, name) in zip(servers, names) { page.add(server.refusals, of: name) }
         page.begin(Catalogue.limits)
         for server in servers {
             for (limit, count) in server.limitsReached.sorted(by: { $0.key < $1.key }) {

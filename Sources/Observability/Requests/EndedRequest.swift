@@ -1,7 +1,7 @@
 package import AgentStatus
 
 /// A request that is over, for those who are told of all of them: quickly made and passed on, and put into words for whom those
-/// are wanted. Holds no secret, as its record is one to keep.
+/// are wanted. Holds no secret, as its record is shortened.
 package final class EndedRequest: Sendable {
     package let record: AccessRecord
     /// When it was over, in milliseconds since 1970.

@@ -2,7 +2,7 @@ internal import AgentStatus
 
 extension RequestSnapshot {
     /// - Parameters:
-    ///   - record: one to keep.
+    ///   - record: a shortened one.
     ///   - at: when it was over, in milliseconds since 1970.
     init(_ record: AccessRecord, at: Int64) {
         self.init(

@@ -34,7 +34,7 @@ package final class RequestTrace: Sendable {
     func finished(_ record: AccessRecord) { tracing?.add(record, of: self) }
 }
 
-/// What spans are made of: a request that is over. Holds no secret, as its record is one to keep.
+/// What spans are made of: a request that is over. Holds no secret, as its record is shortened.
 package struct TracedRequest: Sendable {
     package let context: TraceContext
     package let parent: UInt64?

@@ -2,8 +2,8 @@ package import HTTPMessage
 package import TunnelConfiguration
 package import TunnelProtocol
 
-/// What a configuration says of the ways to a server's tunnels.
-package struct RouteTable: Sendable {
+/// What a configuration says of the ways to a server's tunnels. A class, as every request looks into it.
+package final class RouteTable: Sendable {
     /// "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     package let basePath: String
     /// The names whose requests need not bring a token.

@@ -56,7 +56,7 @@ extension SupervisorControl {
 
     @AgentActor func tunnel(_ name: String) async -> TunnelSnapshot? {
         // One in force stands before those that leave.
-        guard let entry = supervisor.tunnels.entries({ $0 == name }).first else { return nil }
+        guard let entry = supervisor.tunnels.entries(of: name).first else { return nil }
         await TunnelClient.refreshMeasures(of: [entry.client])
         return snapshot(entry)
     }

@@ -104,11 +104,11 @@ import TunnelServer
     }
 
     @AgentActor func snapshot(ofTunnel tunnel: String?, most: Int) async -> AgentSnapshot {
-        let entries = supervisor.tunnels.entries()
-        let shown = entries.prefix(most)
         async let asked: Void = supervisor.servers.refreshMeasures()
-        await TunnelClient.refreshMeasures(of: shown.map(\.client))
+        await TunnelClient.refreshMeasures(of: supervisor.tunnels.entries().prefix(most).map(\.client))
         await asked
+        // All that is told is of now: there may have been a reload meanwhile.
+        let entries = supervisor.tunnels.entries()
         let (means, machine) = (supervisor.means, supervisor.machine)
         var snapshot = AgentSnapshot(
             software: means.software, processID: Int(getpid()), configurationFile: means.configurationFile,
@@ -116,7 +116,7 @@ import TunnelServer
             generation: machine.generation, lastReload: supervisor.reloads.last,
             load: supervisor.load.snapshot,
             servers: servers(tunnel.map { .tunnel($0) } ?? .all),
-            tunnels: shown.map(snapshot))
+            tunnels: entries.prefix(most).map(snapshot))
         if entries.count > most { snapshot.moreTunnels = entries.count - most }
         snapshot.isRolledBack = machine.isRolledBack
         snapshot.paused = machine.pauses.all

@@ -146,17 +146,16 @@ import TunnelClient
     ///
     /// - Parameter isWanted: asked for each name.
     func entries(_ isWanted: (String) -> Bool = { _ in true }) -> [Entry] {
-        var entries: [Entry] = []
-        for name in names where isWanted(name) {
-            let successor = running[name]
-            if let successor {
-                entries.append(Entry(name: name, client: successor.client, hasSuccessor: false))
-            }
-            for tunnel in leaving[name] ?? [] {
-                entries.append(Entry(name: name, client: tunnel.client, hasSuccessor: successor != nil))
-            }
+        names.filter(isWanted).flatMap(entries)
+    }
+
+    /// Those of a name, one behind its successor.
+    func entries(of name: String) -> [Entry] {
+        let successor = running[name].map { Entry(name: name, client: $0.client, hasSuccessor: false) }
+        let old = (leaving[name] ?? []).map {
+            Entry(name: name, client: $0.client, hasSuccessor: successor != nil)
         }
-        return entries
+        return [successor].compactMap(\.self) + old
     }
 
     private var names: [String] {
@@ -171,7 +170,7 @@ import TunnelClient
         running[name]?.client.isUp == true || leaving[name]?.contains { $0.client.isUp } == true
     }
 
-    /// Every session of theirs, in the order of the tunnels' names.
+    /// Every session of theirs, in the order of the tunnels' names, those of one behind its successor's.
     var sessions: [SessionSnapshot] { entries().flatMap(\.client.sessions) }
 
     /// What those that are in force have counted.

@@ -146,7 +146,8 @@ final class CallerReception: RequestReception, ProxiedReception {
     private func outcome(
         of head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
-        settings = core.settings
+        let settings = core.settings
+        self.settings = settings
         let caller = settings.routes.caller(at: peer, head.fields)
         address = caller.text
         if let left = core.bans.timeLeft(of: address) {

@@ -17,7 +17,7 @@ final class ChallengeExchange: ServedExchange {
     private let eventLoop: any EventLoop
     private var record: RequestRecord
 
-    init(files: [String], stream: any CallerStream, record: RequestRecord) {
+    init(files: [String], stream: any CallerStream, record: consuming RequestRecord) {
         self.files = files
         self.stream = stream
         self.eventLoop = stream.eventLoop

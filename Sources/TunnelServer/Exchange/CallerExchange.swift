@@ -62,7 +62,7 @@ final class CallerExchange: ServedExchange {
     init(
         core: ServerCore, settings: ServerSettings, loopIndex: Int, stream: any CallerStream,
         token: RendezvousToken, isNamed: Bool = false, request: RequestHead, forwarding: CallerForwarding?,
-        framing: BodyFraming, terms: CallerTerms = CallerTerms(), record: RequestRecord,
+        framing: BodyFraming, terms: CallerTerms = CallerTerms(), record: consuming RequestRecord,
         idle: TimeAmount? = nil, pass: RequestPass? = nil
     ) {
         let eventLoop = stream.eventLoop

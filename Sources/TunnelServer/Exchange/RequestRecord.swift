@@ -4,7 +4,8 @@ import Observability
 import TunnelProtocol
 
 /// What is known of one request: counted here alone, and told to the server's `RequestObserver` as it comes and at the end.
-struct RequestRecord {
+/// There is one of each: a copy would cost more than all that is counted.
+struct RequestRecord: ~Copyable {
     let observer: RequestObserver
     private let started: NIODeadline
     private let serverName: String

@@ -26,6 +26,15 @@ import Testing
         var total: Int
     }
 
+    private struct SessionPage: Decodable {
+        struct Session: Decodable {
+            var tunnel: String
+            var isDraining: Bool
+        }
+
+        var sessions: [Session]
+    }
+
     @Test func theNewConnectionsAreUpBeforeTheOldOnesLeaveAndNoRequestNoticesIt() throws {
         let origin = try HoldingOrigin("origin")
         let echo = try SteadyLoad.origin()
@@ -135,13 +144,15 @@ import Testing
             report.tunnels.contains { $0.state == "draining" && $0.connections.contains(where: \.isDraining) }
         }
         // Lists have the old one behind its successor, on whatever page.
-        let pages = try (0..<3).map { offset in
-            let admin = try HTTPConnection(path: folder.path(of: "control.sock"))
-            let page = try admin.exchange("GET", "/api/tunnels?limit=1&offset=\(offset)").body
-            return try JSONDecoder().decode(Page.self, from: Data(page))
+        let admin = try HTTPConnection(path: folder.path(of: "control.sock"))
+        func listed<List: Decodable>(_ target: String) throws -> List {
+            try JSONDecoder().decode(List.self, from: Data(try admin.exchange("GET", target).body))
         }
+        let pages: [Page] = try (0..<3).map { try listed("/api/tunnels?limit=1&offset=\($0)") }
         #expect(pages.map(\.total) == [2, 2, 2])
         #expect(pages.map { $0.tunnels.map(\.state) } == [["connecting"], ["draining"], []])
+        let sessions: SessionPage = try listed("/api/sessions")
+        #expect(sessions.sessions.map(\.tunnel) == ["web"] && sessions.sessions.allSatisfy(\.isDraining))
         let waiting = try HTTPConnection(port: port)
         try waiting.send("GET", "/", fields: [("X-Token", Self.token)])
         #expect(try held.finish() == "origin")
