@@ -192,8 +192,8 @@ build() {
     watch swift build --build-tests
 }
 
-# Tests in one process go first, which work all the time. Then those of built programs, which wait for sockets and processes
-# most of it, and hold a thread each while they do: half of them in one process, half in another.
+# Tests in one process go first, which work all the time. Then those of built programs, which hold a thread each also while
+# they wait for sockets and processes: half of them in one process, half in another, so that one works while the other waits.
 run_tests() {
     local result=0
     if [[ -n $filter ]]; then

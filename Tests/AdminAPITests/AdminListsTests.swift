@@ -52,11 +52,16 @@ import Testing
         }
     }
 
-    @Test func theStatusTellsOfSomeAtOnceAndItsClientAsksForTheOthers() async throws {
-        let tunnels = (10_000..<12_345).map { number in
+    /// Tunnels in the order of their names.
+    private func many(_ count: Int) -> [TunnelSnapshot] {
+        (10_000..<10_000 + count).map { number in
             TunnelSnapshot(
                 name: "t\(number)", state: .connected, server: "ws://s", tokenHint: "t...", wanted: 1)
         }
+    }
+
+    @Test func theStatusTellsOfSomeAtOnceAndItsClientAsksForTheOthers() async throws {
+        let tunnels = many(2345)
         try await AdminWorld(.init(tunnels: tunnels)).run { world in
             let body = try world.ask("GET", "/api/status").body
             let some = try JSONDecoder().decode(AgentSnapshot.self, from: Data(body))
@@ -67,10 +72,7 @@ import Testing
     }
 
     @Test func aPageMayBeLargerThanWhatAStatusTells() async throws {
-        let tunnels = (1000..<2500).map { number in
-            TunnelSnapshot(
-                name: "t\(number)", state: .connected, server: "ws://s", tokenHint: "t...", wanted: 1)
-        }
+        let tunnels = many(1500)
         try await AdminWorld(.init(tunnels: tunnels)).run { world in
             let body = try world.ask("GET", "/api/tunnels?limit=1000&offset=100").body
             let list = try JSONDecoder().decode(TunnelList.self, from: Data(body))

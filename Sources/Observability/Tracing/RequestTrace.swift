@@ -44,12 +44,11 @@ package struct TracedRequest: Sendable {
     package let record: AccessRecord
 
     /// - Parameter endedAt: in nanoseconds since 1970.
-    package init(_ record: AccessRecord, of trace: RequestTrace, endedAt: UInt64) {
+    package init(_ record: consuming AccessRecord, of trace: RequestTrace, endedAt: UInt64) {
         context = trace.context
         parent = trace.parent
         isSecure = trace.isSecure
         self.endedAt = endedAt
-        var record = record
         record.shorten()
         record.trace = nil
         self.record = record
