@@ -5,7 +5,8 @@ package import Logging
 /// Metadata and a level set on one logger stay with that logger; without a level of its own it follows the
 /// agent's, which can change while the agent runs.
 package struct AgentLogHandler: LogHandler {
-    package var metadata: Logger.Metadata = [:]
+    /// A dictionary of two is half a kilobyte, and every tunnel and every session has a logger.
+    private var own: [(key: String, value: Logger.MetadataValue)] = []
     package var metadataProvider: Logger.MetadataProvider?
 
     private let label: String
@@ -32,8 +33,16 @@ package struct AgentLogHandler: LogHandler {
     }
 
     package subscript(metadataKey key: String) -> Logger.MetadataValue? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
+        get { own.first { $0.key == key }?.value }
+        set {
+            own.removeAll { $0.key == key }
+            if let newValue { own.append((key, newValue)) }
+        }
+    }
+
+    package var metadata: Logger.Metadata {
+        get { Logger.Metadata(uniqueKeysWithValues: own.map { ($0.key, $0.value) }) }
+        set { own = newValue.map { ($0.key, $0.value) } }
     }
 
     package func log(event: LogEvent) {
@@ -56,7 +65,7 @@ package struct AgentLogHandler: LogHandler {
     /// The nearer source wins: the call's own fields, then the logger's, then the provider's.
     private func fields(of event: LogEvent) -> Logger.Metadata {
         var fields = metadataProvider?.get() ?? [:]
-        if !metadata.isEmpty { fields.merge(metadata) { $1 } }
+        for (key, value) in own { fields[key] = value }
         if let ownFields = event.metadata { fields.merge(ownFields) { $1 } }
         if let error = event.error, fields[.errorMessage] == nil { fields[.errorMessage] = "\(error)" }
         return fields

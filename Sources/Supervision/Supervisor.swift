@@ -314,11 +314,11 @@ import TunnelServer
         notifier.stopping(status: "finishing what is in flight")
         armLastResort(after: grace)
         let (servers, tunnels) = (servers.all, tunnels.all)
-        for server in servers { server.stop.open() }
+        for server in servers { server.finish() }
         group.addTask {
             // The last requests of our own servers may be for our own tunnels.
             for server in servers { await server.quiet.wait() }
-            for tunnel in tunnels { tunnel.stop.open() }
+            for tunnel in tunnels { tunnel.finish() }
         }
         let (logger, mailbox) = (logger, mailbox)
         group.addTask {
@@ -334,7 +334,7 @@ import TunnelServer
         armLastResort(after: .zero)
         for server in servers.all { server.cut() }
         for tunnel in tunnels.all {
-            tunnel.stop.open()
+            tunnel.finish()
             tunnel.cut()
         }
     }

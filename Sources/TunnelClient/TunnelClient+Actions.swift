@@ -8,29 +8,19 @@ extension TunnelClient {
     package func pause() {
         let lives = state.withLock { state in
             state.isPaused = true
-            return Array(state.lives.values)
+            return state.lives
         }
-        halts.add()
+        for keeper in runningKeepers { keeper.halt() }
         for life in lives { life.stop(reason: "the tunnel is paused at its client") }
     }
 
     /// Dials again, at once.
     package func resume() {
         state.withLock { $0.isPaused = false }
-        resumptions.add()
-        retries.add()
+        callKeepers()
     }
 
     package var isPaused: Bool { state.withLock { $0.isPaused } }
-
-    /// Returns when it may dial, at once where it is not paused; or nothing is to be dialled any more.
-    func untilResumed(on eventLoop: any EventLoop) async {
-        while !Task.isCancelled, !isRetired {
-            let seen = resumptions.value
-            guard isPaused else { return }
-            await resumptions.wait(beyond: seen, on: eventLoop)
-        }
-    }
 
     /// Ends a session; another takes its place.
     ///

@@ -129,7 +129,7 @@ extension TunnelClient {
         }
         let time = state.withLock { $0.choice.trialTime }
         await retirement.wait(beyond: 0, atMost: time, on: eventLoop)
-        let holds = life.snapshot != nil
+        let holds = !Task.isCancelled && life.snapshot != nil
         life.stop()
         return holds
     }

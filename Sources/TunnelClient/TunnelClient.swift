@@ -18,7 +18,7 @@ package import TunnelTransport
 package final class TunnelClient: Sendable {
     /// How a run ended.
     package enum RunEnd: Sendable, Equatable {
-        /// Its task was cancelled, or it was retired.
+        /// It was stopped or retired.
         case stopped
         /// The server was not reached in as many tries as are allowed (`max-retries`).
         case gaveUp
@@ -41,11 +41,12 @@ package final class TunnelClient: Sendable {
     }
 
     struct State {
-        var lives: [ObjectIdentifier: SessionLife] = [:]
+        /// Few: an array is a fifth of a dictionary.
+        var lives: [SessionLife] = []
         var first: FirstOutcome?
         /// Whether a dial failed for want of room, and nothing came of the others yet.
         var lacksRoom = false
-        /// Whether its task was cancelled or it was retired.
+        /// Whether it was stopped or retired.
         var isLeaving = false
         var isPaused = false
         var end: RunEnd?
@@ -88,14 +89,9 @@ package final class TunnelClient: Sendable {
     /// The slot by which the server knows the first connection.
     let firstSlot: Int
     let state = Mutex(State())
-    /// Counts up when a wait between two tries is to end.
-    let retries = EventCount()
+    let keepers = Mutex(Keepers())
     /// Counts up once, when nothing is to be dialled any more.
     let retirement = EventCount()
-    /// Counts up when what is being dialled is wanted no more.
-    let halts = EventCount()
-    /// Counts up when who waits for the end of a pause is to look again.
-    let resumptions = EventCount()
     /// Whether the token's password leaves `Authorization` to that of the URL: what worked last.
     let passwordGivesWay = Atomic<Bool>(false)
     /// Counts up when `first` is known.
@@ -134,29 +130,13 @@ package final class TunnelClient: Sendable {
         { logger.tell(.error, .error, "Cannot write the status file", metadata: [.errorMessage: "\($0)"]) }
     }
 
-    /// Keeps the sessions up until the task is cancelled, the client is retired, or the tunnel gives up; then finishes
-    /// what is in flight and returns. Once.
-    package func run() async -> RunEnd {
-        setup.directory.start(on: loops)
-        setup.statusFile?.tryOut()
-        let end = await withTaskCancellationHandler {
-            await keepSessions(connections)
-        } onCancel: {
-            state.withLock { $0.isLeaving = true }
-        }
-        // Connections that wait for a request would stay for a while, with all that they hold.
-        setup.directory.retire()
+    /// Nothing is left of what it was started for.
+    func ended(_ end: RunEnd) {
         state.withLock { state in
             state.end = end
             if state.first != .up { state.first = .ended }
         }
         firstKnown.add()
-        return end
-    }
-
-    /// Sessions it should have.
-    private var connections: Int {
-        setup.part { $0.configuration.connections(cores: loops.count) }
     }
 
     // MARK: Changing it
@@ -188,7 +168,7 @@ package final class TunnelClient: Sendable {
         if old.configuration.timeout != new.configuration.timeout {
             for life in lives { life.setKeepaliveTimeout(new.configuration.timeout) }
         }
-        if new.dialsOtherwise(than: old) { retries.add() }
+        if new.dialsOtherwise(than: old) { callKeepers() }
     }
 
     /// Tries again at once where the next try to connect is waited for.
@@ -197,7 +177,11 @@ package final class TunnelClient: Sendable {
             state.lacksRoom = false
             if state.first == .noRoom { state.first = nil }
         }
-        retries.add()
+        callKeepers()
+    }
+
+    func callKeepers() {
+        for keeper in runningKeepers { keeper.call() }
     }
 
     // MARK: Replacing it
@@ -215,14 +199,12 @@ package final class TunnelClient: Sendable {
         return .ended
     }
 
-    /// Dials nothing any more. Sessions that are up stay until they end by themselves, or the run's task is cancelled;
-    /// `run` returns when none is left.
+    /// Dials nothing any more. Sessions that are up stay until they end by themselves, or it is stopped;
+    /// it ends when none is left.
     package func retire() {
         state.withLock { $0.isLeaving = true }
         retirement.add()
-        halts.add()
-        resumptions.add()
-        retries.add()
+        for keeper in runningKeepers { keeper.retire() }
     }
 
     /// Gives back what is kept for the next request: of sessions without one, and idle connections to origins.
@@ -244,17 +226,17 @@ package final class TunnelClient: Sendable {
 
     // MARK: What its sessions tell
 
-    var lives: [SessionLife] { state.withLock { Array($0.lives.values) } }
+    var lives: [SessionLife] { state.withLock { $0.lives } }
 
     /// Whether any connection of the tunnel is up.
     var hasSession: Bool { lives.contains { $0.isUp } }
 
     func remember(_ life: SessionLife) {
-        state.withLock { $0.lives[ObjectIdentifier(life)] = life }
+        state.withLock { $0.lives.append(life) }
     }
 
     func forget(_ life: SessionLife) {
-        state.withLock { _ = $0.lives.removeValue(forKey: ObjectIdentifier(life)) }
+        state.withLock { $0.lives.removeAll { $0 === life } }
     }
 
     /// The server hands out requests to a session.
@@ -271,7 +253,7 @@ package final class TunnelClient: Sendable {
     func dialFailed(_ life: SessionLife, forWantOfRoom: Bool) {
         life.neverBegan()
         let isKnown = state.withLock { state in
-            state.lives.removeValue(forKey: ObjectIdentifier(life))
+            state.lives.removeAll { $0 === life }
             if forWantOfRoom { state.lacksRoom = true }
             // While others are under way there may be room for one of them.
             guard state.first == nil, state.lacksRoom, state.lives.isEmpty else { return false }
@@ -291,14 +273,12 @@ package final class TunnelClient: Sendable {
 
     /// Sessions that it should have, as far as the server can use them.
     var wantedConnections: Int {
-        // Where nobody said how many, a server of protocol v1 gets one.
-        let wantsOne =
-            setup.part { $0.configuration.connections == nil } && state.withLock { $0.isServerOld }
-        return wantsOne ? 1 : connections
+        let wantsOne = choosesConnections && state.withLock { $0.isServerOld }
+        return wantsOne ? 1 : setup.part { $0.configuration.connections(cores: loops.count) }
     }
 
     /// Whether it has a session.
-    package var isUp: Bool { state.withLock { $0.lives.values.contains { $0.isReady } } }
+    package var isUp: Bool { state.withLock { $0.lives.contains { $0.isReady } } }
 
     /// What it does now.
     package var shownState: TunnelSnapshot.State {
@@ -321,7 +301,7 @@ package final class TunnelClient: Sendable {
     }
 
     private func connections(of state: State) -> [ConnectionSnapshot] {
-        state.lives.values.compactMap(\.snapshot).sorted { $0.id < $1.id }
+        state.lives.compactMap(\.snapshot).sorted { $0.id < $1.id }
     }
 
     /// Its sessions now.

@@ -107,7 +107,7 @@ private final class EmbeddedSession: SessionOwner {
             session.life.ready()
         }
         sessions[1].life.close()
-        for session in sessions { leaving.add(session.life) }
+        for session in sessions { leaving.add(session.life)?.close() }
         loop.run()
         #expect(sessions.map(\.channel.isActive) == [false, false, false, true, true, true, true])
         for session in sessions { session.life.close() }

@@ -68,10 +68,12 @@ final class TunnelWorld: Sendable {
     }
 
     func makeClient(
-        _ configuration: TunnelClientConfiguration, succeeding old: TunnelClient? = nil
+        _ configuration: TunnelClientConfiguration, pacer: DialPacer = DialPacer(),
+        succeeding old: TunnelClient? = nil
     ) throws -> TunnelClient {
         try TunnelClient(
-            configuration, group: group, log: log, budget: budget, software: "test", succeeding: old)
+            configuration, group: group, log: log, budget: budget, software: "test", pacer: pacer,
+            succeeding: old)
     }
 
     /// Sends a GET through the tunnel and reads the answer.

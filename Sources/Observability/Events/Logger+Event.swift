@@ -25,7 +25,7 @@ extension Logger {
     ) {
         guard let handler = handler as? AgentLogHandler else { return }
         func text(_ key: LogKey) -> String? {
-            (fields[key] ?? handler.metadata[key.rawValue]).map { "\($0)" }
+            (fields[key] ?? handler[metadataKey: key.rawValue]).map { "\($0)" }
         }
         let detail = detail ?? text(.errorMessage) ?? text(.closeReason)
         handler.events.publish(

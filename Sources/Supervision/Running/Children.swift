@@ -21,8 +21,10 @@
 
 /// A server or tunnel of the agent.
 protocol RunningChild: Sendable {
-    /// Opened to have it finish and end.
-    var stop: Latch { get }
+    /// Has it finish and end.
+    func finish()
+    /// Whether it was told to.
+    var isFinishing: Bool { get }
     /// Opened once it has ended.
     var ended: Latch { get }
     /// Ends at once what is in flight.
@@ -32,8 +34,8 @@ protocol RunningChild: Sendable {
 extension RunningChild {
     /// Has it finish; what is still in flight after the grace is cut.
     func leave(grace: Duration, in group: inout DiscardingTaskGroup) {
-        guard !stop.isOpen else { return }
-        stop.open()
+        guard !isFinishing else { return }
+        finish()
         group.addTask {
             let hasEnded = await ended.wait(atMost: grace)
             if !hasEnded { cut() }

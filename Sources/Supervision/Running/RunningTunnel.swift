@@ -1,27 +1,34 @@
+import Synchronization
 import TunnelClient
 
 /// A tunnel client of the agent.
+///
+/// It has no task while it runs: there are thousands of tunnels.
 final class RunningTunnel: RunningChild {
     let client: TunnelClient
-    let stop = Latch()
     let ended = Latch()
+    private let isToldToFinish = Atomic<Bool>(false)
 
     init(_ client: TunnelClient) { self.client = client }
 
-    /// Keeps the tunnel up; returns when it gave up, or, after `stop`, when what was in flight is finished.
-    func run() async -> TunnelClient.RunEnd {
-        let end = await withTaskGroup(of: TunnelClient.RunEnd.self) { group in
-            group.addTask {
-                defer { self.stop.open() }
-                return await self.client.run()
+    /// Keeps the tunnel up until it gives up, or, after `finish`, until what was in flight is finished.
+    ///
+    /// - Parameter whenEnded: called then, on any thread.
+    func begin(whenEnded: @escaping @Sendable (TunnelClient.RunEnd) -> Void) {
+        // Below what obeys signals: else they wait until a hundred thousand that begin have had their turn.
+        Task.detached(priority: .utility) {
+            self.client.start { end in
+                self.ended.open()
+                whenEnded(end)
             }
-            // No task for this: there are thousands of tunnels.
-            await stop.wait()
-            group.cancelAll()
-            return await group.next() ?? .stopped
         }
-        ended.open()
-        return end
+    }
+
+    var isFinishing: Bool { isToldToFinish.load(ordering: .relaxed) }
+
+    func finish() {
+        isToldToFinish.store(true, ordering: .relaxed)
+        client.stop()
     }
 
     func cut() { client.close() }

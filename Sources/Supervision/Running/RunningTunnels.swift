@@ -60,10 +60,8 @@ import TunnelClient
     private func begin(_ tunnel: RunningTunnel, _ name: String) {
         running[name] = tunnel
         children.began()
-        // Below what obeys signals: else they wait until a hundred thousand that dial have had their turn.
-        Task.detached(priority: .utility) {
-            let end = await tunnel.run()
-            await self.ended(tunnel, name, end)
+        tunnel.begin { end in
+            Task.detached(priority: .utility) { await self.ended(tunnel, name, end) }
         }
     }
 

@@ -18,17 +18,20 @@ enum SessionSeating {
         return counts[current] == fewest ? current : counts.firstIndex(of: fewest) ?? current
     }
 
-    /// Hands a connection to another loop.
+    /// Hands a connection to a fresh channel, on another loop or its own.
     ///
     /// - Parameters:
     ///   - preface: bytes to send first.
     ///   - leftover: bytes that came already and belong to the session.
-    /// - Returns: false when the channel's socket cannot be had; then nothing has happened.
+    /// - Returns: false when the channel's socket cannot be had, or bytes wait to be sent; then nothing has happened.
     static func move(
         _ context: ChannelHandlerContext, to eventLoop: any EventLoop, preface: ByteBuffer,
         leftover: ByteBuffer,
         makeSession: @escaping @Sendable (any EventLoop) -> any Session
     ) -> Bool {
+        context.flush()
+        // What was answered before the handshake has to go first.
+        guard (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 else { return false }
         let duplicate = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
         ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }

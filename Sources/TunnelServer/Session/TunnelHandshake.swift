@@ -213,7 +213,8 @@ struct TunnelHandshake {
             )
             .makeSession(oldSoftware: oldSoftware)
         }
-        if seat != current, !isSecure,
+        // On its own loop too: the old channel keeps what it read the handshake into, two kilobytes for as long as it is there.
+        if !isSecure,
             SessionSeating.move(
                 context, to: core.loops[seat], preface: preface, leftover: leftover, makeSession: makeSession)
         {

@@ -159,6 +159,10 @@ package struct TunnelDialler: Sendable {
         return connecting
     }
 
+    /// Bytes that one read of the answer takes. NIO keeps the first buffer for as long as the connection is there.
+    private static let answerSizes = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 512, maximum: 64 << 10)
+
     typealias AddLast = @Sendable (ChannelPipeline.SynchronousOperations) throws -> Void
 
     /// Connects to the server, or to the proxy.
@@ -171,6 +175,7 @@ package struct TunnelDialler: Sendable {
             ClientBootstrap(group: eventLoop)
                 .connectTimeout(timeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.recvAllocator, value: Self.answerSizes)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try Self.addHandlers(

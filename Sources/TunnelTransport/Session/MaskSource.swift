@@ -5,18 +5,21 @@ import TunnelProtocol
 /// is a system call, and every frame that a client sends takes a mask.
 struct MaskSource {
     /// As many as one call gives: 256 bytes.
-    private static let batch = 64
+    private static let most = 64
 
+    /// How many to ask for: few at first, as there are thousands of sessions that send a frame a minute.
+    private var batch = 4
     private var spare: [UInt32] = []
 
     mutating func next() -> WebSocketMask {
         if let bits = spare.popLast() { return WebSocketMask(random: bits) }
-        spare = [UInt32](repeating: 0, count: Self.batch)
+        spare = [UInt32](repeating: 0, count: batch)
         let isFilled = spare.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) == 0 }
         guard isFilled else {
             spare = []
             return WebSocketMask(random: .random(in: .min ... .max))
         }
+        batch = min(Self.most, batch * 2)
         return WebSocketMask(random: spare.removeLast())
     }
 }

@@ -13,7 +13,7 @@ package final class WebSocketCarrier: ChannelDuplexHandler {
     /// Bytes that one read takes, as more and more come. By default it is 64 KiB, a frame at most, and most frames would be
     /// handed on in two pieces.
     private static let readSizes = AdaptiveRecvByteBufferAllocator(
-        minimum: 64, initial: 512, maximum: 128 << 10)
+        minimum: 64, initial: 256, maximum: 128 << 10)
     /// The same from a peer whose bytes take more than a share of a turn: what of them waits here is little.
     private static let littleReadSizes = AdaptiveRecvByteBufferAllocator(
         minimum: 64, initial: 2048, maximum: 16 << 10)

@@ -25,11 +25,11 @@ import Testing
             return (client, before)
         }
         let each = (try server.process.residentBytes() - clients[1].1) / Self.tunnels
-        // 7 KiB with the optimised program.
+        // 10 KiB, and 9 with the optimised program; 20 where the machine is so busy that dials fail first.
         #expect(each < 24 << 10, "\(each) bytes")
         let sizes = try clients.map { try $0.0.process.residentBytes() }
         let ofClient = (sizes[1] - sizes[0]) / (Self.tunnels - Self.fewTunnels)
-        // 27 KiB with the optimised program.
+        // 20 to 26 KiB, and 18 with the optimised program; 38 where dials fail first.
         #expect(ofClient < 48 << 10, "\(ofClient) bytes")
         for (client, _) in clients { #expect(client.process.exit == nil) }
     }

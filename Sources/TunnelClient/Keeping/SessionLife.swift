@@ -159,18 +159,14 @@ final class SessionLife: Sendable {
 
     // MARK: What its keeper does
 
-    /// Waits until another session should take this one's place: it ended, or the server is leaving.
-    func untilReleased() async {
-        try? await wasReleased.futureResult.get()
+    /// Calls on the event loop when the session takes no new requests any more, or has ended.
+    func whenReleased(_ call: @escaping @Sendable () -> Void) {
+        wasReleased.futureResult.whenComplete { _ in call() }
     }
 
-    /// Waits for the end. A cancelled task stops the session first.
-    func untilEnded() async -> SessionEnd {
-        await withTaskCancellationHandler {
-            (try? await hasEnded.futureResult.get()) ?? .closedByUs
-        } onCancel: {
-            stop()
-        }
+    /// Calls on the event loop when the session has ended.
+    func whenEnded(_ call: @escaping @Sendable (SessionEnd) -> Void) {
+        hasEnded.futureResult.whenSuccess(call)
     }
 
     /// Finishes what is in flight and closes the session then; at once when the server has not said who it is.
@@ -212,11 +208,12 @@ struct LeavingSessions {
 
     private var lives: [SessionLife] = []
 
-    /// - Parameter life: released; the oldest is closed when there are too many.
-    mutating func add(_ life: SessionLife) {
+    /// - Parameter life: released.
+    /// - Returns: the oldest when there are too many: it is to be closed.
+    mutating func add(_ life: SessionLife) -> SessionLife? {
         lives.removeAll { $0.isOver }
-        guard !life.isOver else { return }
+        guard !life.isOver else { return nil }
         lives.append(life)
-        if lives.count > Self.most { lives.removeFirst().close() }
+        return lives.count > Self.most ? lives.removeFirst() : nil
     }
 }
