@@ -179,10 +179,22 @@ package struct HeaderFields: Sendable {
         }
     }
 
+    /// Whether `Connection` says `keep-alive`, as most of them do, and nothing else; false where it does so in other letters.
+    var saysKeepAliveAlone: Bool {
+        guard !repeated.contains(.connection), let entry = first(.connection), entry.valueLength == 10
+        else { return false }
+        return bytes.withUnsafeReadableBytes { memory in
+            let start = Int(entry.valueStart)
+            let front = memory.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            let rest = memory.loadUnaligned(fromByteOffset: start + 8, as: UInt16.self)
+            return front == UInt64(bigEndian: 0x6b65_6570_2d61_6c69) && rest == UInt16(bigEndian: 0x7665)
+        }
+    }
+
     /// Where the names are that `Connection` lists, without those that always belong to one hop: `keep-alive` is what
     /// most messages say.
     private var nominatedNames: [Range<Int>] {
-        guard names.contains(.connection) else { return [] }
+        guard names.contains(.connection), !saysKeepAliveAlone else { return [] }
         return bytes.withUnsafeReadableBytes { memory in
             var nominated: [Range<Int>] = []
             for entry in entries where entry.name == .connection {

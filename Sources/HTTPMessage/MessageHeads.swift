@@ -78,6 +78,8 @@ package struct ResponseHead: Sendable, Equatable {
 
 extension HeaderFields {
     fileprivate func allowKeepAlive(_ version: HTTPVersion) -> Bool {
+        guard contains(.connection) else { return version == .http11 }
+        if saysKeepAliveAlone { return true }
         if list(.connection, contains: "close") { return false }
         return version == .http11 || list(.connection, contains: "keep-alive")
     }

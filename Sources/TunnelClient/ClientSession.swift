@@ -14,6 +14,8 @@ import TunnelTransport
 final class ClientSession: SessionOwner {
     /// Exchanges begun before the event loop looks at its sockets again.
     private static let beginsPerTurn = 16
+    /// The most memory that is kept for heads of answers, in bytes.
+    private static let mostMemory = 2 << 10
 
     private let setup: CurrentSetup
     private let identity: TunnelIdentity
@@ -28,6 +30,8 @@ final class ClientSession: SessionOwner {
     private var logger: Logger
     private var arrivals = Arrivals()
     private var isBeginning = false
+    /// What heads of answers are written into, empty.
+    private var memory = ByteBuffer()
 
     /// Call on the event loop.
     init(
@@ -127,12 +131,14 @@ final class ClientSession: SessionOwner {
             let framing = try Self.framing(request, isLast: arrival.isLast)
             if isOldServer { removeToken(&request, arrival.head) }
             let entrance = isOldServer ? TunnelEntrance() : TunnelEntrance(request.fields)
+            let destination: Destination
             do throws(OriginRefusal) {
-                let destination = try setup.directory.destination(of: &request, from: entrance)
-                stream.begin(request, at: destination, framing: framing, on: eventLoop)
+                destination = try setup.directory.destination(of: &request, from: entrance)
             } catch {
-                stream.refuse(error.status, error.words, to: request)
+                return stream.refuse(error.status, error.words, to: request)
             }
+            // Handed on: as long as it is here too, to change its fields copies them.
+            stream.begin(consume request, at: destination, framing: framing, on: eventLoop)
         } catch {
             stream.refuseMalformed("\(error)")
         }
@@ -157,6 +163,19 @@ final class ClientSession: SessionOwner {
             return .none
         }
         return length.map { $0 == 0 ? .none : .length($0) } ?? .chunked
+    }
+
+    /// Has the head of an answer sent.
+    func respond(
+        _ id: StreamID, by session: any Session, _ head: ResponseHead, isLast: Bool, after time: UInt32?
+    ) {
+        var bytes = memory
+        memory = ByteBuffer()
+        bytes.writeResponseHead(head)
+        session.respond(id, head: bytes, isInterim: head.isInterim, isLast: isLast, originTime: time)
+        guard bytes.storageCapacity <= Self.mostMemory else { return }
+        bytes.clear(minimumCapacity: 0)
+        memory = bytes
     }
 
     func originFailed(_ id: StreamID, _ error: OriginError) {

@@ -73,7 +73,7 @@ final class OriginStream {
         grpcType = GRPC.type(of: request.fields)
         view = destination.view
         exchange = destination.origin.begin(
-            request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
+            consume request, framing: framing, host: destination.host, on: eventLoop, receiver: self)
         for bytes in early { pass(bytes) }
         early = []
         if endCameEarly { exchange?.end(trailers: earlyTrailers) }
@@ -123,9 +123,7 @@ final class OriginStream {
     /// - Parameter time: in microseconds; nil for an interim head.
     private func respond(_ head: ResponseHead, isLast: Bool, after time: UInt32?) {
         if !head.isInterim { status = head.status }
-        var bytes = ByteBuffer()
-        bytes.writeResponseHead(head)
-        session.respond(id, head: bytes, isInterim: head.isInterim, isLast: isLast, originTime: time)
+        owner.respond(id, by: session, head, isLast: isLast, after: time)
     }
 
     private func answerIsWhole(trailers: HeaderFields?) {

@@ -32,6 +32,9 @@ public struct StreamTable<Value> {
         }
     }
 
+    /// Adds the value of a stream that has none. It is taken over: the subscript copies it.
+    @inlinable public mutating func insert(_ value: consuming Value, for id: StreamID) { append(id, value) }
+
     /// Where in `values` a stream's value is, until the next one is added or removed.
     @inlinable public func index(forKey id: StreamID) -> Int? {
         slot(of: id).map { Int(slots[$0]) - 1 }
@@ -59,7 +62,7 @@ public struct StreamTable<Value> {
     @inlinable static var fewestSlots: Int { 8 }
     @inlinable static var keptSlots: Int { 64 }
 
-    @inlinable mutating func append(_ id: StreamID, _ value: Value) {
+    @inlinable mutating func append(_ id: StreamID, _ value: consuming Value) {
         if (ids.count + 1) * 4 > slots.count * 3 {
             slots = [Int32](repeating: 0, count: max(Self.fewestSlots, slots.count * 2))
             for index in ids.indices { occupy(ids[index], index) }

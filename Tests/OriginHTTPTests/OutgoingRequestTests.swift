@@ -17,7 +17,7 @@ struct OutgoingRequestTests {
 
     private func text(_ output: inout Output) -> String {
         var whole = ByteBuffer()
-        output.drain { whole.writeImmutableBuffer($0) }
+        output.takeAll().forEach { whole.writeImmutableBuffer($0) }
         return String(buffer: whole)
     }
 
@@ -169,7 +169,7 @@ struct OutgoingRequestTests {
         output.appendLastChunk(trailers: HeaderFields([.date: "now"]))
         let count = output.count
         var wire = ByteBuffer()
-        output.drain { wire.writeImmutableBuffer($0) }
+        output.takeAll().forEach { wire.writeImmutableBuffer($0) }
         #expect(wire.readableBytes == count)
         #expect(output.count == 0)
         var decoder = BodyDecoder(.chunked)

@@ -36,7 +36,7 @@ struct ResponseParserTests {
         } catch {
             received.error = error.code
         }
-        received.allowsReuse = parser.allowsReuse
+        received.allowsReuse = parser.ended().allowsReuse
         return received
     }
 

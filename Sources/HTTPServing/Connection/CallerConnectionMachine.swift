@@ -123,7 +123,7 @@ struct CallerConnectionMachine<Exchange> {
         let framing = try head.bodyFraming()
         try head.settleTarget()
         try head.settleLength()
-        return .request(head, framing)
+        return .request(consume head, framing)
     }
 
     private mutating func nextRaw(_ exchange: Exchange, _ hasInputEnded: Bool) -> Event {
@@ -198,7 +198,7 @@ struct CallerConnectionMachine<Exchange> {
     }
 
     /// A request goes to an exchange.
-    mutating func began(_ exchange: Exchange, _ http: HTTP1Exchange) {
+    mutating func began(_ exchange: Exchange, _ http: consuming HTTP1Exchange) {
         self.http = http
         state = .exchange(exchange)
     }

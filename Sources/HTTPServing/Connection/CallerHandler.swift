@@ -302,7 +302,8 @@ package final class CallerHandler: ChannelDuplexHandler, RemovableChannelHandler
     @discardableResult package func stop() -> EventLoopFuture<Void> {
         let now = eventLoop.now
         let arrival = eventLoop.makePromise(of: Void.self)
-        arrivals.append(arrival)
+        // Not appended: a list that is changed in place is looked at for conflicts behind every request.
+        arrivals = arrivals + [arrival]
         switch machine.stop(isWritable: isWritable, now: now) {
         case .nothing: break
         case .checkTime: checkTime()

@@ -3,7 +3,7 @@ import HostSystem
 import NIOCore
 
 /// The way back to a caller: writes, flushes, and the ways to close. Bound to the connection's event loop.
-final class CallerOutput {
+final class CallerOutput: TurnEnder {
     /// What counts as a small piece, in bytes.
     private static let smallPiece = ResponseEncoder.shortBody
     /// Small pieces go out once there are so many bytes of them.
@@ -26,6 +26,10 @@ final class CallerOutput {
     /// Whether what is written goes together with more: nothing may go out in between.
     private let isFramed: Bool
     private var context: ChannelHandlerContext?
+    /// The context's, as long as that is there: to ask it for its channel takes longer than to ask the channel.
+    private var channel: (any Channel)?
+    private let turns: LoopTurns
+    private let turnEnd: TurnEnd
     private var keepsLittle = false
     private var isFlushScheduled = false
     /// Whether something was written since the last flush: a scheduled one comes to nothing where all has gone out before.
@@ -44,6 +48,9 @@ final class CallerOutput {
         _ context: ChannelHandlerContext, budget: (any OutputBudget)?, isSecure: Bool, isFramed: Bool = false
     ) {
         self.context = context
+        self.channel = context.channel
+        self.turns = .of(context.eventLoop)
+        self.turnEnd = turns.end
         self.budget = budget
         self.isSecure = isSecure
         self.isFramed = isFramed
@@ -53,6 +60,7 @@ final class CallerOutput {
     func letGo() {
         giveBack()
         context = nil
+        channel = nil
     }
 
     /// Nothing more will be written. What the next exchange fetches would come on top of what
@@ -86,7 +94,7 @@ final class CallerOutput {
             UnsentBytes.option, value: keepsLittle ? Self.littleUnsent : UnsentBytes.most)
     }
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var isWritable: Bool { channel?.isWritable ?? false }
 
     /// Bytes that wait in this process.
     var waiting: Int {
@@ -101,9 +109,10 @@ final class CallerOutput {
         guard let context else { return }
         hasUnflushed = true
         if isSecure { keptByTLS += bytes.readableBytes }
-        defer { if !isFramed { flushWhatTLSKeeps() } }
+        defer { if isSecure, !isFramed { flushWhatTLSKeeps() } }
         keepWithinBudget()
-        let goesAtOnce = context.channel.isWritable && !keepsLittle
+        let isWritable = isWritable
+        let goesAtOnce = isWritable && !keepsLittle
         guard bytes.readableBytes <= Self.smallPiece else {
             writeGathered()
             guard !goesAtOnce else { return context.write(NIOAny(bytes), promise: nil) }
@@ -113,9 +122,13 @@ final class CallerOutput {
         if gathered.readableBytes == 0, goesAtOnce {
             gathered = bytes
         } else {
-            gathered.writeImmutableBuffer(bytes)
+            // Taken out: what a class has is looked at for conflicts whenever it is changed in place.
+            var pieces = gathered
+            gathered = ByteBuffer()
+            pieces.writeImmutableBuffer(bytes)
+            gathered = pieces
         }
-        if gathered.readableBytes >= Self.mostGathered, context.channel.isWritable { writeGathered() }
+        if gathered.readableBytes >= Self.mostGathered, isWritable { writeGathered() }
     }
 
     /// What has to wait, without the rest of the buffer that it was read into and would keep alive: that holds what came
@@ -143,18 +156,21 @@ final class CallerOutput {
 
     private func writeGathered() {
         guard gathered.readableBytes > 0 else { return }
-        context?.write(NIOAny(gathered), promise: nil)
+        let pieces = gathered
         gathered = ByteBuffer()
+        context?.write(NIOAny(pieces), promise: nil)
     }
 
     /// What was written goes out, together with what else is written in this turn of the event loop.
     func flushSoon() {
-        guard !isFlushScheduled, let context else { return }
+        guard !isFlushScheduled, context != nil else { return }
         isFlushScheduled = true
-        context.eventLoop.assumeIsolated().execute {
-            self.isFlushScheduled = false
-            if self.hasUnflushed { self.flushNow() }
-        }
+        turnEnd.tell(self)
+    }
+
+    func turnEnds() {
+        isFlushScheduled = false
+        if hasUnflushed { flushNow() }
     }
 
     func close() { context?.close(promise: nil) }

@@ -21,16 +21,21 @@ package final class LoopTurns: Sendable {
 
     private let eventLoop: any EventLoop
     private let state: NIOLoopBoundBox<State>
+    private let boundEnd: NIOLoopBound<TurnEnd>
 
     private init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         state = NIOLoopBoundBox(State(), eventLoop: eventLoop)
+        boundEnd = NIOLoopBound(TurnEnd(of: eventLoop), eventLoop: eventLoop)
     }
 
     /// The turns of the event loop that this is called on.
     package static func of(_ eventLoop: any EventLoop) -> LoopTurns {
         known.value(of: eventLoop, orElse: LoopTurns.init)
     }
+
+    /// The end of each of them.
+    package var end: TurnEnd { boundEnd.value }
 
     /// What somebody may do now for whom something has just come, and who is not in line.
     package var share: Int { state.value.allowance.share }

@@ -56,7 +56,7 @@ final class HTTPExchange: OriginExchange {
     /// What of the body was handed to the channel, as long as that may be needed again and is short.
     private var kept: ByteBuffer?
     private var keptTrailers: HeaderFields?
-    private var senderAwaitsWritability = false
+    private(set) var senderAwaitsWritability = false
 
     init(_ request: OutgoingRequest, pool: OriginPool, receiver: any OriginResponseReceiver) {
         self.request = request
@@ -88,7 +88,7 @@ final class HTTPExchange: OriginExchange {
         kept = channel.canBeRefused ? ByteBuffer() : nil
         channel.begin(request, for: self)
         guard let held else { return }
-        held.bytes.drain {
+        held.bytes.takeAll().forEach {
             keep($0)
             channel.send($0, isLast: false)
         }

@@ -104,8 +104,14 @@ package final class HTTPOrigin: Origin {
     }
 
     private struct Pools {
-        var byLoop: [ObjectIdentifier: NIOLoopBound<LoopPools>] = [:]
+        /// By the event loop; few enough to go through.
+        var byLoop: [(loop: ObjectIdentifier, pools: NIOLoopBound<LoopPools>)] = []
         var areRetired = false
+
+        func of(_ eventLoop: ObjectIdentifier) -> NIOLoopBound<LoopPools>? {
+            for known in byLoop where known.loop == eventLoop { return known.pools }
+            return nil
+        }
     }
 
     /// - Parameters:
@@ -136,7 +142,7 @@ package final class HTTPOrigin: Origin {
         do throws(OriginError) {
             let pool = pool(on: eventLoop, for: request)
             let outgoing = try OutgoingRequest(
-                request, framing: framing, authority: authority, host: host)
+                consume request, framing: framing, authority: authority, host: host)
             let exchange = HTTPExchange(consume outgoing, pool: pool, receiver: receiver)
             exchange.start()
             return exchange
@@ -148,20 +154,21 @@ package final class HTTPOrigin: Origin {
     package func retire() {
         let pools = self.pools.withLock { pools in
             pools.areRetired = true
-            return Array(pools.byLoop.values)
+            return pools.byLoop.map(\.pools)
         }
         for pool in pools { pool.eventLoop.execute { pool.value.retire() } }
     }
 
     package func closeIdle() {
-        for pool in pools.withLock({ Array($0.byLoop.values) }) {
+        for pool in pools.withLock({ $0.byLoop.map(\.pools) }) {
             pool.eventLoop.execute { pool.value.closeIdle() }
         }
     }
 
     /// Those of one event loop, the current one.
     package func connections(on eventLoop: any EventLoop) -> OriginConnections {
-        pools.withLock { $0.byLoop[ObjectIdentifier(eventLoop)] }?.value.connections ?? OriginConnections()
+        let known = pools.withLock { $0.of(ObjectIdentifier(eventLoop)) }
+        return known?.value.connections ?? OriginConnections()
     }
 
     private func pool(on eventLoop: any EventLoop, for request: borrowing RequestHead) -> OriginPool {
@@ -174,7 +181,7 @@ package final class HTTPOrigin: Origin {
     private func pools(on eventLoop: any EventLoop) -> LoopPools {
         let bound = pools.withLock { pools in
             let key = ObjectIdentifier(eventLoop)
-            if let known = pools.byLoop[key] { return known }
+            if let known = pools.of(key) { return known }
             let connector = OriginConnector(
                 address: address, tls: tls, versions: versions,
                 header: header.map { OriginConnector.Header(version: $0) }, options: options, names: names,
@@ -184,7 +191,7 @@ package final class HTTPOrigin: Origin {
             // Somebody had chosen this origin just before it was retired.
             if pools.areRetired { new.retire() }
             let bound = NIOLoopBound(new, eventLoop: eventLoop)
-            pools.byLoop[key] = bound
+            pools.byLoop.append((key, bound))
             return bound
         }
         return bound.value

@@ -3,7 +3,7 @@ import HostSystem
 import NIOCore
 
 /// A connection to an HTTP/1.1 server: carries one exchange at a time, and waits in the pool in between.
-final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChannel, TurnTaker {
+final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChannel, TurnTaker, TurnEnder {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -27,12 +27,6 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
         case ended
         /// The kernel has all of it, and our direction is closed.
         case closed
-    }
-
-    private struct Carried {
-        let exchange: HTTPExchange
-        var request: Request
-        var parser: ResponseParser
     }
 
     private struct Place {
@@ -64,20 +58,28 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     private var context: ChannelHandlerContext?
     /// In the pool, from the end of the attempt until it is closed.
     private var place: Place?
-    private var carried: Carried?
+    /// The one that it carries.
+    private var exchange: HTTPExchange?
+    private var request = Request.whole
+    private var parser = ResponseParser(method: "", upgrade: UpgradeOffer())
     /// Whether it carried an exchange before the present one.
     private var isReused = false
     private var inputEnd: InputEnd?
     private var delivery = Delivery.atRest
-    private lazy var turns = LoopTurns.of(eventLoop)
+    private let turns: LoopTurns
     private var readIsHeld = false
     private var output = Output()
+    /// What the last request was written into, empty: for the next.
+    private var memory = ByteBuffer()
     private var flushIsScheduled = false
+    private let turnEnd: TurnEnd
 
     /// - Parameter origin: where the server is, for messages.
     init(to origin: OriginAddress, on eventLoop: any EventLoop) {
         self.origin = origin.place
         self.eventLoop = eventLoop
+        turns = .of(eventLoop)
+        turnEnd = turns.end
     }
 
     // MARK: What the pool does
@@ -91,13 +93,9 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     func makeChannel() -> any OriginChannel { self }
 
-    func joined(_ pool: OriginPool, as id: OriginPool.ConnectionID) {
-        place = Place(pool: pool, id: id)
-    }
+    func joined(_ pool: OriginPool, as id: OriginPool.ConnectionID) { place = Place(pool: pool, id: id) }
 
-    func close() {
-        context?.close(promise: nil)
-    }
+    func close() { context?.close(promise: nil) }
 
     // MARK: What the exchange does
 
@@ -110,41 +108,43 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     }
 
     func begin(_ request: OutgoingRequest, for exchange: HTTPExchange) {
-        let progress: Request =
+        self.request =
             RequestBody(request.framing).isWhole ? .whole : .body(isChunked: request.framing == .chunked)
-        carried = Carried(
-            exchange: exchange, request: progress,
-            parser: ResponseParser(method: request.method, upgrade: request.upgrade))
-        output.appendHead(request)
-        outputGrew()
+        self.exchange = exchange
+        parser.begin(method: request.method, upgrade: request.upgrade)
+        let memory = memory
+        self.memory = ByteBuffer()
+        outputGrew(to: output.appendHead(request, in: consume memory))
     }
 
     func send(_ bytes: ByteBuffer, isLast: Bool) {
-        switch carried?.request {
+        guard exchange != nil else { return }
+        switch request {
         case .body(isChunked: true):
             output.appendChunk(bytes)
         case .body(isChunked: false):
             output.append(bytes)
-            if isLast { carried?.request = .whole }
+            if isLast { request = .whole }
         case .raw:
             output.append(bytes)
-        case .whole, .ended, .closed, nil:
+        case .whole, .ended, .closed:
             return
         }
-        outputGrew()
+        outputGrew(to: output.count)
     }
 
     func end(trailers: HeaderFields?) {
-        switch carried?.request {
+        guard exchange != nil else { return }
+        switch request {
         case .body(let isChunked):
-            carried?.request = .whole
+            request = .whole
             guard isChunked else { return }
             output.appendLastChunk(trailers: trailers)
-            outputGrew()
+            outputGrew(to: output.count)
         case .raw:
-            carried?.request = .ended
+            request = .ended
             halfClose()
-        case .whole, .ended, .closed, nil:
+        case .whole, .ended, .closed:
             break
         }
     }
@@ -161,33 +161,39 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     /// Nothing more of the exchange leaves: where TLS says farewell, the connection still takes bytes.
     private func letGo() {
-        carried = nil
+        exchange = nil
+        parser.letGo()
         output = Output()
     }
 
     // MARK: Writing
 
     /// Flushes at the end of this turn of the event loop, so that what is sent together leaves together.
-    private func outputGrew() {
-        if output.count >= Self.gatheredBytes { writeOutput() }
+    private func outputGrew(to bytes: Int) {
+        if bytes >= Self.gatheredBytes { writeOutput() }
         guard !flushIsScheduled, context != nil else { return }
         flushIsScheduled = true
-        eventLoop.assumeIsolated().execute { self.flush() }
+        turnEnd.tell(self)
     }
 
-    private func flush() {
+    func turnEnds() {
         flushIsScheduled = false
         guard let context else { return }
-        writeOutput()
+        var written = writeOutput()
         context.flush()
-        if context.channel.isWritable { carried?.exchange.becameWritable() }
+        if let empty = written.takeMemory() { memory = empty }
+        guard let exchange, exchange.senderAwaitsWritability, context.channel.isWritable else { return }
+        exchange.becameWritable()
     }
 
     /// Hands bytes to the channel, without a flush.
-    private func writeOutput() {
-        var pending = Output()
-        swap(&output, &pending)
-        pending.drain { context?.write(wrapOutboundOut($0), promise: nil) }
+    ///
+    /// - Returns: what they lie in.
+    @discardableResult
+    private func writeOutput() -> Output {
+        let pending = output.takeAll()
+        pending.forEach { context?.write(wrapOutboundOut($0), promise: nil) }
+        return pending
     }
 
     /// After 101: no more bytes from us, once those at hand are sent.
@@ -199,7 +205,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
         let sent = eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in
-            self.carried?.request = .closed
+            if self.exchange != nil { self.request = .closed }
             if self.inputEnd == nil {
                 self.context?.close(mode: .output, promise: nil)
             } else {
@@ -210,13 +216,8 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     // MARK: What the channel says
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-    }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func read(context: ChannelHandlerContext) {
         if holdsReads {
@@ -228,8 +229,8 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // Where nobody asked, nothing that follows could be told from an answer.
-        guard carried != nil else { return leave() }
-        carried?.parser.feed(unwrapInboundIn(data))
+        guard exchange != nil else { return leave() }
+        parser.feed(unwrapInboundIn(data))
         deliver()
     }
 
@@ -239,7 +240,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { carried?.exchange.becameWritable() }
+        if context.channel.isWritable { exchange?.becameWritable() }
         context.fireChannelWritabilityChanged()
     }
 
@@ -250,20 +251,20 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     func channelInactive(context: ChannelHandlerContext) {
         // The origin's end comes as an event of its own, but for when it is the second of both directions:
         // NIO closes the channel then, after an error if there was one.
-        if inputEnd == nil, case .closed? = carried?.request { inputEnd = .clean }
+        if inputEnd == nil, exchange != nil, case .closed = request { inputEnd = .clean }
         inputEnd = inputEnd ?? .broken
         if let place {
             self.place = nil
             place.pool.closed(place.id)
         }
         deliver()
-        if let carried, carried.parser.rawHasEnded, case .raw = carried.request { brokeAfterItsEnd() }
+        if exchange != nil, parser.rawHasEnded, case .raw = request { brokeAfterItsEnd() }
         context.fireChannelInactive()
     }
 
     private func inputEnded(_ end: InputEnd) {
         inputEnd = inputEnd ?? end
-        if carried == nil { leave() } else { deliver() }
+        if exchange == nil { leave() } else { deliver() }
     }
 
     /// It waits in the pool, or is about to get there, and can carry nothing.
@@ -275,7 +276,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
 
     /// Whether bytes are left in the kernel for now.
     private var holdsReads: Bool {
-        if case .inLine = delivery { true } else { carried?.exchange.isPaused == true }
+        if case .inLine = delivery { true } else { exchange?.isPaused == true }
     }
 
     private func readOnIfHeld() {
@@ -284,9 +285,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
         context?.read()
     }
 
-    private func deliver() {
-        if case .atRest = delivery { deliver(pieces: Self.freePieces) }
-    }
+    private func deliver() { if case .atRest = delivery { deliver(pieces: Self.freePieces) } }
 
     func haveTurn(_ share: Int) {
         deliver(pieces: max(Self.fewestPieces, share / Self.pieceWork))
@@ -297,7 +296,7 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     private func deliver(pieces: Int) {
         delivery = .underWay
         var left = pieces
-        while let exchange = carried?.exchange, !exchange.isPaused {
+        while let exchange, !exchange.isPaused {
             guard left > 0 else {
                 delivery = .inLine
                 turns.spend(pieces * Self.pieceWork)
@@ -321,32 +320,29 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
     }
 
     private func nextEvent() throws(HTTPMessageError) -> ResponseParser.Event? {
-        if let event = try carried?.parser.next() { return event }
+        if let event = try parser.next() { return event }
         guard let inputEnd else { return nil }
-        return try carried?.parser.endOfInput(isClean: inputEnd == .clean)
+        return try parser.endOfInput(isClean: inputEnd == .clean)
     }
 
     private func answered(
         _ exchange: HTTPExchange, _ head: consuming ResponseHead, _ framing: BodyFraming
     ) throws(HTTPMessageError) {
         if head.status == 101 {
-            guard case .whole? = carried?.request else {
+            guard case .whole = request else {
                 throw HTTPMessageError(.malformed, "101 before the end of the request")
             }
-            carried?.request = .raw
+            request = .raw
         }
         exchange.answered(head, framing: framing)
     }
 
     private func ended(_ exchange: HTTPExchange, trailers: HeaderFields?) {
-        // Taken out, not copied: it is over but for an upgrade.
-        guard let carried = carried.take() else { return }
-        guard !carried.parser.isUpgraded else {
-            self.carried = carried
-            return rawInputEnded(carried)
-        }
-        var isReusable = carried.parser.allowsReuse && !flushIsScheduled && inputEnd == nil
-        if case .whole = carried.request {} else { isReusable = false }
+        let (isUpgraded, allowsReuse) = parser.ended()
+        guard !isUpgraded else { return rawInputEnded(exchange) }
+        self.exchange = nil
+        var isReusable = allowsReuse && !flushIsScheduled && inputEnd == nil
+        if case .whole = request {} else { isReusable = false }
         if !isReusable { letGo() }
         isReused = true
         if let place {
@@ -357,31 +353,31 @@ final class OriginConnection: ChannelDuplexHandler, PooledConnection, OriginChan
         exchange.ended(trailers: trailers)
     }
 
-    private func rawInputEnded(_ carried: Carried) {
-        switch carried.request {
+    private func rawInputEnded(_ exchange: HTTPExchange) {
+        switch request {
         case .closed:
-            self.carried = nil
+            self.exchange = nil
             close()
-            carried.exchange.ended(trailers: nil)
+            exchange.ended(trailers: nil)
         case .ended:
-            self.carried = nil
-            carried.exchange.ended(trailers: nil)
+            self.exchange = nil
+            exchange.ended(trailers: nil)
         case .body, .whole, .raw:
-            carried.exchange.originHalfClosed()
+            exchange.originHalfClosed()
             if context == nil { brokeAfterItsEnd() }
         }
     }
 
     /// The origin had closed its direction after 101, and no longer listens either.
     private func brokeAfterItsEnd() {
-        guard let carried else { return }
-        self.carried = nil
-        carried.exchange.channelFailed(
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.channelFailed(
             OriginError(.closedEarly, "\(origin) closed the upgraded connection"), isUntouched: false)
     }
 
     private func failed(_ exchange: HTTPExchange, _ error: HTTPMessageError) {
-        guard let parser = carried?.parser else { return }
+        guard self.exchange != nil else { return }
         let isUntouched = isReused && !parser.hasReceived && error.code == .truncated
         let reason =
             if let other = parser.otherProtocol {

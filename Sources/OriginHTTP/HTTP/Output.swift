@@ -13,8 +13,18 @@ struct Output {
     private var large: [ByteBuffer] = []
     private var small = ByteBuffer()
 
+    /// The most memory that is kept for another request, in bytes.
+    private static let mostMemory = 2 << 10
+
     /// Appends the request line and the fields of a request, `Host` and framing included, and the empty line.
-    mutating func appendHead(_ request: OutgoingRequest) {
+    ///
+    /// - Parameter memory: what it is written into where nothing is before it.
+    /// - Returns: bytes in all.
+    @discardableResult
+    mutating func appendHead(
+        _ request: OutgoingRequest, in memory: consuming ByteBuffer = ByteBuffer()
+    ) -> Int {
+        if small.readableBytes == 0 { small = memory }
         count -= small.readableBytes
         if request.framing == .chunked {
             var fields = request.fields
@@ -24,6 +34,7 @@ struct Output {
             appendHead(request, request.fields)
         }
         count += small.readableBytes
+        return count
     }
 
     private mutating func appendHead(_ request: OutgoingRequest, _ fields: HeaderFields) {
@@ -60,11 +71,26 @@ struct Output {
         count += small.readableBytes
     }
 
-    /// Hands over everything in order, and is empty afterwards.
-    mutating func drain(_ write: (ByteBuffer) -> Void) {
-        var drained = Output()
-        swap(&self, &drained)
-        for buffer in drained.large { write(buffer) }
-        if drained.small.readableBytes > 0 { write(drained.small) }
+    /// Everything, in order.
+    func forEach(_ body: (ByteBuffer) -> Void) {
+        for buffer in large { body(buffer) }
+        if small.readableBytes > 0 { body(small) }
+    }
+
+    /// Hands over everything, and is empty afterwards.
+    mutating func takeAll() -> Output {
+        let all = self
+        self = Output()
+        return all
+    }
+
+    /// The memory of small bytes that have gone, empty; nil where it is not worth keeping. Somebody who still has them keeps
+    /// them.
+    mutating func takeMemory() -> ByteBuffer? {
+        guard small.readableBytes > 0, small.storageCapacity <= Self.mostMemory else { return nil }
+        var memory = small
+        self = Output()
+        memory.clear(minimumCapacity: 0)
+        return memory
     }
 }

@@ -24,8 +24,8 @@ struct ResponseParser {
     /// Origins may send twice the fields that callers may, as many as go through the tunnel.
     private static let limits = HTTPLimits(fieldCount: 256)
 
-    private let method: String
-    private let upgrade: UpgradeOffer
+    private var method: String
+    private var upgrade: UpgradeOffer
     private var phase = Phase.head
     private var reader = ResponseHeadReader(limits: Self.limits)
     /// Of the body; there once the final head has come.
@@ -50,9 +50,21 @@ struct ResponseParser {
         self.upgrade = upgrade
     }
 
-    /// Whether the response is whole and the connection can carry another request.
-    var allowsReuse: Bool {
-        if case .ended = phase { keepsAlive && input.readableBytes == 0 } else { false }
+    /// The same in place of the one before, whose connection carries another request.
+    mutating func begin(method: String, upgrade: UpgradeOffer) {
+        self = ResponseParser(method: method, upgrade: upgrade)
+    }
+
+    /// Nothing more is asked of it.
+    mutating func letGo() { input = ByteBuffer() }
+
+    /// What it ends in, once all of it was handed over: whether it was a switch of protocols; and, where it was not, whether
+    /// the response is whole and the connection can carry another request.
+    mutating func ended() -> (isUpgraded: Bool, allowsReuse: Bool) {
+        guard !isUpgraded, case .ended = phase else { return (isUpgraded, false) }
+        let allowsReuse = keepsAlive && input.readableBytes == 0
+        letGo()
+        return (false, allowsReuse)
     }
 
     /// Whether the origin closed its direction after 101.

@@ -60,13 +60,63 @@ package enum MuxFrame: Sendable, Equatable {
     static let longestReason = 512
 }
 
+extension MuxFrame {
+    /// What stands before the payload, as one integer.
+    static func header(
+        _ kind: Kind, _ flags: Flags = [], stream: StreamID = StreamID(0), length: Int
+    ) -> UInt64 {
+        let word = UInt32(length) << 12 | UInt32(flags.rawValue) << 8 | UInt32(kind.rawValue)
+        return UInt64(word) << 32 | UInt64(stream.rawValue)
+    }
+}
+
 extension ByteBuffer {
     mutating func writeMuxHeader(
         _ kind: MuxFrame.Kind, _ flags: MuxFrame.Flags = [], stream: StreamID = StreamID(0), length: Int
     ) {
-        let word = UInt32(length) << 12 | UInt32(flags.rawValue) << 8 | UInt32(kind.rawValue)
-        // One integer is half the work of two.
-        writeInteger(UInt64(word) << 32 | UInt64(stream.rawValue))
+        writeInteger(MuxFrame.header(kind, flags, stream: stream, length: length))
+    }
+
+    /// Writes a header, if there is one, a number behind it, if there is one, and so many bytes of a payload: in one go, as
+    /// each write takes as long as it takes to write some hundred bytes.
+    mutating func writeFrame(_ header: UInt64?, _ number: UInt32?, _ payload: ByteBuffer, _ length: Int) {
+        let front = (header == nil ? 0 : 8) + (number == nil ? 0 : 4)
+        payload.withUnsafeReadableBytes { payload in
+            _ = writeWithUnsafeMutableBytes(minimumWritableBytes: front + length) { memory in
+                if let header { memory.storeBytes(of: header.bigEndian, as: UInt64.self) }
+                if let number {
+                    memory.storeBytes(of: number.bigEndian, toByteOffset: front - 4, as: UInt32.self)
+                }
+                UnsafeMutableRawBufferPointer(rebasing: memory[front..<front + length])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: payload[..<length]))
+                return front + length
+            }
+        }
+    }
+
+    /// Writes a frame that begins with a head, or with a number and a head.
+    mutating func writeMuxHead(
+        _ kind: MuxFrame.Kind, _ flags: MuxFrame.Flags, stream: StreamID, number: UInt32?, head: ByteBuffer
+    ) {
+        let length = head.readableBytes + (number == nil ? 0 : 4)
+        let header = MuxFrame.header(kind, flags, stream: stream, length: length)
+        writeFrame(header, number, head, head.readableBytes)
+    }
+
+    /// Answers a stream with a head.
+    mutating func writeMuxResponse(
+        _ stream: StreamID, head: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?
+    ) {
+        var flags: MuxFrame.Flags = isLast ? .last : []
+        if isInterim { flags.insert(.interim) }
+        if originTime != nil { flags.insert(.timed) }
+        writeMuxHead(.response, flags, stream: stream, number: originTime, head: head)
+    }
+
+    /// Opens a stream.
+    mutating func writeMuxRequest(_ stream: StreamID, window: Int, head: ByteBuffer, isLast: Bool) {
+        writeMuxHead(
+            .request, isLast ? .last : [], stream: stream, number: UInt32(clamping: window), head: head)
     }
 
     /// Writes one frame. Payloads are within `MuxFrame.maximumPayload`: the session cuts data to size, and heads
@@ -78,20 +128,10 @@ extension ByteBuffer {
             writeMuxHeader(.settings, length: payload.readableBytes)
             writeImmutableBuffer(payload)
         case .request(let stream, let window, let head, let isLast):
-            writeMuxHeader(.request, isLast ? .last : [], stream: stream, length: 4 + head.readableBytes)
-            writeInteger(UInt32(clamping: window))
-            writeImmutableBuffer(head)
+            writeMuxRequest(stream, window: window, head: head, isLast: isLast)
         case .response(let stream, let head, let isInterim, let isLast, let originTime):
-            var flags: MuxFrame.Flags = isLast ? .last : []
-            if isInterim { flags.insert(.interim) }
-            if let originTime {
-                flags.insert(.timed)
-                writeMuxHeader(.response, flags, stream: stream, length: 4 + head.readableBytes)
-                writeInteger(originTime)
-            } else {
-                writeMuxHeader(.response, flags, stream: stream, length: head.readableBytes)
-            }
-            writeImmutableBuffer(head)
+            writeMuxResponse(
+                stream, head: head, isInterim: isInterim, isLast: isLast, originTime: originTime)
         case .data(let stream, let bytes, let isLast):
             writeMuxHeader(.data, isLast ? .last : [], stream: stream, length: bytes.readableBytes)
             writeImmutableBuffer(bytes)

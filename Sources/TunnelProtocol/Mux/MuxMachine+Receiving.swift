@@ -49,7 +49,7 @@ extension MuxMachine {
         guard peer != nil else {
             guard case .settings(let settings) = consume frame else { throw .settingsMissing }
             guard settings.initialWindow <= Int(Int32.max) else { throw .flowControl }
-            peer = settings
+            peer = PeerBounds(settings)
             lastHeard = now
             return .ready(settings)
         }
@@ -103,7 +103,7 @@ extension MuxMachine {
         }
         var stream = MuxStream(sendCredit: window, receiveWindow: receiveWindow)
         stream.hasReceivedEverything = isLast
-        streams[id] = stream
+        streams.insert(stream, for: id)
         return .request(id, head: head, isLast: isLast)
     }
 

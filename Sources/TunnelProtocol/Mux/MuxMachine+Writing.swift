@@ -85,9 +85,8 @@ extension MuxMachine {
             }
         }
         if count > 0 || isLast {
-            message.reserveCapacity(minimumWritableBytes: MuxFrame.headerBytes + count)
-            message.writeMuxHeader(.data, isLast ? .last : [], stream: id, length: count)
-            streams.values[index].waiting.take(atMost: count, into: &message)
+            let header = MuxFrame.header(.data, isLast ? .last : [], stream: id, length: count)
+            streams.values[index].waiting.take(atMost: count, behind: header, into: &message)
             streams.values[index].sendCredit -= count
             waitingBytes -= count
         }

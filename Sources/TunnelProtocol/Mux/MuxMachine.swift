@@ -8,8 +8,9 @@ package struct MuxMachine: SessionMachine {
     private(set) var limits: SessionLimits
     let budget: any ReceiveBudget
 
-    /// The peer's settings, once they came.
-    package internal(set) var peer: SessionSettings?
+    /// What the peer's settings bound, once they came. Not the settings themselves: their texts would be copied whenever
+    /// one of these is asked for.
+    var peer: PeerBounds?
     /// Whether we announced that we are leaving.
     package private(set) var isDraining = false
     package var isPeerDraining: Bool { peerGoAways > 0 }
@@ -118,8 +119,8 @@ package struct MuxMachine: SessionMachine {
         _ = promise(&window)
         var stream = MuxStream(sendCredit: peer.initialWindow, receiveWindow: window)
         stream.hasSentEverything = isLast
-        control.writeMuxFrame(.request(id, window: window.credit, head: head, isLast: isLast))
-        streams[id] = stream
+        control.writeMuxRequest(id, window: window.credit, head: head, isLast: isLast)
+        streams.insert(stream, for: id)
         return id
     }
 
@@ -146,8 +147,7 @@ package struct MuxMachine: SessionMachine {
             streams.values[index].hasFinalHead = true
             if let peer, peer.features.contains(.originTimes) { told = originTime }
         }
-        control.writeMuxFrame(
-            .response(id, head: head, isInterim: isInterim, isLast: isLast, originTime: told))
+        control.writeMuxResponse(id, head: head, isInterim: isInterim, isLast: isLast, originTime: told)
         if isLast { sendingEnded(id) }
     }
 

@@ -52,3 +52,16 @@ struct MuxStream {
         return true
     }
 }
+
+/// What of a peer's settings a machine of protocol v2 keeps to.
+struct PeerBounds {
+    let maximumStreams: Int
+    let initialWindow: Int
+    let features: SessionFeatures
+
+    init(_ settings: SessionSettings) {
+        maximumStreams = settings.maximumStreams
+        initialWindow = settings.initialWindow
+        features = settings.features
+    }
+}

@@ -1,8 +1,9 @@
+import HostSystem
 package import NIOCore
 package import TunnelProtocol
 
 /// A session by the machine that speaks its protocol; `Session` tells of what it is asked.
-package final class MachineSession<Machine: SessionMachine>: Session {
+package final class MachineSession<Machine: SessionMachine>: Session, TurnEnder {
     /// What is written before the event loop looks at its sockets again: what comes meanwhile waits for it.
     private static var flushBudget: Int { 512 << 10 }
     /// What an event costs beyond its frame, in units of `TurnAllowance`.
@@ -15,17 +16,25 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     package let role: SessionRole
     package let longestMessage: Int
     package let pulse = SessionPulse()
-    package private(set) var state = SessionState.opening
+    // What other modules may read of a class is looked at for conflicts whenever it is: so these two are read here.
+    package var state: SessionState { phase }
+    package var isHeld: Bool {
+        get { holds }
+        set { holds = newValue }
+    }
+    private var phase = SessionState.opening
+    private var holds = false
     var machine: Machine
     var receivers = StreamTable<any StreamReceiver>()
     /// Where messages go that would hold up others; nil in protocol v2, in which there are none.
-    fileprivate(set) var spilling: SessionSpilling?
+    var spilling: SessionSpilling?
     /// Let go when the session is over, as the carrier is.
     private var owner: (any SessionOwner)?
     private(set) var carrier: (any SessionCarrier)?
     /// Known when the carrier is open, as its clock is.
     private var eventLoop: NIOIsolatedEventLoop?
     private var clock: (any EventLoop)?
+    private var turnEnd: TurnEnd?
     /// Where it is ticked from, since then.
     private var seat: KeepaliveWheel.Seat?
     private var progress = PeerProgress()
@@ -35,10 +44,11 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     private var settingsTimer: Scheduled<Void>?
     /// Ends a drained session that its peer does not close.
     private var closing: Scheduled<Void>?
-    package var isHeld = false
     /// Whether the message ends with the piece that the machine is not through with; nil when it is through.
     private var pieceIsLast: Bool?
     private var isReceiving = false
+    /// When that began, which is now for all that it brings about.
+    private var receivedAt = MonotonicInstant.now
     private var wasOccupied = false
     private var isFlushScheduled = false
     private var isFlushing = false
@@ -48,7 +58,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     /// - Parameters:
     ///   - longestMessage: that the peer may send, in bytes.
     ///   - owner: kept until the session is over.
-    fileprivate init(
+    init(
         _ machine: Machine, role: SessionRole, limits: SessionLimits, longestMessage: Int,
         owner: any SessionOwner
     ) {
@@ -59,8 +69,8 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         patience = limits.keepaliveTimeout
     }
 
-    private var isOver: Bool { state == .over }
-    var now: MonotonicInstant { clock?.instant ?? .now }
+    private var isOver: Bool { phase == .over }
+    var now: MonotonicInstant { isReceiving ? receivedAt : clock?.instant ?? .now }
 
     // MARK: From the carrier
 
@@ -70,10 +80,11 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         self.carrier = carrier
         self.eventLoop = eventLoop.assumeIsolated()
         clock = eventLoop
+        turnEnd = LoopTurns.of(eventLoop).end
         seat = KeepaliveWheel.of(eventLoop).seat { [weak self] in self?.tick() }
         flush()
         tick()
-        if state == .opening {
+        if phase == .opening {
             settingsTimer = end(
                 in: Self.settingsPatience, .peerMisbehaved("it did not say who it is in time"))
         }
@@ -81,6 +92,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
 
     package func beginsToReceive(now: MonotonicInstant) {
         isReceiving = true
+        receivedAt = now
         pulse.beat(now)
     }
 
@@ -188,7 +200,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         switch consume event {
         case .ready(let settings):
             settingsTimer?.cancel()
-            state = .ready
+            phase = .ready
             owner?.sessionReady(self, peer: settings)
             // A peer of protocol v1 knows of the session since the handshake.
             if settings.version == .v1 { serves() }
@@ -223,13 +235,13 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     }
 
     private func serves() {
-        guard state == .ready else { return }
-        state = .serving
+        guard phase == .ready else { return }
+        phase = .serving
         owner?.sessionServes(self)
     }
 
-    private func tellOccupation() {
-        guard machine.isOccupied != wasOccupied else { return }
+    private func tellOccupation(_ isOccupied: Bool) {
+        guard isOccupied != wasOccupied else { return }
         wasOccupied.toggle()
         owner?.session(self, becameOccupied: wasOccupied)
     }
@@ -241,26 +253,29 @@ package final class MachineSession<Machine: SessionMachine>: Session {
 
     /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
     func scheduleFlush() {
-        guard !isReceiving, !isFlushScheduled, !isOver, let eventLoop else { return }
+        guard !isReceiving, !isFlushScheduled, !isOver, let turnEnd else { return }
         isFlushScheduled = true
-        eventLoop.execute {
-            self.isFlushScheduled = false
-            self.flush()
-        }
+        turnEnd.tell(self)
+    }
+
+    package func turnEnds() {
+        isFlushScheduled = false
+        flush()
     }
 
     private func flush() {
-        guard state < .closing, !isFlushing, let carrier else { return }
-        if isHeld, !machine.isBlocked { carrier.resume() }
+        guard phase < .closing, !isFlushing, let carrier else { return }
+        if holds, !machine.isBlocked { carrier.resume() }
         isFlushing = true
         writeMessages(to: carrier)
         isFlushing = false
         var work = 0
         dispatchEvents(now: now, work: &work)
         guard !isOver else { return }
-        tellOccupation()
-        if let urgent = machine.urgentTick { seat?.move(to: urgent, ifSooner: true) }
-        if machine.isDrained { drained() }
+        let standing = machine.standing()
+        tellOccupation(standing.isOccupied)
+        if let urgent = standing.urgentTick { seat?.move(to: urgent, ifSooner: true) }
+        if standing.isDrained { drained() }
     }
 
     /// Writes until there is nothing more, the carrier takes no more, or it is enough for now.
@@ -269,13 +284,13 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         while !isOver, machine.hasSomethingToWrite, carrier.isWritable {
             guard left > 0 else { return flushOn() }
             var hasWritten = false
-            while left > 0, machine.hasSomethingToWrite, carrier.isWritable {
+            repeat {
                 var piece = carrier.makePiece()
                 guard let output = machine.write(to: &piece.buffer, budget: carrier.pieceBytes) else { break }
                 left -= piece.buffer.readableBytes
                 carrier.write(piece, as: output)
                 hasWritten = true
-            }
+            } while left > 0 && machine.hasSomethingToWrite && carrier.isWritable
             guard hasWritten else { return }
             carrier.flush()
         }
@@ -331,7 +346,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
         if machine.closesWhenDrained {
             guard role == .acceptor else { return end(.drained) }
             carrier?.closeOutput()
-            state = .closing
+            phase = .closing
         }
         closing = end(in: Self.closePatience, .drained)
     }
@@ -339,7 +354,7 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     /// - Parameter isUntouched: whether the peer has looked at none of the streams that are open.
     private func end(_ end: SessionEnd, isUntouched: Bool = false) {
         guard !isOver else { return }
-        state = .over
+        phase = .over
         seat?.leave()
         settingsTimer?.cancel()
         closing?.cancel()
@@ -357,44 +372,11 @@ package final class MachineSession<Machine: SessionMachine>: Session {
     }
 }
 
-/// A session of protocol v2.
-package typealias MuxSession = MachineSession<MuxMachine>
-
-extension MuxSession {
-    /// - Parameters:
-    ///   - role: the opener is the tunnel server, the acceptor the client.
-    ///   - owner: kept until the session is over.
-    ///   - now: by the clock of the event loop that it will be on.
-    package convenience init(
-        role: SessionRole, limits: SessionLimits, settings: SessionSettings,
-        budget: any ReceiveBudget, owner: any SessionOwner, now: MonotonicInstant = .now
+extension SessionMachine {
+    /// What there may be to do when something was written, asked at once.
+    fileprivate mutating func standing() -> (
+        isOccupied: Bool, urgentTick: MonotonicInstant?, isDrained: Bool
     ) {
-        self.init(
-            MuxMachine(role: role, limits: limits, settings: settings, budget: budget, now: now),
-            role: role, limits: limits, longestMessage: limits.maximumMessageBytes, owner: owner)
-    }
-}
-
-/// A session of protocol v1.
-package typealias MessageSession = MachineSession<MessageMachine>
-
-extension MessageSession {
-    /// - Parameters:
-    ///   - peer: what is known of the peer's software.
-    ///   - numbering: of the token's requests; nil on a client, which opens none.
-    ///   - space: for messages that would hold up others.
-    ///   - owner: kept until the session is over.
-    ///   - now: by the clock of the event loop that it will be on.
-    package convenience init(
-        role: SessionRole, limits: SessionLimits, peer: String,
-        budget: any ReceiveBudget, numbering: (any RequestNumbering)?, space: SpillSpace = .ofProcess,
-        owner: any SessionOwner, now: MonotonicInstant = .now
-    ) {
-        self.init(
-            MessageMachine(
-                role: role, limits: limits, peer: peer, budget: budget, numbering: numbering, now: now),
-            // Messages are taken as they come, so their length costs nothing.
-            role: role, limits: limits, longestMessage: .max, owner: owner)
-        spilling = SessionSpilling(self, in: space, limits: limits, role: role)
+        (isOccupied, urgentTick, isDrained)
     }
 }

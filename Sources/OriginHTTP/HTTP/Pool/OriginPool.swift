@@ -23,11 +23,6 @@ final class OriginPool {
         case connection(any PooledConnection)
     }
 
-    private struct Alarm {
-        let time: NIODeadline
-        let task: Scheduled<Void>
-    }
-
     let address: OriginAddress
     let eventLoop: any EventLoop
     private let connect: Connect
@@ -38,7 +33,9 @@ final class OriginPool {
     /// By the number of a connection.
     private var links: [Link?] = []
     private var waiters: [WaiterID: HTTPExchange] = [:]
-    private var alarm: Alarm?
+    /// The one timer, while it runs, and for when it is set.
+    private var alarm: Scheduled<Void>?
+    private var alarmTime = NIODeadline.distantFuture
     private var isAtWork = false
 
     /// - Parameters:
@@ -157,8 +154,9 @@ final class OriginPool {
         work()
         // Nothing of the pool is to stay with the loop.
         guard machine.nextWakeUp() == nil else { return }
-        alarm?.task.cancel()
+        alarm?.cancel()
         alarm = nil
+        alarmTime = .distantFuture
     }
 
     /// Closes what is idle.
@@ -214,16 +212,14 @@ final class OriginPool {
 
     /// One timer for all that waits for a time. One that is early does no harm, and finds nothing to do.
     private func setAlarm() {
-        guard let time = machine.nextWakeUp() else { return }
-        if let alarm {
-            guard time < alarm.time else { return }
-            alarm.task.cancel()
-        }
-        let task = eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+        guard let time = machine.nextWakeUp(), time < alarmTime else { return }
+        alarm?.cancel()
+        alarmTime = time
+        alarm = eventLoop.assumeIsolated().scheduleTask(deadline: time) {
             self.alarm = nil
+            self.alarmTime = .distantFuture
             self.machine.timePassed(now: self.eventLoop.now)
             self.work()
         }
-        alarm = Alarm(time: time, task: task)
     }
 }

@@ -57,7 +57,8 @@ private func parseFromOrigin() throws -> Operation {
             }
             blackHole(event)
         }
-        try require(isOver && count == 1024 && parser.allowsReuse, "\(count) bytes")
+        let end = parser.ended()
+        try require(isOver && count == 1024 && end.allowsReuse, "\(count) bytes")
     }
 }
 
