@@ -23,6 +23,11 @@ struct ByteCursor {
 
     /// It has a name of its own, as literals would be taken for texts of this type, which cost several times as much.
     mutating func append(utf8 text: String) {
+        // Not `withUTF8`, which wants a copy that it may change.
+        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable {
+            append(UnsafeRawBufferPointer($0))
+        }
+        guard isWritten == nil else { return }
         var text = text
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }

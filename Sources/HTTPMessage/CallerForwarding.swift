@@ -1,10 +1,11 @@
 package import struct NIOCore.ByteBuffer
 
 /// What the tunnel server knows of one request: what crosses the tunnel is freed of the caller's hop and of its secret, and
-/// tells the origin what it may know about the caller.
-package struct CallerForwarding: Sendable {
+/// tells the origin what it may know about the caller. Used for one request after another where they are alike, by one thread
+/// at a time.
+package final class CallerForwarding {
     /// Who sends a request, as far as a hop knows it.
-    package struct Caller: Sendable {
+    package final class Caller: Sendable {
         /// The address that connected.
         let peer: String
         /// The same as an element of `Forwarded` begins, with its port where that is known.
@@ -16,9 +17,9 @@ package struct CallerForwarding: Sendable {
         /// Whether it speaks TLS with us.
         let isSecure: Bool
         /// Whether it speaks HTTP/2 with us.
-        let isHTTP2: Bool
+        package let isHTTP2: Bool
         /// In the certificate that it has shown, where the origin is to be told.
-        let certificateName: String?
+        package let certificateName: String?
 
         /// - Parameters:
         ///   - peer: the address that connected.
@@ -48,12 +49,24 @@ package struct CallerForwarding: Sendable {
         }
     }
 
-    private var token: String
+    /// Fields that a request has gained, as they were written.
+    private struct Gained {
+        /// What they depend on, apart from what holds for all requests here: the value of `Host`, if any.
+        let host: [UInt8]
+        let version: HTTPVersion
+        /// Without the token.
+        let lines: [UInt8]
+    }
+
+    private let token: String
     private let isHostListed: Bool
     private let publicPrefix: PublicPrefix
-    private let caller: Caller
+    package let caller: Caller
     private let tellsAll: Bool
     private let rewriting: FieldRewriting?
+    private let memory: HeadMemory
+    /// Those of the latest request: most that follow on a connection gain the same.
+    private var gained: Gained?
 
     /// - Parameters:
     ///   - token: which is not to cross.
@@ -61,9 +74,10 @@ package struct CallerForwarding: Sendable {
     ///   - publicPrefix: what stood in front of the request's target, which is without it already.
     ///   - tellsAll: whether `Forwarded` and `Via` are written, not `X-Forwarded-…` alone.
     ///   - rewriting: what else becomes of its fields, if anything.
+    ///   - memory: for the heads.
     package init(
         token: String, isHostListed: Bool, publicPrefix: PublicPrefix = PublicPrefix(), caller: Caller,
-        tellsAll: Bool = true, rewriting: FieldRewriting? = nil
+        tellsAll: Bool = true, rewriting: FieldRewriting? = nil, memory: HeadMemory = HeadMemory()
     ) {
         self.token = token
         self.isHostListed = isHostListed
@@ -71,19 +85,24 @@ package struct CallerForwarding: Sendable {
         self.caller = caller
         self.tellsAll = tellsAll
         self.rewriting = rewriting
+        self.memory = memory
     }
+
+    /// What may hold URLs of the server.
+    private static let namingPaths: FieldNameSet = [.destination, .if, .referer]
 
     private var basePath: String { publicPrefix.basePath }
 
     /// The same for another tunnel.
     package func leading(to token: String) -> CallerForwarding {
-        var forwarding = self
-        forwarding.token = token
-        return forwarding
+        CallerForwarding(
+            token: token, isHostListed: isHostListed, publicPrefix: publicPrefix, caller: caller,
+            tellsAll: tellsAll, rewriting: rewriting, memory: memory)
     }
 
     /// - Parameter upgrade: what the request may leave HTTP for.
     package func head(of request: RequestHead, upgrade: UpgradeOffer) -> ByteBuffer {
+        if let text = plainHead(of: request, upgrade) { return text }
         var head = request
         let takesTrailers = head.fields.takesTrailers
         Forwarding.rewrite(&head.fields, at: .requestIntoTunnel)
@@ -101,6 +120,40 @@ package struct CallerForwarding: Sendable {
         return text
     }
 
+    /// The same where nothing is changed within a field: nearly always. Its fields are written from where they are, and
+    /// behind them those that it gains, as they were written for the request before.
+    ///
+    /// - Returns: nil where a closer look is needed.
+    private func plainHead(of request: RequestHead, _ upgrade: UpgradeOffer) -> ByteBuffer? {
+        guard rewriting == nil, !caller.isPeerTrusted, upgrade.isEmpty,
+            basePath.isEmpty || !request.fields.containsAny(of: Self.namingPaths),
+            request.fields.goAsStrangersDo, !request.fields.value(of: .referer, contains: "/_token/"),
+            let lines = linesGained(by: request)
+        else { return nil }
+        let (text, length) = memory.write { $0.writeStrangersHead(request, behindWhich: lines) }
+        // It stands in no line in part.
+        return TokenRemoval.mayFind(token, in: text, first: length) ? nil : text
+    }
+
+    /// - Returns: nil where they hold the token.
+    private func linesGained(by request: RequestHead) -> [UInt8]? {
+        if let gained, gained.version == request.version,
+            request.fields.value(of: .host, isAsIn: gained.host)
+        {
+            return gained.lines
+        }
+        let host = request.fields[.host]
+        let gain = strangersGain(request, host: host)
+        let lines = [UInt8](unsafeUninitializedCapacity: gain.writtenBytes) { memory, count in
+            var cursor = ByteCursor(UnsafeMutableRawBufferPointer(memory))
+            gain.write(to: &cursor)
+            count = cursor.count
+        }
+        guard !TokenRemoval.mayFind(token, in: lines) else { return nil }
+        gained = Gained(host: Array((host ?? "").utf8), version: request.version, lines: lines)
+        return lines
+    }
+
     /// - Parameter trailers: of the caller's body.
     package func lines(ofTrailers trailers: HeaderFields) -> ByteBuffer {
         var trailers = trailers
@@ -116,18 +169,26 @@ package struct CallerForwarding: Sendable {
     private func gain(
         _ head: inout RequestHead, _ upgrade: UpgradeOffer, takesTrailers: Bool
     ) -> ForwardingGain {
-        let via =
-            caller.isHTTP2 ? "2.0 wstunnel" : head.version == .http10 ? "1.0 wstunnel" : "1.1 wstunnel"
-        var gain = ForwardingGain(
-            caller, host: head.fields[.host], via: tellsAll ? via : nil,
-            publicPrefix: publicPrefix.fieldValue,
-            isHostListed: isHostListed, upgrade: upgrade, takesTrailers: takesTrailers)
+        var gain = strangersGain(
+            head, host: head.fields[.host], upgrade: upgrade, takesTrailers: takesTrailers)
         if caller.isPeerTrusted {
             gain.takeOver(&head.fields, describing: caller.described)
         } else {
             head.fields.removeForwarding()
         }
         return gain
+    }
+
+    /// The same where nobody's words count.
+    private func strangersGain(
+        _ head: RequestHead, host: String?, upgrade: UpgradeOffer = UpgradeOffer(),
+        takesTrailers: Bool = false
+    ) -> ForwardingGain {
+        let via =
+            caller.isHTTP2 ? "2.0 wstunnel" : head.version == .http10 ? "1.0 wstunnel" : "1.1 wstunnel"
+        return ForwardingGain(
+            caller, host: host, via: tellsAll ? via : nil, publicPrefix: publicPrefix.fieldValue,
+            isHostListed: isHostListed, upgrade: upgrade, takesTrailers: takesTrailers)
     }
 
     /// A page of another tunnel may lead here: its token is none of this origin's business either.
@@ -144,7 +205,7 @@ package struct CallerForwarding: Sendable {
     /// As the target is without it: a `Destination` with it would be another folder than the target's.
     private func leaveBasePathOut(_ fields: inout HeaderFields) {
         guard let host = fields[.host] else { return }
-        fields.replaceValues(of: [.destination, .if, .referer]) { value in
+        fields.replaceValues(of: Self.namingPaths) { value in
             OwnURLs.rewrite(value, host: host) { url in
                 guard url.path.hasPrefix(basePath) else { return nil }
                 let rest = url.path.dropFirst(basePath.count)

@@ -29,6 +29,12 @@ package enum Forwarding {
     private static let uselessToOrigins: FieldNameSet = [
         .proxy, .xClientCertificateName, .xToken, .xTunnelHost, .xTunnelPublic,
     ]
+    /// What a request leaves behind at the tunnel server, apart from what it says of earlier hops.
+    static let staysWithStrangers: FieldNameSet = {
+        var names = uselessToOrigins
+        names.formUnion(FieldName.hopByHop)
+        return names
+    }()
     private static let ofTheTunnel: FieldNameSet = [.xHost, .xToken, .xTunnelHost, .xTunnelPublic]
     private static let writtenInFront: FieldNameSet = [.host]
     private static let unknownToV1: FieldNameSet = [.xTunnelHost, .xTunnelPublic]

@@ -39,7 +39,8 @@ extension HeaderFields {
         }
     }
 
-    private static func isForwarding(_ entry: Entry, _ memory: UnsafeRawBufferPointer) -> Bool {
+    @inline(__always)
+    static func isForwarding(_ entry: Entry, _ memory: UnsafeRawBufferPointer) -> Bool {
         guard entry.name == .other else { return tellsOfHops.contains(entry.name) }
         return isForwarding(UnsafeRawBufferPointer(rebasing: memory[entry.nameRange]))
     }

@@ -193,7 +193,7 @@ package struct HeaderFields: Sendable {
 
     /// Where the names are that `Connection` lists, without those that always belong to one hop: `keep-alive` is what
     /// most messages say.
-    private var nominatedNames: [Range<Int>] {
+    var nominatedNames: [Range<Int>] {
         guard names.contains(.connection), !saysKeepAliveAlone else { return [] }
         return bytes.withUnsafeReadableBytes { memory in
             var nominated: [Range<Int>] = []
@@ -242,11 +242,17 @@ package struct HeaderFields: Sendable {
     }
 
     /// The same, into `writtenBytes` of memory.
-    func write(to cursor: inout ByteCursor) {
+    func write(to cursor: inout ByteCursor) { write(to: &cursor) { _, _ in true } }
+
+    /// The same of the fields of which that is true.
+    @inline(__always)
+    func write(
+        to cursor: inout ByteCursor, where isStaying: (Entry, _ memory: UnsafeRawBufferPointer) -> Bool
+    ) {
         bytes.withUnsafeReadableBytes { memory in
             // Lines that stand behind one another in memory are copied in one piece.
             var run = 0..<0
-            for entry in entries {
+            for entry in entries where isStaying(entry, memory) {
                 let line = entry.wholeLine(in: memory)
                 if let line, line.lowerBound == run.upperBound {
                     run = run.lowerBound..<line.upperBound

@@ -42,7 +42,7 @@ package struct RequestHead: Sendable, Equatable {
 
 extension RequestHead {
     @inline(__always)
-    fileprivate func writeLine(to cursor: inout ByteCursor) {
+    func writeLine(to cursor: inout ByteCursor) {
         cursor.append(utf8: method)
         cursor.append(" ")
         cursor.append(utf8: target)

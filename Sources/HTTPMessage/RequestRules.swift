@@ -14,7 +14,7 @@ extension RequestHead {
         guard hosts == 0 || fields.hasValidHost else {
             throw HTTPMessageError(.malformed, "the Host header is not host[:port]")
         }
-        guard !target.utf8.contains(UInt8(ascii: "#")) else {
+        guard !holdsFragment else {
             throw HTTPMessageError(.malformed, "the target holds a fragment")
         }
         guard target.utf8.first != UInt8(ascii: "/") else { return }
@@ -25,6 +25,14 @@ extension RequestHead {
             return
         }
         try settleAbsoluteForm()
+    }
+
+    private var holdsFragment: Bool {
+        let sign = UInt8(ascii: "#")
+        let isThere = target.utf8.withContiguousStorageIfAvailable {
+            UnsafeRawBufferPointer($0).firstByte(sign) != nil
+        }
+        return isThere ?? target.utf8.contains(sign)
     }
 
     private mutating func settleAbsoluteForm() throws(HTTPMessageError) {

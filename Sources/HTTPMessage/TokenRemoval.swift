@@ -28,6 +28,16 @@ package struct TokenRemoval: Sendable {
         head.withUnsafeReadableBytes { mayFind(token, in: $0) }
     }
 
+    /// The same of its first bytes.
+    static func mayFind(_ token: String, in head: ByteBuffer, first count: Int) -> Bool {
+        head.withUnsafeReadableBytes { mayFind(token, in: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
+
+    /// The same of lines.
+    static func mayFind(_ token: String, in lines: [UInt8]) -> Bool {
+        lines.withUnsafeBytes { mayFind(token, in: $0) }
+    }
+
     /// The same of another text.
     package static func mayFind(_ token: String, in target: String) -> Bool {
         // Most targets are shorter than any token, and escapes make no text shorter than what they stand for.

@@ -24,6 +24,23 @@ package enum AccessOutcome: String, Sendable, CaseIterable {
     case shutdown = "shutdown"
 }
 
+extension AccessOutcome {
+    /// Its raw value, which a line takes as it is.
+    fileprivate var word: StaticString {
+        switch self {
+        case .ok: "ok"
+        case .answeredHere: "answered-here"
+        case .callerLeft: "caller-left"
+        case .callerFailed: "caller-failed"
+        case .originFailed: "origin-failed"
+        case .tunnelLost: "tunnel-lost"
+        case .noTunnel: "no-tunnel"
+        case .timeout: "timeout"
+        case .shutdown: "shutdown"
+        }
+    }
+}
+
 /// How much the line of a request matters.
 package enum AccessLevel: Sendable {
     case info
@@ -65,9 +82,7 @@ package struct AccessRecord: Sendable {
     package var status: Int?
     package var requestBytes: Int
     package var responseBytes: Int
-    package var timeToFirstByte: Duration?
-    package var duration: Duration
-    package var parts: RequestTimes
+    package var timing: RequestTiming
     /// The trace that it belongs to; nil for none.
     package var trace: RequestTrace?
     package var callerAddress: String
@@ -77,8 +92,8 @@ package struct AccessRecord: Sendable {
 
     package init(
         serverName: String, tokenHint: String?, requestID: UInt64, externalID: String? = nil, method: String,
-        path: String, status: Int?, requestBytes: Int, responseBytes: Int, timeToFirstByte: Duration?,
-        duration: Duration, parts: RequestTimes = RequestTimes(), callerAddress: String,
+        path: String, status: Int? = nil, requestBytes: Int = 0, responseBytes: Int = 0,
+        timing: RequestTiming = RequestTiming(whole: 0), callerAddress: String,
         certificateName: String? = nil, trace: RequestTrace? = nil, outcome: AccessOutcome,
         level: AccessLevel = .info
     ) {
@@ -91,15 +106,17 @@ package struct AccessRecord: Sendable {
         self.status = status
         self.requestBytes = requestBytes
         self.responseBytes = responseBytes
-        self.timeToFirstByte = timeToFirstByte
-        self.duration = duration
-        self.parts = parts
+        self.timing = timing
         self.callerAddress = callerAddress
         self.certificateName = certificateName
         self.trace = trace
         self.outcome = outcome
         self.level = level
     }
+
+    /// To the head of the answer; nil without one.
+    package var timeToFirstByte: Duration? { timing.firstByte.map { .nanoseconds($0) } }
+    package var duration: Duration { .nanoseconds(timing.whole) }
 
     /// That of its `traceparent`: 32 hexadecimal digits.
     package var traceID: String? { trace?.traceID }
@@ -111,7 +128,7 @@ package struct AccessRecord: Sendable {
 
     /// Whether it went wrong, or its caller waited long for the head of the answer.
     var isTrouble: Bool {
-        if let timeToFirstByte, timeToFirstByte >= Self.slowFrom { return true }
+        if let firstByte = timing.firstByte, firstByte >= Self.slowFrom { return true }
         return isFailure
     }
 
@@ -123,32 +140,40 @@ package struct AccessRecord: Sendable {
         }
     }
 
-    private static let slowFrom: Duration = .milliseconds(RequestSnapshot.slowFrom)
+    /// In nanoseconds.
+    private static let slowFrom = Int64(RequestSnapshot.slowFrom) * 1_000_000
 
     /// The record as a line of one of the sinks: in text as the Go program has it.
-    func line(for sink: LogSink, at timestamp: LogTimestamp) -> [UInt8] {
+    ///
+    /// - Parameter memory: what it is written into; empty.
+    borrowing func line(
+        in memory: consuming LineBytes, for sink: LogSink, at timestamp: LogTimestamp
+    ) -> LineBytes {
         let format = sink.format
-        return line(format) {
-            sink.makeLine(at: timestamp, level: level.value, logger: "access", message: $0, format: format)
-        }
+        let isText = format == .text
+        var line = sink.makeLine(
+            in: memory, at: timestamp, level: level.value, logger: "access",
+            message: isText ? "HTTP RET" : "Request", format: format)
+        addAll(to: &line, isText: isText)
+        return line.end()
     }
 
     /// The record as a line.
     package func line(format: LogFormat, at timestamp: LogTimestamp) -> [UInt8] {
-        line(format) {
-            LogLine(format: format, at: timestamp, level: level.value, logger: "access", message: $0)
-        }
+        let isText = format == .text
+        var line = LogLine(
+            LineBytes(), format: format, at: timestamp, level: level.value, logger: "access",
+            message: isText ? "HTTP RET" : "Request")
+        addAll(to: &line, isText: isText)
+        return line.end().array()
     }
 
-    private func line(_ format: LogFormat, begin: (_ message: String) -> LogLine) -> [UInt8] {
-        let isText = format == .text
-        var line = begin(isText ? "HTTP RET" : "Request")
+    private borrowing func addAll(to line: inout LogLine, isText: Bool) {
         if isText { addOldFields(to: &line) } else { addFields(to: &line) }
         addMeasures(to: &line)
-        return line.end()
     }
 
-    private func addFields(to line: inout LogLine) {
+    private borrowing func addFields(to line: inout LogLine) {
         line.add("server.name", serverName)
         if let tokenHint { line.add("token.hint", tokenHint) }
         line.add("request.id", requestID)
@@ -157,7 +182,7 @@ package struct AccessRecord: Sendable {
         if let status { line.add("status", status) }
     }
 
-    private func addOldFields(to line: inout LogLine) {
+    private borrowing func addOldFields(to line: inout LogLine) {
         line.addOldFields(tokenHint: tokenHint, requestID: requestID)
         // Who left before an answer has this status, as in the old log.
         if let status = status ?? (outcome == .callerLeft ? 499 : nil) { line.add("status", status) }
@@ -166,19 +191,19 @@ package struct AccessRecord: Sendable {
         line.add("server.name", serverName)
     }
 
-    private func addMeasures(to line: inout LogLine) {
+    private borrowing func addMeasures(to line: inout LogLine) {
         line.add("request.bytes", requestBytes)
         line.add("response.bytes", responseBytes)
-        if let timeToFirstByte { line.add("first-byte.ms", Milliseconds(timeToFirstByte)) }
-        if let queue = parts.queue { line.add("queue.ms", Milliseconds(queue)) }
-        if let tunnel = parts.tunnel { line.add("tunnel.ms", Milliseconds(tunnel)) }
-        if let origin = parts.origin { line.add("origin.ms", Milliseconds(origin)) }
-        line.add("duration.ms", Milliseconds(duration))
+        if let time = timing.firstByte { line.add("first-byte.ms", Milliseconds(nanoseconds: time)) }
+        if let time = timing.queue { line.add("queue.ms", Milliseconds(nanoseconds: time)) }
+        if let time = timing.tunnel { line.add("tunnel.ms", Milliseconds(nanoseconds: time)) }
+        if let time = timing.origin { line.add("origin.ms", Milliseconds(nanoseconds: time)) }
+        line.add("duration.ms", Milliseconds(nanoseconds: timing.whole))
         line.add("caller.address", callerAddress)
         if let externalID { line.add("x-request-id", externalID) }
         if let traceID { line.add("trace.id", traceID) }
         if let certificateName { line.add("certificate.name", certificateName) }
-        line.add("outcome", outcome.rawValue)
+        line.add(word: outcome.word, as: "outcome")
     }
 }
 
@@ -198,6 +223,19 @@ extension LogLine {
         add("token", tokenHint ?? "-")
         add("id", requestID)
     }
+}
+
+/// Memory for the lines of one event loop: each is written into that of the one before.
+package final class LineMemory {
+    private var bytes: LineBytes? = LineBytes()
+
+    package init() {}
+
+    /// - Returns: empty, and nobody else's.
+    func take() -> LineBytes { bytes.take() ?? LineBytes() }
+
+    /// - Parameter memory: empty.
+    func putBack(_ memory: consuming LineBytes) { bytes = consume memory }
 }
 
 /// Writes the lines of requests, past swift-log and the dictionary it would want for each.
@@ -225,19 +263,24 @@ package struct AccessLog: Sendable {
 
     /// Writes the request's line, when it is over. Never waits.
     ///
-    /// - Parameter record: made where somebody wants to know; nil for nothing to tell.
-    package func write(_ record: @autoclosure () -> AccessRecord?) {
+    /// - Parameter lines: what the line is written into.
+    package func write(_ record: borrowing AccessRecord, in lines: LineMemory = LineMemory()) {
         let isWanted = feed.isWanted
-        guard isEnabled || isWanted, let record = record() else { return }
+        guard isEnabled || isWanted else { return }
         let isTrouble = record.isTrouble
         if isWanted || isTrouble {
-            let request = EndedRequest(record, at: UnixTime.milliseconds)
+            let request = EndedRequest(copy record, at: UnixTime.milliseconds)
             if isWanted { feed.publish { _ in request } }
             if isTrouble { troubles.publish { _ in request } }
         }
         guard isEnabled, level.value <= record.level.value else { return }
         let now = LogTimestamp.now()
-        for sink in sinks { sink.append(record.line(for: sink, at: now)) }
+        for sink in sinks {
+            var line = record.line(in: lines.take(), for: sink, at: now)
+            sink.append(line)
+            line.removeAll()
+            lines.putBack(line)
+        }
     }
 
     /// Writes a line about a request on its way, where lines are text. Never waits.

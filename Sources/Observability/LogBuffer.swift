@@ -40,7 +40,7 @@ struct LogBuffer: ~Copyable {
     /// Takes a line or counts it as dropped.
     ///
     /// - Returns: true when the writer sleeps and must be woken.
-    mutating func append(_ line: [UInt8]) -> Bool {
+    mutating func append(_ line: UnsafeBufferPointer<UInt8>) -> Bool {
         guard !isClosed else { return false }
         let waiting = bytes.count + (linesBeforeSwitch?.bytes.count ?? 0) + bytesInFlight
         guard waiting + line.count <= capacity else {

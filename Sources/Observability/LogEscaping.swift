@@ -21,16 +21,10 @@ enum LogEscaping {
     /// Appends a text that can stand in a `key=value` line without quotes: it is looked at and copied in one go.
     ///
     /// - Returns: whether it can; if not, nothing is appended.
+    @inline(__always)
     static func appendPlain(_ text: String, to bytes: inout LineBytes) -> Bool {
         guard !text.isEmpty, text.utf8.count <= longestValue else { return false }
-        var text = text
-        return text.withUTF8 { text in
-            guard
-                text.isVisible(from: 0x21, without: UInt8(ascii: "\""), UInt8(ascii: "="), UInt8(ascii: "\\"))
-            else { return false }
-            bytes.append(text)
-            return true
-        }
+        return bytes.append(plain: text)
     }
 
     /// Appends a field's name, with `_` for everything that could be taken for the end of a name.

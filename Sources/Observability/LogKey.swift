@@ -115,6 +115,8 @@ extension Logger.MetadataValue {
 struct Milliseconds: CustomStringConvertible, Sendable {
     private let microseconds: Int64
 
+    init(nanoseconds: Int64) { microseconds = max(0, nanoseconds) / 1000 }
+
     init(_ duration: Duration) {
         // Of less than nine seconds, which is nearly all, no number of 128 bits need be divided.
         if let attoseconds = Int64(exactly: duration.attoseconds) {
@@ -135,8 +137,10 @@ struct Milliseconds: CustomStringConvertible, Sendable {
 
     /// Appends the description.
     func append(to bytes: inout LineBytes) {
-        bytes.append(decimal: microseconds / 1000)
-        bytes.append(UInt8(ascii: "."))
-        bytes.append(UInt64(microseconds % 1000), digits: 3)
+        // Never negative.
+        let (whole, rest) = microseconds.magnitude.quotientAndRemainder(dividingBy: 1000)
+        bytes.append(decimal: whole)
+        bytes.append(".")
+        bytes.append(threeDigits: UInt32(truncatingIfNeeded: rest))
     }
 }

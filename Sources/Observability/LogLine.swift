@@ -4,7 +4,7 @@ internal import Logging
 ///
 /// Everything that can vary goes through `LogEscaping`, so the bytes hold exactly one newline, the last.
 struct LogLine: ~Copyable {
-    private var bytes = LineBytes()
+    private var bytes: LineBytes
     private let format: LogFormat
 
     /// Begins a line.
@@ -13,30 +13,18 @@ struct LogLine: ~Copyable {
         message: String
     ) {
         self.format = format
+        bytes = LineBytes()
+        appendFront(timestamp, level)
         switch format {
         case .text:
-            timestamp.append(to: &bytes)
-            append(" ")
-            bytes.append(utf8: Self.textName(of: level))
-            append(" ")
             LogEscaping.appendName(logger, to: &bytes)
             append(": ")
             LogEscaping.appendBare(message, to: &bytes)
         case .logfmt:
-            append("time=")
-            timestamp.append(to: &bytes)
-            append(" level=")
-            bytes.append(utf8: level.rawValue)
-            append(" logger=")
             LogEscaping.appendName(logger, to: &bytes)
             append(" message=")
             appendQuoted(message)
         case .json:
-            append(#"{"time":""#)
-            timestamp.append(to: &bytes)
-            append(#"","level":""#)
-            bytes.append(utf8: level.rawValue)
-            append(#"","logger":"#)
             appendQuoted(logger)
             append(#","message":"#)
             appendQuoted(message)
@@ -50,33 +38,102 @@ struct LogLine: ~Copyable {
         message: String
     ) {
         self.format = .text
+        bytes = LineBytes()
         header.append(to: &bytes, at: timestamp, level: level)
         LogEscaping.appendName(logger, to: &bytes)
         append(": ")
         LogEscaping.appendBare(message, to: &bytes)
     }
 
+    /// Begins a line whose words are plain ASCII of our own: nothing of it need be looked at.
+    ///
+    /// - Parameters:
+    ///   - memory: what it is written into; empty.
+    ///   - syslog: its header, where it is for syslog; then the format is text.
+    init(
+        _ memory: consuming LineBytes, format: LogFormat, syslog header: SyslogHeader? = nil,
+        at timestamp: LogTimestamp, level: Logger.Level, logger: StaticString, message: StaticString
+    ) {
+        self.format = format
+        bytes = memory
+        if let header {
+            header.append(to: &bytes, at: timestamp, level: level)
+        } else {
+            appendFront(timestamp, level)
+        }
+        switch format {
+        case .text:
+            bytes.append(logger, ": ", message)
+        case .logfmt:
+            bytes.append(logger, " message=\"", message)
+            append("\"")
+        case .json:
+            bytes.append("\"", logger, #"","message":""#)
+            bytes.append(message, "\"", "")
+        }
+    }
+
+    /// Appends what stands before the logger.
+    private mutating func appendFront(_ timestamp: LogTimestamp, _ level: Logger.Level) {
+        switch format {
+        case .text:
+            timestamp.append(to: &bytes)
+            append(" ")
+            bytes.append(utf8: Self.textName(of: level))
+            append(" ")
+        case .logfmt:
+            append("time=")
+            timestamp.append(to: &bytes)
+            append(" level=")
+            appendName(of: level)
+            append(" logger=")
+        case .json:
+            append(#"{"time":""#)
+            timestamp.append(to: &bytes)
+            append(#"","level":""#)
+            appendName(of: level)
+            append(#"","logger":"#)
+        }
+    }
+
     /// Adds a field of text, under a name of our own: plain ASCII, and none of the header's.
     ///
     /// - Parameter limit: how much of the value is shown, in bytes.
+    @inline(__always)
     mutating func add(_ name: StaticString, _ value: String, limit: Int = LogEscaping.longestValue) {
         beginField(name)
         appendValue(value, limit: limit)
     }
 
     /// Adds a whole number, under a name of our own.
+    @inline(__always)
     mutating func add(_ name: StaticString, _ number: Int) {
         beginField(name)
         bytes.append(decimal: Int64(number))
     }
 
     /// Adds a whole number, under a name of our own.
+    @inline(__always)
     mutating func add(_ name: StaticString, _ number: UInt64) {
         beginField(name)
         bytes.append(decimal: number)
     }
 
+    /// Adds a text of our own, in plain ASCII.
+    @inline(__always)
+    mutating func add(word: StaticString, as name: StaticString) {
+        switch format {
+        case .text, .logfmt:
+            bytes.append(" ", name, "=")
+            append(word)
+        case .json:
+            bytes.append(",\"", name, "\":\"")
+            bytes.append(word, "\"", "")
+        }
+    }
+
     /// Adds a duration in milliseconds, under a name of our own.
+    @inline(__always)
     mutating func add(_ name: StaticString, _ duration: Milliseconds) {
         beginField(name)
         duration.append(to: &bytes)
@@ -97,12 +154,13 @@ struct LogLine: ~Copyable {
     }
 
     /// Ends the line and gives its bytes, the newline included.
-    consuming func end() -> [UInt8] {
+    consuming func end() -> LineBytes {
         if format == .json { bytes.append(UInt8(ascii: "}")) }
         bytes.append(UInt8(ascii: "\n"))
-        return bytes.array()
+        return bytes
     }
 
+    @inline(__always)
     private mutating func beginField(_ name: StaticString) {
         switch format {
         case .text, .logfmt:
@@ -133,12 +191,18 @@ struct LogLine: ~Copyable {
     }
 
     /// Of literals alone: `append(utf8:)` of `LineBytes` is the one for other texts, and takes several times as long.
+    @inline(__always)
     private mutating func append(_ text: StaticString) { bytes.append(text) }
 
     private mutating func appendQuoted(_ text: String, limit: Int = LogEscaping.longestValue) {
         bytes.append(UInt8(ascii: "\""))
         LogEscaping.append(text, limit: limit, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Nearly all lines of a busy agent are of this one.
+    private mutating func appendName(of level: Logger.Level) {
+        if level == .info { append("info") } else { bytes.append(utf8: level.rawValue) }
     }
 
     /// Five characters, so that what follows stands in one column.

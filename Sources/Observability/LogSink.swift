@@ -108,9 +108,26 @@ package final class LogSink: Sendable {
             format: format ?? self.format, at: timestamp, level: level, logger: logger, message: message)
     }
 
+    /// The same of plain words of our own.
+    ///
+    /// - Parameter memory: what it is written into; empty.
+    func makeLine(
+        in memory: consuming LineBytes, at timestamp: LogTimestamp, level: Logger.Level, logger: StaticString,
+        message: StaticString, format: LogFormat
+    ) -> LogLine {
+        LogLine(
+            memory, format: format, syslog: syslogHeader, at: timestamp, level: level, logger: logger,
+            message: message)
+    }
+
     /// Takes a line, the newline included. Never waits; what is beyond the buffer is dropped and counted.
     /// After `close` lines are dropped without a word.
-    func append(_ line: [UInt8]) {
+    func append(_ line: borrowing LineBytes) {
+        line.withBytes { append($0) }
+    }
+
+    /// The same of a line that is whole.
+    func append(_ line: UnsafeBufferPointer<UInt8>) {
         let mustWake = buffer.withLock { $0.append(line) }
         if mustWake { wakeUp.signal() }
     }
@@ -236,7 +253,7 @@ extension LogSink {
         if let code = drops.errorCode {
             line.add("error.message", Errno(rawValue: code).description)
         }
-        return line.end()
+        return line.end().array()
     }
 }
 

@@ -35,6 +35,13 @@ package struct LogTimestamp: Sendable, Hashable, CustomStringConvertible {
         let moment = min(max(millisecondsSince1970, bounds.lowerBound), bounds.upperBound)
         let millisecond = moment.floorModulo(1000)
         let second = (moment - millisecond) / 1000
+        bytes.append(second: second) { Self.append(second, to: &$0) }
+        bytes.append(threeDigits: UInt32(truncatingIfNeeded: millisecond))
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    /// Appends the 20 characters before the milliseconds.
+    private static func append(_ second: Int64, to bytes: inout LineBytes) {
         let secondOfDay = second.floorModulo(86_400)
         let date = CivilDate(daysSince1970: Int((second - secondOfDay) / 86_400))
         // Each of these is a number of two digits by now, or four.
@@ -52,8 +59,6 @@ package struct LogTimestamp: Sendable, Hashable, CustomStringConvertible {
         bytes.append(UInt8(ascii: ":"))
         bytes.append(twoDigits: UInt8(truncatingIfNeeded: secondOfDay % 60))
         bytes.append(UInt8(ascii: "."))
-        bytes.append(UInt64(millisecond), digits: 3)
-        bytes.append(UInt8(ascii: "Z"))
     }
 }
 

@@ -1,15 +1,20 @@
 package import AgentStatus
 
 /// Who is told of a server's requests, as they go on and of each when it is over: what counts them all (`RequestCounts`)
-/// and the access log. Whatever else is to hear of them is told here. Bound to one event loop.
-package struct RequestObserver {
-    private let counts: RequestCounts
+/// and the access log. Whatever else is to hear of them is told here. There is one for each event loop, and it is bound to
+/// that.
+package final class RequestObserver {
+    private let counts = RequestCounts()
     private let log: AccessLog
+    private let lines = LineMemory()
 
-    package init(counts: RequestCounts, log: AccessLog) {
-        self.counts = counts
-        self.log = log
-    }
+    package init(log: AccessLog) { self.log = log }
+
+    /// What was counted.
+    package var measures: RequestMeasures { counts.measures }
+
+    /// A peer answered a ping.
+    package func measured(roundTrip: Duration) { counts.measured(roundTrip: roundTrip) }
 
     /// A request goes to a tunnel.
     package func requestBegan() { counts.requestBegan() }
@@ -33,18 +38,11 @@ package struct RequestObserver {
 
     /// A request is over, told once of each.
     ///
-    /// - Parameters:
-    ///   - status: of the head that its caller got; nil for none.
-    ///   - trace: that it belongs to.
-    ///   - record: made where somebody wants to know more; nil for what is told otherwise.
-    package func finished(
-        status: Int?, _ outcome: AccessOutcome, _ timing: RequestTiming, of trace: RequestTrace? = nil,
-        _ record: @autoclosure () -> AccessRecord?
-    ) {
-        counts.requestEnded(status, outcome, timing)
-        guard let trace, trace.isRecorded else { return log.write(record()) }
-        guard let record = record() else { return }
-        trace.finished(record)
-        log.write(record)
+    /// - Parameter isTold: false for one that is counted, and told otherwise.
+    package func finished(_ record: borrowing AccessRecord, isTold: Bool = true) {
+        counts.requestEnded(record.status, record.outcome, record.timing)
+        guard isTold else { return }
+        if let trace = record.trace, trace.isRecorded { trace.finished(copy record) }
+        log.write(record, in: lines)
     }
 }

@@ -10,6 +10,8 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
 
     /// The token itself. Never log it.
     package let secret: String
+    /// Of the token, so that it is hashed once and not in each table that is asked for it.
+    private let digest: Int
 
     /// - Throws: `RendezvousTokenError` when the text is too short, too long, or holds anything but visible
     ///   ASCII: it is sent as the HTTP field `Origin`, and must be the same bytes on every way in.
@@ -28,7 +30,16 @@ package struct RendezvousToken: Hashable, Sendable, CustomStringConvertible, Cus
         guard text.utf8.count >= Self.minimumLength else { throw .tooShort }
         guard text.utf8.count <= Self.maximumLength else { throw .tooLong }
         self.secret = text
+        var hasher = Hasher()
+        hasher.combine(text)
+        digest = hasher.finalize()
     }
+
+    package static func == (one: Self, other: Self) -> Bool {
+        one.digest == other.digest && one.secret == other.secret
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 
     /// The first 8 characters and `...`: enough to tell tunnels apart, too little to use one.
     package var hint: String {

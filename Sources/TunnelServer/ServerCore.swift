@@ -25,15 +25,16 @@ final class ServerCore: Sendable {
     let loops: [any EventLoop]
     /// One for each of them.
     let dates: [NIOLoopBoundBox<DateStamp>]
+    /// One for each of them, for heads that go into tunnels.
+    let heads: [NIOLoopBoundBox<HeadMemory>]
     /// One for each of them.
     let traceIDs: [NIOLoopBoundBox<TraceIDs>]
     /// Of the process.
     let tracing: Tracing
     let logger: Logger
     /// One for each of the event loops.
-    let counts: [LoopCount<RequestCounts, RequestMeasures>]
+    let counts: [LoopCount<RequestObserver, RequestMeasures>]
     let incidents = ServerIncidents()
-    private let accessLog: AccessLog
     let budget: ProcessReceiveBudget
     let budgets: TokenBudgets
     let software: String
@@ -83,6 +84,7 @@ final class ServerCore: Sendable {
                 maximumClients: configuration.limits.clientsPerToken, maximumTokens: limits.tokens)
         self.loops = loops
         self.dates = loops.map { .makeBoxSendingValue(DateStamp(), eventLoop: $0) }
+        self.heads = loops.map { .makeBoxSendingValue(HeadMemory(), eventLoop: $0) }
         self.tracing = log.tracing
         var random = SystemRandomNumberGenerator()
         self.traceIDs = loops.map { .makeBoxSendingValue(TraceIDs(using: &random), eventLoop: $0) }
@@ -95,9 +97,8 @@ final class ServerCore: Sendable {
         self.fault = fault
         self.shortage = DescriptorShortage(logger: logger) { fault.note(.outOfDescriptors, $0) }
         self.counts = loops.map { loop in
-            LoopCount(RequestCounts(), on: loop, told: RequestMeasures()) { $0.measures }
+            LoopCount(RequestObserver(log: log.access), on: loop, told: RequestMeasures()) { $0.measures }
         }
-        self.accessLog = log.access
         self.budget = budget
         self.budgets = TokenBudgets(of: budget)
         self.software = software
@@ -210,9 +211,7 @@ final class ServerCore: Sendable {
     /// Who is told of requests on an event loop. For that loop alone.
     ///
     /// - Parameter loop: its place in `loops`.
-    func observer(on loop: Int) -> RequestObserver {
-        RequestObserver(counts: counts[loop].counts, log: accessLog)
-    }
+    func observer(on loop: Int) -> RequestObserver { counts[loop].counts }
 
     /// What is to be known of a request that begins.
     ///

@@ -194,8 +194,8 @@ import Testing
         func request(_ id: UInt64, status: Int, milliseconds: Int, server: String) -> EndedRequest {
             let record = AccessRecord(
                 serverName: server, tokenHint: nil, requestID: id, method: "GET", path: "/", status: status,
-                requestBytes: 0, responseBytes: 0, timeToFirstByte: nil,
-                duration: .milliseconds(milliseconds), callerAddress: "192.0.2.7", outcome: .ok)
+                timing: RequestTiming(whole: Int64(milliseconds) * 1_000_000), callerAddress: "192.0.2.7",
+                outcome: .ok)
             return EndedRequest(record, at: 1)
         }
         // The last is for all: it ends the wait.

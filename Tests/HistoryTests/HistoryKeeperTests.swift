@@ -25,8 +25,8 @@ import TunnelConfiguration
             $0.trace = TraceContext("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").map {
                 RequestTrace($0)
             }
-            $0.parts = RequestTimes(
-                queue: .microseconds(1500), tunnel: .microseconds(2250), origin: .milliseconds(3))
+            ($0.timing.queue, $0.timing.tunnel) = (1_500_000, 2_250_000)
+            $0.timing.origin = 3_000_000
         }
         // In memory only what went wrong is told of, on a way of its own.
         if inFile { world.tell(failed) } else { world.log.troubles.publish { _ in failed } }

@@ -12,7 +12,9 @@ func exampleRequest(
 ) -> EndedRequest {
     var record = AccessRecord(
         serverName: "public", tokenHint: token, requestID: id, method: "GET", path: path, status: status,
-        requestBytes: 1, responseBytes: 2, timeToFirstByte: firstByte, duration: .milliseconds(4),
+        requestBytes: 1, responseBytes: 2,
+        timing: RequestTiming(
+            whole: 4_000_000, firstByte: firstByte.map { Int64($0 / .nanoseconds(1)) }),
         callerAddress: "192.0.2.7", outcome: outcome)
     change(&record)
     return EndedRequest(record, at: at)

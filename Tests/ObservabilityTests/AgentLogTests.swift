@@ -78,8 +78,8 @@ import Testing
 @Suite struct AccessLogTests {
     private static let record = AccessRecord(
         serverName: "public", tokenHint: "abcdefgh...", requestID: 17, method: "GET", path: "/a?b=c",
-        status: 200, requestBytes: 0, responseBytes: 1024, timeToFirstByte: .microseconds(1_500),
-        duration: .milliseconds(2), callerAddress: "127.0.0.1:4711", outcome: .ok)
+        status: 200, responseBytes: 1024, timing: RequestTiming(whole: 2_000_000, firstByte: 1_500_000),
+        callerAddress: "127.0.0.1:4711", outcome: .ok)
     private static let moment = LogTimestamp(millisecondsSince1970: 0)
 
     private static func line(_ record: AccessRecord, _ format: LogFormat) -> String {
@@ -118,7 +118,7 @@ import Testing
         var record = Self.record
         record.tokenHint = nil
         record.status = nil
-        record.timeToFirstByte = nil
+        record.timing.firstByte = nil
         record.outcome = .callerLeft
         let line = Self.line(record, .logfmt)
         for absent in ["token.hint", "status", "first-byte"] { #expect(!line.contains(absent)) }
@@ -142,6 +142,43 @@ import Testing
         #expect(line.filter(\.isNewline).count == 1)
         #expect(!line.contains("\u{1b}"))
         #expect(line.contains(#"/\n\u001b[2J\""#))
+    }
+
+    @Test(arguments: AccessOutcome.allCases) func theOutcomeHasItsName(outcome: AccessOutcome) {
+        var record = Self.record
+        record.outcome = outcome
+        #expect(Self.line(record, .logfmt).hasSuffix(" outcome=\(outcome.rawValue)\n"))
+        #expect(Self.line(record, .json).hasSuffix(#","outcome":"\#(outcome.rawValue)"}"# + "\n"))
+    }
+
+    @Test func lengthsAroundABlockAreCopiedWhole() {
+        var record = Self.record
+        for length in 1...70 {
+            record.path = "/" + String(repeating: "x", count: length - 1)
+            #expect(Self.line(record, .logfmt).contains(" path=\(record.path) status="))
+            for odd in ["\"", "=", "\\", " ", "\u{7f}", "é"] {
+                record.path = "/" + String(repeating: "x", count: length - 1) + odd
+                #expect(Self.line(record, .logfmt).contains(#" path="/"#), "\(length) \(odd)")
+                record.path = odd + String(repeating: "x", count: length)
+                #expect(Self.line(record, .logfmt).contains(#" path=""#), "\(length) \(odd)")
+            }
+        }
+    }
+
+    @Test func linesInTheMemoryOfOthersAreTheirOwn() throws {
+        let lines = try linesLogged { sink in
+            let (access, memory) = (AgentLog(sink: sink, level: .info).access, LineMemory())
+            for length in [9, 5000, 3] {
+                var record = Self.record
+                record.externalID = String(repeating: "i", count: length)
+                access.write(record, in: memory)
+            }
+        }
+        #expect(lines.count == 3)
+        for (line, length) in zip(lines, [9, 4096, 3]) {
+            #expect(line.hasPrefix("time=20") && line.hasSuffix(" outcome=ok"))
+            #expect(line.count { $0 == "i" } >= length)
+        }
     }
 
     @Test func whatIsAskedAllTheTimeIsLeftOutUnlessTheLevelIsDebug() throws {

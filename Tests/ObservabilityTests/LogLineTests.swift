@@ -38,6 +38,17 @@ import Testing
         }
     }
 
+    @Test func theSecondThatWasWrittenLastIsNotTakenForAnother() {
+        var bytes = LineBytes()
+        for milliseconds in [1_769_860_800_123, 1_769_860_800_999, 1_769_860_801_000, 1_769_860_800_001, -1]
+            as [Int64]
+        {
+            LogTimestamp(millisecondsSince1970: milliseconds).append(to: &bytes)
+            bytes.withBytes { #expect(String(decoding: $0, as: UTF8.self) == Self.text(milliseconds)) }
+            bytes.removeAll()
+        }
+    }
+
     private static func text(_ milliseconds: Int64) -> String {
         var bytes = LineBytes()
         LogTimestamp(millisecondsSince1970: milliseconds).append(to: &bytes)
@@ -54,7 +65,7 @@ import Testing
     ) -> String {
         var line = LogLine(format: format, at: moment, level: level, logger: "agent", message: message)
         for (name, value) in fields { line.add(metadata: name, value) }
-        return String(decoding: line.end(), as: UTF8.self)
+        return String(decoding: line.end().array(), as: UTF8.self)
     }
 
     private static let fields: [(String, Logger.MetadataValue)] = [

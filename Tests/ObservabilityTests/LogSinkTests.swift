@@ -149,6 +149,14 @@ import Testing
     }
 }
 
+extension LogSink {
+    func append(_ line: [UInt8]) { line.withUnsafeBufferPointer { append($0) } }
+}
+
+extension LogBuffer {
+    fileprivate mutating func append(_ line: [UInt8]) -> Bool { line.withUnsafeBufferPointer { append($0) } }
+}
+
 @Suite struct LogBufferTests {
     @Test func linesBeyondTheCapacityAreCounted() {
         var buffer = LogBuffer(capacity: 10)

@@ -67,16 +67,17 @@ import Testing
     @Test(arguments: [LogFormat.logfmt, .text, .json]) func theLineTellsTheParts(format: LogFormat) {
         var record = AccessRecord(
             serverName: "public", tokenHint: nil, requestID: 1, method: "GET", path: "/", status: 200,
-            requestBytes: 0, responseBytes: 0, timeToFirstByte: .milliseconds(6), duration: .milliseconds(9),
-            callerAddress: "192.0.2.1", outcome: .ok)
+            timing: RequestTiming(whole: 9_000_000, firstByte: 6_000_000), callerAddress: "192.0.2.1",
+            outcome: .ok)
         let line = { (record: AccessRecord) in
             String(
                 decoding: record.line(format: format, at: LogTimestamp(millisecondsSince1970: 0)),
                 as: UTF8.self)
         }
         for absent in ["queue.ms", "tunnel.ms", "origin.ms"] { #expect(!line(record).contains(absent)) }
-        record.parts = RequestTimes(
-            queue: .milliseconds(1), tunnel: .milliseconds(2), origin: .milliseconds(3))
+        record.timing.queue = 1_000_000
+        record.timing.tunnel = 2_000_000
+        record.timing.origin = 3_000_000
         let parts =
             format == .json
             ? #""queue.ms":1.000,"tunnel.ms":2.000,"origin.ms":3.000,"duration.ms":9.000"#

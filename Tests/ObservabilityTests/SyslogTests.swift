@@ -96,8 +96,8 @@ private final class SyslogListener {
             log.access.write(
                 AccessRecord(
                     serverName: "public", tokenHint: nil, requestID: 7, method: "GET", path: "/a\nb",
-                    status: 200, requestBytes: 0, responseBytes: 5, timeToFirstByte: nil,
-                    duration: .seconds(1), callerAddress: "127.0.0.1:1", outcome: .ok))
+                    status: 200, responseBytes: 5, timing: RequestTiming(whole: 1_000_000_000),
+                    callerAddress: "127.0.0.1:1", outcome: .ok))
             let message = try listener.receive()
             #expect(message.contains(" - - access: HTTP RET pkg=WStunsrv token=- id=7 status=200 verb=GET "))
             #expect(message.contains(#"url="/a\nb""#), "one line, one message")

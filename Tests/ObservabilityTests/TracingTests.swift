@@ -120,8 +120,8 @@ import Testing
         AccessRecord(
             serverName: "public", tokenHint: "12345678...", requestID: 7, externalID: "x-1", method: method,
             path: path, status: status, requestBytes: 3, responseBytes: 5,
-            timeToFirstByte: .milliseconds(900),
-            duration: .seconds(1), callerAddress: "192.0.2.1", outcome: outcome)
+            timing: RequestTiming(whole: 1_000_000_000, firstByte: 900_000_000), callerAddress: "192.0.2.1",
+            outcome: outcome)
     }
 
     private static func traces(_ record: AccessRecord, parent: String? = parent + "-01") throws -> [String:
@@ -177,8 +177,8 @@ import Testing
 
     @Test func itsPartsAreSpansBelowIt() throws {
         var record = Self.record()
-        record.parts = RequestTimes(
-            queue: .milliseconds(100), tunnel: .milliseconds(200), origin: .milliseconds(600))
+        record.timing.queue = 100_000_000
+        record.timing.split(800_000_000, originMicroseconds: 600_000)
         let spans = try Self.spans(record)
         #expect(spans.map { $0["name"] as? String } == ["GET", "queue", "tunnel", "origin"])
         let ids = spans.map { $0["spanId"] as? String }
@@ -191,7 +191,7 @@ import Testing
         }
         #expect(times == [["0000", "1000"], ["0000", "0100"], ["0100", "0900"], ["0200", "0800"]])
         // Of a tunnel that tells no time of its own.
-        record.parts = RequestTimes(queue: .milliseconds(100))
+        (record.timing.tunnel, record.timing.origin) = (nil, nil)
         #expect(try Self.spans(record).map { $0["name"] as? String } == ["GET", "queue"])
     }
 

@@ -5,10 +5,11 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ExemplarCollectorTests {
     private static func request(_ id: UInt64, server: String = "public") -> EndedRequest {
+        var timing = RequestTiming(whole: 1_000_000)
+        timing.queue = 0
         let record = AccessRecord(
             serverName: server, tokenHint: nil, requestID: id, method: "GET", path: "/", status: 200,
-            requestBytes: 0, responseBytes: 0, timeToFirstByte: nil, duration: .milliseconds(1),
-            parts: RequestTimes(queue: .zero), callerAddress: "192.0.2.7", outcome: .ok)
+            timing: timing, callerAddress: "192.0.2.7", outcome: .ok)
         return EndedRequest(record, at: 1)
     }
 

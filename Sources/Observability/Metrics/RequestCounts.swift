@@ -8,6 +8,15 @@ package struct RequestMeasures: Sendable {
     package var roundTrip = DurationHistogram()
 
     package init() {}
+
+    fileprivate mutating func requestEnded(
+        _ status: Int?, _ outcome: AccessOutcome, _ timing: borrowing RequestTiming
+    ) {
+        requests.ended(status: status, outcome)
+        guard timing.queue != nil else { return }
+        inFlight -= 1
+        requests.took(timing)
+    }
 }
 
 /// Counts the requests of a tunnel server on one event loop. Touched on that loop alone.
@@ -28,10 +37,7 @@ package final class RequestCounts {
 
     /// A request is over, whether or not it went to a tunnel.
     func requestEnded(_ status: Int?, _ outcome: AccessOutcome, _ timing: RequestTiming) {
-        measures.requests.ended(status: status, outcome)
-        guard timing.queue != nil else { return }
-        measures.inFlight -= 1
-        measures.requests.took(timing)
+        measures.requestEnded(status, outcome, timing)
     }
 
     /// A request or a connection was refused.

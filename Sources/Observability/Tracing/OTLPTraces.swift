@@ -128,7 +128,7 @@ extension OTLPTraces {
             isKnown ? record.method : "HTTP", .server, id: request.context.spanID, parent: request.parent,
             from: start, lasting: nanoseconds(record.duration), attributes(of: request, isKnown: isKnown),
             record.hasFailed ? Span.Status() : nil)
-        let parts = record.parts
+        let parts = record.timing.times
         let queue = nanoseconds(parts.queue ?? .zero)
         if parts.queue != nil {
             add("queue", id: ids.span(), parent: request.context.spanID, from: start, lasting: queue)

@@ -10,9 +10,9 @@ package struct CallerAddress: Sendable {
     package let text: String
     /// Whether the address that connected is a proxy which we trust.
     package let isPeerTrusted: Bool
-    /// Whether everybody who is said to stand between us and the caller could be followed.
+    /// Whether everybody who is said to stand between us and the caller could be followed, and nobody says otherwise that
+    /// there are more.
     private let isChainKnown: Bool
-    private let fields: HeaderFields
     /// What the outermost proxy that we trust says in `Forwarded` of who called it, where `X-Forwarded-For` is not there.
     package let described: Forwarded.Element?
 
@@ -22,13 +22,14 @@ package struct CallerAddress: Sendable {
     ///     list is read from its end for as long as those who wrote it are trusted; where it is not there, `Forwarded`
     ///     is read so.
     package init(peer: String, _ fields: HeaderFields, trusted: [AddressRange]) {
-        self.fields = fields
+        let saysMore =
+            !fields.contains(.xForwardedFor) && (fields.contains(.forwarded) || fields.contains(.xRealIP))
         let isTrusted = { (address: String) in trusted.contains { $0.contains(address) } }
         isPeerTrusted = isTrusted(peer)
         guard isPeerTrusted else {
             text = peer
             described = nil
-            isChainKnown = !fields.contains(.xForwardedFor)
+            isChainKnown = !fields.contains(.xForwardedFor) && !saysMore
             return
         }
         let isForwarded = fields.contains(.xForwardedFor)
@@ -47,7 +48,7 @@ package struct CallerAddress: Sendable {
             described = hop
         }
         text = caller
-        isChainKnown = isKnown
+        isChainKnown = isKnown && !saysMore
         self.described = isForwarded ? nil : described
     }
 
@@ -65,9 +66,7 @@ package struct CallerAddress: Sendable {
     /// Whether the caller is on this machine, as far as that can be known: one that a proxy here speaks for is not,
     /// whatever it says.
     package var isLocal: Bool {
-        guard isChainKnown, Self.loopback.contains(where: { $0.contains(text) }) else { return false }
-        return fields.contains(.xForwardedFor)
-            || !fields.contains(.forwarded) && !fields.contains(.xRealIP)
+        isChainKnown && Self.loopback.contains { $0.contains(text) }
     }
 
     /// An address without the port that some proxies add; nil for what is none.

@@ -33,9 +33,10 @@ package enum CallerRoute: Sendable, Equatable {
     ///   - basePath: "" or a path with a leading and without a trailing slash; requests outside it are nobody's.
     ///   - hosts: the names whose requests need not bring a token.
     ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
+    ///   - likely: a token that the request may well name, as the one before it did: then it need not be made anew.
     package init(
         _ head: borrowing RequestHead, basePath: String, hosts: HostTable = .empty,
-        claimed: (String) -> RendezvousToken? = { _ in nil }
+        claimed: (String) -> RendezvousToken? = { _ in nil }, likely: RendezvousToken? = nil
     ) {
         guard head.method != "CONNECT" else {
             self = .refuse(.connectUnsupported)
@@ -51,7 +52,7 @@ package enum CallerRoute: Sendable, Equatable {
         }
         // Nearly every request: what is answered here begins with "/_".
         guard inside.utf8.dropFirst().first == UInt8(ascii: "_") else {
-            self = Self.tokenInField(head, hosts, claimed, basePath, target: inside)
+            self = Self.tokenInField(head, hosts, claimed, basePath, likely, target: inside)
             return
         }
         let path = inside.utf8.prefix { $0 != UInt8(ascii: "?") }
@@ -66,7 +67,7 @@ package enum CallerRoute: Sendable, Equatable {
         } else if path.elementsEqual("/_tunnel/poll".utf8) {
             self = .poll
         } else {
-            self = Self.tokenInField(head, hosts, claimed, basePath, target: inside)
+            self = Self.tokenInField(head, hosts, claimed, basePath, likely, target: inside)
         }
     }
 
@@ -90,8 +91,15 @@ package enum CallerRoute: Sendable, Equatable {
 
     private static func tokenInField(
         _ head: RequestHead, _ hosts: HostTable, _ claimed: (String) -> RendezvousToken?, _ basePath: String,
-        target: String
+        _ likely: RendezvousToken?, target: String
     ) -> CallerRoute {
+        if let likely, head.fields.count(of: .xToken) == 1,
+            head.fields.value(of: .xToken, equals: likely.secret)
+        {
+            return .forward(
+                Route(token: likely, target: target, policy: RoutePolicy(namedBy: .field, basePath: basePath))
+            )
+        }
         guard let text = head.fields[.xToken], !text.isEmpty else {
             do throws(RouteError) {
                 let route = try Route(named: head, hosts, claimed, basePath, target: target)

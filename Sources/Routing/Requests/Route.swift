@@ -37,14 +37,16 @@ package struct Route: Sendable, Equatable {
     ///   - caller: who sends it.
     ///   - tellsAll: whether the origin is told of it in `Forwarded` and `Via` too.
     ///   - rewriting: what else becomes of its fields, if anything.
+    ///   - memory: for its head.
     package func forwarding(
-        from caller: CallerForwarding.Caller, tellsAll: Bool = true, rewriting: FieldRewriting? = nil
+        from caller: CallerForwarding.Caller, tellsAll: Bool = true, rewriting: FieldRewriting? = nil,
+        memory: HeadMemory = HeadMemory()
     ) -> CallerForwarding {
         CallerForwarding(
             token: token.secret, isHostListed: policy.namedBy == .host,
             publicPrefix: PublicPrefix(
                 basePath: policy.basePath, token: policy.namedBy == .path ? policy.spelling : nil),
-            caller: caller, tellsAll: tellsAll, rewriting: rewriting)
+            caller: caller, tellsAll: tellsAll, rewriting: rewriting, memory: memory)
     }
 }
 

@@ -30,12 +30,15 @@ package final class RouteTable: Sendable {
         CallerAddress(peer: peer, fields, trusted: trustedProxies)
     }
 
-    /// - Parameter claimed: the token that holds a host, of those that tunnel clients asked for.
+    /// - Parameters:
+    ///   - claimed: the token that holds a host, of those that tunnel clients asked for.
+    ///   - likely: a token that the request may well name.
     package func route(
-        _ head: RequestHead, claimed: (String) -> RendezvousToken? = { _ in nil }
+        _ head: RequestHead, claimed: (String) -> RendezvousToken? = { _ in nil },
+        likely: RendezvousToken? = nil
     ) -> CallerRoute {
-        redirect.map { CallerRoute(head, redirecting: $0) }
-            ?? CallerRoute(head, basePath: basePath, hosts: hosts, claimed: claimed)
+        if let redirect { return CallerRoute(head, redirecting: redirect) }
+        return CallerRoute(head, basePath: basePath, hosts: hosts, claimed: claimed, likely: likely)
     }
 
     /// Where the name in a request leads.

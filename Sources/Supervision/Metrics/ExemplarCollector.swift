@@ -35,7 +35,7 @@ import Observability
         // Only of what the histogram counts: those that were for a tunnel, and no raw streams.
         for request in batch.elements {
             let record = request.record
-            guard record.parts.queue != nil, record.status != 101, names.contains(record.serverName) else {
+            guard record.timing.queue != nil, record.status != 101, names.contains(record.serverName) else {
                 continue
             }
             exemplars[record.serverName, default: RequestExemplars()].note(request.snapshot)

@@ -120,7 +120,7 @@ extension CallerReception {
                 clientAddress: request.caller.text, requestID: id, host: fields[.host],
                 certificateName: certificate?.name, scheme: isSecure ? "https" : "http", user: user))
         return serve(
-            request,
+            request.head, request.framing, request.route, request.caller, for: request.stream,
             CallerTerms(rewriting: rewriting, maximumBody: policy.maximumBody, requestID: id))
     }
 
@@ -135,15 +135,20 @@ extension CallerReception {
         .answer(answer(refusal, record(of: request)), closes: false)
     }
 
+    /// What the log shows.
+    func path(of route: Route) -> String {
+        TokenRemoval.masked(
+            TokenRemoval.clean(
+                route.target, token: route.token.secret, basePath: route.policy.basePath))
+    }
+
     /// Of a request that is answered here.
     func record(of request: CallerRequest) -> RequestRecord {
         switch request.route {
         case .forward(let route):
-            let target = TokenRemoval.clean(
-                route.target, token: route.token.secret, basePath: route.policy.basePath)
             let isMethodPlain = !TokenRemoval.mayFind(route.token.secret, in: request.head.method)
             return makeRecord(
-                isMethodPlain ? request.head.method : "-", path: TokenRemoval.masked(target),
+                isMethodPlain ? request.head.method : "-", path: path(of: route),
                 tokenHint: route.token.hint)
         case .stats: return makeRecord(request.head.method, path: "/_stats")
         default: return makeRecord(request.head.method, path: "")

@@ -44,6 +44,8 @@ final class CallerReception: RequestReception, ProxiedReception {
     /// Who calls, as far as is known from the latest request.
     var address = "unknown"
     private(set) lazy var observer = core.observer(on: loopIndex)
+    /// The way that the latest request took to a tunnel, if the next ones may take it too.
+    private var latestWay: CallerWay?
     /// When the request came that is gone on with, where that is not now.
     var arrival: NIODeadline?
 
@@ -140,7 +142,9 @@ final class CallerReception: RequestReception, ProxiedReception {
     func receive(
         _ head: RequestHead, _ framing: BodyFraming, for stream: any CallerStream
     ) -> RequestOutcome {
-        outcome(of: head, framing, for: stream).spoken(to: head.fields)
+        let outcome = outcome(of: head, framing, for: stream)
+        guard case .answer(let answer, let closes) = outcome else { return outcome }
+        return .answer(answer.spoken(to: head.fields), closes: closes)
     }
 
     private func outcome(
@@ -155,7 +159,7 @@ final class CallerReception: RequestReception, ProxiedReception {
             observer.refused(refusal.code)
             return .answer(refusal.answer, closes: address == peer)
         }
-        let route = settings.routes.route(head, claimed: core.hosts.owner)
+        let route = settings.routes.route(head, claimed: core.hosts.owner, likely: latestWay?.token)
         guard insider == nil || route == .tunnel else {
             return .answer(
                 answer(Refusal.notLongPoll, makeRecord(head.method, path: "-")), closes: true)
@@ -164,27 +168,33 @@ final class CallerReception: RequestReception, ProxiedReception {
             return .answer(
                 answer(Refusal.certificateRequired, makeRecord(head.method, path: "")), closes: false)
         }
-        let request = CallerRequest(
-            head: head, framing: framing, route: route, caller: caller, stream: stream)
+        // Made for who needs it: to put it together is to copy all of it.
+        var request: CallerRequest {
+            CallerRequest(head: head, framing: framing, route: route, caller: caller, stream: stream)
+        }
         if core.pause.isPaused, case .forward = route {
             return .answer(answer(Refusal.paused, record(of: request)), closes: false)
         }
         if core.gauge.refusesRequests, case .forward = route {
             var record = record(of: request)
-            record.level = .debug
+            record.matters(.debug)
             return .answer(answer(Refusal.overloaded, record), closes: false)
         }
-        guard let policy = settings.policy(for: route) else { return serve(request, CallerTerms()) }
+        guard let policy = settings.policy(for: route) else {
+            return serve(head, framing, route, caller, for: stream, CallerTerms())
+        }
         return admit(request, by: policy)
     }
 
     /// What comes of a request that may come.
-    func serve(_ request: CallerRequest, _ terms: CallerTerms) -> RequestOutcome {
-        let (head, framing, stream) = (request.head, request.framing, request.stream)
-        switch request.route {
+    func serve(
+        _ head: RequestHead, _ framing: BodyFraming, _ route: CallerRoute, _ caller: CallerAddress,
+        for stream: any CallerStream, _ terms: CallerTerms
+    ) -> RequestOutcome {
+        switch route {
         case .healthCheck:
             var record = makeRecord(head.method, path: "/_health_check")
-            record.level = .debug
+            record.matters(.debug)
             return .answer(answer(.healthy, record), closes: false)
         case .redirect(let location):
             let record = makeRecord(head.method, path: TokenRemoval.masked(head.target))
@@ -195,7 +205,7 @@ final class CallerReception: RequestReception, ProxiedReception {
                     files: files, stream: stream,
                     record: makeRecord(head.method, path: TokenRemoval.masked(head.target))))
         case .stats:
-            let stats = OwnAnswer(200, line: core.stats(isDetailed: request.caller.isLocal))
+            let stats = OwnAnswer(200, line: core.stats(isDetailed: caller.isLocal))
             return .answer(answer(stats, makeRecord(head.method, path: "/_stats")), closes: false)
         case .tunnel where !stream.isWholeConnection:
             let refusal = answer(Refusal.notHTTP1, makeRecord(head.method, path: "/_tunnel"))
@@ -210,54 +220,60 @@ final class CallerReception: RequestReception, ProxiedReception {
         case .refuse(let error):
             return .answer(
                 answer(Refusal(error), makeRecord(head.method, path: "")), closes: false)
-        case .forward(let route):
-            let token = route.token
-            guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
-                let error = HTTPMessageError(.malformed, "the method holds the token")
-                return .answer(
-                    answer(Refusal.malformed(error), makeRecord("-", path: "-")), closes: true)
-            }
-            guard !core.blocked.contains(token) else {
-                return .answer(answer(Refusal.tokenBlocked, record(of: request)), closes: false)
-            }
-            var forwarded = head
-            // The log shows it, too.
-            forwarded.target = TokenRemoval.clean(
-                route.target, token: token.secret, basePath: route.policy.basePath)
-            let path = TokenRemoval.masked(forwarded.target)
-            // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
-            if forwarded.takeHop() == 0 {
-                let record = makeRecord(head.method, path: path)
-                return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
-            }
-            let pass: RequestPass?
-            do throws(Refusal) {
-                pass = try core.meter.admit(
-                    settings.limitedParties(route, head.fields, from: address), of: token, from: address,
-                    settings.callerLimits)
-            } catch {
-                var record = makeRecord(head.method, path: path, tokenHint: token.hint)
-                record.level = .debug
-                return .answer(answer(error, record), closes: false)
-            }
-            if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
-                return connect(head, to: token, for: stream, pass)
-            }
-            let trace = core.trace(
-                &forwarded.fields, isTrusted: request.caller.isPeerTrusted, isSecure: isSecure,
-                loop: loopIndex)
-            return .exchange(
-                CallerExchange(
-                    core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
-                    isNamed: route.policy.namedBy == .host, request: forwarded,
-                    forwarding: forwarding(
-                        route, request.caller, isHTTP2: !stream.isWholeConnection, terms.rewriting),
-                    framing: framing, terms: terms,
-                    record: makeRecord(
-                        head.method, path: path, tokenHint: token.hint, externalID: terms.requestID,
-                        trace: trace),
-                    pass: pass))
+        case .forward(let route): return forward(head, framing, route, caller, for: stream, terms)
         }
+    }
+
+    private func forward(
+        _ head: RequestHead, _ framing: BodyFraming, _ route: Route, _ caller: CallerAddress,
+        for stream: any CallerStream, _ terms: CallerTerms
+    ) -> RequestOutcome {
+        let token = route.token
+        guard !TokenRemoval.mayFind(token.secret, in: head.method) else {
+            let error = HTTPMessageError(.malformed, "the method holds the token")
+            return .answer(answer(Refusal.malformed(error), makeRecord("-", path: "-")), closes: true)
+        }
+        let way = way(of: route, caller, isHTTP2: !stream.isWholeConnection, terms.rewriting)
+        guard !core.blocked.contains(token) else {
+            let record = makeRecord(
+                head.method, path: path(of: route), tokenHint: way.tokenHint)
+            return .answer(answer(Refusal.tokenBlocked, record), closes: false)
+        }
+        // The log shows it, too.
+        let target = TokenRemoval.clean(
+            route.target, token: token.secret, basePath: route.policy.basePath)
+        let path = TokenRemoval.masked(target)
+        let pass: RequestPass?
+        var forwarded = head
+        forwarded.target = target
+        // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
+        if forwarded.takeHop() == 0 {
+            let record = makeRecord(head.method, path: path)
+            return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
+        }
+        do throws(Refusal) {
+            pass = try core.meter.admit(
+                settings.limitedParties(route, head.fields, from: address), of: token, from: address,
+                settings.callerLimits)
+        } catch {
+            var record = makeRecord(head.method, path: path, tokenHint: way.tokenHint)
+            record.matters(.debug)
+            return .answer(answer(error, record), closes: false)
+        }
+        if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
+            return connect(head, to: token, for: stream, pass)
+        }
+        let trace = core.trace(
+            &forwarded.fields, isTrusted: caller.isPeerTrusted, isSecure: isSecure, loop: loopIndex)
+        return .exchange(
+            CallerExchange(
+                core: core, settings: settings, loopIndex: loopIndex, stream: stream, token: token,
+                isNamed: route.policy.namedBy == .host, request: forwarded, forwarding: way.forwarding,
+                framing: framing, terms: terms,
+                record: makeRecord(
+                    head.method, path: path, tokenHint: way.tokenHint, externalID: terms.requestID,
+                    trace: trace),
+                pass: pass))
     }
 
     /// A connection to the service behind a tunnel, in the messages of a WebSocket.
@@ -312,15 +328,25 @@ final class CallerReception: RequestReception, ProxiedReception {
         return .exchange(LongPollExchange(seat, isAsked: isAsked, on: stream))
     }
 
-    private func forwarding(
-        _ route: Route, _ caller: CallerAddress, isHTTP2: Bool, _ rewriting: FieldRewriting?
-    ) -> CallerForwarding {
+    /// What is the same for all requests of the connection that take a route as this one does.
+    private func way(
+        of route: Route, _ caller: CallerAddress, isHTTP2: Bool, _ rewriting: FieldRewriting?
+    ) -> CallerWay {
+        let certificateName = settings.tellsOriginsCertificates ? certificate?.name : nil
+        if let latestWay, rewriting == nil, !caller.isPeerTrusted,
+            latestWay.fits(route, settings, certificateName, isHTTP2: isHTTP2)
+        {
+            return latestWay
+        }
         let sender = CallerForwarding.Caller(
             peer: peer, source: source, isPeerTrusted: caller.isPeerTrusted, described: caller.described,
-            isSecure: isSecure, isHTTP2: isHTTP2,
-            certificateName: settings.tellsOriginsCertificates ? certificate?.name : nil)
-        return route.forwarding(
-            from: sender, tellsAll: settings.tellsAllOfCallers, rewriting: rewriting)
+            isSecure: isSecure, isHTTP2: isHTTP2, certificateName: certificateName)
+        let forwarding = route.forwarding(
+            from: sender, tellsAll: settings.tellsAllOfCallers, rewriting: rewriting,
+            memory: core.heads[loopIndex].value)
+        let way = CallerWay(route, settings, forwarding)
+        latestWay = rewriting == nil && !caller.isPeerTrusted ? way : nil
+        return way
     }
 
     /// Who calls, with the port where that is known.

@@ -9,7 +9,7 @@ import TunnelTransport
 extension CallerExchange: StreamReceiver {
     func streamReceived(head bytes: ByteBuffer, isInterim: Bool, isLast: Bool, originTime: UInt32?) {
         guard case .attached(let session, _) = place else { return }
-        if !isInterim, observer.wantsSteps {
+        if !isInterim, tellsSteps {
             record.note(.answered(sessionID: session, bytes: bytes.readableBytes))
         }
         do throws(HTTPMessageError) {
@@ -59,7 +59,8 @@ extension CallerExchange: StreamReceiver {
         }
         if pass != nil { answerGoesOut(isLast: isLast || machine.isAnswerFilled) }
         stream.send(head, length, isLast: isLast)
-        wrote(0, isLast: isLast)
+        // A head alone takes nothing of what its session waits to hear of.
+        if isLast { wrote(0, isLast: true) }
     }
 
     func streamReceived(data: ByteBuffer, isLast: Bool) {

@@ -51,6 +51,8 @@ final class CallerExchange: ServedExchange {
     var bodyClock: BodyClock?
     /// The record's: to ask a record that may change would copy it.
     let observer: RequestObserver
+    /// Whether the log is told of each step of the way.
+    let tellsSteps: Bool
 
     /// - Parameters:
     ///   - isNamed: whether it was a name that led it to its tunnel.
@@ -66,6 +68,7 @@ final class CallerExchange: ServedExchange {
         idle: TimeAmount? = nil, pass: RequestPass? = nil
     ) {
         let eventLoop = stream.eventLoop
+        self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.core = core
         self.settings = settings
         self.loopIndex = loopIndex
@@ -78,13 +81,13 @@ final class CallerExchange: ServedExchange {
         self.rewriting = terms.rewriting
         self.maximumBody = terms.maximumBody
         self.bodyLeft = terms.maximumBody ?? .max
-        self.upgrade = framing == .none ? request.upgradeOffer : UpgradeOffer()
         self.machine = ExchangeMachine(
             isRequestWhole: framing == .none,
             ExchangePatience.Limits(
                 queue: settings.times.queue, stalled: settings.times.stall, idle: idle),
             now: eventLoop.now)
         self.observer = record.observer
+        self.tellsSteps = record.observer.wantsSteps
         self.record = record
         self.pass = pass
     }
@@ -181,7 +184,7 @@ final class CallerExchange: ServedExchange {
             record.keepSilent()
             return found(.failed(.tooManyGuesses))
         }
-        if observer.wantsSteps {
+        if tellsSteps {
             record.noteArrival(xHost: request.fields[.xHost], attempt: machine.attempts)
         }
         switch decision {
@@ -263,7 +266,7 @@ final class CallerExchange: ServedExchange {
         record.sessionTookIt(now: eventLoop.now)
         machine.opened(takesBytes: port.isTaken)
         bodyBegins()
-        if observer.wantsSteps { record.noteDeparture() }
+        if tellsSteps { record.noteDeparture() }
     }
 
     private var openingHead: ByteBuffer {

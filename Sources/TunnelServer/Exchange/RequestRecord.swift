@@ -8,15 +8,8 @@ import TunnelProtocol
 struct RequestRecord: ~Copyable {
     let observer: RequestObserver
     private let started: NIODeadline
-    private let serverName: String
-    private var tokenHint: String?
-    private let requestID: UInt64
-    private let externalID: String?
-    private let method: String
-    private let path: String
-    let callerAddress: String
-    private let certificateName: String?
-    private let trace: RequestTrace?
+    /// What will be told of it.
+    private var told: AccessRecord
     /// Whether it is one for a tunnel.
     private var isForTunnel = false
     /// When a session took it.
@@ -24,13 +17,8 @@ struct RequestRecord: ~Copyable {
     private var firstByte: NIODeadline?
     /// As the tunnel client says, in microseconds.
     private var originTime: UInt32?
-    private var status: Int?
     private var isSilent = false
     private var isFinished = false
-    var level = AccessLevel.info
-    /// Of the bodies.
-    private var requestBytes = 0
-    private var responseBytes = 0
 
     /// - Parameter path: the target inside the tunnel: the caller's own may hold the token.
     init(
@@ -40,34 +28,37 @@ struct RequestRecord: ~Copyable {
     ) {
         self.observer = observer
         self.started = now
-        self.serverName = serverName
-        self.tokenHint = tokenHint
-        self.requestID = requestID
-        self.externalID = externalID
-        self.method = method
-        self.path = path
-        self.callerAddress = callerAddress
-        self.certificateName = certificateName
-        self.trace = trace
+        self.told = AccessRecord(
+            serverName: serverName, tokenHint: tokenHint, requestID: requestID, externalID: externalID,
+            method: method, path: path, callerAddress: callerAddress, certificateName: certificateName,
+            trace: trace, outcome: .ok)
     }
+
+    var callerAddress: String { told.callerAddress }
+
+    /// It is told of as one that is asked again and again.
+    mutating func matters(_ level: AccessLevel) { told.level = level }
 
     /// Tells of the request on its way, where the log is text.
     func note(_ step: @autoclosure () -> AccessStep) {
-        observer.note(step(), tokenHint: tokenHint, requestID: requestID)
+        observer.note(step(), tokenHint: told.tokenHint, requestID: told.requestID)
     }
 
     /// It came, or is offered to another session.
     func noteArrival(xHost: @autoclosure () -> String?, attempt: Int) {
-        note(.received(method: method, path: path, caller: callerAddress, xHost: xHost(), attempt: attempt))
+        note(
+            .received(
+                method: told.method, path: told.path, caller: told.callerAddress, xHost: xHost(),
+                attempt: attempt))
     }
 
-    func noteDeparture() { note(.sent(method: method, path: path)) }
+    func noteDeparture() { note(.sent(method: told.method, path: told.path)) }
 
     /// Says nothing: the request is told otherwise, with others of its kind.
     mutating func keepSilent() { isSilent = true }
 
     /// It is for another tunnel than it seemed.
-    mutating func leads(to token: RendezvousToken) { tokenHint = token.hint }
+    mutating func leads(to token: RendezvousToken) { told.tokenHint = token.hint }
 
     /// It is one for a tunnel.
     mutating func goesToTunnel() {
@@ -82,13 +73,13 @@ struct RequestRecord: ~Copyable {
 
     /// So many more bytes of its body went into the tunnel.
     mutating func requestSent(_ bytes: Int) {
-        requestBytes += bytes
+        told.requestBytes += bytes
         observer.requestBody(bytes)
     }
 
     /// So many more bytes of the answer's body came out of the tunnel.
     mutating func answerCame(_ bytes: Int) {
-        responseBytes += bytes
+        told.responseBytes += bytes
         observer.responseBody(bytes)
     }
 
@@ -96,7 +87,7 @@ struct RequestRecord: ~Copyable {
     ///
     /// - Parameter originTime: as the tunnel client says, in microseconds.
     mutating func responded(_ status: Int, originTime: UInt32? = nil, now: NIODeadline) {
-        self.status = status
+        told.status = status
         self.originTime = originTime
         firstByte = now
     }
@@ -104,7 +95,7 @@ struct RequestRecord: ~Copyable {
     /// An answer of our own goes out, which no tunnel carried.
     mutating func responded(with answer: OwnAnswer, now: NIODeadline) {
         responded(answer.status, now: now)
-        responseBytes += answer.textBytes
+        told.responseBytes += answer.textBytes
     }
 
     /// All that came of it is an answer of our own.
@@ -119,10 +110,10 @@ struct RequestRecord: ~Copyable {
     mutating func finish(_ outcome: AccessOutcome, missing: Int = 0, now: NIODeadline) {
         guard !isFinished else { return }
         isFinished = true
-        responseBytes -= min(missing, responseBytes)
-        let timing = timing(now)
-        observer.finished(
-            status: status, outcome, timing, of: trace, isSilent ? nil : line(outcome, timing))
+        told.responseBytes -= min(missing, told.responseBytes)
+        told.outcome = outcome
+        told.timing = timing(now)
+        observer.finished(told, isTold: !isSilent)
     }
 
     private func timing(_ now: NIODeadline) -> RequestTiming {
@@ -130,20 +121,10 @@ struct RequestRecord: ~Copyable {
             whole: (now - started).nanoseconds, firstByte: firstByte.map { ($0 - started).nanoseconds })
         guard isForTunnel else { return timing }
         timing.queue = ((taken ?? firstByte ?? now) - started).nanoseconds
-        timing.isRaw = status == 101
+        timing.isRaw = told.status == 101
         if let taken, let firstByte, let originTime {
             timing.split((firstByte - taken).nanoseconds, originMicroseconds: originTime)
         }
         return timing
-    }
-
-    private func line(_ outcome: AccessOutcome, _ timing: RequestTiming) -> AccessRecord {
-        AccessRecord(
-            serverName: serverName, tokenHint: tokenHint, requestID: requestID,
-            externalID: externalID, method: method, path: path,
-            status: status, requestBytes: requestBytes, responseBytes: responseBytes,
-            timeToFirstByte: timing.firstByte.map { .nanoseconds($0) }, duration: .nanoseconds(timing.whole),
-            parts: timing.times, callerAddress: callerAddress, certificateName: certificateName,
-            trace: trace, outcome: outcome, level: level)
     }
 }

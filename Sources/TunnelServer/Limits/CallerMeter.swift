@@ -40,9 +40,11 @@ final class CallerMeter: Sendable {
     /// - Returns: what it is to be let in with; nil where no limit is meant for it.
     /// - Throws: the answer for one that goes beyond a limit.
     func admit(
-        _ parties: [LimitedParty], of token: RendezvousToken, from address: String, _ limits: CallerLimits
+        _ parties: [LimitedParty], of token: RendezvousToken, from address: String,
+        _ limits: @autoclosure () -> CallerLimits
     ) throws(Refusal) -> RequestPass? {
         guard !parties.isEmpty else { return nil }
+        let limits = limits()
         let quota = limits.limits(of: token).bytesPerMonth.map { bytes in
             RequestPass.Quota(
                 name: UsageAccount(server: serverName, token), bytes: UInt64(max(0, bytes)))

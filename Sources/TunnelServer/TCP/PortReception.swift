@@ -69,7 +69,7 @@ final class PortReception: RawReception, ProxiedReception {
         }
         guard !core.gauge.refusesRequests else {
             observer.refused(.overloaded)
-            record.level = .debug
+            record.matters(.debug)
             record.finish(.answeredHere, now: now)
             return nil
         }

@@ -123,9 +123,9 @@ private func accessLine(_ format: LogFormat) throws -> Operation {
     return {
         let record = AccessRecord(
             serverName: "public", tokenHint: "b1d3f7a9...", requestID: 123_456, method: "GET",
-            path: "/dashboard/index.html?tab=overview", status: 200, requestBytes: 0, responseBytes: 1024,
-            timeToFirstByte: .microseconds(1234), duration: .microseconds(1301),
-            callerAddress: "203.0.113.7:51234", outcome: .ok)
+            path: "/dashboard/index.html?tab=overview", status: 200, responseBytes: 1024,
+            timing: RequestTiming(whole: 1_301_000, firstByte: 1_234_000), callerAddress: "203.0.113.7:51234",
+            outcome: .ok)
         let line = record.line(format: format, at: moment)
         try require(
             line.count > 200 && line.last == UInt8(ascii: "\n"), String(decoding: line, as: UTF8.self))

@@ -1,0 +1,72 @@
+import struct NIOCore.ByteBuffer
+
+// What nearly every request is asked and how it is written, without a copy of a value or of the fields.
+extension HeaderFields {
+    /// Whether the first field of this name has this value; one that is not there has none.
+    package func value(of name: FieldName, equals text: String) -> Bool {
+        guard let entry = first(name) else { return false }
+        let isEqual = text.utf8.withContiguousStorageIfAvailable { text in
+            bytes.withUnsafeReadableBytes { $0.holds(UnsafeRawBufferPointer(text), at: entry.valueRange) }
+        }
+        return isEqual == true
+    }
+
+    /// Whether the first field of this name has these bytes as its value, or there is neither.
+    func value(of name: FieldName, isAsIn text: [UInt8]) -> Bool {
+        guard let entry = first(name) else { return text.isEmpty }
+        return text.withUnsafeBytes { text in
+            bytes.withUnsafeReadableBytes { $0.holds(text, at: entry.valueRange) }
+        }
+    }
+
+    /// Whether all that goes into a tunnel of a stranger's request are fields of it as they came: nothing is said of trailers,
+    /// and `Connection` names none that would not stay behind anyway.
+    var goAsStrangersDo: Bool { !contains(.te) && nominatedNames.isEmpty }
+}
+
+extension ByteBuffer {
+    /// Writes the head of a stranger's request whose fields `goAsStrangersDo`, with lines behind its own: as
+    /// `Forwarding.rewrite` and `removeForwarding` would leave it.
+    ///
+    /// - Returns: how many bytes come before these lines.
+    mutating func writeStrangersHead(_ head: RequestHead, behindWhich lines: [UInt8]) -> Int {
+        let lineBytes = head.method.utf8.count + head.target.utf8.count + 12
+        let leaving = Forwarding.staysWithStrangers
+        var ownBytes = 0
+        writeWithUnsafeMutableBytes(
+            minimumWritableBytes: lineBytes + head.fields.writtenBytes + lines.count + 2
+        ) { memory in
+            var cursor = ByteCursor(memory)
+            head.writeLine(to: &cursor)
+            head.fields.write(to: &cursor) { entry, memory in
+                !leaving.contains(entry.name) && !HeaderFields.isForwarding(entry, memory)
+            }
+            ownBytes = cursor.count
+            lines.withUnsafeBytes { cursor.append($0) }
+            cursor.append("\r\n")
+            return cursor.count
+        }
+        return ownBytes
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether these bytes, and no others, stand at a place.
+    @inline(__always)
+    fileprivate func holds(_ text: UnsafeRawBufferPointer, at place: Range<Int>) -> Bool {
+        guard place.count == text.count else { return false }
+        var index = 0
+        while index + 8 <= text.count {
+            guard
+                loadUnaligned(fromByteOffset: place.lowerBound + index, as: UInt64.self)
+                    == text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            else { return false }
+            index += 8
+        }
+        while index < text.count {
+            guard self[place.lowerBound + index] == text[index] else { return false }
+            index += 1
+        }
+        return true
+    }
+}
