@@ -19,6 +19,18 @@ extension HeaderFields {
         }
     }
 
+    /// Whether `Connection` says `keep-alive`, as most of them do, and nothing else; false where it does so in other letters.
+    var saysKeepAliveAlone: Bool {
+        guard !repeated.contains(.connection), let entry = first(.connection), entry.valueLength == 10
+        else { return false }
+        return bytes.withUnsafeReadableBytes { memory in
+            let start = Int(entry.valueStart)
+            let front = memory.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            let rest = memory.loadUnaligned(fromByteOffset: start + 8, as: UInt16.self)
+            return front == UInt64(bigEndian: 0x6b65_6570_2d61_6c69) && rest == UInt16(bigEndian: 0x7665)
+        }
+    }
+
     /// Whether all that goes into a tunnel of a stranger's request are fields of it as they came: nothing is said of trailers,
     /// and `Connection` names none that would not stay behind anyway.
     var goAsStrangersDo: Bool { !contains(.te) && nominatedNames.isEmpty }

@@ -19,7 +19,7 @@ package struct HeaderFields: Sendable {
     /// The names that occur: most questions are about fields that are not there.
     private var names = FieldNameSet()
     /// Those that occur more than once.
-    private var repeated = FieldNameSet()
+    private(set) var repeated = FieldNameSet()
 
     /// No fields.
     package init() {
@@ -176,18 +176,6 @@ package struct HeaderFields: Sendable {
                     name.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: memory[$0]))
                 }
             }
-        }
-    }
-
-    /// Whether `Connection` says `keep-alive`, as most of them do, and nothing else; false where it does so in other letters.
-    var saysKeepAliveAlone: Bool {
-        guard !repeated.contains(.connection), let entry = first(.connection), entry.valueLength == 10
-        else { return false }
-        return bytes.withUnsafeReadableBytes { memory in
-            let start = Int(entry.valueStart)
-            let front = memory.loadUnaligned(fromByteOffset: start, as: UInt64.self)
-            let rest = memory.loadUnaligned(fromByteOffset: start + 8, as: UInt16.self)
-            return front == UInt64(bigEndian: 0x6b65_6570_2d61_6c69) && rest == UInt16(bigEndian: 0x7665)
         }
     }
 
