@@ -102,7 +102,11 @@ package final class CallerForwarding {
 
     /// - Parameter upgrade: what the request may leave HTTP for.
     package func head(of request: RequestHead, upgrade: UpgradeOffer) -> ByteBuffer {
-        if let text = plainHead(of: request, upgrade) { return text }
+        plainHead(of: request, upgrade) ?? searchedHead(of: request, upgrade)
+    }
+
+    /// The head where fields may be changed within.
+    func searchedHead(of request: RequestHead, _ upgrade: UpgradeOffer) -> ByteBuffer {
         var head = request
         let takesTrailers = head.fields.takesTrailers
         Forwarding.rewrite(&head.fields, at: .requestIntoTunnel)
@@ -124,13 +128,16 @@ package final class CallerForwarding {
     /// behind them those that it gains, as they were written for the request before.
     ///
     /// - Returns: nil where a closer look is needed.
-    private func plainHead(of request: RequestHead, _ upgrade: UpgradeOffer) -> ByteBuffer? {
+    func plainHead(of request: RequestHead, _ upgrade: UpgradeOffer) -> ByteBuffer? {
         guard rewriting == nil, !caller.isPeerTrusted, upgrade.isEmpty,
             basePath.isEmpty || !request.fields.containsAny(of: Self.namingPaths),
             request.fields.goAsStrangersDo, !request.fields.value(of: .referer, contains: "/_token/"),
             let lines = linesGained(by: request)
         else { return nil }
-        let (text, length) = memory.write { $0.writeStrangersHead(request, behindWhich: lines) }
+        let room = request.fields.writtenBytes + request.target.utf8.count + lines.count + 64
+        let (text, length) = memory.write(room: room) {
+            $0.writeStrangersHead(request, behindWhich: lines)
+        }
         // It stands in no line in part.
         return TokenRemoval.mayFind(token, in: text, first: length) ? nil : text
     }
@@ -150,7 +157,11 @@ package final class CallerForwarding {
             count = cursor.count
         }
         guard !TokenRemoval.mayFind(token, in: lines) else { return nil }
-        gained = Gained(host: Array((host ?? "").utf8), version: request.version, lines: lines)
+        let hostBytes = Array((host ?? "").utf8)
+        // A stranger chooses how long it is, and an idle connection would keep it.
+        if hostBytes.count <= ForwardingGain.longestHost {
+            gained = Gained(host: hostBytes, version: request.version, lines: lines)
+        }
         return lines
     }
 

@@ -16,7 +16,7 @@ extension GainVisitor {
 /// would copy these first, and neither is it copied itself.
 struct ForwardingGain: ~Copyable {
     /// Longest `Host` that is repeated; longer ones name nothing.
-    private static let longestHost = 300
+    static let longestHost = 300
 
     private var hops: String
     private var earlierElements = ""

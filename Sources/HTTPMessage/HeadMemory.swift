@@ -11,12 +11,14 @@ package final class HeadMemory {
 
     package init() {}
 
-    /// - Parameter write: is given an empty buffer.
-    func write<Value>(_ write: (inout ByteBuffer) -> Value) -> (ByteBuffer, Value) {
+    /// - Parameters:
+    ///   - room: bytes that it will take, about.
+    ///   - write: is given an empty buffer.
+    func write<Value>(room: Int, _ write: (inout ByteBuffer) -> Value) -> (ByteBuffer, Value) {
         var buffer = ByteBuffer()
         swap(&buffer, &latest)
-        // Where somebody has it, this makes another as large.
-        buffer.clear()
+        // Where somebody has it, this makes another of that size: one long head makes no others long.
+        buffer.clear(minimumCapacity: room)
         let value = write(&buffer)
         if buffer.capacity <= Self.mostKept { latest = buffer }
         return (buffer, value)

@@ -63,22 +63,23 @@ extension ByteBuffer {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether these bytes, and no others, stand at a place.
+    /// Whether these bytes, and no others, stand at a place. Takes the same time wherever they differ: one of them may be a
+    /// secret.
     @inline(__always)
     fileprivate func holds(_ text: UnsafeRawBufferPointer, at place: Range<Int>) -> Bool {
         guard place.count == text.count else { return false }
+        var difference: UInt64 = 0
         var index = 0
         while index + 8 <= text.count {
-            guard
+            difference |=
                 loadUnaligned(fromByteOffset: place.lowerBound + index, as: UInt64.self)
-                    == text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            else { return false }
+                ^ text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
             index += 8
         }
         while index < text.count {
-            guard self[place.lowerBound + index] == text[index] else { return false }
+            difference |= UInt64(self[place.lowerBound + index] ^ text[index])
             index += 1
         }
-        return true
+        return difference == 0
     }
 }

@@ -227,7 +227,8 @@ extension LogLine {
 
 /// Memory for the lines of one event loop: each is written into that of the one before.
 package final class LineMemory {
-    private var bytes: LineBytes? = LineBytes()
+    /// None before the first, for servers that have no requests.
+    private var bytes: LineBytes?
 
     package init() {}
 

@@ -54,6 +54,7 @@ struct LogLine: ~Copyable {
         _ memory: consuming LineBytes, format: LogFormat, syslog header: SyslogHeader? = nil,
         at timestamp: LogTimestamp, level: Logger.Level, logger: StaticString, message: StaticString
     ) {
+        let format = header == nil ? format : .text
         self.format = format
         bytes = memory
         if let header {

@@ -4,8 +4,11 @@ import struct NIOCore.ByteBuffer
 
 /// Bytes that wait to be sent, in the pieces in which they came.
 struct ByteQueue {
+    /// Bytes that are kept in front of a piece once they were taken.
+    private static let mostTaken = 8192
+
     /// The oldest piece; without bytes when there is none. Most bodies are one, for which no queue is made.
-    private var first = ByteBuffer()
+    private(set) var first = ByteBuffer()
     private var others = Deque<ByteBuffer>()
     /// Bytes that wait.
     private(set) var count = 0
@@ -31,6 +34,8 @@ struct ByteQueue {
                 others.append(bytes)
             }
         } else if isShort, first.readableBytes <= 4096 {
+            // What was taken stands in front of the rest: who is let have a part again and again would make it long.
+            if first.readerIndex > Self.mostTaken { first.discardReadBytes() }
             first.writeImmutableBuffer(bytes)
         } else {
             others.append(bytes)

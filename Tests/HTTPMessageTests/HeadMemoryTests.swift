@@ -8,7 +8,7 @@ import Testing
         let memory = HeadMemory()
         var kept: [ByteBuffer] = []
         for number in 0..<10 {
-            let (text, count) = memory.write { $0.writeString("head \(number) ") }
+            let (text, count) = memory.write(room: 16) { $0.writeString("head \(number) ") }
             #expect(count == text.readableBytes)
             if number.isMultiple(of: 3) { kept.append(text) }
         }
@@ -17,8 +17,8 @@ import Testing
 
     @Test func aLargeHeadLeavesNoMemoryBehind() {
         let memory = HeadMemory()
-        _ = memory.write { $0.writeRepeatingByte(1, count: 1 << 20) }
-        let (text, _) = memory.write { $0.writeString("small") }
+        _ = memory.write(room: 1 << 20) { $0.writeRepeatingByte(1, count: 1 << 20) }
+        let (text, _) = memory.write(room: 16) { $0.writeString("small") }
         #expect(text.capacity < 1 << 10 && String(buffer: text) == "small")
     }
 }

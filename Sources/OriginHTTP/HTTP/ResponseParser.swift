@@ -56,7 +56,11 @@ struct ResponseParser {
     }
 
     /// Nothing more is asked of it.
-    mutating func letGo() { input = ByteBuffer() }
+    mutating func letGo() {
+        input = ByteBuffer()
+        decoder = nil
+        if !upgrade.isEmpty { upgrade = UpgradeOffer() }
+    }
 
     /// What it ends in, once all of it was handed over: whether it was a switch of protocols; and, where it was not, whether
     /// the response is whole and the connection can carry another request.

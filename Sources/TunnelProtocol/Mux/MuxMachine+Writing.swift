@@ -86,6 +86,9 @@ extension MuxMachine {
         }
         if count > 0 || isLast {
             let header = MuxFrame.header(.data, isLast ? .last : [], stream: id, length: count)
+            if streams.values[index].waiting.pieceCount > 1 {
+                message.reserveCapacity(minimumWritableBytes: MuxFrame.headerBytes + count)
+            }
             streams.values[index].waiting.take(atMost: count, behind: header, into: &message)
             streams.values[index].sendCredit -= count
             waitingBytes -= count

@@ -51,8 +51,8 @@ final class CallerExchange: ServedExchange {
     var bodyClock: BodyClock?
     /// The record's: to ask a record that may change would copy it.
     let observer: RequestObserver
-    /// Whether the log is told of each step of the way.
-    let tellsSteps: Bool
+    /// Whether the log is told of each step of the way; a reload may change that while a request waits.
+    var tellsSteps: Bool { observer.wantsSteps }
 
     /// - Parameters:
     ///   - isNamed: whether it was a name that led it to its tunnel.
@@ -87,7 +87,6 @@ final class CallerExchange: ServedExchange {
                 queue: settings.times.queue, stalled: settings.times.stall, idle: idle),
             now: eventLoop.now)
         self.observer = record.observer
-        self.tellsSteps = record.observer.wantsSteps
         self.record = record
         self.pass = pass
     }

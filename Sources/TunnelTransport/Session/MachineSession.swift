@@ -34,7 +34,7 @@ package final class MachineSession<Machine: SessionMachine>: Session, TurnEnder 
     /// Known when the carrier is open, as its clock is.
     private var eventLoop: NIOIsolatedEventLoop?
     private var clock: (any EventLoop)?
-    private var turnEnd: TurnEnd?
+    private var turns: LoopTurns?
     /// Where it is ticked from, since then.
     private var seat: KeepaliveWheel.Seat?
     private var progress = PeerProgress()
@@ -80,7 +80,7 @@ package final class MachineSession<Machine: SessionMachine>: Session, TurnEnder 
         self.carrier = carrier
         self.eventLoop = eventLoop.assumeIsolated()
         clock = eventLoop
-        turnEnd = LoopTurns.of(eventLoop).end
+        turns = LoopTurns.of(eventLoop)
         seat = KeepaliveWheel.of(eventLoop).seat { [weak self] in self?.tick() }
         flush()
         tick()
@@ -253,9 +253,9 @@ package final class MachineSession<Machine: SessionMachine>: Session, TurnEnder 
 
     /// Writes go out once per turn of the event loop, so that frames of many streams share a message.
     func scheduleFlush() {
-        guard !isReceiving, !isFlushScheduled, !isOver, let turnEnd else { return }
+        guard !isReceiving, !isFlushScheduled, !isOver, let turns else { return }
         isFlushScheduled = true
-        turnEnd.tell(self)
+        turns.end.tell(self)
     }
 
     package func turnEnds() {
@@ -310,7 +310,8 @@ package final class MachineSession<Machine: SessionMachine>: Session, TurnEnder 
 
     private func tick() {
         guard !isOver else { return }
-        let now = now
+        // Not when something was received last: a watchdog looks at the clock.
+        let now = clock?.instant ?? .now
         lookAtProgress(now: now)
         guard !isOver else { return }
         guard let next = machine.tick(now: now) else { return end(.peerSilent) }
