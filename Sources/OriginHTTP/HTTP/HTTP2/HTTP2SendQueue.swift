@@ -25,7 +25,7 @@ struct HTTP2SendQueue {
     /// The longest piece, in bytes: any origin takes a frame of that.
     static let longestPiece = 16 << 10
 
-    private var pieces = Deque<ByteBuffer>()
+    private(set) var pieces = Deque<ByteBuffer>()
     private var end = End.open
     /// What waits, in bytes.
     private(set) var waiting = 0
@@ -56,6 +56,8 @@ struct HTTP2SendQueue {
         if let last = pieces.indices.last, bytes.readableBytes <= Output.largestCopy,
             pieces[last].readableBytes + bytes.readableBytes <= Self.longestPiece
         {
+            // What has gone out stands in front of the rest: an origin that never takes all would make it longer and longer.
+            if pieces[last].readerIndex > Self.longestPiece { pieces[last].discardReadBytes() }
             pieces[last].writeImmutableBuffer(bytes)
         } else {
             pieces.append(bytes)
