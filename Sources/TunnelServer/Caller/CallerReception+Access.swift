@@ -135,20 +135,15 @@ extension CallerReception {
         .answer(answer(refusal, record(of: request)), closes: false)
     }
 
-    /// What the log shows.
-    func path(of route: Route) -> String {
-        TokenRemoval.masked(
-            TokenRemoval.clean(
-                route.target, token: route.token.secret, basePath: route.policy.basePath))
-    }
-
     /// Of a request that is answered here.
     func record(of request: CallerRequest) -> RequestRecord {
         switch request.route {
         case .forward(let route):
+            let target = TokenRemoval.clean(
+                route.target, token: route.token.secret, basePath: route.policy.basePath)
             let isMethodPlain = !TokenRemoval.mayFind(route.token.secret, in: request.head.method)
             return makeRecord(
-                isMethodPlain ? request.head.method : "-", path: path(of: route),
+                isMethodPlain ? request.head.method : "-", path: TokenRemoval.masked(target),
                 tokenHint: route.token.hint)
         case .stats: return makeRecord(request.head.method, path: "/_stats")
         default: return makeRecord(request.head.method, path: "")

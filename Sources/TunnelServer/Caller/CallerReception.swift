@@ -233,36 +233,34 @@ final class CallerReception: RequestReception, ProxiedReception {
             let error = HTTPMessageError(.malformed, "the method holds the token")
             return .answer(answer(Refusal.malformed(error), makeRecord("-", path: "-")), closes: true)
         }
-        let way = way(of: route, caller, isHTTP2: !stream.isWholeConnection, terms.rewriting)
+        var forwarded = head
+        // The log shows it, too.
+        forwarded.target = TokenRemoval.clean(
+            route.target, token: token.secret, basePath: route.policy.basePath)
+        let path = TokenRemoval.masked(forwarded.target)
         guard !core.blocked.contains(token) else {
-            let record = makeRecord(
-                head.method, path: path(of: route), tokenHint: way.tokenHint)
+            let record = makeRecord(head.method, path: path, tokenHint: token.hint)
             return .answer(answer(Refusal.tokenBlocked, record), closes: false)
         }
-        // The log shows it, too.
-        let target = TokenRemoval.clean(
-            route.target, token: token.secret, basePath: route.policy.basePath)
-        let path = TokenRemoval.masked(target)
-        let pass: RequestPass?
-        var forwarded = head
-        forwarded.target = target
         // Who asks how far it gets, not the origin (RFC 9110 §7.6.2).
         if forwarded.takeHop() == 0 {
             let record = makeRecord(head.method, path: path)
             return .answer(answer(.hopsUsedUp(head.method), record), closes: false)
         }
+        let pass: RequestPass?
         do throws(Refusal) {
             pass = try core.meter.admit(
                 settings.limitedParties(route, head.fields, from: address), of: token, from: address,
                 settings.callerLimits)
         } catch {
-            var record = makeRecord(head.method, path: path, tokenHint: way.tokenHint)
+            var record = makeRecord(head.method, path: path, tokenHint: token.hint)
             record.matters(.debug)
             return .answer(answer(error, record), closes: false)
         }
         if route.target == WebSocketHandshake.rawEndpoint, WebSocketHandshake.asksForRaw(head) {
             return connect(head, to: token, for: stream, pass)
         }
+        let way = way(of: route, caller, isHTTP2: !stream.isWholeConnection, terms.rewriting)
         let trace = core.trace(
             &forwarded.fields, isTrusted: caller.isPeerTrusted, isSecure: isSecure, loop: loopIndex)
         return .exchange(
